@@ -1,0 +1,1 @@
+"""Named configurations, one file each."""

@@ -1,0 +1,1 @@
+"""Floor 5: arms, plan, store and runner."""

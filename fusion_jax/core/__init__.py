@@ -1,0 +1,1 @@
+"""Floor 0: types, registry, configuration and errors."""

@@ -1,0 +1,104 @@
+"""The values that pass between floors."""
+
+import dataclasses
+from typing import Any
+
+import flax.struct
+import jax
+
+IMAGE = 'image'
+EHR = 'ehr'
+
+BINARY = 'binary'
+MULTICLASS = 'multiclass'
+MULTILABEL = 'multilabel'
+REGRESSION = 'regression'
+SURVIVAL = 'survival'
+TASK_KINDS = (BINARY, MULTICLASS, MULTILABEL, REGRESSION, SURVIVAL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+  """What is predicted for each study.
+
+  Labels are (n, l) float64 arrays with NaN for unknown: binary (n, 1) of 0/1,
+  multiclass (n, 1) class codes, multilabel (n, l) of 0/1, regression (n, 1),
+  survival (n, 2) of time and event (1 = happened, 0 = censored).
+
+  Scores are (n, s) float64 arrays: binary (n, 1) P(label = 1), multiclass
+  (n, k) probabilities, multilabel (n, l) probabilities, regression (n, 1) in
+  the label's unit, survival (n, 1) log relative hazard (higher = riskier).
+
+  Attributes:
+    kind: one of TASK_KINDS.
+    names: binary and regression (label column,); multiclass the class names
+      in the order of their codes; multilabel the label names; survival (time
+      column, event column).
+  """
+
+  kind: str
+  names: tuple[str, ...]
+
+  @property
+  def num_outputs(self) -> int:
+    """Number s of scores, which is also the number of logits."""
+    many = self.kind in (MULTICLASS, MULTILABEL)
+    return len(self.names) if many else 1
+
+  @property
+  def num_labels(self) -> int:
+    """Number l of label columns."""
+    return {MULTILABEL: len(self.names), SURVIVAL: 2}.get(self.kind, 1)
+
+  @property
+  def score_columns(self) -> tuple[str, ...]:
+    """Column names of the scores in a predictions table."""
+    if self.kind in (MULTICLASS, MULTILABEL):
+      return tuple(f'score_{x}' for x in self.names)
+    return ('score',)
+
+  @property
+  def label_columns(self) -> tuple[str, ...]:
+    """Column names of the labels in a predictions table."""
+    if self.kind == MULTILABEL:
+      return tuple(f'label_{x}' for x in self.names)
+    return ('time', 'event') if self.kind == SURVIVAL else ('label',)
+
+
+@flax.struct.dataclass
+class Features:
+  """What an encoder returns.
+
+  Attributes:
+    pooled: (b, c) one vector per study.
+    tokens: (b, t, c) spatial positions, columns or time steps.
+    token_mask: (b, t) True where a token stands for something observed.
+  """
+
+  pooled: jax.Array
+  tokens: jax.Array
+  token_mask: jax.Array
+
+
+@flax.struct.dataclass
+class Batch:
+  """One batch of b studies, padded rows having weight 0.
+
+  Attributes:
+    inputs: by modality, a dict of (b, ...) arrays (see data/preprocess.py).
+    present: by modality, (b,) bool: whether the study has it.
+    labels: (b, l) float32, zero where unknown.
+    label_mask: (b, l) bool, True where known.
+    weight: (b,) float32.
+    position: (b,) int32 place in the batch; random numbers of a study are
+      drawn from it, so that they do not depend on how a batch is sharded.
+    features: by modality, encodings to use instead of running the encoder.
+  """
+
+  inputs: dict[str, Any]
+  present: dict[str, jax.Array]
+  labels: jax.Array
+  label_mask: jax.Array
+  weight: jax.Array
+  position: jax.Array
+  features: dict[str, Features] = flax.struct.field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Floor 1: cohorts, splits, preprocessing and synthetic worlds."""

@@ -1,0 +1,1 @@
+"""Floor 2: image and EHR encoders."""

@@ -1,0 +1,1 @@
+"""EHR encoders, one file each."""

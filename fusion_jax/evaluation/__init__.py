@@ -1,0 +1,1 @@
+"""Floor 4: metrics, resampling and comparisons of predictions."""

@@ -1,0 +1,1 @@
+"""Floor 3: combiners, late rules and the fusion model."""

@@ -1,0 +1,1 @@
+"""Floor 1: meshes and the jit and pmap strategies."""

@@ -1,0 +1,1 @@
+"""Floor 6: the table in the terminal and the HTML page."""
