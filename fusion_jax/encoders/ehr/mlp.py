@@ -1,0 +1,95 @@
+"""A multilayer perceptron over numbers, missing indicators and embeddings."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fusion_jax.core import types
+from fusion_jax.encoders import protocol
+
+
+def flatten(inputs, embedded: jax.Array) -> jax.Array:
+  """(b, f) numbers, missing indicators and `embedded` (b, fc, e) categories.
+
+  A number that was not observed enters as 0 whatever it holds.
+  """
+  observed = inputs['observed'].astype(jnp.float32)
+  numeric = jnp.where(observed > 0, inputs['numeric'], 0.0)
+  b = numeric.shape[0]
+  return jnp.concatenate(
+    [numeric, 1.0 - observed, embedded.reshape(b, -1)], axis=-1
+  )
+
+
+class Embedding(nn.Module):
+  """One table of embeddings a column."""
+
+  levels: int
+  size: int
+
+  @nn.compact
+  def __call__(self, codes: jax.Array) -> jax.Array:
+    """Maps (b, fc) codes to (b, fc, size)."""
+    columns = codes.shape[1]
+    table = self.param(
+      'table',
+      nn.initializers.normal(0.3),
+      (columns, self.levels, self.size),
+    )
+    return table[jnp.arange(columns)[None, :], codes]
+
+
+class Dense(nn.Module):
+  """Affine map, layer normalisation, ReLU and dropout."""
+
+  width: int
+  dropout: float
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """Maps (b, f) to (b, width)."""
+    x = nn.relu(nn.LayerNorm()(nn.Dense(self.width)(x)))
+    return nn.Dropout(self.dropout, deterministic=not train)(x)
+
+
+class MLP(nn.Module):
+  """Two hidden layers; each category has an embedding of its own.
+
+  Attributes:
+    levels: codes a categorical column can take (PreprocessConfig.max_levels).
+    width: of the hidden layers and of the pooled features.
+    embedding: size of a category's embedding.
+    dropout: rate after each hidden layer.
+  """
+
+  levels: int
+  width: int = 64
+  embedding: int = 8
+  dropout: float = 0.1
+
+  def setup(self):
+    self.embed = Embedding(self.levels, self.embedding)
+    self.first = Dense(self.width, self.dropout)
+    self.stages = [Dense(self.width, self.dropout)]
+
+  def stem(self, inputs, *, train: bool) -> jax.Array:
+    """Maps numeric, observed (b, fn) and categorical (b, fc) to (b, width)."""
+    embedded = self.embed(inputs['categorical'])
+    return self.first(flatten(inputs, embedded), train=train)
+
+  def readout(self, hidden, inputs, *, train: bool) -> types.Features:
+    """Features whose only token is the pooled vector."""
+    del inputs, train
+    return types.Features(
+      pooled=hidden,
+      tokens=hidden[:, None],
+      token_mask=jnp.ones((hidden.shape[0], 1), bool),
+    )
+
+
+@protocol.EHR_ENCODERS.register(
+  'mlp', summary='MLP with categorical embeddings and missing indicators'
+)
+def mlp(*, levels: int) -> MLP:
+  """The default EHR encoder."""
+  return MLP(levels=levels)

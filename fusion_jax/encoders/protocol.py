@@ -1,0 +1,36 @@
+"""What every encoder offers, and the registries of those that exist."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import jax
+
+from fusion_jax.core import registry, types
+
+IMAGE_ENCODERS = registry.Registry(
+  'image encoder', package='fusion_jax.encoders.image'
+)
+EHR_ENCODERS = registry.Registry(
+  'EHR encoder', package='fusion_jax.encoders.ehr'
+)
+
+
+class Encoder(Protocol):
+  """A linen module that turns one modality's inputs into features.
+
+  The fusion model runs `stem`, then the stages one by one (so that exchanges
+  between modalities can be placed after any of them), then `readout`.
+
+  Attributes:
+    stages: hidden -> hidden, in order; may be empty.
+  """
+
+  stages: Sequence[Callable[..., Any]]
+
+  def stem(self, inputs: dict[str, jax.Array], *, train: bool) -> Any:
+    """First hidden state of a batch of inputs."""
+
+  def readout(
+    self, hidden: Any, inputs: dict[str, jax.Array], *, train: bool
+  ) -> types.Features:
+    """Pooled (b, c) vectors and (b, t, c) tokens of the last hidden state."""

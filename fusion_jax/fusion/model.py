@@ -1,0 +1,121 @@
+"""The one model class: encoders, exchanges between them, and a combiner."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fusion_jax.core import errors, types
+from fusion_jax.encoders import protocol
+from fusion_jax.fusion import combiners
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+  """What a fusion model is made of, by registered names.
+
+  Attributes:
+    modalities: those the model sees.
+    image_encoder: name in the registry of image encoders.
+    ehr_encoder: name in the registry of EHR encoders.
+    combiner: name in the registry of combiners.
+    frozen: modalities whose encoder receives no gradient.
+    levels: codes a categorical column can take.
+  """
+
+  modalities: tuple[str, ...]
+  image_encoder: str = 'resnet'
+  ehr_encoder: str = 'mlp'
+  combiner: str = 'concat'
+  frozen: tuple[str, ...] = ()
+  levels: int = 32
+
+
+def _blank(tree: Any, present: jax.Array) -> Any:
+  """`tree` of (b, ...) arrays with zeros for studies that are not present."""
+
+  def one(x):
+    keep = present.reshape((-1,) + (1,) * (x.ndim - 1))
+    return jnp.where(keep, x, jnp.zeros_like(x))
+
+  return jax.tree.map(one, tree)
+
+
+class FusionModel(nn.Module):
+  """Encoders by modality, exchanges between their stages, one combiner.
+
+  A single modality is the same class with one encoder. What an absent
+  modality holds changes no output and receives no gradient.
+
+  Attributes:
+    encoders: by modality, modules that follow `encoders.protocol.Encoder`.
+    combiner: (features, present, train) -> (logits, out).
+    exchanges: by stage number k, (hidden, present) -> hidden, run after every
+      encoder has done its stage k.
+    frozen: modalities whose features are cut from the gradient.
+  """
+
+  encoders: Mapping[str, nn.Module]
+  combiner: nn.Module
+  exchanges: Mapping[int, Callable[..., Any]] = dataclasses.field(
+    default_factory=dict
+  )
+  frozen: tuple[str, ...] = ()
+
+  def encode(
+    self, batch: types.Batch, *, train: bool
+  ) -> dict[str, types.Features]:
+    """Features by modality; those in `batch.features` are used as they are."""
+    live = [m for m in self.encoders if m not in batch.features]
+    present = {m: batch.present[m] for m in self.encoders}
+    inputs = {m: _blank(batch.inputs[m], present[m]) for m in live}
+    hidden = {m: self.encoders[m].stem(inputs[m], train=train) for m in live}
+    stages = max((len(self.encoders[m].stages) for m in live), default=0)
+    for k in range(stages):
+      for m in live:
+        if k < len(self.encoders[m].stages):
+          hidden[m] = self.encoders[m].stages[k](hidden[m], train=train)
+      if k in self.exchanges:
+        hidden = self.exchanges[k](hidden, present)
+    features = dict(batch.features)
+    for m in live:
+      features[m] = self.encoders[m].readout(hidden[m], inputs[m], train=train)
+      if m in self.frozen:
+        features[m] = jax.lax.stop_gradient(features[m])
+    return {m: _blank(features[m], present[m]) for m in self.encoders}
+
+  def __call__(self, batch: types.Batch, *, train: bool = False):
+    """Returns ((b, s) logits, out); out holds 'features' by modality."""
+    features = self.encode(batch, train=train)
+    present = {m: batch.present[m] for m in self.encoders}
+    logits, out = self.combiner(features, present, train=train)
+    return logits, {**out, 'features': features}
+
+
+def create_model(config: ModelConfig, task: types.Task) -> FusionModel:
+  """Builds the model that `config` names, with `task.num_outputs` logits.
+
+  Raises:
+    UserError: for an unknown encoder, combiner or modality.
+  """
+  encoders = {}
+  for modality in config.modalities:
+    if modality == types.IMAGE:
+      encoders[modality] = protocol.IMAGE_ENCODERS.get(
+        config.image_encoder
+      ).build()
+    elif modality == types.EHR:
+      encoders[modality] = protocol.EHR_ENCODERS.get(config.ehr_encoder).build(
+        levels=config.levels
+      )
+    else:
+      raise errors.unknown_name('modality', modality, (types.IMAGE, types.EHR))
+  combiner = combiners.COMBINERS.get(config.combiner).build(
+    num_outputs=task.num_outputs
+  )
+  return FusionModel(
+    encoders=encoders, combiner=combiner, frozen=tuple(config.frozen)
+  )

@@ -1,0 +1,23 @@
+"""How work is spread over the local devices."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class ParallelConfig:
+  """Configuration of the devices.
+
+  Attributes:
+    strategy: 'jit' (a mesh and shardings) or 'pmap'.
+    shard: what is cut over devices: 'data' (each batch), 'members' (the
+      models of a fleet) or 'auto' (members where there are at least as many
+      as devices, else data).
+    devices: how many local devices to use; 0 means all.
+    fleet: how one device runs several members: 'map' (one after the other),
+      'vmap' (batched) or 'auto' (map on CPU, vmap elsewhere).
+  """
+
+  strategy: str = 'jit'
+  shard: str = 'auto'
+  devices: int = 0
+  fleet: str = 'auto'

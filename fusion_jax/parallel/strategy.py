@@ -1,0 +1,220 @@
+"""Spreads a program over members of a fleet and over studies of a batch.
+
+A program is `f(members, shared, plan) -> result`, where every leaf of
+`members` has the members on its first axis, `shared` is the same for all, and
+every leaf of `plan` is (m, ..., b): members first, the batch last. Its result
+is either per member, or (m, ..., b, ...) per study with the batch on axis 2.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from fusion_jax.core import errors
+from fusion_jax.parallel import config as parallel_config
+
+P = jax.sharding.PartitionSpec
+
+DATA = 'data'
+MEMBERS = 'members'
+STRATEGIES = ('jit', 'pmap')
+SHARDS = ('auto', DATA, MEMBERS)
+FLEETS = ('auto', 'map', 'vmap')
+
+_BATCH_AXIS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Strategy:
+  """How one fleet's programs run on the local devices.
+
+  Attributes:
+    kind: 'jit' or 'pmap'.
+    shard: DATA or MEMBERS.
+    devices: those used.
+    fleet: 'map' or 'vmap' over the members on one device.
+  """
+
+  kind: str
+  shard: str
+  devices: tuple[jax.Device, ...]
+  fleet: str
+
+  @property
+  def member_multiple(self) -> int:
+    """The number of members must be a multiple of this."""
+    return len(self.devices) if self.shard == MEMBERS else 1
+
+  @property
+  def batch_multiple(self) -> int:
+    """The size of a batch must be a multiple of this."""
+    return len(self.devices) if self.shard == DATA else 1
+
+  @property
+  def axis_name(self) -> str | None:
+    """The axis a program must reduce over itself; None if XLA does it."""
+    return DATA if self.kind == 'pmap' and self.shard == DATA else None
+
+  @property
+  def _mesh(self) -> jax.sharding.Mesh:
+    return jax.sharding.Mesh(
+      np.array(self.devices),
+      (self.shard,),
+      axis_types=(jax.sharding.AxisType.Auto,),
+    )
+
+  def map_members(self, f: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs `f`, written for one member, on all members of one device."""
+    if self.fleet == 'vmap':
+      return lambda *args: jax.vmap(f)(*args)
+    return lambda *args: jax.lax.map(lambda x: f(*x), args)
+
+  def place_shared(self, shared: Any) -> Any:
+    """Puts `shared` on every device."""
+    if len(self.devices) == 1 or self.kind == 'pmap':
+      return jax.device_put(shared, self.devices[0])
+    replicated = jax.sharding.NamedSharding(self._mesh, P())
+    return jax.device_put(shared, replicated)
+
+  def compile(
+    self,
+    program: Callable[..., Any],
+    members: Any,
+    shared: Any,
+    plan: Any,
+    *,
+    per_study: bool = False,
+    donate: bool = False,
+  ) -> Callable[..., Any]:
+    """Compiles `program` for arguments shaped like those given.
+
+    Args:
+      program: f(members, shared, plan), as the module describes.
+      members: an example, or the first value to be used.
+      shared: likewise.
+      plan: likewise.
+      per_study: whether the result is per study rather than per member.
+      donate: whether `members` may be overwritten (jit only).
+
+    Returns:
+      The compiled function of (members, shared, plan).
+    """
+    if self.kind == 'pmap':
+      return self._pmap(program, per_study)
+    jitted = self._jit(program, members, per_study, donate)
+    return jitted.lower(members, shared, plan).compile()
+
+  def _jit(self, program, members, per_study, donate):
+    donated = (0,) if donate else ()
+    if len(self.devices) == 1:
+      return jax.jit(program, donate_argnums=donated)
+    mesh = self._mesh
+    if self.shard == MEMBERS:
+      mapped = jax.shard_map(
+        program,
+        mesh=mesh,
+        in_specs=(P(MEMBERS), P(), P(MEMBERS)),
+        out_specs=P(MEMBERS),
+        check_vma=False,
+      )
+      shardings = [
+        jax.sharding.NamedSharding(mesh, s)
+        for s in (P(MEMBERS), P(), P(MEMBERS))
+      ]
+      return jax.jit(
+        mapped,
+        in_shardings=tuple(shardings),
+        out_shardings=shardings[0],
+        donate_argnums=donated,
+      )
+    whole = jax.sharding.NamedSharding(mesh, P())
+    batch = jax.sharding.NamedSharding(mesh, P(None, None, DATA))
+    return jax.jit(
+      program,
+      in_shardings=(whole, whole, batch),
+      out_shardings=batch if per_study else whole,
+      donate_argnums=donated,
+    )
+
+  def _pmap(self, program, per_study):
+    n = len(self.devices)
+    if self.shard == MEMBERS:
+      mapped = jax.pmap(
+        program, MEMBERS, in_axes=(0, None, 0), devices=self.devices
+      )
+      sharding = jax.sharding.NamedSharding(self._mesh, P(MEMBERS))
+      cut = lambda tree: jax.device_put(_cut(tree, n=n, axis=0), sharding)  # noqa: E731
+      return lambda members, shared, plan: _joined(
+        mapped(cut(members), shared, cut(plan)), 0
+      )
+    out = _BATCH_AXIS if per_study else None
+    mapped = jax.pmap(
+      program,
+      DATA,
+      in_axes=(None, None, _BATCH_AXIS),
+      out_axes=out,
+      devices=self.devices,
+    )
+
+    def run(members, shared, plan):
+      result = mapped(members, shared, _cut(plan, n=n, axis=_BATCH_AXIS))
+      return _joined(result, _BATCH_AXIS) if per_study else result
+
+    return run
+
+
+def _cut(tree, *, n, axis):
+  """Splits `axis` of every leaf into (n, size / n)."""
+
+  def one(x):
+    shape = x.shape
+    return x.reshape(*shape[:axis], n, shape[axis] // n, *shape[axis + 1 :])
+
+  return jax.tree.map(one, tree)
+
+
+def _joined(tree, axis):
+  """Undoes `_cut`."""
+
+  def one(x):
+    shape = x.shape
+    return x.reshape(
+      *shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]
+    )
+
+  return jax.tree.map(one, tree)
+
+
+def create_strategy(
+  config: parallel_config.ParallelConfig, *, members: int
+) -> Strategy:
+  """Decides how a fleet of `members` models uses the local devices.
+
+  Raises:
+    UserError: for an unknown strategy or shard, or more devices than exist.
+  """
+  for name, value, legal in (
+    ('parallel.strategy', config.strategy, STRATEGIES),
+    ('parallel.shard', config.shard, SHARDS),
+    ('parallel.fleet', config.fleet, FLEETS),
+  ):
+    if value not in legal:
+      raise errors.unknown_name(f'{name} value', value, legal)
+  local = jax.local_devices()
+  if not 0 <= config.devices <= len(local):
+    raise errors.UserError(
+      f'parallel.devices={config.devices}: this process has {len(local)} '
+      f'devices; give 1 to {len(local)}, or 0 for all.'
+    )
+  devices = tuple(local[: config.devices or len(local)])
+  shard = config.shard
+  if shard == 'auto':
+    shard = MEMBERS if members >= len(devices) else DATA
+  fleet = config.fleet
+  if fleet == 'auto':
+    fleet = 'map' if devices[0].platform == 'cpu' else 'vmap'
+  return Strategy(config.strategy, shard, devices, fleet)

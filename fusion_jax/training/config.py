@@ -1,0 +1,40 @@
+"""How neural models are trained."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+  """Configuration of neural training (AdamW, early stopping on validation).
+
+  Attributes:
+    epochs: most passes over the training part.
+    batch_size: studies a step.
+    learning_rate: peak of the schedule.
+    weight_decay: decoupled, on kernels and embeddings only.
+    warmup: fraction of all steps in which the rate rises linearly; it then
+      falls to 0 along a cosine.
+    patience: epochs without a lower validation loss before a model stops.
+    clip_norm: largest global gradient norm.
+    class_balance: 'none', or 'balanced' to weight each class (binary,
+      multiclass) by the inverse of its share of the training part.
+    augment: whether training images are changed at random.
+    flip: mirror and quarter turns, only where the cohort's orientation is
+      free.
+    crop: largest shift, as a fraction of the image's side.
+    brightness: largest change of brightness and contrast, in standard
+      deviations of the training pixels.
+  """
+
+  epochs: int = 30
+  batch_size: int = 32
+  learning_rate: float = 2e-3
+  weight_decay: float = 0.05
+  warmup: float = 0.1
+  patience: int = 8
+  clip_norm: float = 1.0
+  class_balance: str = 'none'
+  augment: bool = True
+  flip: bool = True
+  crop: float = 0.06
+  brightness: float = 0.1

@@ -1,0 +1,243 @@
+"""Programs that train and apply the members of a fleet.
+
+Folds, seeds and trials of one arm differ in rows, keys and hyperparameters,
+all of which are data: the arm is one compiled program, mapped over members.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+from fusion_jax.core import types
+from fusion_jax.fusion import model as models
+from fusion_jax.training import batches, step, tasks
+from fusion_jax.training import config as training_config
+
+
+@flax.struct.dataclass
+class MemberState:
+  """One member between epochs.
+
+  Attributes:
+    train: what the steps change.
+    source: () int32 the source of its inputs.
+    steps: () int32 steps in one of its epochs.
+    epoch: () int32 epochs done.
+    best_params: parameters at the lowest validation loss.
+    best_loss: () float32 that loss.
+    best_epoch: () int32 the epoch after which it was reached, from 1.
+    stopped: () bool, once `patience` is spent or the loss is not finite.
+    failed_step: () int32 first step whose loss was not finite, from 1; or 0.
+  """
+
+  train: step.TrainState
+  source: jax.Array
+  steps: jax.Array
+  epoch: jax.Array
+  best_params: Any
+  best_loss: jax.Array
+  best_epoch: jax.Array
+  stopped: jax.Array
+  failed_step: jax.Array
+
+
+@flax.struct.dataclass
+class EpochPlan:
+  """What one epoch feeds: training batches, then validation batches."""
+
+  train: batches.RowPlan
+  valid: batches.RowPlan
+
+
+@dataclasses.dataclass(frozen=True)
+class Programs:
+  """Builds the programs of one model.
+
+  Attributes:
+    model: what is trained.
+    task: gives the loss.
+    optimizer: from `optimizers.create_optimizer`.
+    config: of the training.
+    orientation_free: whether images may be mirrored and turned.
+    map_members: turns a function of one member into one of all.
+    collective: how a shard of a batch reaches the others.
+  """
+
+  model: models.FusionModel
+  task: types.Task
+  optimizer: optax.GradientTransformation
+  config: training_config.TrainingConfig
+  orientation_free: bool
+  map_members: Callable[..., Any]
+  collective: tasks.Collective
+
+  def initialise(
+    self, members, shared: batches.Resident, plan: batches.RowPlan
+  ):
+    """First states; `members` holds seed, source, steps and rates (m,)."""
+
+    def one(member, rows):
+      first = batches.gather(
+        shared, member['source'], jax.tree.map(lambda x: x[0], rows)
+      )
+      train = step.create_train_state(
+        model=self.model,
+        optimizer=self.optimizer,
+        batch=first,
+        key=jax.random.key(member['seed']),
+        total_steps=member['steps'] * self.config.epochs,
+        learning_rate=member['learning_rate'],
+        weight_decay=member['weight_decay'],
+      )
+      return MemberState(
+        train=train,
+        source=member['source'],
+        steps=member['steps'],
+        epoch=jnp.zeros((), jnp.int32),
+        best_params=train.params,
+        best_loss=jnp.full((), jnp.inf, jnp.float32),
+        best_epoch=jnp.zeros((), jnp.int32),
+        stopped=jnp.zeros((), bool),
+        failed_step=jnp.zeros((), jnp.int32),
+      )
+
+    return self.map_members(one)(members, plan)
+
+  def epoch(self, members, shared: batches.Resident, plan: EpochPlan):
+    """One epoch of every member that has not stopped.
+
+    Returns the new states, and (m,) training and validation losses, which are
+    NaN for members that had stopped before.
+    """
+
+    def run(member, plan):
+      member, train_loss = self._train(member, shared, plan.train)
+      valid_loss = self._valid_loss(member, shared, plan.valid)
+      return self._judge(member, valid_loss), (train_loss, valid_loss)
+
+    def rest(member, plan):
+      del plan
+      return member, (jnp.full((), jnp.nan), jnp.full((), jnp.nan))
+
+    def one(member, plan):
+      return jax.lax.cond(member.stopped, rest, run, member, plan)
+
+    return self.map_members(one)(members, plan)
+
+  def _train(self, member, shared, plan):
+    def feed(carry, item):
+      number, rows = item
+
+      def go(carry):
+        train, failed, sums = carry
+        batch = batches.gather(shared, member.source, rows)
+        train, metrics = step.train_step(
+          train,
+          batch,
+          model=self.model,
+          task=self.task,
+          optimizer=self.optimizer,
+          config=self.config,
+          orientation_free=self.orientation_free,
+          collective=self.collective,
+        )
+        loss, weight = metrics['loss']
+        first_fault = (failed == 0) & ~jnp.isfinite(loss)
+        failed = jnp.where(first_fault, train.step, failed)
+        return train, failed, (sums[0] + loss, sums[1] + weight)
+
+      return jax.lax.cond(
+        number < member.steps, go, lambda carry: carry, carry
+      ), None
+
+    zero = jnp.zeros((), jnp.float32)
+    steps = plan.rows.shape[0]
+    carry = (member.train, member.failed_step, (zero, zero))
+    carry, _ = jax.lax.scan(feed, carry, (jnp.arange(steps), plan))
+    train, failed, (loss, weight) = carry
+    member = member.replace(train=train, failed_step=failed)
+    return member, loss / jnp.maximum(weight, 1e-6)
+
+  def _logits(self, params, source, shared, plan):
+    """(s, b, outputs) logits of `plan`, and its batches' labels."""
+
+    def feed(_, rows):
+      batch = batches.gather(shared, source, rows)
+      logits, _ = self.model.apply({'params': params}, batch)
+      return None, (logits, batch.labels, batch.label_mask)
+
+    return jax.lax.scan(feed, None, plan)[1]
+
+  def _valid_loss(self, member, shared, plan):
+    logits, labels, mask = self._logits(
+      member.train.params, member.source, shared, plan
+    )
+    weight = plan.weight.reshape(-1)
+    flat = types.Batch(
+      inputs={},
+      present={},
+      labels=labels.reshape(-1, labels.shape[-1]),
+      label_mask=mask.reshape(-1, mask.shape[-1]),
+      weight=weight,
+      position=plan.position.reshape(-1),
+    )
+    sums = tasks.loss_sums(
+      self.task, logits.reshape(-1, logits.shape[-1]), flat, self.collective
+    )
+    loss, weight = self.collective.psum(sums)
+    return loss / jnp.maximum(weight, 1e-6)
+
+  def _judge(self, member, valid_loss):
+    better = valid_loss < member.best_loss
+    epoch = member.epoch + 1
+    best_epoch = jnp.where(better, epoch, member.best_epoch)
+    patient = epoch - best_epoch < self.config.patience
+    return member.replace(
+      epoch=epoch,
+      best_params=jax.tree.map(
+        lambda new, old: jnp.where(better, new, old),
+        member.train.params,
+        member.best_params,
+      ),
+      best_loss=jnp.where(better, valid_loss, member.best_loss),
+      best_epoch=best_epoch,
+      stopped=~patient | (member.failed_step > 0),
+    )
+
+  def predict(self, members, shared: batches.Resident, plan: batches.RowPlan):
+    """(m, s, b, outputs) logits; `members` holds 'params' and 'source'."""
+
+    def one(member, plan):
+      return self._logits(member['params'], member['source'], shared, plan)[0]
+
+    return self.map_members(one)(members, plan)
+
+  def encode(
+    self,
+    members,
+    shared: batches.Resident,
+    plan: batches.RowPlan,
+    *,
+    modality: str,
+  ):
+    """(m, s, b, c) pooled features of `modality`."""
+
+    def one(member, plan):
+      def feed(_, rows):
+        batch = batches.gather(shared, member['source'], rows)
+        features = self.model.apply(
+          {'params': member['params']},
+          batch,
+          train=False,
+          method=self.model.encode,
+        )
+        return None, features[modality].pooled
+
+      return jax.lax.scan(feed, None, plan)[1]
+
+    return self.map_members(one)(members, plan)
