@@ -5,15 +5,20 @@ them.
 """
 
 import dataclasses
+import json
 import os
+import pathlib
 from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
+from orbax.checkpoint import v1 as ocp
 
 from fusion_jax.core import errors
 from fusion_jax.training import neural
+
+_FACTS = 'facts.json'
+_TREE = 'tree'
 
 
 def save(
@@ -26,26 +31,34 @@ def save(
   """Writes a model and what belongs to it.
 
   Args:
-    directory: a new folder; Orbax fills it and renames it into place.
+    directory: a new folder.
     fitted: the model.
     extra: JSON-ready facts, such as the resolved configuration.
-    arrays: numeric arrays, such as the fitted preprocessing.
+    arrays: by name, such as the fitted preprocessing; arrays of text go into
+      the facts, since Orbax stores numbers only.
   """
+  path = pathlib.Path(directory).absolute()
+  path.mkdir(parents=True)
   facts = {
     f.name: getattr(fitted, f.name)
     for f in dataclasses.fields(fitted)
     if f.name != 'params'
   }
-  facts['history'] = [list(x) for x in fitted.history]
-  with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-    checkpointer.save(
-      os.path.abspath(directory),
-      ocp.args.Composite(
-        params=ocp.args.StandardSave(fitted.params),
-        arrays=ocp.args.StandardSave({'_': np.zeros(1), **arrays}),
-        facts=ocp.args.JsonSave({'fitted': facts, 'extra': extra}),
-      ),
-    )
+  arrays = {k: np.asarray(v) for k, v in arrays.items()}
+  numbers = {k: v for k, v in arrays.items() if v.dtype.kind in 'biuf'}
+  texts = {k: v.tolist() for k, v in arrays.items() if k not in numbers}
+  # Orbax refuses arrays without elements: their shapes are kept beside them.
+  shapes = {k: [list(v.shape), v.dtype.str] for k, v in numbers.items()}
+  tree = {
+    'params': fitted.params,
+    'arrays': {
+      '_': np.zeros(1),
+      **{k: v for k, v in numbers.items() if v.size},
+    },
+  }
+  ocp.save(path / _TREE, tree)
+  content = {'fitted': facts, 'extra': extra, 'texts': texts, 'shapes': shapes}
+  (path / _FACTS).write_text(json.dumps(content, indent=1), encoding='utf-8')
 
 
 def load(
@@ -54,24 +67,23 @@ def load(
   """Reads what `save` wrote: the model, `extra` and `arrays`.
 
   Raises:
-    UserError: if there is no checkpoint in `directory`.
+    UserError: if there is no whole checkpoint in `directory`.
   """
-  path = os.path.abspath(directory)
-  if not os.path.isdir(path):
+  path = pathlib.Path(directory).absolute()
+  if not (path / _FACTS).is_file() or not (path / _TREE).is_dir():
     raise errors.UserError(f"No saved model at '{path}'.")
-  with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-    restored = checkpointer.restore(
-      path,
-      ocp.args.Composite(
-        params=ocp.args.StandardRestore(),
-        arrays=ocp.args.StandardRestore(),
-        facts=ocp.args.JsonRestore(),
-      ),
-    )
-  facts = dict(restored.facts['fitted'])
+  content = json.loads((path / _FACTS).read_text(encoding='utf-8'))
+  tree = ocp.load(path / _TREE)
+  facts = content['fitted']
   facts['history'] = tuple(tuple(x) for x in facts['history'])
   fitted = neural.FittedNeural(
-    params=jax.tree.map(np.asarray, restored.params), **facts
+    params=jax.tree.map(np.asarray, tree['params']), **facts
   )
-  arrays = {k: np.asarray(v) for k, v in restored.arrays.items() if k != '_'}
-  return fitted, restored.facts['extra'], arrays
+  arrays = {
+    k: np.asarray(tree['arrays'][k])
+    if k in tree['arrays']
+    else np.zeros(*shape)
+    for k, shape in content['shapes'].items()
+  }
+  arrays |= {k: np.array(v, str) for k, v in content['texts'].items()}
+  return fitted, content['extra'], arrays

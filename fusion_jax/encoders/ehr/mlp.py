@@ -31,6 +31,8 @@ class Embedding(nn.Module):
   def __call__(self, codes: jax.Array) -> jax.Array:
     """Maps (b, fc) codes to (b, fc, size)."""
     columns = codes.shape[1]
+    if not columns:  # An empty table could not be saved.
+      return jnp.zeros((codes.shape[0], 0, self.size))
     table = self.param(
       'table',
       nn.initializers.normal(0.3),
