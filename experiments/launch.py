@@ -1,0 +1,84 @@
+"""What every launcher shares: flags in, one clear line out when it fails."""
+
+import errno
+import sys
+from collections.abc import Callable
+
+from absl import app, flags, logging
+
+from fusion_jax.core import errors
+
+
+def main(run: Callable[[], int | None]) -> None:
+  """Parses the flags, calls `run()` and exits with what it returns.
+
+  Faults a user can act on become text on stderr and exit code 2: a UserError,
+  an unknown or malformed flag, a full disk. An interrupt exits with 130.
+  """
+  app.run(lambda argv: _guarded(run, argv), flags_parser=_parse)
+
+
+def _fail(message: str) -> None:
+  print(message, file=sys.stderr, flush=True)
+  raise SystemExit(2)
+
+
+def _parse(argv: list[str]) -> list[str]:
+  if any(x in ('--help', '-help', '-h') for x in argv[1:]):
+    _print_help(argv[0])
+    raise SystemExit(0)
+  try:
+    return flags.FLAGS(argv)
+  except flags.UnrecognizedFlagError as e:
+    known = [x.name for x in _own_flags()]
+    guess = errors.nearest(e.flagname, known)
+    hint = f" Did you mean '--{guess}'?" if guess else ''
+    _fail(
+      f"Unknown flag '--{e.flagname}'.{hint} "
+      f'Flags: {", ".join(f"--{x}" for x in known)}.'
+    )
+  except flags.Error as e:
+    _fail(' '.join(str(e).split()))
+
+
+def _own_flags() -> list[flags.Flag]:
+  """The flags of this repository's launchers, in order of definition."""
+  by_module = flags.FLAGS.flags_by_module_dict()
+  return [
+    flag
+    for module, found in by_module.items()
+    if module == sys.argv[0] or module.startswith('experiments')
+    for flag in found
+  ]
+
+
+def _print_help(program: str) -> None:
+  doc = sys.modules['__main__'].__doc__ or ''
+  print(doc.strip())
+  print('\nFlags:')
+  for flag in _own_flags():
+    shown = f' (default {flag.default_as_str})' if flag.default else ''
+    print(f'  --{flag.name}: {" ".join(flag.help.split())}{shown}')
+
+
+def _guarded(run, argv) -> int | None:
+  if len(argv) > 1:
+    _fail(
+      f"Unexpected argument '{argv[1]}': values are given as --flag=value "
+      '(see --help).'
+    )
+  if not flags.FLAGS['verbosity'].present:
+    # What libraries log for their authors is not for the user of a launcher.
+    logging.set_verbosity(logging.WARNING)
+  try:
+    return run()
+  except errors.UserError as e:
+    _fail(str(e))
+  except KeyboardInterrupt:
+    print('Interrupted.', file=sys.stderr)
+    raise SystemExit(130) from None
+  except OSError as e:
+    if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+      raise
+    place = f" while writing '{e.filename}'" if e.filename else ''
+    _fail(f'The disk is full{place}: free some space and run this again.')

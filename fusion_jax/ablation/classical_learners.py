@@ -1,0 +1,213 @@
+"""Elastic nets, boosted trees and late rules: one node at a time."""
+
+import abc
+import json
+import pathlib
+import time
+
+import numpy as np
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import learner
+from fusion_jax.ablation import rows as rows_lib
+from fusion_jax.core import types
+from fusion_jax.data import preprocess
+from fusion_jax.fusion import late
+from fusion_jax.training import classical
+
+_FITTED = 'fitted.npz'
+_RULE = 'rule.json'
+_EXTRA = 'extra.json'
+
+
+class _Classical(learner.Learner):
+  """Learners of a table of numbers, one node at a time."""
+
+  def fit(self, jobs, on_epoch=None):
+    del on_epoch
+    return [self._fit_one(job) for job in jobs]
+
+  def _fit_one(self, job):
+    start = time.perf_counter()
+    cohort = job.inputs.cohort
+    valid = rows_lib.usable(self.arm, cohort, job.split.valid)
+    found = []
+    for half, train in enumerate(learner.model_rows(self.arm, job)):
+      x, is_categorical = self._table(job.inputs, half)
+      found.append(
+        self._learn(
+          x,
+          is_categorical,
+          train,
+          valid,
+          cohort,
+          {**job.hyper, 'seed': job.seed},
+        )
+      )
+    return learner.Trained(
+      models=tuple(found),
+      parameters=sum(int(m.cost['parameters']) for m in found),
+      seconds=time.perf_counter() - start,
+      notes=tuple(n for m in found for n in getattr(m, 'notes', ())),
+    )
+
+  def _learn(self, x, is_categorical, train, valid, cohort, options):
+    weight = cohort.weight
+    return self._fit(
+      is_categorical,
+      task=self.task,
+      x=x[train],
+      labels=cohort.labels[train],
+      weight=None if weight is None else weight[train],
+      x_valid=x[valid],
+      labels_valid=cohort.labels[valid],
+      weight_valid=None if weight is None else weight[valid],
+      **options,
+    )
+
+  @abc.abstractmethod
+  def _fit(self, is_categorical, **arguments):
+    """The fitted model."""
+
+  @abc.abstractmethod
+  def _ehr(self, inputs) -> tuple[np.ndarray, np.ndarray]:
+    """(n, p) columns and (p,) whether they are categorical."""
+
+  # What stands for the features of a study without an image.
+  _absent: float
+  _file: str
+
+  def _table(self, inputs: learner.Inputs, half: int):
+    """(n, p) columns of the arm's modalities and which are categorical."""
+    blocks, kinds = [], []
+    if types.IMAGE in self.arm.modalities:
+      image = self._image(inputs, half)
+      blocks.append(image)
+      kinds.append(np.zeros(image.shape[1], bool))
+    if types.EHR in self.arm.modalities:
+      ehr, is_categorical = self._ehr(inputs)
+      blocks.append(ehr)
+      kinds.append(is_categorical)
+    return np.concatenate(blocks, axis=1), np.concatenate(kinds)
+
+  def _image(self, inputs, half):
+    here = inputs.cohort.present[types.IMAGE]
+    if self.arm.image_input == arms_lib.FEATURES:
+      values = inputs.features[half].astype(np.float64)
+    else:
+      values = inputs.fitted.pixels(inputs.cohort)
+    values = np.where(here[:, None], values, self._absent)
+    if self.arm.modalities == (types.IMAGE,):
+      return values
+    # Lets an additive learner tell absence from an average image.
+    return np.concatenate([values, ~here[:, None]], axis=1)
+
+  def logits(self, trained, inputs, rows):
+    out = []
+    for t, seen, at in zip(trained, inputs, rows, strict=True):
+      each = [
+        m.logits(self._table(seen, half)[0][at])
+        for half, m in enumerate(t.models)
+      ]
+      out.append(self._mean(each))
+    return out
+
+  def save(self, trained, folder, *, fitted, extra):
+    folder = pathlib.Path(folder)
+    folder.mkdir()
+    for number, model in enumerate(trained.models):
+      (folder / str(number)).mkdir()
+      model.save(folder / str(number) / self._file)
+    pixels = self.arm.image_input == arms_lib.PIXELS
+    with open(folder / _FITTED, 'wb') as f:
+      np.savez(f, **fitted.to_arrays(pixels=pixels))
+    (folder / _EXTRA).write_text(json.dumps(extra), encoding='utf-8')
+
+  def load(self, folder):
+    found = [
+      self._kind.load(path / self._file)
+      for path in learner.model_folders(folder)
+    ]
+    parameters = sum(int(m.cost['parameters']) for m in found)
+    with np.load(pathlib.Path(folder) / _FITTED, allow_pickle=False) as f:
+      fitted = preprocess.Fitted.from_arrays({k: f[k] for k in f.files})
+    return learner.Trained(tuple(found), parameters), fitted
+
+
+class ElasticNet(_Classical):
+  """Elastic nets."""
+
+  _kind = classical.Linear
+  _file = 'linear.npz'
+  _absent = 0.0
+
+  def _fit(self, is_categorical, **arguments):
+    del is_categorical
+    return classical.fit_elastic_net(**arguments)
+
+  def _ehr(self, inputs):
+    x, _ = inputs.fitted.design(inputs.cohort)
+    return x, np.zeros(x.shape[1], bool)
+
+
+class Trees(_Classical):
+  """Gradient boosting."""
+
+  _kind = classical.Trees
+  _file = 'trees.joblib'
+  _absent = np.nan
+
+  def _fit(self, is_categorical, **arguments):
+    return classical.fit_trees(is_categorical=is_categorical, **arguments)
+
+  def _ehr(self, inputs):
+    return inputs.fitted.table(inputs.cohort)
+
+
+class Rule(learner.Learner):
+  """Late rules; they see upstream predictions only."""
+
+  def fit(self, jobs, on_epoch=None):
+    del on_epoch
+    return [self._fit_one(job) for job in jobs]
+
+  def _fit_one(self, job):
+    start = time.perf_counter()
+    cohort, valid = job.inputs.cohort, job.split.valid
+    rule = late.fit_late(
+      self.arm.rule,
+      task=self.task,
+      valid_logits={m: x[valid] for m, x in job.inputs.logits.items()},
+      valid_present={m: cohort.present[m][valid] for m in self.arm.modalities},
+      valid_labels=cohort.labels[valid],
+      valid_weight=None if cohort.weight is None else cohort.weight[valid],
+    )
+    return learner.Trained(
+      models=(rule,),
+      parameters=sum(np.size(x) for x in rule.state.values()),
+      seconds=time.perf_counter() - start,
+    )
+
+  def logits(self, trained, inputs, rows):
+    out = []
+    for t, seen, at in zip(trained, inputs, rows, strict=True):
+      present = {m: seen.cohort.present[m][at] for m in self.arm.modalities}
+      logits = {m: x[at] for m, x in seen.logits.items()}
+      out.append(t.models[0].apply(logits, present))
+    return out
+
+  def save(self, trained, folder, *, fitted, extra):
+    folder = pathlib.Path(folder)
+    folder.mkdir()
+    (folder / _RULE).write_text(json.dumps(trained.models[0].to_json()))
+    (folder / _EXTRA).write_text(json.dumps(extra), encoding='utf-8')
+    with open(folder / _FITTED, 'wb') as f:
+      np.savez(f, **fitted.to_arrays(pixels=False))
+
+  def load(self, folder):
+    folder = pathlib.Path(folder)
+    rule = late.LateRule.from_json(json.loads((folder / _RULE).read_text()))
+    with np.load(folder / _FITTED, allow_pickle=False) as f:
+      fitted = preprocess.Fitted.from_arrays({k: f[k] for k in f.files})
+    parameters = sum(np.size(x) for x in rule.state.values())
+    return learner.Trained((rule,), parameters), fitted

@@ -1,0 +1,161 @@
+"""The configuration of one ablation."""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import re
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.core import config as core_config
+from fusion_jax.core import errors
+from fusion_jax.data import config as data_config
+from fusion_jax.evaluation import config as evaluation_config
+from fusion_jax.parallel import config as parallel_config
+from fusion_jax.training import config as training_config
+
+# These may differ between two commands that share a run folder: they add
+# nodes or change what is done with finished ones.
+EXTENDABLE = ('run_arms', 'seeds', 'trials', 'evaluation', 'parallel')
+# Where decoded images are kept says nothing about what they show.
+_IMMATERIAL = ('cohort.cache_dir',)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassicalConfig:
+  """Hyperparameters of the classical learners' first trial.
+
+  Attributes:
+    l1_ratio: elastic net: share of the absolute penalty.
+    learning_rate: gradient boosting: shrinkage of each tree.
+    max_leaf_nodes: gradient boosting: leaves of a tree.
+    l2: gradient boosting: penalty on leaf values.
+  """
+
+  l1_ratio: float = 0.5
+  learning_rate: float = 0.1
+  max_leaf_nodes: int = 15
+  l2: float = 1.0
+
+
+def _default_arms() -> dict[str, arms_lib.ArmConfig]:
+  return dict(arms_lib.ARMS)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+  """Everything that determines an ablation.
+
+  Attributes:
+    cohort: what is read.
+    splits: how patients are divided.
+    preprocess: what is fitted on each training part.
+    training: how neural arms are trained.
+    classical: where the classical arms' search starts.
+    evaluation: how arms are compared.
+    parallel: how devices are used.
+    arms: what each known arm is made of.
+    run_arms: the arms to run; empty for all that the cohort allows.
+    seeds: models per arm and fold that differ only in their random numbers.
+    trials: hyperparameter settings per arm, fold and seed; the first is the
+      configured one, the others are drawn at random and the one with the
+      lowest validation loss counts.
+    seed: of everything random in training and search.
+  """
+
+  cohort: data_config.CohortConfig = data_config.CohortConfig()
+  splits: data_config.SplitConfig = data_config.SplitConfig()
+  preprocess: data_config.PreprocessConfig = data_config.PreprocessConfig()
+  training: training_config.TrainingConfig = training_config.TrainingConfig()
+  classical: ClassicalConfig = ClassicalConfig()
+  evaluation: evaluation_config.EvaluationConfig = (
+    evaluation_config.EvaluationConfig()
+  )
+  parallel: parallel_config.ParallelConfig = parallel_config.ParallelConfig()
+  arms: dict[str, arms_lib.ArmConfig] = dataclasses.field(
+    default_factory=_default_arms
+  )
+  run_arms: tuple[str, ...] = ()
+  seeds: int = 1
+  trials: int = 1
+  seed: int = 0
+
+
+def check(config: ExperimentConfig) -> None:
+  """Checks what needs no data.
+
+  Raises:
+    UserError: naming the value and the legal ones.
+  """
+  for name in ('seeds', 'trials'):
+    if getattr(config, name) < 1:
+      raise errors.UserError(
+        f'{name}={getattr(config, name)}: expected a whole number of at '
+        'least 1.'
+      )
+  if config.seed < 0:
+    raise errors.UserError(
+      f'seed={config.seed}: expected 0 or a positive whole number.'
+    )
+  if not 0 <= config.classical.l1_ratio <= 1:
+    raise errors.UserError(
+      f'classical.l1_ratio={config.classical.l1_ratio}: expected a number '
+      'from 0 to 1.'
+    )
+  arms_lib.check(config.arms)
+
+
+def _fixed_part(tree: dict) -> dict:
+  """What commands that share a run folder have in common, by dotted name."""
+  return {
+    name: value
+    for name, value in _flatten(tree).items()
+    if name.split('.')[0] not in EXTENDABLE and name not in _IMMATERIAL
+  }
+
+
+def digest(config: ExperimentConfig) -> str:
+  """Hex hash of what commands that share a run folder have in common."""
+  fixed = _fixed_part(core_config.to_dict(config))
+  text = json.dumps(fixed, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def default_folder(config: ExperimentConfig) -> pathlib.Path:
+  """runs/<cohort>-<hash>: the same command finds its own folder again."""
+  name = config.cohort.name.rstrip('/')
+  name = pathlib.PurePath(name).name.removesuffix('.toml')
+  if name == 'cohort':
+    name = pathlib.PurePath(config.cohort.name).parent.name or name
+  name = re.sub(r'[^A-Za-z0-9_.-]+', '_', name) or 'run'
+  short = digest(config)[:8]
+  return pathlib.Path('runs') / f'{name}-{short}'
+
+
+def first_difference(saved: dict, config: ExperimentConfig) -> str:
+  """The first setting in which a run folder's config differs; '' if none.
+
+  Args:
+    saved: what the folder's config.json holds.
+    config: the configuration of this command.
+
+  Returns:
+    "name: value there, value here".
+  """
+  there = _fixed_part(saved)
+  here = _fixed_part(core_config.to_dict(config))
+  for name in sorted(there.keys() | here.keys()):
+    if there.get(name) != here.get(name):
+      shown = [json.dumps(x.get(name)) for x in (there, here)]
+      return f'{name} is {shown[0]} there and {shown[1]} here'
+  return ''
+
+
+def _flatten(tree, prefix: str = '') -> dict:
+  flat = {}
+  for name, value in tree.items():
+    if isinstance(value, dict):
+      flat.update(_flatten(value, f'{prefix}{name}.'))
+    else:
+      flat[prefix + name] = value
+  return flat

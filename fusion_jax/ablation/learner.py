@@ -1,0 +1,183 @@
+"""The interface of all learners: what goes in, what comes out.
+
+Second stages (arms on the features of an image encoder) must not be trained on
+features of studies that the encoder was fitted on. The training part is cut by
+patient into two halves: encoder h is trained on half h, second-stage model h
+on encoder h's features of the *other* half, and the logits of the two
+second-stage models are averaged. Both stop on the fold's validation part.
+"""
+
+import abc
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import rows as rows_lib
+from fusion_jax.core import links, types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import preprocess
+from fusion_jax.data import splits as splits_lib
+
+EpochCallback = Callable[[int, float], None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inputs:
+  """What an arm's model of one fold sees of a cohort of n studies.
+
+  Attributes:
+    cohort: the studies.
+    fitted: the preprocessing of the training part.
+    features: by encoder half, (n, c) frozen image features.
+    logits: by modality, (n, s) predictions of upstream arms, NaN in rows they
+      were not asked for.
+  """
+
+  cohort: cohort_lib.Cohort
+  fitted: preprocess.Fitted
+  features: tuple[np.ndarray, ...] = ()
+  logits: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+  """One node to train.
+
+  Attributes:
+    inputs: what it sees.
+    split: its training and validation rows.
+    seed: everything random follows from it.
+    hyper: by name.
+  """
+
+  inputs: Inputs
+  split: splits_lib.Split
+  seed: int
+  hyper: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+  """A trained node.
+
+  Attributes:
+    models: one, or one per half.
+    parameters: of all models together.
+    seconds: of training.
+    compile_seconds: of compilation.
+    best_epoch: by model; empty if not trained by epochs.
+    history: by model and epoch, training and validation loss.
+    failure: why there is no usable model; empty if there is one.
+    notes: what a reader should know.
+  """
+
+  models: tuple[Any, ...]
+  parameters: int
+  seconds: float = 0.0
+  compile_seconds: float = 0.0
+  best_epoch: tuple[int, ...] = ()
+  history: tuple[tuple[tuple[float, float], ...], ...] = ()
+  failure: str = ''
+  notes: tuple[str, ...] = ()
+
+
+class Learner(abc.ABC):
+  """Trains, applies, saves and loads the models of one arm."""
+
+  # Whether one call should train many nodes together.
+  fleet = False
+
+  def __init__(self, arm: arms_lib.ArmConfig, task: types.Task):
+    self.arm = arm
+    self.task = task
+
+  @abc.abstractmethod
+  def fit(
+    self, jobs: Sequence[Job], on_epoch: EpochCallback | None = None
+  ) -> list[Trained]:
+    """Trains all jobs.
+
+    Args:
+      jobs: one per node, all on one cohort.
+      on_epoch: called with the number of an epoch and the mean validation
+        loss, by learners that have epochs.
+
+    Raises:
+      UserError: if a part cannot be learnt from.
+    """
+
+  @abc.abstractmethod
+  def logits(
+    self,
+    trained: Sequence[Trained],
+    inputs: Sequence[Inputs],
+    rows: Sequence[np.ndarray],
+  ) -> list[np.ndarray]:
+    """For each node, (len(rows), s) float64 logits of the studies `rows`."""
+
+  @abc.abstractmethod
+  def save(self, trained: Trained, folder, *, fitted, extra) -> None:
+    """Writes models, preprocessing and JSON-ready `extra` into `folder`."""
+
+  @abc.abstractmethod
+  def load(self, folder) -> tuple[Trained, preprocess.Fitted | None]:
+    """Reads what `save` wrote."""
+
+  def predict(
+    self,
+    trained: Sequence[Trained],
+    inputs: Sequence[Inputs],
+    rows: Sequence[np.ndarray],
+  ) -> list[np.ndarray]:
+    """Like `logits`; studies without any of the modalities get the constant.
+
+    The constant is the training prevalence (mean, median risk).
+    """
+    out = self.logits(trained, inputs, rows)
+    for k, (seen, at) in enumerate(zip(inputs, rows, strict=True)):
+      absent = ~rows_lib.present(self.arm, seen.cohort)[at]
+      constant = links.logits_from_scores(self.task, seen.fitted.constant[None])
+      out[k] = np.where(absent[:, None], constant, out[k])
+    return out
+
+  @property
+  def _second_stage(self) -> bool:
+    return self.arm.image_input == arms_lib.FEATURES
+
+  def _mean(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+    """(n, s) mean of the models' logits."""
+    if self.task.kind == types.MULTICLASS:
+      # Those of one model are known up to a constant per study.
+      logits = [special.log_softmax(x, axis=1) for x in logits]
+    return np.mean(logits, axis=0)
+
+
+def model_rows(arm, job) -> list[np.ndarray]:
+  """Training rows of each of a node's models.
+
+  Raises:
+    UserError: if nothing can be learnt from them.
+  """
+  cohort, split = job.inputs.cohort, job.split
+  parts = [split.train]
+  if arm.strategy == arms_lib.UPSTREAM:
+    parts = splits_lib.halves(split, cohort, job.seed)
+  elif arm.image_input == arms_lib.FEATURES:
+    parts = splits_lib.halves(split, cohort, job.seed)[::-1]
+  rows = [rows_lib.usable(arm, cohort, part) for part in parts]
+  valid = rows_lib.usable(arm, cohort, split.valid)
+  for part in rows:
+    rows_lib.check_labels(cohort, part, 'training')
+  rows_lib.check_labels(cohort, valid, 'validation')
+  return rows
+
+
+def model_folders(folder) -> list[pathlib.Path]:
+  """The model folders 0, 1, ... in order."""
+  found = [x for x in pathlib.Path(folder).iterdir() if x.name.isdigit()]
+  return sorted(found, key=lambda x: int(x.name))

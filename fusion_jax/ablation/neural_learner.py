@@ -1,0 +1,198 @@
+"""Neural arms: fleets of fusion models."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import learner
+from fusion_jax.ablation import rows as rows_lib
+from fusion_jax.core import types
+from fusion_jax.data import preprocess
+from fusion_jax.fusion import model as models
+from fusion_jax.training import batches, checkpoints, neural
+
+
+class Neural(learner.Learner):
+  """Fleets of fusion models."""
+
+  fleet = True
+
+  def __init__(self, arm, task, training, parallel):
+    super().__init__(arm, task)
+    self._training = training
+    self._parallel = parallel
+
+  def _model_config(self, inputs: learner.Inputs) -> models.ModelConfig:
+    return models.ModelConfig(
+      modalities=self.arm.modalities,
+      image_encoder=self.arm.image_encoder,
+      ehr_encoder=self.arm.ehr_encoder,
+      combiner=self.arm.combiner,
+      levels=inputs.fitted.config.max_levels,
+    )
+
+  def _source(self, inputs: learner.Inputs, half: int) -> batches.Source:
+    reads_image = types.IMAGE in self.arm.modalities
+    how = self.arm.image_input if reads_image else ''
+    cohort, fitted = inputs.cohort, inputs.fitted
+    parts: dict[str, Any] = {}
+    if types.EHR in self.arm.modalities:
+      parts['ehr'] = fitted.ehr(cohort)
+    if how == arms_lib.IMAGES:
+      parts['image_stats'] = fitted.image_stats
+    elif how == arms_lib.PIXELS:
+      parts['image_vector'] = fitted.pixels(cohort).astype(np.float32)
+    elif how == arms_lib.FEATURES:
+      parts['image_features'] = inputs.features[half]
+    return batches.Source(**parts)
+
+  def _data(self, pairs) -> tuple[batches.FleetData, list[int]]:
+    """The distinct sources of (inputs, half) pairs, and each pair's number."""
+    number: dict[tuple, int] = {}
+    sources, places = [], []
+    for inputs, half in pairs:
+      features = inputs.features[half] if self._second_stage else None
+      key = (id(inputs.fitted), id(features))
+      if key not in number:
+        number[key] = len(sources)
+        sources.append(self._source(inputs, half))
+      places.append(number[key])
+    return batches.FleetData(pairs[0][0].cohort, tuple(sources)), places
+
+  def fit(self, jobs, on_epoch=None):
+    rows = [learner.model_rows(self.arm, job) for job in jobs]
+    pairs = [
+      (job.inputs, h)
+      for job, r in zip(jobs, rows, strict=True)
+      for h in range(len(r))
+    ]
+    data, places = self._data(pairs)
+    data = self._standardise_labels(data, places, jobs, rows)
+    members = []
+    for job, parts in zip(jobs, rows, strict=True):
+      for half, train in enumerate(parts):
+        members.append(
+          neural.Member(
+            train=train,
+            valid=rows_lib.usable(self.arm, data.cohort, job.split.valid),
+            seed=(job.seed + half) % 2**31,
+            source=places[len(members)],
+            **job.hyper,
+          )
+        )
+
+    def report(epoch, train_loss, valid_loss, stopped):
+      del train_loss, stopped
+      seen = valid_loss[np.isfinite(valid_loss)]
+      on_epoch(epoch, float(seen.mean()) if len(seen) else float('nan'))
+
+    result = neural.fit_fleet(
+      model_config=self._model_config(jobs[0].inputs),
+      task=self.task,
+      data=data,
+      members=members,
+      config=self._training,
+      parallel=self._parallel,
+      on_epoch=report if on_epoch else None,
+    )
+    found = iter(result.fitted)
+    share = 1 / len(jobs)
+    return [
+      self._trained([next(found) for _ in parts], result, share)
+      for parts in rows
+    ]
+
+  def _standardise_labels(self, data, places, jobs, rows):
+    """Gives regression sources the mean and deviation of training labels."""
+    if self.task.kind != types.REGRESSION:
+      return data
+    sources = list(data.sources)
+    place = iter(places)
+    for job, parts in zip(jobs, rows, strict=True):
+      labels = data.cohort.labels[
+        rows_lib.usable(self.arm, data.cohort, job.split.train), 0
+      ]
+      for _ in parts:
+        k = next(place)
+        sources[k] = dataclasses.replace(
+          sources[k],
+          label_mean=float(labels.mean()),
+          label_std=float(labels.std()) or 1.0,
+        )
+    return dataclasses.replace(data, sources=tuple(sources))
+
+  def _trained(self, fitted, result, share) -> learner.Trained:
+    failures = [f.failure for f in fitted if f.failure]
+    if not failures and not all(np.isfinite(f.valid_loss) for f in fitted):
+      failures = ['the validation loss was never finite']
+    return learner.Trained(
+      models=tuple(fitted),
+      parameters=sum(f.parameters for f in fitted),
+      seconds=result.seconds * share,
+      compile_seconds=result.compile_seconds * share,
+      best_epoch=tuple(f.best_epoch for f in fitted),
+      history=tuple(f.history for f in fitted),
+      failure=failures[0] if failures else '',
+    )
+
+  def _members(self, trained, inputs, rows):
+    """Everything per model instead of per node."""
+    fitted = [m for t in trained for m in t.models]
+    at = [r for t, r in zip(trained, rows, strict=True) for _ in t.models]
+    data, places = self._data(
+      [
+        (seen, half)
+        for t, seen in zip(trained, inputs, strict=True)
+        for half in range(len(t.models))
+      ]
+    )
+    return {
+      'model_config': self._model_config(inputs[0]),
+      'task': self.task,
+      'data': data,
+      'fitted': fitted,
+      'sources': places,
+      'rows': at,
+      'parallel': self._parallel,
+    }
+
+  def logits(self, trained, inputs, rows):
+    found = iter(neural.predict_fleet(**self._members(trained, inputs, rows)))
+    return [self._mean([next(found) for _ in t.models]) for t in trained]
+
+  def encode(
+    self, trained: Sequence[learner.Trained], inputs: Sequence[learner.Inputs]
+  ) -> list[tuple[np.ndarray, ...]]:
+    """For each node and half, (n, c) float32 image features of all studies."""
+    everyone = np.arange(len(inputs[0].cohort))
+    found = iter(
+      neural.encode_fleet(
+        **self._members(trained, inputs, [everyone] * len(trained))
+      )
+    )
+    return [
+      tuple(np.asarray(next(found), np.float32) for _ in t.models)
+      for t in trained
+    ]
+
+  def save(self, trained, folder, *, fitted, extra):
+    pixels = self.arm.image_input == arms_lib.PIXELS
+    for number, model in enumerate(trained.models):
+      checkpoints.save(
+        pathlib.Path(folder) / str(number),
+        model,
+        extra=extra,
+        arrays=fitted.to_arrays(pixels=pixels),
+      )
+
+  def load(self, folder):
+    found, arrays = [], {}
+    for path in learner.model_folders(folder):
+      model, _, arrays = checkpoints.load(path)
+      found.append(model)
+    trained = learner.Trained(tuple(found), sum(m.parameters for m in found))
+    return trained, preprocess.Fitted.from_arrays(arrays)

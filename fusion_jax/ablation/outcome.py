@@ -1,0 +1,248 @@
+"""From finished nodes to predictions, costs and a summary."""
+
+import collections
+import datetime
+import os
+import pathlib
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import plan as plan_lib
+from fusion_jax.ablation import store as store_lib
+from fusion_jax.core import links, types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.evaluation import metrics
+from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.evaluation import summary as summary_lib
+
+
+def best_trial(
+  store: store_lib.Store, plan: plan_lib.Plan, arm: str, place: tuple
+) -> plan_lib.Node | None:
+  """The finished trial with the lowest validation loss; None if there is none.
+
+  Args:
+    store: where the nodes are.
+    plan: what they are.
+    arm: whose.
+    place: repeat, fold and seed.
+  """
+  found = []
+  for node in plan.nodes[arm]:
+    if node.place == place and store.has(node.key):
+      loss = store.record(node.key)['valid_loss']
+      found.append((np.inf if loss is None else loss, node.trial, node))
+  return min(found)[-1] if found else None
+
+
+def chosen(
+  store: store_lib.Store, plan: plan_lib.Plan, arm: str
+) -> list[plan_lib.Node]:
+  """The best trial of each repeat, fold and seed that has one."""
+  places = dict.fromkeys(n.place for n in plan.nodes[arm])
+  found = [best_trial(store, plan, arm, place) for place in places]
+  return [n for n in found if n is not None]
+
+
+def table(
+  cohort: cohort_lib.Cohort,
+  arm: str,
+  place: tuple[int, int, int],
+  *,
+  part: str,
+  rows: np.ndarray,
+  logits: np.ndarray,
+) -> predictions_lib.Predictions:
+  """Predictions of one model on the studies `rows`, given (rows, s) logits."""
+  repeat, fold, seed = place
+  return predictions_lib.create(
+    task=cohort.task,
+    study_id=cohort.study[rows],
+    patient_id=cohort.patient[rows],
+    arm=arm,
+    repeat=repeat,
+    fold=fold,
+    seed=seed,
+    part=part,
+    labels=cohort.labels[rows],
+    scores=links.scores_from_logits(cohort.task, logits),
+    available={m: p[rows] for m, p in cohort.present.items()},
+    weight=None if cohort.weight is None else cohort.weight[rows],
+    subgroup={name: x[rows] for name, x in cohort.groups.items()},
+  )
+
+
+def costs(
+  store: store_lib.Store,
+  plan: plan_lib.Plan,
+  arms: Mapping[str, arms_lib.ArmConfig],
+) -> dict[str, dict[str, Any]]:
+  """By arm of the table, what it took.
+
+  `parameters` are those of everything a prediction passes through, mean over
+  models; `seconds` and `compile_seconds` sum over the arm's own nodes;
+  `upstream_seconds` are those of arms it needs, which others may share.
+  """
+  records = {
+    arm: [store.record(n.key) for n in nodes if store.has(n.key)]
+    for arm, nodes in plan.nodes.items()
+  }
+
+  def total(arm, name):
+    return float(sum(r[name] for r in records[arm]))
+
+  def parameters(arm):
+    own = [r['parameters'] for r in records[arm]]
+    below = sum(parameters(other) for other in arms[arm].upstream)
+    return below + (round(float(np.mean(own))) if own else 0)
+
+  found = {}
+  for arm in plan.listed:
+    found[arm] = {
+      'parameters': parameters(arm),
+      'seconds': total(arm, 'seconds'),
+      'compile_seconds': total(arm, 'compile_seconds'),
+      'nodes': len(plan.nodes[arm]),
+      'trials': plan.trials[arm],
+    }
+    if arms[arm].upstream:
+      found[arm]['upstream_seconds'] = sum(
+        total(other, 'seconds') + total(other, 'compile_seconds')
+        for other in arms[arm].upstream
+      )
+  return found
+
+
+def notes(
+  store: store_lib.Store, plan: plan_lib.Plan, arms: Sequence[str]
+) -> list[str]:
+  """What the learners said about their models, each once per arm."""
+  found = []
+  for arm in arms:
+    models = chosen(store, plan, arm)
+    counts = collections.Counter(
+      text for n in models for text in set(store.record(n.key)['notes'])
+    )
+    found += [
+      f"Arm '{arm}', {count} of {len(models)} models: {text}"
+      for text, count in sorted(counts.items())
+    ]
+  return found
+
+
+def tuning(
+  plan: plan_lib.Plan, config: config_lib.ExperimentConfig
+) -> dict[str, Any]:
+  """How hyperparameters were chosen, for the summary's audits."""
+  return {
+    'trials': config.trials,
+    'chosen_by': 'lowest validation loss per arm, fold and seed',
+    'without_hyperparameters': [
+      a for a in plan.listed if not plan_lib.SPACES[config.arms[a].learner]
+    ],
+  }
+
+
+def finish(
+  folder: pathlib.Path,
+  predictions: predictions_lib.Predictions,
+  *,
+  config: config_lib.ExperimentConfig,
+  cohort: cohort_lib.Cohort,
+  arms: Sequence[str],
+  costs: Mapping[str, Mapping[str, Any]],
+  warnings: Sequence[str],
+  audits: Mapping[str, Any],
+  test: Sequence[np.ndarray],
+  started: float,
+  reference: Mapping[tuple[int, int], str] | None = None,
+) -> dict[str, Any]:
+  """Writes predictions and summary into `folder`; returns the summary.
+
+  Args:
+    folder: the run folder.
+    predictions: of all arms.
+    config: of the run.
+    cohort: that was predicted.
+    arms: those in the table, in its order.
+    costs: by arm.
+    warnings: that every report shows.
+    audits: passed through.
+    test: row numbers of each test part.
+    started: seconds since the epoch.
+    reference: as `summary.summarise` takes it.
+  """
+  predictions_lib.write(predictions, folder / store_lib.PREDICTIONS)
+  singles = [a for a in arms if config.arms[a].strategy == arms_lib.SINGLE]
+  patient = [cohort.patient_note] if cohort.patient_note else []
+  summary = summary_lib.summarise(
+    predictions,
+    singles=singles,
+    fusions=[a for a in arms if a not in singles],
+    config=config.evaluation,
+    costs={a: costs[a] for a in arms},
+    warnings=[*patient, *warnings],
+    audits=audits,
+    cohort=_cohort_facts(cohort, test),
+    reference=reference,
+    run={
+      'folder': str(folder),
+      'config_digest': config_lib.digest(config),
+      'started': _timestamp(started),
+      'finished': _timestamp(time.time()),
+      'seconds': round(time.time() - started, 3),
+      'command': ' '.join(sys.argv),
+      'processors': os.cpu_count(),
+      'backend': jax.default_backend(),
+      'devices': jax.local_device_count(),
+      'python': platform.python_version(),
+      'versions': dict(plan_lib.environment(arms_lib.NEURAL))
+      | dict(plan_lib.environment(arms_lib.ELASTIC_NET)),
+    },
+  )
+  summary_lib.write(summary, folder / store_lib.SUMMARY)
+  return summary
+
+
+def _timestamp(seconds: float) -> str:
+  moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+  return moment.isoformat(timespec='seconds')
+
+
+def _cohort_facts(cohort, test) -> dict[str, Any]:
+  facts = {
+    'name': cohort.name,
+    'digest': cohort.digest,
+    'notes': list(cohort.notes),
+    'licence': cohort.licence,
+    'citation': cohort.citation,
+  }
+  if cohort.oracle:
+    facts['oracle'] = {
+      name: _oracle(cohort, scores, test)
+      for name, scores in cohort.oracle.items()
+    }
+  return facts
+
+
+def _oracle(cohort, scores, test) -> float | None:
+  """The best possible primary metric: mean over the test parts."""
+  metric = metrics.PRIMARY[cohort.task.kind]
+  if cohort.task.kind not in (types.BINARY, types.REGRESSION):
+    return None
+  found = []
+  for rows in test:
+    weight = None if cohort.weight is None else cohort.weight[rows]
+    value = metrics.evaluate(
+      cohort.task, cohort.labels[rows], scores[rows][:, None], weight, [metric]
+    )
+    found.append(value[metric].estimate)
+  return float(np.nanmean(found)) if np.isfinite(found).any() else None

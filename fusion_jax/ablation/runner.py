@@ -1,0 +1,349 @@
+"""Runs what an ablation lacks, then evaluates all of it."""
+
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import learner as learner_lib
+from fusion_jax.ablation import learners, outcome
+from fusion_jax.ablation import plan as plan_lib
+from fusion_jax.ablation import progress as progress_lib
+from fusion_jax.ablation import rows as rows_lib
+from fusion_jax.ablation import store as store_lib
+from fusion_jax.core import config as core_config
+from fusion_jax.core import errors, links
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import preprocess, reader
+from fusion_jax.data import splits as splits_lib
+from fusion_jax.evaluation import predictions as predictions_lib
+
+# In a node's arrays.
+FEATURES = 'features_{half}'
+LOGITS = 'logits_{part}'
+# Of a node's record, what logs and saved models repeat.
+_FACTS = ('arm', 'repeat', 'fold', 'seed', 'trial', 'hyper', 'valid_loss')
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+  """What a run came to.
+
+  Attributes:
+    summary: what summary.json holds; None if no arm could be evaluated.
+    failures: by arm, why it is not in the table.
+  """
+
+  summary: Mapping[str, Any] | None
+  failures: Mapping[str, str]
+
+
+class _ArmError(Exception):
+  """An arm cannot be finished; the others can."""
+
+
+def run(
+  config: config_lib.ExperimentConfig,
+  store: store_lib.Store,
+  progress: progress_lib.Progress,
+) -> Report:
+  """Runs the ablation that `config` describes in the folder of `store`.
+
+  Nodes that are finished are not run again. An arm that fails stops; the
+  others go on.
+
+  Raises:
+    UserError: for bad input, before anything is trained, or a full disk.
+  """
+  config_lib.check(config)
+  progress.message(f"Opening cohort '{config.cohort.name}'")
+  cohort = reader.open_cohort(config.cohort)
+  listed, warnings = arms_lib.select(
+    config.arms, config.run_arms, task=cohort.task, modalities=cohort.modalities
+  )
+  splits = splits_lib.make_splits(cohort, config.splits)
+  for split in splits:
+    _check_split(cohort, split)
+  cells = [
+    plan_lib.Cell(s.repeat, s.fold, splits_lib.digest(s, cohort))
+    for s in splits
+  ]
+  plan = plan_lib.make_plan(
+    config,
+    listed=listed,
+    task=cohort.task,
+    cohort_digest=cohort.digest,
+    cells=cells,
+  )
+  with store.open(config):
+    splits_lib.save(splits, cohort, store.path / store_lib.SPLITS)
+    store.log(
+      'start',
+      pid=os.getpid(),
+      cohort=cohort.name,
+      digest=cohort.digest,
+      arms=list(plan.nodes),
+      nodes=len(plan.by_key()),
+    )
+    work = _Run(config, cohort, splits, plan, store, progress)
+    with progress:
+      work.run_all()
+    summary = None
+    if len(work.failures) < len(listed):
+      progress.message('Evaluating')
+      summary = work.evaluate(warnings)
+    store.log('end', failures=work.failures)
+  return Report(summary, work.failures)
+
+
+def _check_split(cohort, split) -> None:
+  for part in ('train', 'valid'):
+    name = {'train': 'training', 'valid': 'validation'}[part]
+    try:
+      rows_lib.check_labels(cohort, getattr(split, part), name)
+    except errors.UserError as e:
+      raise errors.UserError(
+        f"Cohort '{cohort.name}', repeat {split.repeat}, fold {split.fold}: {e}"
+      ) from None
+
+
+class _Run:
+  """The state of one call of `run`."""
+
+  def __init__(self, config, cohort, splits, plan, store, progress):
+    self.config: config_lib.ExperimentConfig = config
+    self.cohort: cohort_lib.Cohort = cohort
+    self.splits = {(s.repeat, s.fold): s for s in splits}
+    self.plan: plan_lib.Plan = plan
+    self.store: store_lib.Store = store
+    self.progress: progress_lib.Progress = progress
+    self.failures: dict[str, str] = {}
+    self._started = time.time()
+    self._fitted = functools.cache(self._fit_preprocessing)
+
+  def run_all(self) -> None:
+    """Trains every node that is not in the store."""
+    self.progress.plan(
+      {
+        arm: (len(nodes), sum(self.store.has(n.key) for n in nodes))
+        for arm, nodes in self.plan.nodes.items()
+      }
+    )
+    for arm, nodes in self.plan.nodes.items():
+      missing = [n for n in nodes if not self.store.has(n.key)]
+      if not missing:
+        continue
+      parts = self.config.arms[arm]
+      is_neural = parts.learner == arms_lib.NEURAL
+      self.progress.start(arm, self.config.training.epochs if is_neural else 0)
+      failure = ''
+      try:
+        self._run_arm(arm, missing)
+      except _ArmError as e:
+        failure = f"Arm '{arm}' failed: {e}"
+        self.failures[arm] = failure
+        self.store.log('failure', arm=arm, message=failure)
+      self.progress.end(arm, failure)
+
+  def _run_arm(self, arm, missing) -> None:
+    for other in self.config.arms[arm].upstream:
+      if other in self.failures:
+        raise _ArmError(f"it needs '{other}', which failed.")
+    learner = self._learner(arm)
+    groups = [missing] if learner.fleet else [[n] for n in missing]
+    troubles: dict[tuple, str] = {}
+    for nodes in groups:
+      troubles.update(self._run_nodes(arm, learner, nodes))
+    lost = [
+      place
+      for place in dict.fromkeys(n.place for n in self.plan.nodes[arm])
+      if self._best(arm, place) is None
+    ]
+    for node, trouble in troubles.items():
+      place, trial = node
+      text = f'{_place(place)}, trial {trial}: {trouble}'
+      if place in lost:
+        raise _ArmError(f'{text}.')
+      self.progress.message(f"Arm '{arm}', {text}; other trials go on.")
+
+  def _run_nodes(self, arm, learner, nodes) -> dict[tuple, str]:
+    """Trains, applies and lands nodes; returns what went wrong, by node."""
+    jobs = [self._job(n) for n in nodes]
+    try:
+      trained = learner.fit(jobs, functools.partial(self.progress.epoch, arm))
+    except errors.UserError as e:
+      # Which node it was is known where there is only one.
+      where = f'{_place(nodes[0].place)}: ' if len(nodes) == 1 else ''
+      raise _ArmError(f'{where}{e}') from None
+    sound = [k for k, t in enumerate(trained) if not t.failure]
+    if sound:
+      self._land(
+        learner,
+        [nodes[k] for k in sound],
+        [jobs[k] for k in sound],
+        [trained[k] for k in sound],
+      )
+    return {
+      (n.place, n.trial): t.failure
+      for n, t in zip(nodes, trained, strict=True)
+      if t.failure
+    }
+
+  def _land(self, learner, nodes, jobs, trained) -> None:
+    inputs = [j.inputs for j in jobs]
+    if learner.arm.strategy == arms_lib.UPSTREAM:
+      arrays = [
+        {FEATURES.format(half=h): x for h, x in enumerate(features)}
+        for features in learner.encode(trained, inputs)
+      ]
+      losses = [
+        float(np.mean([m.valid_loss for m in t.models])) for t in trained
+      ]
+    else:
+      arrays, losses = self._predict(learner, nodes, inputs, trained)
+    config = core_config.to_dict(self.config)
+    for node, job, model, values, loss in zip(
+      nodes, jobs, trained, arrays, losses, strict=True
+    ):
+      record = {
+        'arm': node.arm,
+        'repeat': node.repeat,
+        'fold': node.fold,
+        'seed': node.seed,
+        'trial': node.trial,
+        'hyper': dict(node.hyper),
+        'upstream': list(node.upstream),
+        'valid_loss': loss if np.isfinite(loss) else None,
+        'parameters': model.parameters,
+        'seconds': model.seconds,
+        'compile_seconds': model.compile_seconds,
+        'best_epoch': list(model.best_epoch),
+        'history': [list(map(list, h)) for h in model.history],
+        'notes': list(model.notes),
+      }
+      facts = {name: record[name] for name in _FACTS}
+      self.store.write(
+        node.key,
+        record=record,
+        arrays=values,
+        save_model=functools.partial(
+          learner.save,
+          model,
+          fitted=job.inputs.fitted,
+          extra={'config': config, 'node': facts},
+        ),
+      )
+      self.store.log('node', key=node.key, **facts)
+      self.progress.advance(node.arm)
+
+  def _predict(self, learner, nodes, inputs, trained):
+    """Logits on validation and test rows, and validation losses."""
+    splits = [self.splits[n.repeat, n.fold] for n in nodes]
+    rows = [np.concatenate([s.valid, s.test]) for s in splits]
+    logits = learner.predict(trained, inputs, rows)
+    arrays, losses = [], []
+    for x, split in zip(logits, splits, strict=True):
+      valid, test = np.split(x, [len(split.valid)])
+      arrays.append(
+        {LOGITS.format(part='valid'): valid, LOGITS.format(part='test'): test}
+      )
+      weight = self.cohort.weight
+      losses.append(
+        links.mean_loss(
+          self.cohort.task,
+          valid,
+          self.cohort.labels[split.valid],
+          None if weight is None else weight[split.valid],
+        )
+      )
+    return arrays, losses
+
+  def _learner(self, arm: str) -> learner_lib.Learner:
+    return learners.create_learner(
+      self.config.arms[arm],
+      self.cohort.task,
+      training=self.config.training,
+      parallel=self.config.parallel,
+    )
+
+  def _fit_preprocessing(self, repeat, fold) -> preprocess.Fitted:
+    preprocessor = preprocess.Preprocessor(self.config.preprocess)
+    return preprocessor.fit(self.cohort, self.splits[repeat, fold].train)
+
+  def _job(self, node: plan_lib.Node) -> learner_lib.Job:
+    arm = self.config.arms[node.arm]
+    split = self.splits[node.repeat, node.fold]
+    features: tuple[np.ndarray, ...] = ()
+    logits = {}
+    if arm.image_input == arms_lib.FEATURES:
+      features = self._features(arm.upstream[0], node.place)
+    elif arm.learner == arms_lib.RULE:
+      for modality, other in zip(arm.modalities, arm.upstream, strict=True):
+        logits[modality] = self._spread(self._best(other, node.place), split)
+    inputs = learner_lib.Inputs(
+      self.cohort, self._fitted(node.repeat, node.fold), features, logits
+    )
+    return learner_lib.Job(inputs, split, node.random_seed, node.hyper)
+
+  @functools.lru_cache(maxsize=8)  # noqa: B019
+  def _features(self, arm, place) -> tuple[np.ndarray, ...]:
+    arrays = self.store.read(self._best(arm, place).key).arrays
+    return tuple(arrays[FEATURES.format(half=h)] for h in range(len(arrays)))
+
+  def _spread(self, node, split) -> np.ndarray:
+    """(n, s) logits of validation and test rows, NaN elsewhere."""
+    arrays = self.store.read(node.key).arrays
+    out = np.full((len(self.cohort), self.cohort.task.num_outputs), np.nan)
+    for part in predictions_lib.PARTS:
+      out[getattr(split, part)] = arrays[LOGITS.format(part=part)]
+    return out
+
+  def _best(self, arm, place) -> plan_lib.Node | None:
+    return outcome.best_trial(self.store, self.plan, arm, place)
+
+  def evaluate(self, warnings: Sequence[str]) -> dict[str, Any]:
+    """Predictions, summary and costs of all arms that did not fail."""
+    arms = [a for a in self.plan.listed if a not in self.failures]
+    tables = []
+    for arm in arms:
+      for node in outcome.chosen(self.store, self.plan, arm):
+        arrays = self.store.read(node.key).arrays
+        split = self.splits[node.repeat, node.fold]
+        tables += [
+          outcome.table(
+            self.cohort,
+            node.arm,
+            node.place,
+            part=part,
+            rows=getattr(split, part),
+            logits=arrays[LOGITS.format(part=part)],
+          )
+          for part in predictions_lib.PARTS
+        ]
+    return outcome.finish(
+      self.store.path,
+      predictions_lib.concat(tables),
+      config=self.config,
+      cohort=self.cohort,
+      arms=arms,
+      costs=outcome.costs(self.store, self.plan, self.config.arms),
+      warnings=[
+        *self.failures.values(),
+        *warnings,
+        *outcome.notes(self.store, self.plan, arms),
+      ],
+      audits={'tuning': outcome.tuning(self.plan, self.config)},
+      test=[s.test for s in self.splits.values()],
+      started=self._started,
+    )
+
+
+def _place(place) -> str:
+  repeat, fold, seed = place
+  return f'repeat {repeat}, fold {fold}, seed {seed}'

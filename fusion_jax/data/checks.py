@@ -1,0 +1,461 @@
+"""What can be wrong with a cohort, found before anything is trained on it.
+
+Errors make a cohort unusable; warnings are for a person to judge.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from fusion_jax.core import errors, types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import descriptor as descriptor_lib
+from fusion_jax.data import images as images_lib
+from fusion_jax.data import records as records_lib
+from fusion_jax.data import tables
+
+# A feature that orders (AUROC) or determines (balanced accuracy) the label this
+# well is taken to be the label under another name.
+DISGUISE = 0.995
+DISGUISE_RANK = 0.999  # The same for the rank correlation with a number.
+_FEWEST = 10  # Studies of each class below which neither is judged.
+_FEW_LEVELS = 20  # Numbers with so few values are also tried as codes.
+
+# Missingness alone this far from an AUROC of .5 is reported, if the number
+# of standard errors from it is also above the second number.
+MISSINGNESS = 0.1
+_MISSINGNESS_Z = 5.0
+
+_IDENTIFIER_SHARE = 0.95
+_IDENTIFIER_ROWS = 50
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examination:
+  """What `examine` found; the rest is None as far as errors prevented it."""
+
+  problems: list[tables.Problem]
+  records: records_lib.Records
+  decoded: images_lib.Decoded | None
+
+  @property
+  def failed(self) -> bool:
+    return any(x.is_error for x in self.problems)
+
+
+def validate(
+  descriptor: descriptor_lib.Descriptor, root: str | os.PathLike
+) -> list[tables.Problem]:
+  """All problems of a cohort, errors first; `str()` of each is one line.
+
+  Raises:
+    UserError: where there is nothing to check (no table, no such column).
+  """
+  return examine(descriptor, root).problems
+
+
+def examine(
+  descriptor: descriptor_lib.Descriptor,
+  root: str | os.PathLike,
+  *,
+  image_size: int = 0,
+  cache_dir: str = '',
+  on_progress: Callable[[int, int], None] | None = None,
+) -> Examination:
+  """Reads a cohort and checks all of it, decoding images into the cache.
+
+  Raises:
+    UserError: where there is nothing to check (no table, no such column) or
+      no room for decoded images.
+  """
+  records = records_lib.read(descriptor, root)
+  check(records)
+  problems, decoded = records.findings.finished(), None
+  if any(records.paths):
+    try:
+      decoded = images_lib.load(
+        root,
+        records.paths,
+        size=image_size or descriptor.image_size,
+        cache_dir=cache_dir,
+        places=_places(records),
+        on_progress=on_progress,
+      )
+    except images_lib.UnreadableError as e:
+      problems += e.problems
+    else:
+      problems += _repeated_images(records, decoded.hashes)
+  problems.sort(key=lambda x: not x.is_error)
+  return Examination(problems, records, decoded)
+
+
+def _places(records) -> list[list[str]]:
+  table = records.table
+  return [
+    [f'{table.file} {table.unit} {line}' for line in lines]
+    for lines in records.path_lines
+  ]
+
+
+def check(records: records_lib.Records) -> None:
+  """Adds to `records.findings` what is wrong across its columns."""
+  _check_classes(records)
+  _check_patients(records)
+  _check_folds(records)
+  _check_columns(records)
+  _check_disguises(records)
+  _check_missingness(records)
+
+
+def _check_classes(records) -> None:
+  d, findings = records.descriptor, records.findings
+  if d.task == types.REGRESSION:
+    known = records.labels[np.isfinite(records.labels)]
+    if len(known) and (known == known[0]).all():
+      findings.add(f'every label is {known[0]:g}.', column=d.label[0])
+    return
+  columns = (
+    {d.event: 1}
+    if d.task == types.SURVIVAL
+    else dict(zip(d.label, range(len(d.label)), strict=True))
+  )
+  for column, at in columns.items():
+    values = records.labels[:, at]
+    values = np.unique(values[np.isfinite(values)])
+    if len(values) == 1 and d.task == types.MULTICLASS:
+      only = records.task.names[int(values[0])]
+      findings.add(f"only one class: every label is '{only}'.", column=column)
+    elif len(values) == 1:
+      findings.add(
+        f'only one class: every known label is {values[0]:g}.', column=column
+      )
+    elif not len(values):
+      findings.add('no label is known.', column=column)
+
+
+def _check_patients(records) -> None:
+  """Values that cannot differ within a patient."""
+  d, table = records.descriptor, records.table
+  if d.patient:
+    for column in d.patient_constants:
+      _check_constant(
+        records,
+        table.columns[column],
+        column,
+        'patient contradicts itself',
+      )
+
+
+def _check_folds(records) -> None:
+  d = records.descriptor
+  if not d.fold:
+    return
+  if len(np.unique(records.fold)) == 1:
+    records.findings.add(
+      f'every study is in fold {records.fold[0]}.', column=d.fold
+    )
+  folds = np.array([str(x) for x in records.fold], object)
+  if d.patient:
+    _check_constant(records, folds, d.fold, 'patient in several folds')
+
+
+def _check_constant(records, values, column, kind) -> None:
+  """Faults rows that differ from the first observed value of their patient."""
+  table = records.table
+  observed = np.flatnonzero(np.not_equal(values, None))
+  if not len(observed):
+    return
+  _, first, inverse = np.unique(
+    records.patient[observed], return_index=True, return_inverse=True
+  )
+  base = observed[first][inverse]
+  for at in np.flatnonzero(values[observed] != values[base]):
+    row, other = observed[at], base[at]
+    records.findings.add(
+      f"patient '{records.patient[row]}' has '{values[row]}' here but "
+      f"'{values[other]}' on {table.unit} {table.lines[other]}.",
+      line=table.lines[row],
+      column=column,
+      kind=kind,
+    )
+
+
+def _check_columns(records) -> None:
+  """Constant and identifier-like features."""
+  findings = records.findings
+  for column, values in _features(records):
+    observed = values[~_missing(values)]
+    distinct = np.unique(observed.astype(str) if _is_text(values) else observed)
+    if not len(observed):
+      findings.warn('every value is missing.', column=column)
+    elif len(distinct) == 1:
+      extra = ' or missing' if len(observed) < len(values) else ''
+      findings.warn(f"every value is '{distinct[0]}'{extra}.", column=column)
+    elif _is_identifier(observed, distinct, _is_text(values)):
+      findings.warn(
+        f'looks like an identifier: {len(distinct)} distinct values in '
+        f'{len(observed)} studies.',
+        column=column,
+      )
+
+
+def _is_identifier(observed, distinct, text: bool) -> bool:
+  n = len(observed)
+  if n < _IDENTIFIER_ROWS or len(distinct) < _IDENTIFIER_SHARE * n:
+    return False
+  return text or bool((observed == np.round(observed)).all())
+
+
+def _features(records) -> Iterator[tuple[str, np.ndarray]]:
+  yield from records.numeric.items()
+  yield from records.categorical.items()
+
+
+def _is_text(values) -> bool:
+  return values.dtype == object
+
+
+def _missing(values) -> np.ndarray:
+  return np.equal(values, None) if _is_text(values) else np.isnan(values)
+
+
+def _targets(records) -> Iterator[tuple[str, np.ndarray]]:
+  """What a label asks about: its text, and (n,) 0/1 with NaN for unknown."""
+  task, labels = records.task, records.labels
+  if task.kind == types.BINARY:
+    yield f"the label '{task.names[0]}'", labels[:, 0]
+  elif task.kind == types.MULTILABEL:
+    for at, name in enumerate(task.names):
+      yield f"the label '{name}'", labels[:, at]
+  elif task.kind == types.MULTICLASS:
+    for code, name in enumerate(task.names):
+      is_class = np.where(np.isnan(labels[:, 0]), np.nan, labels[:, 0] == code)
+      yield f"class '{name}'", is_class
+  elif task.kind == types.SURVIVAL:
+    yield f"the event '{task.names[1]}'", labels[:, 1]
+
+
+def _check_disguises(records) -> None:
+  for column, values in _features(records):
+    reason = _disguise(records, column, values)
+    if not reason:
+      continue
+    accepted = column in records.descriptor.accept
+    message = f'looks like the label in disguise: {reason}.'
+    if accepted:
+      records.findings.warn(message + ' It is accepted.', column=column)
+      records.notes += (f"Column '{column}' {message}",)
+    else:
+      records.findings.add(
+        f'{message} Take it out of the features, or, if it is known before '
+        f'the label is, set accept = ["{column}"].',
+        column=column,
+      )
+
+
+def _disguise(records, column, values) -> str:
+  """Why `values` is a label under another name; empty if it is not."""
+  observed = ~_missing(values)
+  if records.task.kind in (types.REGRESSION, types.SURVIVAL):
+    number = records.labels[:, 0]
+    both = observed & np.isfinite(number)
+    if not _is_text(values) and both.sum() >= 2 * _FEWEST:
+      r = _rank_correlation(values[both], number[both])
+      if abs(r) >= DISGUISE_RANK:
+        name = records.task.names[0]
+        return f"its rank correlation with '{name}' is {r:.4f}"
+  for name, target in _targets(records):
+    reason = disguise(values, target, name)
+    if reason:
+      return reason
+  return ''
+
+
+def disguise(values: np.ndarray, target: np.ndarray, name: str) -> str:
+  """Why `values` seem to be `target`; empty if they do not.
+
+  Args:
+    values: (n,) float64 with NaN or object array of str with None.
+    target: (n,) of 0 and 1, NaN where unknown.
+    name: what the target is called.
+  """
+  both = ~_missing(values) & np.isfinite(target)
+  y = target[both] == 1
+  if min(y.sum(), (~y).sum()) < _FEWEST:
+    return ''
+  x = values[both]
+  if not _is_text(values):
+    auroc = _auroc(x, y)
+    if max(auroc, 1 - auroc) >= DISGUISE:
+      return f'alone it orders {name} with an AUROC of {auroc:.4f}'
+    if len(np.unique(x)) > _FEW_LEVELS:
+      return ''
+  accuracy = _level_accuracy(x.astype(str), y)
+  if accuracy >= DISGUISE:
+    return f'its values determine {name} (balanced accuracy {accuracy:.4f})'
+  return ''
+
+
+def missingness_auroc(values: np.ndarray, target: np.ndarray) -> float:
+  """AUROC (above .5) of being missing if it predicts `target`, else 0."""
+  known = np.isfinite(target)
+  y, x = target[known] == 1, _missing(values)[known]
+  a, b = y.sum(), (~y).sum()
+  if min(a, b) < _FEWEST or x.all() or not x.any():
+    return 0.0
+  far = abs(_auroc(x.astype(float), y) - 0.5)
+  spread = np.sqrt(x.mean() * (1 - x.mean()) * (1 / a + 1 / b)) / 2
+  if far < MISSINGNESS or far < _MISSINGNESS_Z * spread:
+    return 0.0
+  return 0.5 + far
+
+
+def _check_missingness(records) -> None:
+  """Columns whose being missing says much about a label."""
+  together = {}
+  for column, values in _features(records):
+    missing = _missing(values)
+    together.setdefault(missing.tobytes(), (values, []))[1].append(column)
+  for values, columns in together.values():
+    for name, target in _targets(records):
+      auroc = missingness_auroc(values, target)
+      if not auroc:
+        continue
+      listed = ', '.join(columns)
+      message = (
+        f'whether a value is missing predicts {name}: AUROC {auroc:.3f} from '
+        'that alone; a model that sees missingness may use how records were '
+        'kept.'
+      )
+      records.findings.warn(message, column=listed)
+      records.notes += (f'Columns {listed}: {message}',)
+
+
+def _repeated_images(records, hashes) -> list[tables.Problem]:
+  """Files of equal content that belong to different patients."""
+  owner, found = {}, []
+  for study, (names, files) in enumerate(
+    zip(records.paths, hashes, strict=True)
+  ):
+    for name, digest in zip(names, files, strict=True):
+      other, before = owner.setdefault(digest, (study, name))
+      if records.patient[other] != records.patient[study]:
+        found.append((name, before, study, other))
+  findings = tables.Findings('')
+  for name, before, study, other in found:
+    findings.warn(
+      f"image '{name}' of study '{records.study[study]}' is identical to "
+      f"'{before}' of study '{records.study[other]}', another patient's.",
+      kind='identical images',
+    )
+  return findings.finished()
+
+
+def _ranks(x: np.ndarray) -> np.ndarray:
+  """Average ranks, from 1, of (n,) numbers."""
+  _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+  return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def _auroc(x: np.ndarray, y: np.ndarray) -> float:
+  """P(x of a positive > x of a negative), ties half (Mann-Whitney)."""
+  a, b = y.sum(), (~y).sum()
+  return float((_ranks(x)[y].sum() - a * (a + 1) / 2) / (a * b))
+
+
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+  """Spearman's correlation, 0 where one side is constant."""
+  x, y = _ranks(x), _ranks(y)
+  x, y = x - x.mean(), y - y.mean()
+  scale = np.sqrt((x @ x) * (y @ y))
+  return float(x @ y / scale) if scale > 0 else 0.0
+
+
+def _level_accuracy(x: np.ndarray, y: np.ndarray) -> float:
+  """How well levels tell a 0/1 label: balanced accuracy, leave-one-out.
+
+  A study is predicted by the majority of the *other* studies of its level,
+  so that a level of one study, as in an identifier, predicts nothing.
+  """
+  _, codes = np.unique(x, return_inverse=True)
+  positive = np.bincount(codes, weights=y)
+  negative = np.bincount(codes, weights=~y)
+  recalls = (
+    positive[positive - 1 > negative].sum() / y.sum(),
+    negative[negative - 1 > positive].sum() / (~y).sum(),
+  )
+  return float(np.mean(recalls))
+
+
+def raise_errors(examination: Examination) -> None:
+  """Raises ProblemsError with all errors, if there are any."""
+  lines = [str(x) for x in examination.problems if x.is_error]
+  if lines:
+    name = examination.records.descriptor.path
+    count = f'{len(lines)} problem{"s" if len(lines) > 1 else ""}'
+    raise errors.ProblemsError(f"Cohort '{name}' has {count}:", lines)
+
+
+def summarise(cohort: cohort_lib.Cohort) -> dict[str, str]:
+  """What a person wants to know first, by its name."""
+  n = len(cohort)
+  sizes = np.unique(cohort.patient, return_counts=True)[1]
+  rows = {
+    'task': f'{cohort.task.kind} ({", ".join(cohort.task.names)})',
+    'studies': f'{n}',
+    'patients': (
+      'no patient column'
+      if cohort.patient_note
+      else f'{len(sizes)} (at most {sizes.max()} studies each)'
+    ),
+  }
+  rows.update(_label_rows(cohort))
+  if cohort.images is not None:
+    i, h, w, c = cohort.images.shape[1:]
+    rows['images'] = (
+      f'{int(cohort.image_mask.sum())} of {h} x {w} x {c} '
+      f'{cohort.images.dtype}, at most {i} a study; '
+      f'{int((~cohort.image_mask.any(axis=1)).sum())} studies without'
+    )
+  gaps = np.isnan(cohort.numeric), np.equal(cohort.categorical, None)
+  names = cohort.numeric_names, cohort.categorical_names
+  for kind, gap, columns in zip(
+    ('numeric', 'categorical'), gaps, names, strict=True
+  ):
+    if columns:
+      rows[f'{kind} columns'] = (
+        f'{len(columns)}, {gap.mean():.1%} missing: ' + ', '.join(columns)
+      )
+  if cohort.fold is not None:
+    folds, sizes = np.unique(cohort.fold, return_counts=True)
+    rows['supplied folds'] = ', '.join(
+      f'{a}: {b}' for a, b in zip(folds, sizes, strict=True)
+    )
+  if cohort.site is not None:
+    rows['sites'] = f'{len(np.unique(cohort.site))}'
+  if cohort.licence:
+    rows['licence'] = cohort.licence
+  return rows
+
+
+def _label_rows(cohort) -> dict[str, str]:
+  task, labels, n = cohort.task, cohort.labels, len(cohort)
+  if task.kind == types.REGRESSION:
+    return {
+      'label': f'mean {labels.mean():.4g}, sd {labels.std():.4g}, '
+      f'{labels.min():.4g} to {labels.max():.4g}'
+    }
+  if task.kind == types.MULTICLASS:
+    counts = [int((labels[:, 0] == i).sum()) for i in range(len(task.names))]
+    pairs = zip(task.names, counts, strict=True)
+    return {'classes': ', '.join(f'{a}: {b}' for a, b in pairs)}
+  if task.kind == types.MULTILABEL:
+    return {
+      f'events of {name}': f'{int(np.nansum(labels[:, at]))} '
+      f'({int(np.isnan(labels[:, at]).sum())} unknown)'
+      for at, name in enumerate(task.names)
+    }
+  events = int(labels[:, -1].sum())
+  return {'events': f'{events} ({events / n:.1%})'}

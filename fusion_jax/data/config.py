@@ -1,0 +1,79 @@
+"""Configuration of what is read, split and preprocessed."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class CohortConfig:
+  """Which cohort to open.
+
+  Attributes:
+    name: a built-in world, a folder that holds cohort.toml, or a .toml file.
+    data_root: where a .toml file's tables and images are; empty for the
+      folder the file is in.
+    image_size: side of the square images in pixels; 0 means the world's own
+      size, the descriptor's `image_size`, or else the longest side found in
+      the images, at most 64.
+    n: worlds only: number of studies; 0 means 1,500.
+    seed: worlds only: what is generated.
+    task: worlds only: the kind of label; empty for binary.
+    informative_missing: worlds only: whether what is missing depends on the
+      values rather than on chance.
+    cache_dir: where decoded images are kept; empty for the user cache folder.
+  """
+
+  name: str = 'complementary'
+  data_root: str = ''
+  image_size: int = 0
+  n: int = 0
+  seed: int = 0
+  task: str = ''
+  informative_missing: bool = False
+  cache_dir: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitConfig:
+  """How studies are divided into training, validation and test parts.
+
+  Attributes:
+    scheme: 'auto' (the cohort's own fold column where it has one and `folds`
+      is 0 or its number of folds, else 'kfold'), 'kfold' (by patient,
+      stratified by label), 'site' (each site is the test part once), 'column'
+      (the cohort's fold column) or 'file' (splits that a run has saved).
+    folds: number of test parts for 'kfold'; 0 for the supplied number, or 3.
+    repeats: how often the whole division is drawn anew.
+    valid_fraction: share of the studies outside the test part that are kept
+      for validation.
+    file: what scheme 'file' reads.
+    seed: of the divisions.
+  """
+
+  scheme: str = 'auto'
+  folds: int = 0
+  repeats: int = 1
+  valid_fraction: float = 0.2
+  file: str = ''
+  seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class PreprocessConfig:
+  """What is fitted on the training part before any model.
+
+  Attributes:
+    max_levels: codes of each categorical column: 0 missing, 1 other or
+      unseen, from 2 the levels by training frequency. The number is fixed, so
+      that shapes never depend on data.
+    min_level_count: a level with fewer training studies counts as 'other',
+      which is thereby trained too.
+    pixel_components: principal components kept of the pixels.
+    pixel_size: side of the reduced image the components are taken of.
+    histogram_bins: bins of each channel's histogram.
+  """
+
+  max_levels: int = 32
+  min_level_count: int = 2
+  pixel_components: int = 32
+  pixel_size: int = 32
+  histogram_bins: int = 8

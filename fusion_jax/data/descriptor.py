@@ -1,0 +1,375 @@
+"""cohort.toml, version 1: where a cohort's columns and images are.
+
+docs/cohorts.md explains every key with examples.
+"""
+
+import dataclasses
+import os
+import pathlib
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from fusion_jax.core import errors, types
+
+VERSION = 1
+NO_PATIENT = 'none'
+ORIENTATIONS = ('fixed', 'free')
+MISSING_IMAGES = ('error', 'absent')
+
+
+@dataclasses.dataclass(frozen=True)
+class Exclusion:
+  """Rows to leave out: `column` has one of `values` ('' for missing)."""
+
+  column: str
+  values: tuple[str, ...]
+  reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Descriptor:
+  """What cohort.toml says. Texts are empty and tuples () where it is silent.
+
+  Attributes:
+    path: the file it was read from.
+    name: what reports call the cohort; by default the folder's name.
+    task: one of types.TASK_KINDS.
+    table: the table's path, relative to the data folder.
+    encoding: of a text table.
+    study: columns whose values, joined by '/', name a study.
+    patient: columns whose values, joined by '/', name a patient; () where
+      there is none and `patient_reason` says why.
+    label: label columns (not for survival).
+    time: survival: column of the time to event or censoring, above 0.
+    event: survival: column of whether the event happened.
+    classes: multiclass: label values in the order of their codes.
+    positive: label (or event) values that mean 1; all others then mean 0.
+    images: path patterns with column names in braces, or column names.
+    missing_images: whether a named file that is not there is an error or
+      means that the study has no such image.
+    image_size: side in pixels; 0 for the reader to choose.
+    orientation: whether flips and rotations leave the meaning ('free').
+    numeric: feature columns of numbers.
+    categorical: feature columns of names.
+    boolean: feature columns of true and false.
+    true_values: what means true, in boolean columns.
+    false_values: what means false.
+    unknown_codes: values that are a level of their own, never missing.
+    exclude: rows to leave out.
+    groups: columns whose values are subgroups to report on.
+    site: column of the site.
+    index_time: column of the time at which the prediction is made.
+    patient_constants: columns that never differ within a patient.
+    fold: column of supplied folds.
+    weight: column of study weights.
+    accept: columns whose warnings of leakage a person has looked into.
+    licence: of the data.
+    citation: how to cite the data.
+    notes: sentences that every report repeats.
+  """
+
+  path: pathlib.Path
+  task: str
+  table: str
+  study: tuple[str, ...]
+  patient: tuple[str, ...]
+  name: str = ''
+  patient_reason: str = ''
+  encoding: str = 'utf-8'
+  label: tuple[str, ...] = ()
+  time: str = ''
+  event: str = ''
+  classes: tuple[str, ...] = ()
+  positive: tuple[str, ...] = ()
+  images: tuple[str, ...] = ()
+  missing_images: str = 'error'
+  image_size: int = 0
+  orientation: str = 'fixed'
+  numeric: tuple[str, ...] = ()
+  categorical: tuple[str, ...] = ()
+  boolean: tuple[str, ...] = ()
+  true_values: tuple[str, ...] = ()
+  false_values: tuple[str, ...] = ()
+  unknown_codes: tuple[str, ...] = ()
+  exclude: tuple[Exclusion, ...] = ()
+  groups: tuple[str, ...] = ()
+  site: str = ''
+  index_time: str = ''
+  patient_constants: tuple[str, ...] = ()
+  fold: str = ''
+  weight: str = ''
+  accept: tuple[str, ...] = ()
+  licence: str = ''
+  citation: str = ''
+  notes: tuple[str, ...] = ()
+
+  @property
+  def features(self) -> tuple[str, ...]:
+    """All EHR columns."""
+    return self.numeric + self.categorical + self.boolean
+
+  @property
+  def labels(self) -> tuple[str, ...]:
+    """The columns labels are read from."""
+    return self.label or (self.time, self.event)
+
+  def named_columns(self) -> dict[str, str]:
+    """Every column named, with the key that names it first."""
+    named = {}
+    for key in _COLUMN_KEYS:
+      value = getattr(self, key)
+      for column in (value,) if isinstance(value, str) else value:
+        if column:
+          named.setdefault(column, key)
+    for exclusion in self.exclude:
+      named.setdefault(exclusion.column, 'exclude')
+    return named
+
+
+_COLUMN_KEYS = (
+  'study',
+  'patient',
+  'label',
+  'time',
+  'event',
+  'numeric',
+  'categorical',
+  'boolean',
+  'groups',
+  'site',
+  'index_time',
+  'patient_constants',
+  'fold',
+  'weight',
+  'accept',
+)
+_NEVER_FEATURES = (
+  'study',
+  'patient',
+  'label',
+  'time',
+  'event',
+  'index_time',
+  'fold',
+  'weight',
+)
+_TEXT_OR_LIST = ('study', 'patient', 'label', 'images', 'positive', 'notes')
+_REQUIRED = ('task', 'table', 'study', 'patient')
+_SPELLINGS = {
+  'license': 'licence',
+  'labels': 'label',
+  'image': 'images',
+  'group': 'groups',
+  'folds': 'fold',
+}
+
+
+def load(path: str | os.PathLike) -> Descriptor:
+  """Reads a cohort.toml.
+
+  Raises:
+    UserError: if the file is absent, is not TOML, has an unknown or missing
+      key, a value of the wrong type or keys that contradict each other.
+  """
+  path = pathlib.Path(path)
+  try:
+    data = tomllib.loads(path.read_bytes().decode('utf-8-sig'))
+  except FileNotFoundError:
+    raise errors.UserError(f"No such cohort descriptor: '{path}'.") from None
+  except OSError as e:
+    raise errors.UserError(f"Cannot read '{path}': {e.strerror}.") from None
+  except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    raise errors.UserError(f"'{path}' is not legal TOML: {e}.") from None
+  return parse(data, path)
+
+
+def parse(data: Mapping[str, Any], path: pathlib.Path) -> Descriptor:
+  """The Descriptor of what TOML holds; `path` is named in errors."""
+  data = dict(data)
+  version = data.pop('version', VERSION)
+  if version != VERSION or isinstance(version, bool):
+    raise errors.UserError(
+      f"'{path}': version = {version!r} is not known; legal is {VERSION}."
+    )
+  known = {f.name for f in dataclasses.fields(Descriptor)} - {'path'}
+  for key in data:
+    if key not in known:
+      raise _unknown_key(key, known, path)
+  for key in _REQUIRED:
+    if key not in data:
+      raise errors.UserError(f"'{path}' lacks the key '{key}'. {_WHY[key]}")
+  values = {k: _typed(k, v, path) for k, v in data.items()}
+  values.setdefault('name', _default_name(path))
+  if values['patient'] == (NO_PATIENT,):
+    values['patient'] = ()
+  descriptor = Descriptor(path=path, **values)
+  _check(descriptor)
+  return descriptor
+
+
+_WHY = {
+  'task': f'Legal are {", ".join(types.TASK_KINDS)}.',
+  'table': 'It is the path of the CSV, TSV or Parquet table.',
+  'study': 'It is the column that names a study (one prediction each).',
+  'patient': (
+    'It is the column that names the patient; if there is none, write '
+    'patient = "none" and say why in patient_reason.'
+  ),
+}
+
+
+def _default_name(path: pathlib.Path) -> str:
+  folder = path.resolve().parent.name
+  return folder if path.name == 'cohort.toml' else path.stem
+
+
+def _unknown_key(key, known, path) -> errors.UserError:
+  guess = _SPELLINGS.get(key) or errors.nearest(key, sorted(known))
+  hint = f" Did you mean '{guess}'?" if guess else ''
+  return errors.UserError(
+    f"'{path}': unknown key '{key}'.{hint} "
+    f'Keys: {", ".join(["version", *_ORDER])}.'
+  )
+
+
+_ORDER = [f.name for f in dataclasses.fields(Descriptor) if f.name != 'path']
+
+
+def _scalar_text(value) -> str | None:
+  """Text, numbers and booleans as the table would hold them."""
+  if isinstance(value, bool):
+    return 'true' if value else 'false'
+  if isinstance(value, str | int | float):
+    return str(value)
+  return None
+
+
+def _typed(key: str, value, path) -> Any:
+  def fail(expected: str):
+    return errors.UserError(
+      f"'{path}': {key} must be {expected}, got {value!r}."
+    )
+
+  if key == 'exclude':
+    return _exclusions(value, path)
+  if key == 'image_size':
+    if type(value) is not int or value < 0:
+      raise fail('a whole number of pixels, 0 or more')
+    return value
+  default = {f.name: f.default for f in dataclasses.fields(Descriptor)}[key]
+  if default == () or key in ('study', 'patient'):
+    if key in _TEXT_OR_LIST and _scalar_text(value) is not None:
+      value = [value]
+    if not isinstance(value, list):
+      raise fail('a list of texts')
+    texts = [_scalar_text(x) for x in value]
+    if None in texts:
+      raise fail('a list of texts')
+    if '' in texts and key in (*_COLUMN_KEYS, 'images'):
+      raise fail('the name of a column, not empty')
+    return tuple(texts)
+  if not isinstance(value, str):
+    raise fail('a text in quotes')
+  return value
+
+
+def _exclusions(value, path) -> tuple[Exclusion, ...]:
+  shape = (
+    "exclude must be tables such as [[exclude]] with column = 'dx', "
+    "values = ['artefact'] and reason = 'why'"
+  )
+  if not isinstance(value, list):
+    raise errors.UserError(f"'{path}': {shape}, got {value!r}.")
+  found = []
+  for entry in value:
+    if not isinstance(entry, dict):
+      raise errors.UserError(f"'{path}': {shape}, got {entry!r}.")
+    for key in entry:
+      if key not in ('column', 'values', 'reason'):
+        raise errors.unknown_name(
+          'key of exclude',
+          key,
+          ('column', 'values', 'reason'),
+          where=str(path),
+        )
+    values = entry.get('values', [])
+    values = [_scalar_text(x) for x in _as_list(values)]
+    complete = isinstance(entry.get('column'), str) and entry.get('reason')
+    if not complete or not values or None in values:
+      raise errors.UserError(f"'{path}': {shape}, got {entry!r}.")
+    found.append(Exclusion(entry['column'], tuple(values), entry['reason']))
+  return tuple(found)
+
+
+def _as_list(value) -> list:
+  return value if isinstance(value, list) else [value]
+
+
+def _check(d: Descriptor) -> None:
+  """Raises UserError where keys contradict each other."""
+  legal = {
+    'task': types.TASK_KINDS,
+    'orientation': ORIENTATIONS,
+    'missing_images': MISSING_IMAGES,
+  }
+  for key, values in legal.items():
+    if getattr(d, key) not in values:
+      raise errors.unknown_name(
+        key, getattr(d, key), values, where=f'{d.path}, key {key}'
+      )
+
+  def fail(message: str):
+    return errors.UserError(f"'{d.path}': {message}")
+
+  if not d.study:
+    raise fail('study must name at least one column.')
+  if not d.patient and not d.patient_reason:
+    raise fail(
+      'patient = "none" needs a written patient_reason: without patients, '
+      'studies of one person may fall on both sides of a split.'
+    )
+  if d.patient and d.patient_reason:
+    raise fail('patient_reason is only for patient = "none".')
+  if d.patient_constants and not d.patient:
+    raise fail('patient_constants means nothing for patient = "none".')
+  _check_labels(d, fail)
+  if not d.images and not d.features:
+    raise fail('names no images and no numeric, categorical or boolean column.')
+  seen = {}
+  for key in ('numeric', 'categorical', 'boolean'):
+    for column in getattr(d, key):
+      if column in seen:
+        raise fail(
+          f"column '{column}' is listed under {seen[column]} and {key}."
+        )
+      seen[column] = key
+  for key in _NEVER_FEATURES:
+    value = getattr(d, key)
+    for name in (value,) if isinstance(value, str) else value:
+      if name in seen:
+        raise fail(
+          f"column '{name}' is both {key} and a feature ({seen[name]})."
+        )
+
+
+def _check_labels(d: Descriptor, fail) -> None:
+  if d.task == types.SURVIVAL:
+    if d.label or not (d.time and d.event):
+      raise fail('task = "survival" needs time and event, and no label.')
+  else:
+    if d.time or d.event:
+      raise fail(f'time and event are only for survival, not {d.task}.')
+    if not d.label:
+      raise fail(f'task = "{d.task}" needs the key label.')
+    if len(d.label) > 1 and d.task != types.MULTILABEL:
+      raise fail(
+        f'task = "{d.task}" takes one label, got {len(d.label)}; several '
+        'labels are task = "multilabel".'
+      )
+  if d.classes and d.task != types.MULTICLASS:
+    raise fail('classes is only for task = "multiclass".')
+  if d.positive and d.task in (types.MULTICLASS, types.REGRESSION):
+    raise fail(f'positive means nothing for task = "{d.task}".')
+  if len(set(d.label)) < len(d.label) or len(set(d.classes)) < len(d.classes):
+    raise fail('a label or class is listed twice.')

@@ -1,0 +1,206 @@
+"""Opens a cohort: a built-in world, a folder or a descriptor file."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from fusion_jax.core import errors
+from fusion_jax.data import checks, synthetic, tables
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import config as config_lib
+from fusion_jax.data import descriptor as descriptor_lib
+from fusion_jax.data import images as images_lib
+
+DESCRIPTOR = 'cohort.toml'
+WORLD_STUDIES = 1500
+WORLD_SIZE = 32
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Opened:
+  """A cohort, or None where errors prevent it, and what was found."""
+
+  cohort: cohort_lib.Cohort | None
+  problems: tuple[tables.Problem, ...] = ()
+
+
+def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
+  """The cohort that `config` names, images decoded into the cache.
+
+  Raises:
+    UserError: for a name that is no world, folder or descriptor.
+    ProblemsError: listing everything that is wrong with its files.
+  """
+  if config.name in synthetic.WORLDS:
+    return _world(config)
+  examination = _examine(config, None)
+  checks.raise_errors(examination)
+  return _assemble(examination)
+
+
+def inspect(
+  config: config_lib.CohortConfig,
+  *,
+  on_progress: Callable[[int, int], None] | None = None,
+) -> Opened:
+  """Like `open_cohort`, but returns errors and warnings instead of raising.
+
+  Raises:
+    UserError: where there is nothing to inspect.
+  """
+  if config.name in synthetic.WORLDS:
+    return Opened(_world(config))
+  examination = _examine(config, on_progress)
+  cohort = None if examination.failed else _assemble(examination)
+  return Opened(cohort, tuple(examination.problems))
+
+
+def locate(name: str, data_root: str = '') -> tuple[pathlib.Path, pathlib.Path]:
+  """The descriptor file and the data folder that `name` stands for.
+
+  Raises:
+    UserError: saying what was looked for.
+  """
+  path = pathlib.Path(name).expanduser()
+  if path.is_dir():
+    path = path / DESCRIPTOR
+    if not path.is_file():
+      raise errors.UserError(
+        f"Folder '{name}' holds no {DESCRIPTOR}. Write a first one with: "
+        f'python -m experiments.prepare --draft={name}'
+      )
+  elif not path.is_file():
+    guess = errors.nearest(name, [*synthetic.WORLDS, *_siblings(path)])
+    hint = f" Did you mean '{guess}'?" if guess else ''
+    raise errors.UserError(
+      f"No cohort '{name}': neither a built-in world "
+      f'({", ".join(synthetic.WORLDS)}) nor a folder with {DESCRIPTOR} nor a '
+      f'.toml file in {os.getcwd()}.{hint}'
+    )
+  elif path.suffix != '.toml':
+    raise errors.UserError(
+      f"Cohort '{name}' is a file, but not a .toml descriptor."
+    )
+  root = pathlib.Path(data_root).expanduser() if data_root else path.parent
+  if not root.is_dir():
+    raise errors.UserError(f"No data folder '{root}' (data_root).")
+  return path, root
+
+
+def _siblings(path: pathlib.Path) -> list[str]:
+  if not path.parent.is_dir():
+    return []
+  return [
+    str(x) for x in path.parent.iterdir() if x.is_dir() or x.suffix == '.toml'
+  ]
+
+
+def _world(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
+  if config.data_root:
+    raise errors.UserError(
+      f"data_root = '{config.data_root}' means nothing for the built-in world "
+      f"'{config.name}'."
+    )
+  options = {'task': config.task} if config.task else {}
+  return synthetic.make(
+    config.name,
+    n=config.n or WORLD_STUDIES,
+    size=config.image_size or WORLD_SIZE,
+    seed=config.seed,
+    informative_missing=config.informative_missing,
+    **options,
+  )
+
+
+def _examine(config, on_progress) -> checks.Examination:
+  path, root = locate(config.name, config.data_root)
+  for key in ('n', 'task', 'informative_missing'):
+    if getattr(config, key):
+      raise errors.UserError(
+        f'cohort.{key} = {getattr(config, key)} is only for built-in worlds, '
+        f"not for '{config.name}'."
+      )
+  if config.image_size < 0:
+    raise errors.UserError(
+      f'cohort.image_size = {config.image_size} is not a number of pixels.'
+    )
+  cache = images_lib.cache_folder(config.cache_dir).resolve()
+  if cache.is_relative_to(root.resolve()):
+    raise errors.UserError(
+      f"The cache folder '{cache}' is inside the cohort's folder, which is "
+      'never written to: set cohort.cache_dir to another place.'
+    )
+  descriptor = descriptor_lib.load(path)
+  if not (root / descriptor.table).is_file() and not config.data_root:
+    raise errors.UserError(
+      f"No table '{descriptor.table}' in '{root}', the folder of '{path}'. "
+      'Say where the data is with --data_root=DIR.'
+    )
+  return checks.examine(
+    descriptor,
+    root,
+    image_size=config.image_size,
+    cache_dir=config.cache_dir,
+    on_progress=on_progress,
+  )
+
+
+def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
+  r, decoded = examination.records, examination.decoded
+  d = r.descriptor
+  numeric = _stack(r.numeric, len(r), np.float64)
+  categorical = _stack(r.categorical, len(r), object)
+  digest = cohort_lib.content_digest(
+    [
+      r.task.kind,
+      *r.task.names,
+      r.study,
+      r.patient,
+      bool(d.patient),
+      r.labels,
+      decoded.digest if decoded else None,
+      *r.numeric,
+      numeric,
+      *r.categorical,
+      categorical,
+      r.fold,
+      r.site,
+      *(x for pair in r.groups.items() for x in pair),
+      r.weight,
+      d.orientation,
+    ]
+  )
+  return cohort_lib.Cohort(
+    name=d.name,
+    task=r.task,
+    digest=digest,
+    study=r.study,
+    patient=r.patient,
+    patient_note=d.patient_reason,
+    labels=r.labels,
+    images=decoded.images if decoded else None,
+    image_mask=decoded.mask if decoded else None,
+    numeric=numeric,
+    numeric_names=tuple(r.numeric),
+    categorical=categorical,
+    categorical_names=tuple(r.categorical),
+    fold=r.fold,
+    site=r.site,
+    groups=r.groups,
+    weight=r.weight,
+    orientation_free=d.orientation == 'free',
+    notes=d.notes + r.notes,
+    licence=d.licence,
+    citation=d.citation,
+  )
+
+
+def _stack(columns, n: int, dtype) -> np.ndarray:
+  """(n, f) array of the columns."""
+  out = np.empty((n, len(columns)), dtype)
+  for at, values in enumerate(columns.values()):
+    out[:, at] = values
+  return out

@@ -1,0 +1,397 @@
+"""Training, validation and test parts, always by patient.
+
+Only study and patient ids, labels, sites and supplied folds are read: no
+feature can move a study from one part to another.
+"""
+
+import csv
+import dataclasses
+import io
+import os
+import pathlib
+import tempfile
+from collections.abc import Sequence
+
+import numpy as np
+
+from fusion_jax.core import errors, types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import config as config_lib
+
+SCHEMES = ('auto', 'kfold', 'site', 'column', 'file')
+PARTS = ('train', 'valid', 'test')
+_DEFAULT_FOLDS = 3
+# Strata that continuous labels are cut into.
+_QUANTILES = 4
+_COLUMNS = ('study_id', 'repeat', 'fold', 'part')
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+  """One fold of one repeat.
+
+  Attributes:
+    repeat: number from 0.
+    fold: number from 0, or as supplied.
+    train: sorted int row numbers of the training part.
+    valid: of the validation part.
+    test: of the test part.
+  """
+
+  repeat: int
+  fold: int
+  train: np.ndarray
+  valid: np.ndarray
+  test: np.ndarray
+
+
+def make_splits(
+  cohort: cohort_lib.Cohort, config: config_lib.SplitConfig
+) -> list[Split]:
+  """The splits that `config` asks for, by repeat, then fold.
+
+  Raises:
+    UserError: for a scheme, a number of folds or a validation share that this
+      cohort cannot have, or patients that lie in several supplied folds.
+  """
+  _check(cohort, config)
+  scheme = config.scheme
+  if scheme == 'auto':
+    given = 0 if cohort.fold is None else len(np.unique(cohort.fold))
+    scheme = 'column' if given and config.folds in (0, given) else 'kfold'
+  if scheme == 'file':
+    return load(config.file, cohort)
+  strata = stratum(cohort)
+  if scheme != 'kfold':
+    if config.repeats > 1:
+      raise errors.UserError(
+        f'split.repeats = {config.repeats}: the {_SOURCE[scheme]} gives one '
+        "division; use split.scheme = 'kfold' to draw several."
+      )
+    folds, names = _supplied(cohort, scheme, config.folds)
+    return [
+      _with_valid(cohort, strata, folds != i, 0, int(name), i, config)
+      for i, name in enumerate(names)
+    ]
+  k = config.folds or _DEFAULT_FOLDS
+  _check_folds(cohort, strata, k)
+  out = []
+  for repeat in range(config.repeats):
+    rng = np.random.default_rng([config.seed, repeat])
+    part = _divide(cohort.patient, strata, np.full(k, 1 / k), rng)
+    for i in range(k):
+      out.append(_with_valid(cohort, strata, part != i, repeat, i, i, config))
+  return out
+
+
+def stratum(cohort: cohort_lib.Cohort) -> np.ndarray:
+  """(n,) int: what is kept in equal shares in every part.
+
+  The class; for several labels the rarest one a study has; quartiles of a
+  continuous label; for survival the event. Unknown labels are one stratum.
+  """
+  kind, y = cohort.task.kind, cohort.labels
+  if kind == types.SURVIVAL:
+    y = y[:, 1]
+  elif kind == types.MULTILABEL:
+    order = np.argsort(np.nansum(y == 1, axis=0), kind='stable')
+    has = y[:, order] == 1
+    first = np.where(has.any(axis=1), order[has.argmax(axis=1)], y.shape[1])
+    y = np.where(np.isnan(y).all(axis=1), np.nan, first)
+  elif kind == types.REGRESSION:
+    y = y[:, 0]
+    known = y[~np.isnan(y)]
+    if len(known):
+      cuts = np.quantile(known, np.arange(1, _QUANTILES) / _QUANTILES)
+      y = np.where(np.isnan(y), np.nan, np.digitize(y, np.unique(cuts)))
+  else:
+    y = y[:, 0]
+  return np.where(np.isnan(y), -1, y).astype(int)
+
+
+def halves(
+  split: Split, cohort: cohort_lib.Cohort, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """The training part cut in two by patient, stratified.
+
+  A second stage is fitted on features that a model of the *other* half gave,
+  so that it never sees features of rows their extractor was fitted on.
+
+  Raises:
+    UserError: if the training part has fewer than two patients.
+  """
+  patients = cohort.patient[split.train]
+  if len(np.unique(patients)) < 2:
+    raise errors.UserError(
+      f'Fold {split.fold} of repeat {split.repeat} has one training patient, '
+      'which cannot be cut into two halves for a second stage.'
+    )
+  rng = np.random.default_rng([seed, split.repeat, split.fold, 2])
+  strata = stratum(cohort)[split.train]
+  part = _divide(patients, strata, np.full(2, 0.5), rng)
+  return split.train[part == 0], split.train[part == 1]
+
+
+def digest(split: Split, cohort: cohort_lib.Cohort) -> str:
+  """Hex hash of the study ids of each part."""
+  return cohort_lib.content_digest(
+    np.sort(cohort.study[getattr(split, part)]) for part in PARTS
+  )
+
+
+def save(
+  splits: Sequence[Split], cohort: cohort_lib.Cohort, path: str | os.PathLike
+) -> None:
+  """Writes CSV rows of study_id, repeat, fold, part; atomically."""
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator='\n')
+  writer.writerow(_COLUMNS)
+  for split in splits:
+    for part in PARTS:
+      for study in cohort.study[getattr(split, part)]:
+        writer.writerow([study, split.repeat, split.fold, part])
+  path = pathlib.Path(path)
+  handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+  try:
+    with os.fdopen(handle, 'w', encoding='utf-8', newline='') as f:
+      f.write(text.getvalue())
+    os.replace(draft, path)
+  except BaseException:
+    os.unlink(draft)
+    raise
+
+
+def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
+  """Reads what `save` wrote. Studies not named in a fold are left out of it.
+
+  Raises:
+    UserError: if there is no such file or it has other columns.
+    ProblemsError: listing unknown studies, parts and numbers, studies named
+      twice, patients in several parts and empty parts.
+  """
+  try:
+    with open(path, encoding='utf-8', newline='') as f:
+      table = list(csv.reader(f))
+  except (OSError, UnicodeDecodeError, csv.Error) as e:
+    reason = getattr(e, 'strerror', None) or str(e)
+    raise errors.UserError(f"Split file '{path}': {reason}.") from None
+  if not table or tuple(table[0]) != _COLUMNS:
+    raise errors.UserError(
+      f"Split file '{path}': the first row must be {','.join(_COLUMNS)}."
+    )
+  row_of = {str(x): i for i, x in enumerate(cohort.study)}
+  found: dict[tuple[int, int], dict[str, list[int]]] = {}
+  problems, named = [], {}
+  for line, cells in enumerate(table[1:], start=2):
+    if not cells:
+      continue
+    fault = _fault(cells, row_of)
+    if fault:
+      problems.append(f'row {line}: {fault}')
+      continue
+    study, repeat, fold, part = cells
+    key = int(repeat), int(fold)
+    before = named.setdefault((study, *key), line)
+    if before != line:
+      problems.append(
+        f"row {line}: study '{study}' was already put in repeat {repeat}, "
+        f'fold {fold} by row {before}'
+      )
+      continue
+    rows = found.setdefault(key, {x: [] for x in PARTS})
+    rows[part].append(row_of[study])
+  splits = []
+  for (repeat, fold), rows in sorted(found.items()):
+    split = Split(
+      repeat, fold, *(np.array(sorted(rows[x]), int) for x in PARTS)
+    )
+    problems += [
+      f'repeat {repeat}, fold {fold}: {x}' for x in _faults(split, cohort)
+    ]
+    splits.append(split)
+  if not problems and not splits:
+    problems.append('it has no rows')
+  if problems:
+    raise errors.ProblemsError(
+      f"Split file '{path}' does not fit cohort '{cohort.name}':", problems
+    )
+  return splits
+
+
+_SOURCE = {'site': 'site column', 'column': 'fold column', 'file': 'file'}
+
+
+def _check(cohort, config) -> None:
+  if config.scheme not in SCHEMES:
+    raise errors.unknown_name('split scheme', config.scheme, SCHEMES)
+  if config.repeats < 1:
+    raise errors.UserError(
+      f'split.repeats = {config.repeats} must be at least 1.'
+    )
+  if config.folds < 0 or config.folds == 1:
+    raise errors.UserError(
+      f'split.folds = {config.folds}: there must be at least 2 folds (or 0 '
+      'for the default).'
+    )
+  if config.seed < 0:
+    raise errors.UserError(f'split.seed = {config.seed} must not be negative.')
+  if not 0 < config.valid_fraction < 1:
+    raise errors.UserError(
+      f'split.valid_fraction = {config.valid_fraction} must lie between 0 '
+      'and 1: early stopping and tuning need validation studies.'
+    )
+  if (config.scheme == 'file') != bool(config.file):
+    raise errors.UserError(
+      f"split.scheme = '{config.scheme}' with split.file = '{config.file}': "
+      "a file is given exactly where the scheme is 'file'."
+    )
+
+
+def _check_folds(cohort, strata, k) -> None:
+  patients = len(np.unique(cohort.patient))
+  if k > patients:
+    raise errors.UserError(
+      f"{k} folds are impossible: cohort '{cohort.name}' has {patients} "
+      f'patients.'
+    )
+  if cohort.task.kind == types.REGRESSION:
+    return
+  # A test part without one of these would have no defined metric.
+  needed = {
+    types.BINARY: (0, 1),
+    types.MULTICLASS: range(cohort.task.num_outputs),
+    types.SURVIVAL: (1,),
+  }.get(cohort.task.kind, ())
+  for value in needed:
+    count = len(np.unique(cohort.patient[strata == value]))
+    if count < k:
+      what = {
+        types.MULTICLASS: f"class '{cohort.task.names[value]}'",
+        types.SURVIVAL: 'an event',
+      }.get(cohort.task.kind, f'label {value}')
+      raise errors.UserError(
+        f'{k} folds are impossible: {count} of the {patients} patients of '
+        f"cohort '{cohort.name}' have {what}, and each fold's test part "
+        'needs one.'
+      )
+
+
+def _supplied(cohort, scheme, folds) -> tuple[np.ndarray, np.ndarray]:
+  """(n,) number of each study's test part and (k,) their names."""
+  values = cohort.fold if scheme == 'column' else cohort.site
+  if values is None:
+    raise errors.UserError(
+      f"split.scheme = '{scheme}', but cohort '{cohort.name}' has no "
+      f'{_SOURCE[scheme]}.'
+    )
+  names, part = np.unique(values, return_inverse=True)
+  if len(names) < 2:
+    raise errors.UserError(
+      f"The {_SOURCE[scheme]} of cohort '{cohort.name}' has the single value "
+      f"'{names[0]}': there is nothing to train on."
+    )
+  if folds not in (0, len(names)):
+    raise errors.UserError(
+      f'split.folds = {folds}, but the {_SOURCE[scheme]} of cohort '
+      f"'{cohort.name}' has {len(names)} values."
+    )
+  _, inverse = np.unique(cohort.patient, return_inverse=True)
+  first = np.full(inverse.max() + 1, -1)
+  first[inverse[::-1]] = part[::-1]
+  wrong = np.flatnonzero(part != first[inverse])
+  if scheme == 'column' and len(wrong):
+    at = wrong[0]
+    raise errors.UserError(
+      f"Patient '{cohort.patient[at]}' of cohort '{cohort.name}' lies in "
+      f'several folds of the fold column ({len(np.unique(inverse[wrong]))} '
+      'patients do).'
+    )
+  return part, names if scheme == 'column' else np.arange(len(names))
+
+
+def _with_valid(cohort, strata, kept, repeat, fold, number, config) -> Split:
+  """Cuts a validation part from the studies `kept` out of the test part."""
+  # Leaving a site out must not leave its patients in through another site.
+  outside = ~np.isin(cohort.patient, cohort.patient[~kept])
+  rest = np.flatnonzero(kept & outside)
+  if len(np.unique(cohort.patient[rest])) < 2:
+    raise errors.UserError(
+      f"Fold {fold} of cohort '{cohort.name}' leaves "
+      f'{len(np.unique(cohort.patient[rest]))} patients for training and '
+      'validation; each needs one.'
+    )
+  rng = np.random.default_rng([config.seed, repeat, number, 1])
+  shares = np.array([1 - config.valid_fraction, config.valid_fraction])
+  part = _divide(cohort.patient[rest], strata[rest], shares, rng)
+  return Split(
+    repeat, fold, rest[part == 0], rest[part == 1], np.flatnonzero(~kept)
+  )
+
+
+def _divide(
+  patient: np.ndarray,
+  strata: np.ndarray,
+  shares: np.ndarray,
+  rng: np.random.Generator,
+) -> np.ndarray:
+  """(n,) part of each study: patients whole, strata in the given shares.
+
+  Patients are dealt one by one, those with studies of rare strata first, each
+  to the part that then lies closest to its share of every stratum. Ties fall
+  by chance, and no part is left empty where there are patients enough.
+  """
+  _, inverse = np.unique(patient, return_inverse=True)
+  _, level = np.unique(strata, return_inverse=True)
+  patients, levels, k = inverse.max() + 1, level.max() + 1, len(shares)
+  counts = np.zeros((patients, levels))
+  np.add.at(counts, (inverse, level), 1.0)
+  # In units of a stratum's size, so that rare strata count as much as common
+  # ones; the last column balances the number of studies.
+  load = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
+  load /= load.sum(axis=0)
+  order = rng.permutation(patients)
+  # The hardest first: many studies, or a large piece of a rare stratum.
+  order = order[np.argsort(-load[order].max(axis=1), kind='stable')]
+  held = np.zeros((k, load.shape[1]))
+  part_of = np.zeros(patients, int)
+  for dealt, i in enumerate(order):
+    # The increase of sum (held / share - 1)^2 share, per part.
+    added = load[i]
+    cost = (added * (2 * (held - shares[:, None]) + added)).sum(axis=1)
+    cost = cost / shares
+    empty = (held.sum(axis=1) == 0).sum()
+    if patients - dealt <= empty:
+      cost = np.where(held.sum(axis=1) == 0, cost, np.inf)
+    best = np.flatnonzero(cost <= cost.min() + 1e-12)
+    part_of[i] = rng.choice(best)
+    held[part_of[i]] += added
+  return part_of[inverse]
+
+
+def _fault(cells: list[str], row_of: dict[str, int]) -> str:
+  """What is wrong with one row of a split file, or nothing."""
+  if len(cells) != len(_COLUMNS):
+    return f'{len(cells)} cells, expected {len(_COLUMNS)}'
+  study, repeat, fold, part = cells
+  if study not in row_of:
+    return f"no study '{study}'"
+  for name, value in (('repeat', repeat), ('fold', fold)):
+    if not value.isdecimal():
+      return f"{name} '{value}' is not a whole number"
+  if part not in PARTS:
+    return f"part '{part}' is none of {', '.join(PARTS)}"
+  return ''
+
+
+def _faults(split: Split, cohort: cohort_lib.Cohort) -> list[str]:
+  """What is wrong with one loaded split."""
+  out = [f'no {x} studies' for x in PARTS if not len(getattr(split, x))]
+  patients = {x: set(cohort.patient[getattr(split, x)]) for x in PARTS}
+  for i, a in enumerate(PARTS):
+    for b in PARTS[i + 1 :]:
+      both = sorted(patients[a] & patients[b])
+      if both:
+        out.append(
+          f"patient '{both[0]}' is in {a} and {b} ({len(both)} patients are)"
+        )
+  return out

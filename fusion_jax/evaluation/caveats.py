@@ -1,0 +1,150 @@
+"""What a reader of the table has to be told before believing it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fusion_jax.core import types
+from fusion_jax.evaluation import estimates as estimates_lib
+from fusion_jax.evaluation import folds as folds_lib
+
+# Below this the coverage of the patient bootstrap was not near 95%.
+FEWEST_PATIENTS = 50
+
+
+def of_table(
+  task: types.Task,
+  folds: Sequence[folds_lib.Fold],
+  *,
+  arms: Sequence[str],
+  absent: Sequence[str],
+) -> list[str]:
+  """Warnings about the table itself.
+
+  Args:
+    task: what is predicted.
+    folds: test parts.
+    arms: arms with predictions.
+    absent: arms that were expected and have none.
+  """
+  lines = []
+  if all(np.array_equal(f.study, f.patient) for f in folds):
+    lines.append(
+      'Every study is its own patient. If patients have several studies, the '
+      'intervals are too narrow and the estimates may be too high.'
+    )
+  for name, patients in _patients_by_class(task, folds).items():
+    if patients < FEWEST_PATIENTS:
+      lines.append(
+        f'Only {patients} patients {name}: with fewer than {FEWEST_PATIENTS} '
+        f'the intervals may not cover 95%.'
+      )
+  for arm in absent:
+    lines.append(f"Arm '{arm}' has no test predictions.")
+  seeds = {s for f in folds for by_seed in f.scores.values() for s in by_seed}
+  for arm in arms:
+    without = [f for f in folds if arm not in f.scores]
+    if without:
+      listed = ', '.join(f'{f.repeat}/{f.fold}' for f in without)
+      lines.append(
+        f"Arm '{arm}' has no predictions in repeat/fold {listed}; its estimate "
+        f'is over the other folds and nothing good can be claimed of it.'
+      )
+    own = {s for f in folds for s in f.scores.get(arm, {})}
+    partly = any(set(f.scores.get(arm, own)) != own for f in folds)
+    if partly:
+      lines.append(
+        f"Arm '{arm}' lacks some of its {len(own)} seeds in some folds "
+        f'({len(seeds)} seeds in all).'
+      )
+  return lines
+
+
+def of_estimates(
+  folds: Sequence[folds_lib.Fold],
+  estimates: estimates_lib.Estimates,
+  *,
+  arms: Sequence[str],
+  metric: str,
+) -> list[str]:
+  """Warnings about folds the metric of comparison had to leave out."""
+  found: dict[int, str] = {}
+  notes: dict[int, str] = {}
+  for g, by_arm in enumerate(estimates.cells):
+    for arm in arms:
+      for value in by_arm[arm].values():
+        if math.isnan(value[metric].estimate):
+          found.setdefault(g, value[metric].reason)
+        elif value[metric].reason:
+          notes.setdefault(g, value[metric].reason)
+  lines = []
+  for kind, reasons in (('undefined', found), ('incomplete', notes)):
+    for g, reason in reasons.items():
+      outcome = 'left out of every mean' if kind == 'undefined' else reason
+      because = f' ({reason})' if kind == 'undefined' else ''
+      lines.append(
+        f'{metric} is {kind} in repeat {folds[g].repeat}, fold '
+        f'{folds[g].fold}{because}: {outcome}.'
+      )
+  return lines
+
+
+def of_choice(
+  choice: Sequence[Mapping[str, Any]],
+  *,
+  singles: Sequence[str],
+  fusions: Sequence[str],
+) -> list[str]:
+  """Warnings about what fusion is compared with."""
+  if not fusions:
+    return []
+  if not singles:
+    return [
+      'No single-modality arm has predictions: fusion is compared with nothing.'
+    ]
+  lines = []
+  if len(singles) == 1:
+    lines.append(
+      f"Only one single-modality arm ('{singles[0]}') has predictions: a gain "
+      f'over it need not be a gain over the best single modality.'
+    )
+  for reason in sorted({c['reason'] for c in choice if 'reason' in c}):
+    if len(singles) > 1:
+      places = [c for c in choice if c.get('reason') == reason]
+      listed = ', '.join(f'{c["repeat"]}/{c["fold"]}' for c in places)
+      outcome = (
+        'these folds are not compared'
+        if places[0]['arm'] is None
+        else f"'{places[0]['arm']}' is the reference"
+      )
+      lines.append(f'Reference in repeat/fold {listed}: {reason}; {outcome}.')
+  return lines
+
+
+def _patients_by_class(task, folds) -> dict[str, int]:
+  """Patients with at least one study of each class (or event or label)."""
+  patient = np.concatenate([f.patient for f in folds])
+  labels = np.concatenate([f.labels for f in folds])
+
+  def count(rows):
+    return len(np.unique(patient[rows]))
+
+  if task.kind == types.REGRESSION:
+    return {'with a known label': count(~np.isnan(labels[:, 0]))}
+  if task.kind == types.SURVIVAL:
+    return {'with an event': count(labels[:, 1] == 1)}
+  if task.kind == types.BINARY:
+    return {
+      f'with {task.names[0]} = {y}': count(labels[:, 0] == y) for y in (0, 1)
+    }
+  positive = folds_lib.positives(task, labels)
+  found = {}
+  for i, name in enumerate(task.names):
+    if task.kind == types.MULTICLASS:
+      found[f'of class {name}'] = count(positive[:, i])
+    else:
+      found[f'with {name}'] = count(positive[:, i])
+      found[f'without {name}'] = count(labels[:, i] == 0)
+  return found

@@ -1,0 +1,302 @@
+"""Files of predictions: Parquet and CSV to arrays and back."""
+
+import json
+import os
+import pathlib
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from fusion_jax.core import errors, types
+
+_METADATA = b'fusion_jax'
+_VERSION = 1
+_WHOLE = ('repeat', 'fold', 'seed')
+_OPTIONAL = (*_WHOLE, 'part', 'condition')
+_TEXT = ('study_id', 'patient_id', 'arm', 'part', 'condition', 'label')
+_SCORE = 'score_'
+_LABEL = 'label_'
+
+
+def read(path: pathlib.Path, task: types.Task | None) -> dict[str, Any]:
+  """The columns of a file as keyword arguments of `predictions.create`.
+
+  Args:
+    path: a `.parquet` or `.csv` file.
+    task: what is predicted; taken from the file if None: from its metadata if
+      this library wrote it, else from its columns (a `label` of only 0 and 1
+      is then binary, any other regression).
+
+  Raises:
+    UserError: if the file cannot be read, or a column is missing or of the
+      wrong type.
+  """
+  table = _open(path)
+  return _from_arrow(table, task or _task_of(table, path), path)
+
+
+def write(
+  path: pathlib.Path, task: types.Task, columns: Mapping[str, np.ndarray]
+) -> None:
+  """Writes (n,) columns as Parquet, or as CSV if `path` ends in `.csv`.
+
+  Raises:
+    UserError: if the file cannot be written.
+  """
+  metadata = {
+    'version': _VERSION,
+    'task': {'kind': task.kind, 'names': list(task.names)},
+  }
+  table = pa.table({k: _arrow(v) for k, v in columns.items()})
+  table = table.replace_schema_metadata({_METADATA: json.dumps(metadata)})
+
+  def save(target):
+    if path.suffix.lower() == '.csv':
+      pyarrow.csv.write_csv(table, target)
+    else:
+      pyarrow.parquet.write_table(table, target)
+
+  write_atomically(path, save)
+
+
+def write_atomically(path: pathlib.Path, save: Callable[[str], None]) -> None:
+  """Calls `save(temporary path)` and moves the result to `path`.
+
+  The file appears at once and complete, or not at all.
+
+  Raises:
+    UserError: if the file cannot be written; nothing is left behind.
+  """
+  temporary = None
+  try:
+    handle, temporary = tempfile.mkstemp(
+      dir=path.parent, prefix=f'.{path.name}.', suffix='.part'
+    )
+    os.close(handle)
+    save(temporary)
+    # mkstemp makes files that only their owner can read.
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(temporary, 0o666 & ~umask)
+    os.replace(temporary, path)
+    temporary = None
+  except OSError as e:
+    raise errors.UserError(
+      f"Could not write '{path}': {e.strerror or e}."
+    ) from None
+  finally:
+    if temporary is not None and os.path.exists(temporary):
+      os.remove(temporary)
+
+
+def _arrow(column: np.ndarray) -> pa.Array:
+  if column.dtype.kind in 'UO':
+    return pa.array(column, pa.string())
+  # Unknown labels are blank in CSV and null in Parquet.
+  return pa.array(column, from_pandas=column.dtype.kind == 'f')
+
+
+def _open(path: pathlib.Path) -> pa.Table:
+  if not path.is_file():
+    raise errors.UserError(f"No such file of predictions: '{path}'.")
+  suffix = path.suffix.lower()
+  try:
+    if suffix == '.parquet':
+      return pyarrow.parquet.read_table(path)
+    if suffix == '.csv':
+      with pyarrow.csv.open_csv(path) as reader:
+        names = reader.schema.names
+      text = [n for n in names if n in _TEXT or n.startswith('subgroup_')]
+      return pyarrow.csv.read_csv(
+        path,
+        convert_options=pyarrow.csv.ConvertOptions(
+          column_types=dict.fromkeys(text, pa.string()), null_values=['']
+        ),
+      )
+  except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as e:
+    reason = str(e).splitlines()[0]
+    raise errors.UserError(f"'{path}' cannot be read: {reason}") from None
+  raise errors.UserError(
+    f"'{path}': predictions are read from .parquet or .csv files, not "
+    f"'{path.suffix}'."
+  )
+
+
+def _task_of(table: pa.Table, path: pathlib.Path) -> types.Task:
+  metadata = (table.schema.metadata or {}).get(_METADATA)
+  if metadata is not None:
+    stored = json.loads(metadata)
+    if stored.get('version') != _VERSION:
+      raise errors.UserError(
+        f"'{path}' has version {stored.get('version')} of the predictions "
+        f'format; this library reads version {_VERSION}.'
+      )
+    return types.Task(stored['task']['kind'], tuple(stored['task']['names']))
+  names = table.column_names
+  scores = [n.removeprefix(_SCORE) for n in names if n.startswith(_SCORE)]
+  labels = [n.removeprefix(_LABEL) for n in names if n.startswith(_LABEL)]
+  if 'time' in names and 'event' in names:
+    return types.Task(types.SURVIVAL, ('time', 'event'))
+  if scores and labels:
+    return types.Task(types.MULTILABEL, tuple(labels))
+  if scores:
+    return types.Task(types.MULTICLASS, tuple(scores))
+  values = _floats(table, 'label', path)
+  known = values[~np.isnan(values)]
+  kind = types.BINARY if np.isin(known, (0, 1)).all() else types.REGRESSION
+  return types.Task(kind, ('label',))
+
+
+def _from_arrow(
+  table: pa.Table, task: types.Task, path: pathlib.Path
+) -> dict[str, Any]:
+  names = table.column_names
+  needed = ['study_id', 'patient_id', 'arm']
+  needed += [*task.label_columns, *task.score_columns]
+  missing = [n for n in needed if n not in names]
+  if missing:
+    raise errors.UserError(
+      f"'{path}' has no column {_quoted(missing)}; a {task.kind} table needs "
+      f'{", ".join(needed)}.'
+    )
+  _check_spelling(names, path)
+  values = {}
+  for name in _OPTIONAL:
+    if name in names:
+      values[name] = (_wholes if name in _WHOLE else _strings)(
+        table, name, path
+      )
+  if task.kind == types.MULTICLASS:
+    labels = _class_codes(table, task, path)[:, None]
+  else:
+    labels = _stack(table, task.label_columns, path)
+
+  def group(prefix, read_column):
+    return {
+      n.removeprefix(prefix): read_column(table, n, path)
+      for n in names
+      if n.startswith(prefix)
+    }
+
+  return dict(
+    task=task,
+    study_id=_strings(table, 'study_id', path),
+    patient_id=_strings(table, 'patient_id', path),
+    arm=_strings(table, 'arm', path),
+    labels=labels,
+    scores=_stack(table, task.score_columns, path),
+    available=group('available_', _booleans),
+    weight=_floats(table, 'weight', path) if 'weight' in names else None,
+    subgroup=group('subgroup_', _labels_of_groups),
+    survival=group('survival_', _floats),
+    **values,
+  )
+
+
+def _quoted(names) -> str:
+  return ', '.join(f"'{n}'" for n in names)
+
+
+def _check_spelling(names, path) -> None:
+  """Extra columns are left alone unless they look like a mistyped one."""
+  known = (*_OPTIONAL, 'weight')
+  for name in names:
+    bare = re.sub(r'[^a-z]', '', name.lower()).removesuffix('s')
+    if name not in known and bare in known:
+      raise errors.UserError(
+        f"'{path}': unknown column '{name}'. Did you mean '{bare}'?"
+      )
+
+
+def _stack(table, names, path) -> np.ndarray:
+  return np.stack([_floats(table, n, path) for n in names], axis=1)
+
+
+def _floats(table: pa.Table, name: str, path) -> np.ndarray:
+  if name not in table.column_names:
+    raise errors.UserError(f"'{path}' has no column '{name}'.")
+  column = table.column(name)
+  kind = column.type
+  if pa.types.is_dictionary(kind):
+    column = column.cast(pa.string())
+    kind = column.type
+  if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    values = np.empty(len(column))
+    for row, text in enumerate(column.to_pylist()):
+      try:
+        values[row] = float(text) if text else np.nan
+      except ValueError:
+        raise errors.UserError(
+          f"'{path}', row {row + 1}, column '{name}': expected a number, got "
+          f"'{text}'."
+        ) from None
+    return values
+  if pa.types.is_null(kind):
+    return np.full(len(column), np.nan)
+  try:
+    column = column.cast(pa.float64())
+  except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    raise errors.UserError(
+      f"'{path}': column '{name}' holds {kind}, expected numbers."
+    ) from None
+  return column.to_numpy()
+
+
+def _wholes(table, name, path) -> np.ndarray:
+  values = _floats(table, name, path)
+  bad = ~(np.isfinite(values) & (values == np.floor(values)))
+  if bad.any():
+    row = int(np.argmax(bad))
+    raise errors.UserError(
+      f"'{path}', row {row + 1}, column '{name}': expected a whole number, "
+      f'got {values[row]}.'
+    )
+  return values.astype(np.int64)
+
+
+def _strings(table, name, path) -> np.ndarray:
+  column = table.column(name).cast(pa.string())
+  if column.null_count or pc.any(pc.equal(column, '')).as_py():
+    blank = pc.fill_null(pc.equal(pc.fill_null(column, ''), ''), True)
+    row = int(np.argmax(blank.to_numpy()))
+    raise errors.UserError(f"'{path}', row {row + 1}: '{name}' is blank.")
+  return np.array(column.to_pylist(), dtype=str)
+
+
+def _labels_of_groups(table, name, path) -> np.ndarray:
+  column = pc.fill_null(table.column(name).cast(pa.string()), '')
+  return np.array(column.to_pylist(), dtype=str)
+
+
+def _booleans(table, name, path) -> np.ndarray:
+  column = table.column(name)
+  if pa.types.is_boolean(column.type) and not column.null_count:
+    return column.to_numpy()
+  values = _floats(table, name, path)
+  bad = ~np.isin(values, (0, 1))
+  if bad.any():
+    raise errors.UserError(
+      f"'{path}', row {int(np.argmax(bad)) + 1}, column '{name}': expected "
+      f'true or false.'
+    )
+  return values.astype(bool)
+
+
+def _class_codes(table, task, path) -> np.ndarray:
+  codes = {name: float(code) for code, name in enumerate(task.names)}
+  codes[''] = np.nan
+  labels = pc.fill_null(table.column('label').cast(pa.string()), '')
+  labels = labels.to_pylist()
+  for row, label in enumerate(labels):
+    if label not in codes:
+      raise errors.unknown_name(
+        'class', label, task.names, where=f"'{path}', row {row + 1}"
+      )
+  return np.array([codes[label] for label in labels], np.float64)

@@ -1,0 +1,340 @@
+"""What a report says, taken from a summary and laid out by its readers.
+
+Nothing is computed here: values are picked from the summary, grouped and named.
+docs/summary.md is the summary's schema, docs/statistics.md what its numbers
+mean.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusion_jax.report import text as text_lib
+
+SINGLE = 'single modality'
+OTHER = 'other'
+# In the order of every table, with what an arm's name starts with.
+STRATEGIES = (
+  (SINGLE, ('image', 'ehr')),
+  ('early fusion', ('early',)),
+  ('joint fusion', ('joint',)),
+  ('late fusion', ('late',)),
+  ('other fusion', ()),
+)
+
+# The row of the single-modality arm that was best on validation, fold by fold.
+REFERENCE = '(best single)'
+
+# Metrics shown beside the one of comparison.
+CALIBRATION = {'brier': 'Brier', 'calibration_slope': 'slope'}
+
+# How much training anew changes, where there are several folds or seeds.
+SPREADS = {'fold_sd': 'fold sd', 'seed_sd': 'seed sd'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """One arm; `difference`, `p_adjusted` and `verdict` for fusion arms only.
+
+  Attributes:
+    arm: its name.
+    primary: the metric of comparison.
+    difference: from the best single modality.
+    p_adjusted: of that difference, over all fusion arms.
+    verdict: superior, inferior, equivalent or inconclusive.
+    verdict_reason: why it could not be another one.
+    patients_needed: to find a difference as large as the margin.
+    calibration: by the keys of CALIBRATION, where the summary has them.
+    spread: by the keys of SPREADS.
+    parameters: number of fitted parameters.
+    seconds: spent on fitting.
+    compile_seconds: spent on compiling before that.
+  """
+
+  arm: str
+  primary: text_lib.Number
+  difference: text_lib.Number | None = None
+  p_adjusted: float | None = None
+  verdict: str = ''
+  verdict_reason: str = ''
+  patients_needed: int | None = None
+  calibration: Mapping[str, text_lib.Number] = dataclasses.field(
+    default_factory=dict
+  )
+  spread: Mapping[str, text_lib.Number] = dataclasses.field(
+    default_factory=dict
+  )
+  parameters: int | None = None
+  seconds: float | None = None
+  compile_seconds: float | None = None
+
+
+Groups = Sequence[tuple[str, Sequence[Row]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Content:
+  """All a report shows.
+
+  Attributes:
+    title: one line.
+    metric: name of the metric of comparison.
+    higher_is_better: of that metric.
+    facts: (name, text) pairs about cohort and run.
+    groups: (strategy, rows) in the order of STRATEGIES.
+    complete: the same on studies that have all modalities; empty if all have.
+    complete_title: how many those are.
+    folds: (fold, reference arm, studies, patients, events) as text.
+    others: by arm, (name, number) of all metrics.
+    margin: of equivalence.
+    warnings: lines the reader must see.
+    footnotes: what the numbers mean.
+  """
+
+  title: str
+  metric: str
+  higher_is_better: bool
+  facts: Sequence[tuple[str, str]]
+  groups: Groups
+  complete: Groups
+  complete_title: str
+  folds: Sequence[tuple[str, str, str, str, str]]
+  others: Mapping[str, Sequence[tuple[str, text_lib.Number]]]
+  margin: float
+  warnings: Sequence[str]
+  footnotes: Sequence[str]
+
+  def rows(self) -> list[Row]:
+    return [row for _, rows in self.groups for row in rows]
+
+  def side_names(self) -> list[str]:
+    """Headings of what stands beside an arm: calibration, spread, cost.
+
+    A spread that is known for no arm has none (one seed, one fold).
+    """
+    found = [CALIBRATION[x] for x in self._calibration()]
+    found += [SPREADS[x] for x in self._spreads()]
+    return [*found, 'params', 'time', 'compile']
+
+  def side_cells(self, row: Row, reasons: text_lib.Reasons) -> list[str]:
+    """One arm's cells under `side_names`."""
+    numbers = [row.calibration.get(x) for x in self._calibration()]
+    numbers += [row.spread.get(x) for x in self._spreads()]
+    return [
+      *(text_lib.estimate(x, reasons) for x in numbers),
+      text_lib.count(row.parameters),
+      text_lib.duration(row.seconds),
+      text_lib.duration(row.compile_seconds),
+    ]
+
+  def _calibration(self) -> list[str]:
+    rows = self.rows()
+    return [k for k in CALIBRATION if any(k in r.calibration for r in rows)]
+
+  def _spreads(self) -> list[str]:
+    known = [
+      name
+      for row in self.rows()
+      for name, number in row.spread.items()
+      if number.estimate is not None
+    ]
+    return [name for name in SPREADS if name in known]
+
+
+def build(summary: Mapping[str, Any]) -> Content:
+  """Picks what a report shows from a summary (docs/summary.md)."""
+  metric = summary['evaluation']['metric']
+  cohort = summary['cohort']
+  complete = summary['complete_cases'] or {}
+  complete_title = ''
+  if complete:
+    complete_title = (
+      f'Complete cases: {complete["studies"]} studies of '
+      f'{complete["patients"]} patients have all modalities'
+    )
+  return Content(
+    title=f'{cohort.get("name", "cohort")}: {metric} of every arm',
+    metric=metric,
+    higher_is_better=summary['evaluation']['higher_is_better'],
+    facts=_facts(summary),
+    groups=_groups(summary, summary),
+    complete=_groups(summary, complete) if complete.get('arms') else (),
+    complete_title=complete_title,
+    folds=_folds(summary),
+    others={
+      arm: [(name, _number(x)) for name, x in entry['metrics'].items()]
+      for arm, entry in summary['arms'].items()
+    },
+    margin=summary['evaluation']['margin'],
+    warnings=summary['warnings'],
+    footnotes=_footnotes(summary),
+  )
+
+
+def strategy_of(arm: str, role: str) -> str:
+  """The strategy of an arm, from its role and what its name starts with."""
+  if role == 'single':
+    return SINGLE
+  if role != 'fusion':
+    return OTHER
+  for strategy, starts in STRATEGIES[1:]:
+    if arm.split('_')[0] in starts:
+      return strategy
+  return STRATEGIES[-1][0]
+
+
+def _number(
+  entry: Mapping[str, Any] | None, key: str = 'estimate'
+) -> text_lib.Number | None:
+  if entry is None:
+    return None
+  return text_lib.Number(
+    entry[key], entry.get('low'), entry.get('high'), entry.get('reason', '')
+  )
+
+
+def _groups(summary, part) -> Groups:
+  """Rows of `part`, which is the summary or its complete cases."""
+  metric = summary['evaluation']['metric']
+  compared = {x['arm']: x for x in part['comparisons']}
+  found: dict[str, list[Row]] = {name: [] for name, _ in STRATEGIES}
+  found[OTHER] = []
+  for arm, entry in part['arms'].items():
+    whole = summary['arms'][arm]
+    strategy = strategy_of(arm, whole['role'])
+    found[strategy].append(_row(arm, entry, compared.get(arm), metric))
+  if found[SINGLE]:
+    best = _number(part['best_single'])
+    found[SINGLE].append(Row(arm=REFERENCE, primary=best))
+  return [(name, rows) for name, rows in found.items() if rows]
+
+
+def _row(arm, entry, comparison, metric) -> Row:
+  metrics = entry['metrics']
+  cost = entry.get('cost', {})
+  spread = entry.get('variability', {})
+  comparison = comparison or {}
+  return Row(
+    arm=arm,
+    primary=_number(metrics[metric]),
+    # The verdict carries the reason, so that it is not marked twice.
+    difference=comparison
+    and dataclasses.replace(_number(comparison, 'difference'), reason='')
+    or None,
+    p_adjusted=comparison.get('p_adjusted'),
+    verdict=comparison.get('verdict', ''),
+    verdict_reason=comparison.get('reason', ''),
+    patients_needed=comparison.get('patients_needed'),
+    calibration={k: _number(metrics[k]) for k in CALIBRATION if k in metrics},
+    spread={
+      name: text_lib.Number(
+        spread[name], reason=spread.get(f'{name}_reason', '')
+      )
+      for name in SPREADS
+      if name in spread
+    },
+    parameters=cost.get('parameters'),
+    seconds=cost.get('seconds'),
+    compile_seconds=cost.get('compile_seconds'),
+  )
+
+
+def _facts(summary) -> list[tuple[str, str]]:
+  cohort, task, run = summary['cohort'], summary['task'], summary['run']
+  found = [
+    ('task', f'{task["kind"]}: {", ".join(task["names"])}'),
+    (
+      'test parts',
+      f'{cohort["studies"]} studies of {cohort["patients"]} patients',
+    ),
+  ]
+  tuning = summary['audits'].get('tuning', {})
+  named = {
+    'notes': cohort.get('notes'),
+    f'best possible {task["metric"]}': cohort.get('oracle'),
+    'licence': cohort.get('licence'),
+    'citation': cohort.get('citation'),
+    'trials of each arm': tuning.get('trials'),
+    'cohort digest': cohort.get('digest'),
+    'configuration': run.get('config_digest'),
+    'run folder': run.get('folder'),
+  }
+  for name, value in named.items():
+    if value:
+      found.append((name, _plain_text(value)))
+  return found
+
+
+def _plain_text(value) -> str:
+  if isinstance(value, Mapping):
+    return ', '.join(f'{k} {_plain_text(v)}' for k, v in value.items())
+  if isinstance(value, list | tuple):
+    return '; '.join(map(_plain_text, value))
+  if value is None:
+    return text_lib.UNDEFINED
+  return text_lib.plain(value) if isinstance(value, float) else str(value)
+
+
+def _folds(summary) -> list[tuple[str, str, str, str, str]]:
+  chosen = {
+    (x['repeat'], x['fold']): x for x in summary['best_single']['by_fold']
+  }
+  several = len({x['repeat'] for x in summary['folds']}) > 1
+  found = []
+  for fold in summary['folds']:
+    choice = chosen.get((fold['repeat'], fold['fold']), {})
+    reference = choice.get('arm') or 'none'
+    if choice.get('reason'):
+      reference += f' ({choice["reason"]})'
+    name = f'{fold["repeat"]}/{fold["fold"]}' if several else str(fold['fold'])
+    events = fold.get('events')
+    found.append(
+      (
+        name,
+        reference,
+        str(fold['studies']),
+        str(fold['patients']),
+        '' if events is None else _plain_text(events),
+      )
+    )
+  return found
+
+
+def _footnotes(summary) -> list[str]:
+  evaluation = summary['evaluation']
+  metric, margin = evaluation['metric'], text_lib.plain(evaluation['margin'])
+  better = 'above' if evaluation['higher_is_better'] else 'below'
+  found = [
+    f'{metric}: mean over folds, repeats and seeds of the value on each '
+    "fold's test part."
+    + ('' if evaluation['higher_is_better'] else ' Lower is better.'),
+    f'[95%]: patients redrawn {evaluation["replicates"]} times, with the '
+    'trained models as they are. It does not cover what training anew would '
+    'change.',
+  ]
+  if summary['comparisons']:
+    found += [
+      'difference: arm minus the single-modality arm that was best on each '
+      "fold's validation part, on the same studies. Interval and p hold for "
+      f'all {len(summary["comparisons"])} fusion arms together (max-t '
+      'bootstrap, one-sided 2.5%).',
+      f'superior: interval {better} 0, and also against every '
+      'single-modality arm that ran. inferior: interval on the other side of '
+      f'0. equivalent: 90% interval within {margin} of 0. inconclusive: '
+      'none of these.',
+    ]
+  metrics = {m for x in summary['arms'].values() for m in x['metrics']}
+  if 'brier' in metrics:
+    found.append('Brier: lower is better.')
+  if 'calibration_slope' in metrics:
+    found.append(
+      'slope: of calibration; 1 is perfect, below 1 scores are too extreme.'
+    )
+  found.append(
+    'time, compile: of the models of the arm itself, not of those it builds on.'
+  )
+  found.append(
+    'fold sd: of the mean over folds, corrected for shared training studies '
+    '(Nadeau and Bengio, 2003). seed sd: between seeds within a fold.'
+  )
+  return found

@@ -1,0 +1,100 @@
+"""Numbers as the text of a cell."""
+
+import dataclasses
+
+UNDEFINED = 'n/a'
+
+
+@dataclasses.dataclass(frozen=True)
+class Number:
+  """An estimate with its interval; None where undefined.
+
+  Attributes:
+    estimate: the value.
+    low: lower end of its interval.
+    high: upper end.
+    reason: why it or its interval is undefined, or what had to be left out.
+  """
+
+  estimate: float | None
+  low: float | None = None
+  high: float | None = None
+  reason: str = ''
+
+  def has_interval(self) -> bool:
+    return self.low is not None and self.high is not None
+
+
+class Reasons:
+  """Numbers the reasons for undefined values, each once."""
+
+  def __init__(self):
+    self._marks: dict[str, int] = {}
+
+  def mark(self, text: str, reason: str) -> str:
+    """`text` with the mark of the reason behind it, if there is one."""
+    if not reason:
+      return text
+    number = self._marks.setdefault(reason, len(self._marks) + 1)
+    return f'{text} ({number})'.lstrip()
+
+  def lines(self) -> list[str]:
+    return [f'({mark}) {reason}' for reason, mark in self._marks.items()]
+
+
+def plain(value: float, *, signed: bool = False) -> str:
+  """Three decimals, without a leading zero; four digits if 10 or more."""
+  text = f'{value:.3f}' if abs(value) < 10 else f'{value:.4g}'
+  if text in ('-0.000', '0.000'):
+    return '.000'
+  text = text.replace('-0.', '-.', 1) if value < 0 else text.removeprefix('0')
+  return f'+{text}' if signed and value > 0 else text
+
+
+def interval(
+  number: Number | None, reasons: Reasons, *, signed: bool = False
+) -> str:
+  """`.842 [.810, .871]`, or what is undefined with its reason's mark."""
+  if number is None:
+    return ''
+  if number.estimate is None:
+    return reasons.mark(UNDEFINED, number.reason)
+  text = plain(number.estimate, signed=signed)
+  if number.has_interval():
+    low = plain(number.low, signed=signed)
+    text = f'{text} [{low}, {plain(number.high, signed=signed)}]'
+  return reasons.mark(text, number.reason)
+
+
+def estimate(number: Number | None, reasons: Reasons) -> str:
+  """The estimate alone, or that it is undefined."""
+  if number is None:
+    return ''
+  text = UNDEFINED if number.estimate is None else plain(number.estimate)
+  return reasons.mark(text, number.reason)
+
+
+def p_value(p: float | None) -> str:
+  """Three decimals; smaller ones as '<.001'."""
+  if p is None:
+    return ''
+  return '<.001' if p < 0.001 else plain(p)
+
+
+def count(value: int | None) -> str:
+  """A count in four characters or so: 845, 12k, 1.3M."""
+  if value is None:
+    return ''
+  for size, letter in ((1e9, 'G'), (1e6, 'M'), (1e3, 'k')):
+    if value >= size:
+      return f'{value / size:.3g}{letter}'
+  return str(int(value))
+
+
+def duration(seconds: float | None) -> str:
+  """Seconds, or minutes from 100 seconds on."""
+  if seconds is None:
+    return ''
+  if seconds < 100:
+    return f'{seconds:.2g} s' if seconds < 10 else f'{seconds:.0f} s'
+  return f'{seconds / 60:.3g} min'

@@ -1,0 +1,241 @@
+"""Boosted trees whose number of rounds is chosen on given validation rows.
+
+Training and validation come as (x (n, p), labels (n, l), weight (n,)), all
+labels known. `options` go to scikit-learn's histogram gradient boosting.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy import special
+from sklearn import ensemble
+
+from fusion_jax.core import errors, links, types
+
+MAX_ROUNDS = 500
+MAX_BINS = 255
+# Rounds in a row without a better validation loss before boosting stops.
+PATIENCE = 20
+# Leaves hold at least this many studies, fewer in small cohorts.
+_LEAF_STUDIES = 20
+
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bins:
+  """Columns cut at their training percentiles, as scikit-learn cuts them.
+
+  scikit-learn would cut them at every fit, and slowly where there are weights;
+  here the cuts ignore weights and are made once.
+
+  Attributes:
+    edges: by column, its upper edges, or None for a column left as it is.
+  """
+
+  edges: tuple[np.ndarray | None, ...]
+
+  @classmethod
+  def fit(cls, x: np.ndarray, is_categorical: np.ndarray) -> 'Bins':
+    """Bins for the columns of x (n, p) with more than MAX_BINS values."""
+    edges = []
+    for column, codes in zip(x.T, is_categorical, strict=True):
+      column = column[~np.isnan(column)]
+      cut = None
+      if not codes and len(np.unique(column)) > MAX_BINS:
+        shares = np.linspace(0, 100, MAX_BINS + 1)[1:-1]
+        cut = np.unique(
+          np.percentile(column, shares, method='averaged_inverted_cdf')
+        )
+      edges.append(cut)
+    return cls(tuple(edges))
+
+  def __call__(self, x: np.ndarray) -> np.ndarray:
+    out = x.copy()
+    for j, edges in enumerate(self.edges):
+      if edges is not None:
+        bins = np.searchsorted(edges, x[:, j])
+        out[:, j] = np.where(np.isnan(x[:, j]), np.nan, bins)
+    return out
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Histogram:
+  """Binary, multiclass or regression trees.
+
+  Attributes:
+    task: what is predicted.
+    bins: of the columns.
+    constant: (s,) logits of the constant prediction.
+    classes: codes of the classes that training holds; multiclass only.
+    model: the scikit-learn model, None where no round helped.
+    rounds: boosting rounds in use.
+  """
+
+  task: types.Task
+  bins: Bins
+  constant: np.ndarray
+  classes: np.ndarray
+  model: Any
+  rounds: int
+
+  @property
+  def trees(self) -> int:
+    """Number of trees."""
+    if self.model is None:
+      return 0
+    return self.rounds * self.model.n_trees_per_iteration_
+
+  @classmethod
+  def fit(
+    cls,
+    task: types.Task,
+    train: Rows,
+    valid: Rows,
+    options: Mapping[str, Any],
+  ) -> 'Histogram':
+    """Boosts until validation says enough, then keeps the best rounds.
+
+    Raises:
+      UserError: if no class of the validation rows occurs in training.
+    """
+    x, y, weight = train
+    x_valid, y_valid, weight_valid = valid
+    bins = Bins.fit(x, options['categorical_features'])
+    x, x_valid = bins(x), bins(x_valid)
+    classes = np.zeros(0, np.int64)
+    if task.kind == types.MULTICLASS:
+      classes = np.unique(y[:, 0]).astype(np.int64)
+      # A class that training never saw cannot say when to stop.
+      seen = np.isin(y_valid[:, 0], classes)
+      if not seen.any():
+        raise errors.UserError(
+          'No class of the validation part occurs in the training part.'
+        )
+      x_valid, y_valid = x_valid[seen], y_valid[seen]
+      weight_valid = weight_valid[seen]
+    model = _create(
+      task,
+      len(x),
+      options,
+      max_iter=MAX_ROUNDS,
+      early_stopping=True,
+      n_iter_no_change=PATIENCE,
+      tol=0.0,
+    ).fit(
+      x,
+      y[:, 0],
+      sample_weight=weight,
+      X_val=x_valid,
+      y_val=y_valid[:, 0],
+      sample_weight_val=weight_valid,
+    )
+    # Entry i is the negative loss after i rounds.
+    rounds = int(np.argmax(model.validation_score_))
+    if rounds:
+      # Grown again without the rounds after the best; the first are the same.
+      model = _create(
+        task, len(x), options, max_iter=rounds, early_stopping=False
+      ).fit(x, y[:, 0], sample_weight=weight)
+    constant = links.constant_logits(task, y, weight)
+    return cls(task, bins, constant, classes, model if rounds else None, rounds)
+
+  def logits(self, x: np.ndarray) -> np.ndarray:
+    """(n, s) logits of (n, p) rows; multiclass are log probabilities."""
+    out = np.tile(self.constant, (len(x), 1))
+    if self.model is None:
+      return out
+    x = self.bins(x)
+    if self.task.kind == types.REGRESSION:
+      return self.model.predict(x)[:, None]
+    raw = self.model.decision_function(x)
+    if self.task.kind == types.BINARY:
+      return raw[:, None]
+    if len(self.classes) == 2:
+      raw = np.stack([np.zeros(len(x)), raw], axis=1)
+    # Classes that training never saw keep their smoothed share, the others
+    # divide the rest.
+    rest = special.logsumexp(self.constant[self.classes])
+    out[:, self.classes] = special.log_softmax(raw, axis=1) + rest
+    return out
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cox:
+  """Trees boosted on the Cox partial likelihood (ties by Breslow's method).
+
+  Each round is one regression tree on the Newton step -gradient / curvature
+  with the curvature as weights, so that a leaf's value is the sum of its
+  gradients over the sum of its curvatures plus l2 (Chen and Guestrin 2016,
+  XGBoost, equation 5, with Ridgeway's 1999 loss).
+
+  Attributes:
+    bins: of the columns.
+    models: one single-tree scikit-learn model per round in use.
+    center: mean log hazard in training, which predictions leave out.
+  """
+
+  bins: Bins
+  models: tuple[Any, ...]
+  center: float
+
+  @property
+  def rounds(self) -> int:
+    """Number of boosting rounds."""
+    return len(self.models)
+
+  @property
+  def trees(self) -> int:
+    """Number of trees."""
+    return len(self.models)
+
+  @classmethod
+  def fit(
+    cls,
+    task: types.Task,
+    train: Rows,
+    valid: Rows,
+    options: Mapping[str, Any],
+  ) -> 'Cox':
+    """Boosts until validation says enough, then keeps the best rounds."""
+    x, y, weight = train
+    x_valid, y_valid, weight_valid = valid
+    bins = Bins.fit(x, options['categorical_features'])
+    x, x_valid = bins(x), bins(x_valid)
+    events = float(weight @ y[:, 1])
+    logits, valid_logits = np.zeros((len(x), 1)), np.zeros((len(x_valid), 1))
+    least = links.mean_loss(task, valid_logits, y_valid, weight_valid)
+    models, best, center = [], 0, 0.0
+    while len(models) < MAX_ROUNDS and len(models) - best < PATIENCE:
+      gradient, curvature = links.derivatives(task, logits, y, weight)
+      # Per study instead of per event, as the l2 of the other tasks means it.
+      gradient, curvature = events * gradient[:, 0], events * curvature[:, 0]
+      step = np.zeros_like(gradient)
+      np.divide(-gradient, curvature, out=step, where=curvature > 0)
+      model = _create(task, len(x), options, max_iter=1, early_stopping=False)
+      models.append(model.fit(x, step, sample_weight=curvature))
+      logits[:, 0] += model.predict(x)
+      valid_logits[:, 0] += model.predict(x_valid)
+      loss = links.mean_loss(task, valid_logits, y_valid, weight_valid)
+      if loss < least:
+        least, best = loss, len(models)
+        center = float(np.average(logits[:, 0], weights=weight))
+    return cls(bins, tuple(models[:best]), center)
+
+  def logits(self, x: np.ndarray) -> np.ndarray:
+    """(n, 1) log relative hazards of (n, p) rows."""
+    x, total = self.bins(x), np.full(len(x), -self.center)
+    for model in self.models:
+      total += model.predict(x)
+    return total[:, None]
+
+
+def _create(task, studies, options, **more):
+  if task.kind in (types.BINARY, types.MULTICLASS):
+    create = ensemble.HistGradientBoostingClassifier
+  else:
+    create = ensemble.HistGradientBoostingRegressor
+  leaf = min(_LEAF_STUDIES, max(2, studies // 10))
+  return create(min_samples_leaf=leaf, **options, **more)

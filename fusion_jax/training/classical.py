@@ -1,0 +1,345 @@
+"""Elastic nets and boosted trees: what a learner without a network can do.
+
+Both are tuned as the networks are: the strength of the penalty and the number
+of boosting rounds are those with the lowest loss (`core/links.py`) on the
+fold's validation rows. Both run on one thread, so that a fit does not depend
+on how many cores a machine has.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+import joblib
+import numpy as np
+import threadpoolctl
+
+from fusion_jax.core import errors, links, types
+from fusion_jax.training import boosting, elastic_net
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Linear:
+  """A fitted elastic net: logits = x @ coefficients + intercept.
+
+  Attributes:
+    task: what is predicted.
+    coefficients: (p, s), in the units of x as it was given.
+    intercept: (s,); for survival the mean log hazard in training is 0.
+    penalties: (s,) the chosen penalties; one value repeated unless multilabel.
+    notes: what a reader of the fit should know, one line each.
+  """
+
+  task: types.Task
+  coefficients: np.ndarray
+  intercept: np.ndarray
+  penalties: np.ndarray
+  notes: tuple[str, ...] = ()
+
+  @property
+  def cost(self) -> dict[str, float]:
+    """Number of parameters, and how many coefficients are not 0."""
+    return {
+      'parameters': self.coefficients.size + self.intercept.size,
+      'nonzero': int(np.count_nonzero(self.coefficients)),
+    }
+
+  def logits(self, x) -> np.ndarray:
+    """(n, s) logits of (n, p) rows; multiclass up to a constant per row."""
+    x = np.asarray(x, np.float64)
+    _check_columns(x, len(self.coefficients))
+    # A fixed summation order: a row's logits do not depend on its company.
+    return np.einsum('np,ps->ns', x, self.coefficients) + self.intercept
+
+  def scores(self, x) -> np.ndarray:
+    """(n, s) scores of (n, p) rows."""
+    return links.scores_from_logits(self.task, self.logits(x))
+
+  def save(self, path) -> None:
+    """Writes an npz file."""
+    about = {'kind': self.task.kind, 'names': self.task.names}
+    with open(path, 'wb') as f:
+      np.savez(
+        f,
+        coefficients=self.coefficients,
+        intercept=self.intercept,
+        penalties=self.penalties,
+        about=np.array(json.dumps({**about, 'notes': self.notes})),
+      )
+
+  @classmethod
+  def load(cls, path) -> 'Linear':
+    """Reads what `save` wrote."""
+    with np.load(path, allow_pickle=False) as f:
+      about = json.loads(str(f['about']))
+      return cls(
+        types.Task(about['kind'], tuple(about['names'])),
+        f['coefficients'],
+        f['intercept'],
+        f['penalties'],
+        tuple(about['notes']),
+      )
+
+
+def fit_elastic_net(
+  *,
+  task: types.Task,
+  x,
+  labels,
+  weight,
+  x_valid,
+  labels_valid,
+  weight_valid,
+  l1_ratio: float = 0.5,
+  seed: int = 0,
+) -> Linear:
+  """Fits elastic nets from strong to weak penalty and keeps the best.
+
+  Columns are standardised (constant ones get coefficient 0), so the penalty
+  does not depend on units. Multilabel tasks get one net, and one penalty, per
+  label; multiclass one multinomial net; survival a Cox model (`links.py`).
+
+  Args:
+    task: what is predicted.
+    x: (n, p) without missing values.
+    labels: (n, l), NaN where unknown; such rows are left out per label.
+    weight: (n,) or None.
+    x_valid: (v, p).
+    labels_valid: (v, l).
+    weight_valid: (v,) or None.
+    l1_ratio: share of the L1 part in the penalty, from 0 to 1.
+    seed: not used; there is nothing random in the fit.
+
+  Raises:
+    UserError: if the training part holds a single class (or no event), or the
+      validation part no known label (or no event).
+  """
+  del seed
+  if not 0 <= l1_ratio <= 1:
+    raise errors.UserError(f'l1_ratio is {l1_ratio}; it must be in [0, 1].')
+  x, labels, weight = _arrays(x, labels, weight)
+  x_valid, labels_valid, weight_valid = _arrays(
+    x_valid, labels_valid, weight_valid
+  )
+  with threadpoolctl.threadpool_limits(limits=1):
+    parts = [
+      _fit_linear(part, x, y, weight, x_valid, y_valid, weight_valid, l1_ratio)
+      for part, y, y_valid in _single_outputs(task, labels, labels_valid)
+    ]
+  coefficients, intercept, penalties, notes = zip(*parts, strict=True)
+  return Linear(
+    task,
+    np.concatenate(coefficients, axis=1),
+    np.concatenate(intercept),
+    np.concatenate(penalties),
+    tuple(line for lines in notes for line in lines),
+  )
+
+
+def _fit_linear(task, x, y, weight, x_valid, y_valid, weight_valid, l1_ratio):
+  x, y, weight = _usable(task, x, y, weight, 'training')
+  x_valid, y_valid, weight_valid = _usable(
+    task, x_valid, y_valid, weight_valid, 'validation'
+  )
+  center = np.average(x, axis=0, weights=weight)
+  spread = np.sqrt(np.average((x - center) ** 2, axis=0, weights=weight))
+  # Rounding leaves a constant column with a spread of about eps * |value|.
+  varies = spread > 1e-10 * np.maximum(np.abs(center), 1e-30)
+  center, scale = center[varies], spread[varies]
+  # Labels of a unit spread make the solver's tolerances mean the same.
+  shift, unit = 0.0, 1.0
+  if task.kind == types.REGRESSION:
+    shift = np.average(y[:, 0], weights=weight)
+    unit = np.sqrt(np.average((y[:, 0] - shift) ** 2, weights=weight)) or 1.0
+  path = elastic_net.fit_path(
+    elastic_net.Problem(
+      task,
+      (x[:, varies] - center) / scale,
+      (y - shift) / unit,
+      weight,
+      l1_ratio,
+    ),
+    x_valid=(x_valid[:, varies] - center) / scale,
+    labels_valid=(y_valid - shift) / unit,
+    weight_valid=weight_valid,
+  )
+  best = min(path, key=lambda solution: solution.valid_loss)
+  slopes = unit * best.coefficients / scale[:, None]
+  coefficients = np.zeros((len(varies), slopes.shape[1]))
+  coefficients[varies] = slopes
+  intercept = unit * best.intercept + shift - center @ slopes
+  outputs = slopes.shape[1]
+  return (
+    coefficients,
+    intercept,
+    np.full(outputs, best.penalty),
+    _notes(task, path, best),
+  )
+
+
+def _notes(task, path, best):
+  of = f' of {task.names[0]}' if task.kind == types.BINARY else ''
+  if not best.converged:
+    yield f'The elastic net{of} stopped before its tolerance was reached.'
+  if not best.coefficients.any():
+    yield f'The elastic net{of} is constant: no column helped on validation.'
+  elif best is path[-1] and len(path) == elastic_net.PENALTIES:
+    yield f'The weakest penalty tried{of} was the best on validation.'
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trees:
+  """Fitted gradient-boosted trees.
+
+  Attributes:
+    task: what is predicted.
+    parts: one model per label if multilabel, else one.
+    columns: number p of columns it was fitted on.
+    cost: `parameters` is the number of trees times the most leaves that each
+      may have; `rounds` the boosting rounds used, summed over parts.
+  """
+
+  task: types.Task
+  parts: tuple[Any, ...]
+  columns: int
+  cost: dict[str, float]
+
+  def logits(self, x) -> np.ndarray:
+    """(n, s) logits of (n, p) rows with NaN where missing."""
+    x = np.asarray(x, np.float64)
+    _check_columns(x, self.columns)
+    with threadpoolctl.threadpool_limits(limits=1):
+      return np.concatenate([part.logits(x) for part in self.parts], axis=1)
+
+  def scores(self, x) -> np.ndarray:
+    """(n, s) scores of (n, p) rows."""
+    return links.scores_from_logits(self.task, self.logits(x))
+
+  def save(self, path) -> None:
+    """Writes a joblib file."""
+    joblib.dump(self, path)
+
+  @classmethod
+  def load(cls, path) -> 'Trees':
+    """Reads what `save` wrote.
+
+    The file holds Python objects: reading one runs code that it names. Load
+    only runs that you trust.
+    """
+    return joblib.load(path)
+
+
+def fit_trees(
+  *,
+  task: types.Task,
+  x,
+  is_categorical,
+  labels,
+  weight,
+  x_valid,
+  labels_valid,
+  weight_valid,
+  learning_rate: float = 0.1,
+  max_leaf_nodes: int = 15,
+  l2: float = 1.0,
+  seed: int = 0,
+) -> Trees:
+  """Boosts trees and keeps the rounds that were best on the validation rows.
+
+  The trees are scikit-learn's histogram gradient boosting, which takes missing
+  values and category codes as they are; for survival its trees are boosted on
+  the Cox partial likelihood (`boosting.py`). Multilabel tasks get one model per
+  label.
+
+  Args:
+    task: what is predicted.
+    x: (n, p), NaN where missing.
+    is_categorical: (p,) bool: columns of codes 0, 1, ... up to 254.
+    labels: (n, l), NaN where unknown; such rows are left out per label.
+    weight: (n,) or None.
+    x_valid: (v, p).
+    labels_valid: (v, l).
+    weight_valid: (v,) or None.
+    learning_rate: shrinkage of a round.
+    max_leaf_nodes: most leaves of a tree.
+    l2: penalty on leaf values.
+    seed: of the histogram's subsample (over 200,000 rows) and of ties.
+
+  Raises:
+    UserError: if the training part holds a single class (or no event), or the
+      validation part no known label (or no event).
+  """
+  x, labels, weight = _arrays(x, labels, weight)
+  x_valid, labels_valid, weight_valid = _arrays(
+    x_valid, labels_valid, weight_valid
+  )
+  is_categorical = np.asarray(is_categorical, bool)
+  options = {
+    'learning_rate': learning_rate,
+    'max_leaf_nodes': max_leaf_nodes,
+    'l2_regularization': l2,
+    'categorical_features': is_categorical,
+    'random_state': seed,
+  }
+  parts = []
+  with threadpoolctl.threadpool_limits(limits=1):
+    for part, y, y_valid in _single_outputs(task, labels, labels_valid):
+      train = _usable(part, x, y, weight, 'training')
+      valid = _usable(part, x_valid, y_valid, weight_valid, 'validation')
+      survival = task.kind == types.SURVIVAL
+      fit = boosting.Cox.fit if survival else boosting.Histogram.fit
+      parts.append(fit(part, train, valid, options))
+  cost = {
+    'parameters': sum(part.trees for part in parts) * max_leaf_nodes,
+    'rounds': sum(part.rounds for part in parts),
+  }
+  return Trees(task, tuple(parts), x.shape[1], cost)
+
+
+def _arrays(x, labels, weight):
+  x = np.asarray(x, np.float64)
+  labels = np.asarray(labels, np.float64)
+  weight = np.ones(len(x)) if weight is None else weight
+  return x, labels, np.asarray(weight, np.float64)
+
+
+def _single_outputs(task, labels, labels_valid):
+  """(task, labels, labels_valid) of each model that the task needs."""
+  if task.kind != types.MULTILABEL:
+    return [(task, labels, labels_valid)]
+  return [
+    (types.Task(types.BINARY, (name,)), labels[:, [i]], labels_valid[:, [i]])
+    for i, name in enumerate(task.names)
+  ]
+
+
+def _usable(task, x, labels, weight, part):
+  """The rows whose label is known, with weights of mean 1; checks them."""
+  rows = links.known(task, labels)[:, 0] & (weight > 0)
+  x, labels, weight = x[rows], labels[rows], weight[rows]
+  what = f"'{task.names[-1 if task.kind == types.SURVIVAL else 0]}'"
+  if not len(labels):
+    raise errors.UserError(
+      f'The {part} part has no study with a known label {what}.'
+    )
+  if task.kind == types.SURVIVAL and not (labels[:, 1] > 0).any():
+    raise errors.UserError(f'The {part} part has no event in {what}.')
+  if part == 'training' and task.kind in (types.BINARY, types.MULTICLASS):
+    found = np.unique(labels[:, 0])
+    if len(found) == 1:
+      if task.kind == types.BINARY:
+        what += f' = {found[0]:g}'
+      else:
+        what = f"'{task.names[int(found[0])]}'"
+      raise errors.UserError(
+        f'The training part holds one class only ({what}, {len(labels)} '
+        'studies): a classifier needs at least two.'
+      )
+  return x, labels, weight / weight.mean()
+
+
+def _check_columns(x, expected):
+  if x.shape[1] != expected:
+    raise errors.UserError(
+      f'The table has {x.shape[1]} columns; the model was fitted on {expected}.'
+    )

@@ -1,0 +1,93 @@
+"""Tests of fusion_jax.data.cohort."""
+
+import dataclasses
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import errors, types
+from fusion_jax.data import cohort
+
+
+def _cohort(**changes):
+  n = 4
+  values = {
+    'name': 'tiny',
+    'task': types.Task(types.BINARY, ('label',)),
+    'digest': 'd',
+    'study': np.array(['a', 'b', 'c', 'd']),
+    'patient': np.array(['p', 'p', 'q', 'r']),
+    'labels': np.array([[0.0], [1], [0], [1]]),
+    'images': np.zeros((n, 2, 3, 3, 1), np.uint8),
+    'image_mask': np.array([[1, 1], [1, 0], [0, 0], [1, 0]], bool),
+    'numeric': np.array([[1.0], [np.nan], [np.nan], [2]]),
+    'numeric_names': ('age',),
+    'categorical': np.array([['x'], [None], ['y'], [None]], object),
+    'categorical_names': ('region',),
+    'fold': np.array([0, 0, 1, 1]),
+    'site': np.array(['s', 's', 't', 't']),
+    'groups': {'sex': np.array(['f', 'f', 'm', 'f'])},
+    'oracle': {'both': np.arange(4.0)},
+  }
+  return cohort.Cohort(**{**values, **changes})
+
+
+class CohortTest(parameterized.TestCase):
+  def test_presence_is_any_image_and_any_observed_value(self):
+    c = _cohort()
+    self.assertEqual(c.modalities, ('image', 'ehr'))
+    self.assertEqual(c.present['image'].tolist(), [True, True, False, True])
+    self.assertEqual(c.present['ehr'].tolist(), [True, False, True, True])
+
+  def test_modalities_are_those_with_columns(self):
+    no_images = _cohort(images=None, image_mask=None)
+    self.assertEqual(no_images.modalities, ('ehr',))
+    no_ehr = _cohort(
+      numeric=None, numeric_names=(), categorical=None, categorical_names=()
+    )
+    self.assertEqual(no_ehr.modalities, ('image',))
+    self.assertEqual(list(no_ehr.present), ['image'])
+
+  def test_subset_takes_every_array(self):
+    rows = np.array([3, 0])
+    part = _cohort().subset(rows)
+    self.assertLen(part, 2)
+    self.assertEqual(part.study.tolist(), ['d', 'a'])
+    self.assertEqual(part.groups['sex'].tolist(), ['f', 'f'])
+    self.assertEqual(part.oracle['both'].tolist(), [3, 0])
+    for field in dataclasses.fields(part):
+      value = getattr(part, field.name)
+      if isinstance(value, np.ndarray):
+        self.assertLen(value, 2)
+    mask = np.array([True, False, False, True])
+    self.assertEqual(_cohort().subset(mask).study.tolist(), ['a', 'd'])
+
+  @parameterized.parameters(
+    ('labels', np.zeros(4), 'labels has shape (4,), expected (4, 1)'),
+    ('fold', np.zeros(3, int), 'fold has shape (3,)'),
+    ('groups', {'sex': np.zeros(2, str)}, 'sex has shape (2,)'),
+    ('images', np.zeros((4, 3, 3, 1), np.uint8), 'images have shape'),
+    ('images', np.zeros((4, 2, 3, 3, 1), float), 'images are float64'),
+    ('study', np.array(['a', 'b', 'a', 'd']), "study 'a' appears more"),
+  )
+  def test_wrong_shapes_are_named(self, name, value, message):
+    with self.assertRaises(errors.UserError) as caught:
+      _cohort(**{name: value})
+    self.assertIn(message, str(caught.exception))
+
+  def test_digest_tells_contents_apart(self):
+    texts = np.array(['a', None], object)
+    base = ['x', 1, texts, np.arange(3), None]
+    same = cohort.content_digest(base)
+    self.assertEqual(same, cohort.content_digest(list(base)))
+    for changed in (
+      ['x', 1, np.array(['a', ''], object), np.arange(3), None],
+      ['x', 1, texts, np.arange(3.0), None],
+      ['x', 1, texts, np.arange(3)],
+      ['x', '1', texts, np.arange(3), None],
+    ):
+      self.assertNotEqual(same, cohort.content_digest(changed))
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,183 @@
+"""Tests of fusion_jax.data.records."""
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import errors
+from fusion_jax.data import descriptor, records
+from tests.data import folders
+
+
+class RecordsTest(parameterized.TestCase):
+  def _read(self, table=None, toml=folders.TOML, **options):
+    folder = folders.write(
+      self.create_tempdir().full_path, table=table, toml=toml, **options
+    )
+    return records.read(descriptor.load(folder / 'cohort.toml'), folder)
+
+  def _problems(self, *args, **options):
+    found = self._read(*args, **options).findings.finished()
+    return [str(x) for x in found]
+
+  def test_typed_columns(self):
+    r = self._read()
+    self.assertEqual(r.findings.finished(), [])
+    self.assertLen(r, 24)
+    self.assertTrue(np.isnan(r.numeric['age'][3]))
+    self.assertEqual(set(r.categorical['smokes']), {'true', 'false', 'UNK'})
+    self.assertEqual(r.paths[2], ['images/s002.png'])
+    self.assertEqual(r.path_lines[2], [4])
+
+  def test_codes_in_numbers_are_a_level_not_missing(self):
+    table = folders.rows()
+    table[0]['age'], table[1]['age'] = 'UNK', '-9.0'
+    toml = folders.TOML.replace('["UNK"]', '["UNK", -9]')
+    r = self._read(table, toml)
+    self.assertEqual(r.findings.finished(), [])
+    self.assertTrue(np.isnan(r.numeric['age'][:2]).all())
+    levels = r.categorical['age (code)']
+    self.assertEqual(levels[:4].tolist(), ['UNK', '-9', 'number', None])
+
+  def test_text_in_a_numeric_column(self):
+    table = folders.rows()
+    table[5]['age'], table[7]['age'] = 'old', '1e999'
+    self.assertEqual(
+      self._problems(table),
+      [
+        "table.csv, line 7, column 'age': 'old' is not a number.",
+        "table.csv, line 9, column 'age': '1e999' is not a number.",
+      ],
+    )
+
+  @parameterized.parameters(
+    (('yes', 'no'), '', True),
+    (('pos', 'neg'), 'true_values = ["pos"]', True),
+    (('pos', 'neg', 'maybe'), 'true_values = ["pos"]', False),
+    (('a', 'b'), '', False),
+    (('a', 'b'), 'true_values = ["a"]\nfalse_values = ["b"]', True),
+  )
+  def test_boolean_columns(self, values, keys, legal):
+    table = folders.rows()
+    for i, row in enumerate(table):
+      row['smokes'] = values[i % len(values)]
+    r = self._read(table, folders.TOML + keys)
+    self.assertEqual(not r.findings.finished(), legal)
+    if legal:
+      found = r.categorical['smokes'][:2].tolist()
+      self.assertEqual(found, ['true', 'false'])
+
+  @parameterized.parameters(('True', 'False'), ('1.0', '0.0'), ('yes', 'no'))
+  def test_binary_spellings(self, one, zero):
+    table = folders.rows()
+    expected = [float(x['label']) for x in table]
+    for row in table:
+      row['label'] = one if row['label'] == '1' else zero
+    self.assertEqual(self._read(table).labels[:, 0].tolist(), expected)
+
+  def test_unknown_and_blank_labels(self):
+    table = folders.rows()
+    table[4]['label'], table[6]['label'] = '2', ''
+    unknown, blank = self._problems(table)
+    self.assertStartsWith(
+      unknown, "table.csv, line 6, column 'label': unknown label '2'"
+    )
+    self.assertStartsWith(
+      blank, "table.csv, line 8, column 'label': the label is blank"
+    )
+
+  def test_positive_values(self):
+    table = folders.rows()
+    for i, row in enumerate(table):
+      row['label'] = ('mel', 'bcc', 'nv')[i % 3]
+    r = self._read(table, folders.TOML + 'positive = ["mel", "bcc"]')
+    self.assertEqual(r.labels[:3, 0].tolist(), [1, 1, 0])
+    (problem,) = self._problems(table, folders.TOML + 'positive = "mell"')
+    self.assertIn("Did you mean 'mel'?", problem)
+
+  def test_multiclass(self):
+    table = folders.rows()
+    for i, row in enumerate(table):
+      row['label'] = str((10, 9, 2)[i % 3])
+    toml = folders.TOML.replace('"binary"', '"multiclass"')
+    r = self._read(table, toml)
+    self.assertEqual(r.task.names, ('2', '9', '10'))
+    self.assertEqual(r.labels[:3, 0].tolist(), [2, 1, 0])
+    problems = self._problems(table, toml + 'classes = ["10", "9", "5"]')
+    self.assertIn("unknown label '2': classes are 10, 9, 5", problems[0])
+    self.assertIn("no study is of class '5'", problems[-1])
+
+  def test_multilabel_blanks_are_unknown(self):
+    table = folders.rows()
+    for i, row in enumerate(table):
+      row['other'] = ('1', '0', '')[i % 3]
+    toml = folders.TOML.replace('"binary"', '"multilabel"')
+    toml = toml.replace('"label"', '["label", "other"]')
+    r = self._read(table, toml)
+    self.assertEqual(r.findings.finished(), [])
+    self.assertEqual(r.labels[:2, 1].tolist(), [1, 0])
+    self.assertTrue(np.isnan(r.labels[2, 1]))
+
+  def test_survival(self):
+    table = folders.rows()
+    for i, row in enumerate(table):
+      row['days'] = str(i)
+    toml = folders.TOML.replace('"binary"', '"survival"')
+    toml = toml.replace('label = "label"', 'time = "days"\nevent = "label"')
+    (problem,) = self._problems(table, toml)
+    self.assertIn("column 'days': time '0' is not above 0", problem)
+
+  def test_regression(self):
+    table = folders.rows()
+    table[2]['label'] = 'high'
+    toml = folders.TOML.replace('"binary"', '"regression"')
+    (problem,) = self._problems(table, toml)
+    self.assertIn("line 4, column 'label': 'high' is not a number", problem)
+
+  def test_unknown_column_suggests(self):
+    with self.assertRaisesRegex(errors.UserError, "Did you mean 'region'"):
+      self._read(toml=folders.TOML.replace('["region"]', '["regon"]'))
+    with self.assertRaisesRegex(errors.UserError, "Unknown column 'sudy'"):
+      self._read(toml=folders.TOML.replace('{study}', '{sudy}'))
+    with self.assertRaisesRegex(errors.UserError, 'has braces'):
+      self._read(toml=folders.TOML.replace('{study}', '{study'))
+
+  def test_exclude(self):
+    r = self._read(
+      toml=folders.TOML
+      + '[[exclude]]\ncolumn = "age"\nvalues = [""]\nreason = "no age"\n'
+      + '[[exclude]]\ncolumn = "fold"\nvalues = [2.0]\nreason = "kept back"'
+    )
+    self.assertNotIn('s003', r.study)
+    self.assertEqual(set(r.table.columns['fold']), {'0', '1'})
+    self.assertIn('1 of 24 rows excluded (age = ): no age', r.notes[0])
+    with self.assertRaisesRegex(errors.UserError, 'no row is left'):
+      self._read(
+        toml=folders.TOML
+        + '[[exclude]]\ncolumn = "label"\nvalues = [0, 1]\nreason = "x"'
+      )
+
+  def test_blank_ids(self):
+    table = folders.rows()
+    table[5]['patient'] = ''
+    (problem,) = self._problems(table)
+    self.assertIn("line 7, column 'patient': the patient is blank", problem)
+
+  def test_folds_and_weights(self):
+    table = folders.rows()
+    for row in table:
+      row['w'] = '2'
+    toml = folders.TOML + 'fold = "fold"\nweight = "w"\nsite = "region"'
+    r = self._read(table, toml)
+    self.assertEqual(r.fold[:6].tolist(), [0, 0, 1, 1, 2, 2])
+    self.assertEqual(r.weight[0], 2)
+    self.assertIn(r.site[0], ('arm', 'leg', 'back'))
+    table[0]['fold'], table[1]['fold'], table[2]['w'] = 'x', '0.5', '-1'
+    problems = self._problems(table, toml)
+    self.assertLen(problems, 3)
+    self.assertIn("'x' is not a whole number", problems[0])
+    self.assertIn("the fold is '0.5'", problems[1])
+    self.assertIn("the weight is '-1'", problems[2])
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,312 @@
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import errors, types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import config as config_lib
+from fusion_jax.data import splits, synthetic
+
+
+def bare(patient, labels, *, kind=types.BINARY, names=('y',), **fields):
+  n = len(patient)
+  return cohort_lib.Cohort(
+    name='bare',
+    task=types.Task(kind, names),
+    digest='',
+    study=np.array([f's{i}' for i in range(n)]),
+    patient=np.array([f'p{i}' for i in patient]),
+    labels=np.array(labels, float).reshape(n, -1),
+    **fields,
+  )
+
+
+def rows(split):
+  return [tuple(getattr(split, x)) for x in splits.PARTS]
+
+
+def assert_sound(test, cohort, found):
+  """No patient in two parts, every study in one; every study tested once."""
+  for split in found:
+    parts = [getattr(split, x) for x in splits.PARTS]
+    for part in parts:
+      test.assertNotEmpty(part)
+      np.testing.assert_array_equal(part, np.sort(part))
+    patients = [set(cohort.patient[x]) for x in parts]
+    test.assertEmpty(patients[0] & patients[1])
+    test.assertEmpty(patients[0] & patients[2])
+    test.assertEmpty(patients[1] & patients[2])
+  for repeat in {x.repeat for x in found}:
+    tested = np.concatenate([x.test for x in found if x.repeat == repeat])
+    np.testing.assert_array_equal(np.sort(tested), np.arange(len(cohort)))
+
+
+class KFoldTest(parameterized.TestCase):
+  @parameterized.product(task=types.TASK_KINDS, folds=(2, 5))
+  def test_by_patient_and_stratified(self, task, folds):
+    cohort = synthetic.make('complementary', n=400, size=16, task=task)
+    config = config_lib.SplitConfig(folds=folds, repeats=2)
+    found = splits.make_splits(cohort, config)
+    self.assertEqual(
+      [(x.repeat, x.fold) for x in found],
+      [(r, f) for r in range(2) for f in range(folds)],
+    )
+    assert_sound(self, cohort, found)
+    strata = splits.stratum(cohort)
+    share = np.bincount(strata + 1, minlength=8) / 400
+    for split in found:
+      for part in splits.PARTS:
+        part = getattr(split, part)
+        got = np.bincount(strata[part] + 1, minlength=8) / len(part)
+        np.testing.assert_allclose(got, share, atol=0.05)
+      rest = len(split.train) + len(split.valid)
+      self.assertAlmostEqual(len(split.valid) / rest, 0.2, delta=0.03)
+      self.assertAlmostEqual(len(split.test) / 400, 1 / folds, delta=0.02)
+
+  def test_seeds_and_repeats_differ_and_the_same_seed_agrees(self):
+    cohort = synthetic.make('null', n=120, size=16)
+    config = config_lib.SplitConfig(folds=3, repeats=2)
+    a, b = (splits.make_splits(cohort, config) for _ in range(2))
+    self.assertEqual([rows(x) for x in a], [rows(x) for x in b])
+    self.assertNotEqual(rows(a[0]), rows(a[3]))
+    other = splits.make_splits(cohort, dataclasses.replace(config, seed=1))
+    self.assertNotEqual(rows(a[0]), rows(other[0]))
+
+  def test_features_have_no_say(self):
+    cohort = synthetic.make('complementary', n=150, size=16)
+    config = config_lib.SplitConfig(folds=3)
+    rng = np.random.default_rng(0)
+    other = dataclasses.replace(
+      cohort,
+      images=rng.permutation(cohort.images),
+      numeric=np.full(cohort.numeric.shape, np.nan),
+      categorical=rng.permutation(cohort.categorical),
+    )
+    a, b = (splits.make_splits(x, config) for x in (cohort, other))
+    self.assertEqual([rows(x) for x in a], [rows(x) for x in b])
+
+  def test_as_few_patients_as_folds(self):
+    cohort = bare([0, 0, 1, 2, 2, 3], [0, 1, 1, 0, 1, 0])
+    found = splits.make_splits(cohort, config_lib.SplitConfig(folds=3))
+    assert_sound(self, cohort, found)
+
+  def test_a_dominant_patient(self):
+    patient = [0] * 60 + [*range(1, 41)]
+    labels = [i % 2 for i in range(100)]
+    cohort = bare(patient, labels)
+    found = splits.make_splits(cohort, config_lib.SplitConfig(folds=4))
+    assert_sound(self, cohort, found)
+    self.assertLen(found[0].test, len(found[0].test))
+
+  @parameterized.named_parameters(
+    ('patients', [0, 0, 1, 1, 2], [0, 1, 0, 1, 1], 4, '3 patients'),
+    ('class', [*range(9)], [0] * 7 + [1] * 2, 3, '2 of the 9 .* label 1'),
+    ('one_class', [*range(9)], [0] * 9, 3, '0 of the 9 .* label 1'),
+  )
+  def test_impossible_folds(self, patient, labels, folds, message):
+    with self.assertRaisesRegex(errors.UserError, message) as caught:
+      splits.make_splits(
+        bare(patient, labels), config_lib.SplitConfig(folds=folds)
+      )
+    self.assertNotIn('\n', str(caught.exception))
+
+  def test_impossible_class_and_event(self):
+    task = {'kind': types.MULTICLASS, 'names': ('a', 'b', 'c')}
+    with self.assertRaisesRegex(errors.UserError, "class 'c'"):
+      splits.make_splits(
+        bare([*range(8)], [0, 1, 0, 1, 0, 1, 0, 2], **task),
+        config_lib.SplitConfig(folds=2),
+      )
+    task = {'kind': types.SURVIVAL, 'names': ('t', 'e')}
+    with self.assertRaisesRegex(errors.UserError, 'an event'):
+      splits.make_splits(
+        bare([*range(4)], [[1, 0], [2, 0], [3, 1], [4, 0]], **task),
+        config_lib.SplitConfig(folds=2),
+      )
+
+
+class StratumTest(absltest.TestCase):
+  def test_multilabel_is_the_rarest_that_a_study_has(self):
+    labels = [[1, 0], [1, 1], [1, np.nan], [0, 0], [np.nan, np.nan]]
+    cohort = bare([*range(5)], labels, kind=types.MULTILABEL, names=('a', 'b'))
+    np.testing.assert_array_equal(splits.stratum(cohort), [0, 1, 0, 2, -1])
+
+  def test_regression_quartiles(self):
+    labels = [*range(8), np.nan]
+    cohort = bare([*range(9)], labels, kind=types.REGRESSION)
+    np.testing.assert_array_equal(
+      splits.stratum(cohort), [0, 0, 1, 1, 2, 2, 3, 3, -1]
+    )
+
+
+class SuppliedTest(parameterized.TestCase):
+  def test_fold_column(self):
+    cohort = synthetic.make('null', n=120, size=16)
+    patient = np.unique(cohort.patient, return_inverse=True)[1]
+    cohort = dataclasses.replace(cohort, fold=patient % 4 + 1)
+    for config in (
+      config_lib.SplitConfig(),
+      config_lib.SplitConfig(folds=4),
+      config_lib.SplitConfig(scheme='column'),
+    ):
+      found = splits.make_splits(cohort, config)
+      assert_sound(self, cohort, found)
+      self.assertEqual([x.fold for x in found], [1, 2, 3, 4])
+      for split in found:
+        np.testing.assert_array_equal(cohort.fold[split.test], split.fold)
+    drawn = splits.make_splits(cohort, config_lib.SplitConfig(folds=3))
+    self.assertLen(drawn, 3)
+
+  def test_leave_one_site_out(self):
+    cohort = synthetic.make('null', n=150, size=16)
+    found = splits.make_splits(cohort, config_lib.SplitConfig(scheme='site'))
+    assert_sound(self, cohort, found)
+    self.assertLen(found, 3)
+    for split in found:
+      self.assertLen(set(cohort.site[split.test]), 1)
+      rest = np.concatenate([split.train, split.valid])
+      self.assertNotIn(cohort.site[split.test[0]], cohort.site[rest])
+
+  def test_a_patient_seen_at_two_sites_is_left_out_of_training(self):
+    site = np.array(['a', 'b'] + ['a', 'b'] * 9)
+    cohort = bare([0, 0, *range(1, 19)], [0, 1] * 10, site=site)
+    for split in splits.make_splits(
+      cohort, config_lib.SplitConfig(scheme='site')
+    ):
+      rest = np.concatenate([split.train, split.valid])
+      self.assertNotIn('p0', cohort.patient[rest])
+
+  def test_patient_in_two_supplied_folds(self):
+    cohort = bare([0, 0, 1, 2], [0, 1, 0, 1], fold=np.array([0, 1, 0, 1]))
+    with self.assertRaisesRegex(errors.UserError, "Patient 'p0'"):
+      splits.make_splits(cohort, config_lib.SplitConfig())
+
+  @parameterized.named_parameters(
+    ('no_site', {'scheme': 'site'}, 'has no site column'),
+    ('no_column', {'scheme': 'column'}, 'has no fold column'),
+    ('scheme', {'scheme': 'kfolds'}, "Did you mean 'kfold'"),
+    ('one_fold', {'folds': 1}, 'at least 2 folds'),
+    ('negative', {'folds': -1}, 'at least 2 folds'),
+    ('repeats', {'repeats': 0}, 'at least 1'),
+    ('valid', {'valid_fraction': 0.0}, 'between 0 and 1'),
+    ('seed', {'seed': -1}, 'negative'),
+    ('file', {'scheme': 'file'}, 'a file is given exactly'),
+    ('scheme_of_file', {'file': 'x.csv'}, 'a file is given exactly'),
+  )
+  def test_bad_config(self, config, message):
+    with self.assertRaisesRegex(errors.UserError, message):
+      splits.make_splits(
+        bare([*range(6)], [0, 1] * 3), config_lib.SplitConfig(**config)
+      )
+
+  def test_bad_supplied_folds(self):
+    cohort = bare([*range(6)], [0, 1] * 3, fold=np.arange(6) % 3)
+    with self.assertRaisesRegex(errors.UserError, 'has 3 values'):
+      splits.make_splits(
+        cohort, config_lib.SplitConfig(scheme='column', folds=2)
+      )
+    with self.assertRaisesRegex(errors.UserError, 'one division'):
+      splits.make_splits(cohort, config_lib.SplitConfig(repeats=2))
+    single = dataclasses.replace(cohort, fold=np.zeros(6, int))
+    with self.assertRaisesRegex(errors.UserError, 'single value'):
+      splits.make_splits(single, config_lib.SplitConfig(scheme='column'))
+
+
+class HalvesTest(absltest.TestCase):
+  def test_by_patient_stratified_and_complete(self):
+    cohort = synthetic.make('complementary', n=300, size=16)
+    split = splits.make_splits(cohort, config_lib.SplitConfig(folds=3))[1]
+    a, b = splits.halves(split, cohort, seed=0)
+    np.testing.assert_array_equal(np.sort(np.r_[a, b]), split.train)
+    self.assertEmpty({*cohort.patient[a]} & {*cohort.patient[b]})
+    self.assertAlmostEqual(len(a), len(b), delta=3)
+    y = cohort.labels[:, 0]
+    self.assertAlmostEqual(y[a].mean(), y[b].mean(), delta=0.03)
+    again = splits.halves(split, cohort, seed=0)
+    np.testing.assert_array_equal(again[0], a)
+    self.assertFalse(np.array_equal(splits.halves(split, cohort, 1)[0], a))
+
+  def test_one_patient(self):
+    cohort = bare([0, 0, 1, 2], [0, 1, 0, 1])
+    split = splits.Split(0, 0, *(np.array(x) for x in ([0, 1], [2], [3])))
+    with self.assertRaisesRegex(errors.UserError, 'one training patient'):
+      splits.halves(split, cohort, 0)
+
+
+class FileTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+    self.cohort = synthetic.make('null', n=90, size=16)
+    self.splits = splits.make_splits(
+      self.cohort, config_lib.SplitConfig(folds=3, repeats=2)
+    )
+
+  def write(self, *lines):
+    path = self.folder / 'given.csv'
+    path.write_text('\n'.join(['study_id,repeat,fold,part', *lines]))
+    return path
+
+  def test_round_trip_in_any_row_order(self):
+    path = self.folder / 'splits.csv'
+    splits.save(self.splits, self.cohort, path)
+    self.assertEqual(os.listdir(self.folder), ['splits.csv'])
+    config = config_lib.SplitConfig(scheme='file', file=str(path))
+    found = splits.make_splits(self.cohort, config)
+    self.assertEqual(
+      [(x.repeat, x.fold, *rows(x)) for x in found],
+      [(x.repeat, x.fold, *rows(x)) for x in self.splits],
+    )
+    order = np.random.default_rng(0).permutation(90)
+    shuffled = self.cohort.subset(order)
+    for a, b in zip(self.splits, splits.load(path, shuffled), strict=True):
+      self.assertEqual(
+        splits.digest(a, self.cohort), splits.digest(b, shuffled)
+      )
+
+  def test_digests_tell_splits_apart(self):
+    found = {splits.digest(x, self.cohort) for x in self.splits}
+    self.assertLen(found, 6)
+
+  def test_lists_every_problem_with_its_row(self):
+    cohort = bare([0, 0, 1, 2], [0, 1, 0, 1])
+    path = self.write(
+      's0,0,0,train',
+      's1,0,0,test',
+      's9,0,0,valid',
+      's2,0,0,dev',
+      's2,x,0,valid',
+      's0,0,0,valid',
+      's3,0,0',
+    )
+    with self.assertRaises(errors.ProblemsError) as caught:
+      splits.load(path, cohort)
+    self.assertEqual(
+      caught.exception.lines,
+      (
+        "row 4: no study 's9'",
+        "row 5: part 'dev' is none of train, valid, test",
+        "row 6: repeat 'x' is not a whole number",
+        "row 7: study 's0' was already put in repeat 0, fold 0 by row 2",
+        'row 8: 3 cells, expected 4',
+        'repeat 0, fold 0: no valid studies',
+        "repeat 0, fold 0: patient 'p0' is in train and test (1 patients are)",
+      ),
+    )
+
+  def test_missing_empty_and_strange_files(self):
+    for text, message in ((None, 'No such file'), ('a,b\n', 'first row')):
+      path = self.folder / 'other.csv'
+      if text:
+        path.write_text(text)
+      with self.assertRaisesRegex(errors.UserError, message):
+        splits.load(path, self.cohort)
+    with self.assertRaisesRegex(errors.ProblemsError, 'no rows'):
+      splits.load(self.write(), self.cohort)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,113 @@
+"""Tests of fusion_jax.data.tables."""
+
+import pathlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import errors
+from fusion_jax.data import tables
+
+
+class ReadTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def _read(self, raw: bytes, name='t.csv', **options):
+    (self.folder / name).write_bytes(raw)
+    return tables.read(self.folder / name, **options)
+
+  @parameterized.parameters(
+    (b'\xef\xbb\xbfa,b\n1,x\n', 't.csv'),
+    (b'a;b\r\n1;x\r\n', 't.csv'),
+    (b'a\tb\n1\tx\n', 't.tsv'),
+    (b'a,b\n 1 ,x\n\n', 't.txt'),
+    ('a,b\n1,x\n'.encode('utf-16'), 't.csv'),
+  )
+  def test_spellings_of_one_table(self, raw, name):
+    table = self._read(raw, name)
+    self.assertEqual(
+      {k: v.tolist() for k, v in table.columns.items()},
+      {'a': ['1'], 'b': ['x']},
+    )
+
+  def test_missing_cells_and_their_lines(self):
+    raw = b'a,b\n"two\nlines",NA\n\nnan,UNK\n,null\n'
+    table = self._read(raw, keep=('null',))
+    self.assertEqual(table.columns['a'].tolist(), ['two\nlines', None, None])
+    self.assertEqual(table.columns['b'].tolist(), [None, 'UNK', 'null'])
+    self.assertEqual(table.lines.tolist(), [2, 5, 6])
+
+  def test_parquet_of_mixed_types(self):
+    source = pa.table(
+      {
+        'i': [1, None],
+        'f': [0.1, float('nan')],
+        'b': [True, None],
+        's': pa.array(['x', '']).dictionary_encode(),
+      }
+    )
+    pq.write_table(source, self.folder / 't.parquet')
+    table = tables.read(self.folder / 't.parquet')
+    self.assertEqual(table.unit, 'row')
+    self.assertEqual(
+      {k: v.tolist() for k, v in table.columns.items()},
+      {
+        'i': ['1', None],
+        'f': ['0.1', None],
+        'b': ['true', None],
+        's': ['x', None],
+      },
+    )
+
+  @parameterized.parameters(
+    (b'', 't.csv', 'is empty'),
+    (b'a,b\n', 't.csv', 'has a header but no rows'),
+    (b'a,a\n1,2\n', 't.csv', "more than one column called 'a'"),
+    (b'a,b\n1,caf\xe9\n', 't.csv', 'line 2, is not utf-8'),
+    (b'a,b\n1,2\n1,2,3\n', 't.csv', 'line 3: 3 values'),
+    (b'nonsense', 't.parquet', 'is not readable Parquet'),
+    (b'a,b', 't.xlsx', 'unknown kind'),
+  )
+  def test_faults_are_one_clear_line(self, raw, name, message):
+    with self.assertRaises(errors.UserError) as caught:
+      self._read(raw, name)
+    self.assertIn(message, str(caught.exception))
+
+  def test_an_encoding_can_be_named(self):
+    table = self._read(b'a\ncaf\xe9\n', encoding='cp1252')
+    self.assertEqual(table.columns['a'].tolist(), ['caf\xe9'])
+
+  def test_an_unknown_encoding(self):
+    with self.assertRaisesRegex(errors.UserError, "Unknown encoding 'utf9'"):
+      self._read(b'a\n1\n', encoding='utf9')
+
+  def test_a_missing_file_suggests_its_neighbour(self):
+    self._read(b'a\n1\n', 'ehr.csv')
+    with self.assertRaisesRegex(errors.UserError, "Did you mean 'ehr.csv'"):
+      tables.read(self.folder / 'her.csv')
+
+  @parameterized.parameters(
+    ('1.0', '1'), ('01', '1'), ('True', 'true'), ('1_0', '1_0'), ('x', 'x')
+  )
+  def test_canonical(self, text, expected):
+    self.assertEqual(tables.canonical(text), expected)
+
+
+class FindingsTest(absltest.TestCase):
+  def test_many_of_a_kind_are_summed_up(self):
+    findings = tables.Findings('t.csv')
+    for line in range(2, 102):
+      findings.add('bad.', line=line, column='a', kind='bad cell')
+    findings.warn('odd.', column='b')
+    problems = findings.finished()
+    self.assertLen(problems, 22)
+    self.assertEqual(str(problems[0]), "t.csv, line 2, column 'a': bad.")
+    self.assertIn('80 more of these (bad cell): lines 22', str(problems[-1]))
+    self.assertEqual([x.is_error for x in problems[-2:]], [False, True])
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,115 @@
+import dataclasses
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import types
+from fusion_jax.evaluation import caveats, estimates, folds
+
+BINARY = types.Task(types.BINARY, ('y',))
+
+
+def _fold(number=0, *, n=240, labels=None, arms=('a', 'b'), own_patients=False):
+  if labels is None:
+    labels = (np.arange(n) // 2 % 2 == 0).astype(float)[:, None]
+  study = np.arange(n).astype(str)
+  return folds.Fold(
+    repeat=0,
+    fold=number,
+    study=study,
+    patient=study if own_patients else (np.arange(n) // 2).astype(str),
+    labels=labels,
+    weight=np.ones(n),
+    complete=np.ones(n, bool),
+    scores={a: {0: np.linspace(0, 1, n)[:, None]} for a in arms},
+  )
+
+
+def _of_table(parts, task=BINARY, absent=()):
+  return caveats.of_table(task, parts, arms=['a', 'b'], absent=absent)
+
+
+class TableTest(parameterized.TestCase):
+  def test_nothing_to_say(self):
+    self.assertEmpty(_of_table([_fold()]))
+
+  def test_few_patients_in_a_class(self):
+    labels = (np.arange(240) < 98).astype(float)[:, None]
+    (line,) = _of_table([_fold(labels=labels)])
+    self.assertStartsWith(line, 'Only 49 patients with y = 1')
+
+  @parameterized.parameters(
+    (types.Task(types.MULTICLASS, ('u', 'v')), 'of class v'),
+    (types.Task(types.MULTILABEL, ('v',)), 'with v'),
+    (types.Task(types.SURVIVAL, ('t', 'e')), 'with an event'),
+  )
+  def test_few_patients_in_other_tasks(self, task, text):
+    rare = (np.arange(240) < 98).astype(float)[:, None]
+    if task.kind == types.SURVIVAL:
+      rare = np.concatenate([np.ones((240, 1)), rare], axis=1)
+    (line,) = _of_table([_fold(labels=rare)], task)
+    self.assertStartsWith(line, f'Only 49 patients {text}')
+
+  def test_few_patients_in_regression(self):
+    task = types.Task(types.REGRESSION, ('y',))
+    (line,) = _of_table([_fold(n=20, labels=np.ones((20, 1)))], task)
+    self.assertStartsWith(line, 'Only 10 patients with a known label')
+
+  def test_every_study_its_own_patient(self):
+    (line,) = _of_table([_fold(own_patients=True)])
+    self.assertStartsWith(line, 'Every study is its own patient')
+
+  def test_absent_arms_folds_and_seeds(self):
+    first, second = _fold(0), _fold(1, arms=('a',))
+    first.scores['a'][1] = first.scores['a'][0]
+    lines = _of_table([first, second], absent=['c'])
+    self.assertLen(lines, 3)
+    self.assertIn("'c' has no test predictions", lines[0])
+    self.assertIn("'a' lacks some of its 2 seeds", lines[1])
+    self.assertIn("'b' has no predictions in repeat/fold 0/1", lines[2])
+
+
+class EstimatesTest(absltest.TestCase):
+  def _lines(self, task, metric, parts):
+    found = estimates.estimate(task, parts, arms=['a', 'b'], wanted=[metric])
+    return caveats.of_estimates(parts, found, arms=['a', 'b'], metric=metric)
+
+  def test_undefined_fold(self):
+    parts = [_fold(0), _fold(1, n=4, labels=np.ones((4, 1)))]
+    (line,) = self._lines(BINARY, 'auroc', parts)
+    self.assertEqual(
+      line,
+      'auroc is undefined in repeat 0, fold 1 (all 4 studies are positive): '
+      'left out of every mean.',
+    )
+
+  def test_macro_mean_without_a_class(self):
+    task = types.Task(types.MULTICLASS, ('u', 'v', 'w'))
+    fold = _fold()
+    scores = np.full((240, 3), 1 / 3)
+    fold = dataclasses.replace(fold, scores={a: {0: scores} for a in 'ab'})
+    (line,) = self._lines(task, 'auroc_macro', [fold])
+    self.assertIn('is incomplete in repeat 0, fold 0: defined for 2 of 3', line)
+
+
+class ChoiceTest(absltest.TestCase):
+  def test_nothing_to_compare(self):
+    self.assertEmpty(caveats.of_choice([], singles=['a'], fusions=[]))
+    (line,) = caveats.of_choice([], singles=[], fusions=['f'])
+    self.assertIn('compared with nothing', line)
+
+  def test_reasons_are_gathered_over_folds(self):
+    choice = [
+      {'repeat': 0, 'fold': k, 'arm': None, 'reason': 'unknown'}
+      for k in range(2)
+    ]
+    (line,) = caveats.of_choice(choice, singles=['a', 'b'], fusions=['f'])
+    self.assertEqual(
+      line,
+      'Reference in repeat/fold 0/0, 0/1: unknown; these folds are not '
+      'compared.',
+    )
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,92 @@
+import json
+import pathlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from absl.testing import absltest
+
+from fusion_jax.core import errors, types
+from fusion_jax.evaluation import files
+
+BINARY = types.Task(types.BINARY, ('y',))
+
+
+class ParquetTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.path = pathlib.Path(self.create_tempdir().full_path) / 'p.parquet'
+
+  def _write(self, metadata=None, **columns):
+    table = pa.table(
+      {
+        'study_id': [1, 2],
+        'patient_id': ['a', 'b'],
+        'arm': pa.array(['x', 'x']).dictionary_encode(),
+        'label': [True, False],
+        'score': pa.array([0.5, 0.25], pa.float32()),
+        **columns,
+      }
+    )
+    pyarrow.parquet.write_table(
+      table.replace_schema_metadata(metadata), self.path
+    )
+
+  def test_types_of_other_writers(self):
+    self._write(available_image=[1, 0], fold=pa.array([0, 1], pa.uint8()))
+    found = files.read(self.path, None)
+    self.assertEqual(found['task'].kind, types.BINARY)
+    self.assertEqual(found['study_id'].tolist(), ['1', '2'])
+    self.assertEqual(found['arm'].tolist(), ['x', 'x'])
+    self.assertEqual(found['labels'].tolist(), [[1.0], [0.0]])
+    self.assertEqual(found['scores'].tolist(), [[0.5], [0.25]])
+    self.assertEqual(found['available']['image'].tolist(), [True, False])
+    self.assertEqual(found['fold'].tolist(), [0, 1])
+
+  def test_given_task_needs_its_own_columns(self):
+    self._write()
+    task = types.Task(types.SURVIVAL, ('t', 'e'))
+    with self.assertRaisesRegex(errors.UserError, "no column 'time', 'event'"):
+      files.read(self.path, task)
+
+  def test_newer_version(self):
+    self._write({b'fusion_jax': json.dumps({'version': 2}).encode()})
+    with self.assertRaisesRegex(errors.UserError, 'version 2'):
+      files.read(self.path, None)
+
+  def test_wrong_types(self):
+    self._write(fold=[[1], [2]])
+    with self.assertRaisesRegex(errors.UserError, "'fold' holds list"):
+      files.read(self.path, None)
+    self._write(available_image=[2, 0])
+    with self.assertRaisesRegex(errors.UserError, 'true or false'):
+      files.read(self.path, None)
+
+  def test_null_labels_are_unknown(self):
+    self._write(label=pa.array([None, 1.0]))
+    found = files.read(self.path, BINARY)
+    np.testing.assert_array_equal(found['labels'], [[np.nan], [1.0]])
+
+  def test_other_columns_are_left_alone(self):
+    self._write(hospital=['u', 'v'])
+    self.assertNotIn('hospital', files.read(self.path, None))
+
+
+class WriteTest(absltest.TestCase):
+  def test_failed_save_leaves_the_old_file(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    path = folder / 'x.txt'
+    path.write_text('old')
+
+    def save(target):
+      pathlib.Path(target).write_text('half')
+      raise OSError(28, 'No space left on device')
+
+    with self.assertRaisesRegex(errors.UserError, 'No space left on device'):
+      files.write_atomically(path, save)
+    self.assertEqual([x.name for x in folder.iterdir()], ['x.txt'])
+    self.assertEqual(path.read_text(), 'old')
+
+
+if __name__ == '__main__':
+  absltest.main()

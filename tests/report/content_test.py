@@ -1,0 +1,195 @@
+import copy
+
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import types
+from fusion_jax.report import content, text
+from tests.report import samples
+
+
+class ContentTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.shared = samples.sample()
+
+  def setUp(self):
+    super().setUp()
+    self.summary = copy.deepcopy(self.shared)
+
+  def row(self, arm, page=None):
+    page = page or content.build(self.summary)
+    return {row.arm: row for row in page.rows()}[arm]
+
+  def test_numbers_are_the_summary_s(self):
+    row = self.row('joint')
+    entry = self.summary['arms']['joint']
+    found = {x['arm']: x for x in self.summary['comparisons']}['joint']
+    auroc = entry['metrics']['auroc']
+    self.assertEqual(
+      row.primary, text.Number(auroc['estimate'], auroc['low'], auroc['high'])
+    )
+    self.assertEqual(
+      row.difference,
+      text.Number(found['difference'], found['low'], found['high']),
+    )
+    self.assertEqual(row.p_adjusted, found['p_adjusted'])
+    self.assertEqual(row.verdict, found['verdict'])
+    self.assertEqual(row.patients_needed, found['patients_needed'])
+    self.assertEqual(
+      row.calibration['brier'].estimate, entry['metrics']['brier']['estimate']
+    )
+    self.assertEqual((row.parameters, row.seconds), (12345, 3.5))
+
+  def test_arms_are_grouped_in_order(self):
+    groups = content.build(self.summary).groups
+    self.assertEqual(
+      [(name, [r.arm for r in rows]) for name, rows in groups],
+      [
+        ('single modality', [*samples.SINGLES, content.REFERENCE]),
+        ('early fusion', ['early_raw']),
+        ('joint fusion', ['joint']),
+        ('late fusion', ['late_mean']),
+      ],
+    )
+
+  def test_reference_row_is_the_best_single(self):
+    row = self.row(content.REFERENCE)
+    best = self.summary['best_single']
+    self.assertEqual(row.primary.estimate, best['estimate'])
+    self.assertIsNone(row.difference)
+
+  @parameterized.parameters(
+    ('image_pca', 'single', 'single modality'),
+    ('mine', 'single', 'single modality'),
+    ('early_raw', 'fusion', 'early fusion'),
+    ('joint', 'fusion', 'joint fusion'),
+    ('late_mean', 'fusion', 'late fusion'),
+    ('mmtm', 'fusion', 'other fusion'),
+    ('lately', 'fusion', 'other fusion'),
+    ('image_copy', 'fusion', 'other fusion'),
+    ('early_raw', 'other', 'other'),
+  )
+  def test_strategy_of(self, arm, role, strategy):
+    self.assertEqual(content.strategy_of(arm, role), strategy)
+
+  def test_no_arm_is_lost(self):
+    self.summary['arms']['strange'] = {
+      **self.summary['arms']['joint'],
+      'role': 'other',
+    }
+    page = content.build(self.summary)
+    shown = {row.arm for row in page.rows()}
+    self.assertEqual(shown - {content.REFERENCE}, set(self.summary['arms']))
+    self.assertIsNone(self.row('strange', page).difference)
+
+  def test_undefined_keeps_its_reason(self):
+    entry = self.summary['arms']['image']['metrics']['auroc']
+    entry.update(estimate=None, low=None, high=None, reason='one class')
+    self.assertEqual(
+      self.row('image').primary, text.Number(None, None, None, 'one class')
+    )
+
+  def test_reason_of_a_comparison_stands_at_the_verdict(self):
+    self.summary['comparisons'][1]['reason'] = 'not better than ehr'
+    row = self.row('joint')
+    self.assertEqual(row.verdict_reason, 'not better than ehr')
+    self.assertEqual(row.difference.reason, '')
+
+  def test_zero_difference_is_shown(self):
+    self.summary['comparisons'][1].update(difference=0.0, low=0.0, high=0.0)
+    self.assertEqual(self.row('joint').difference, text.Number(0.0, 0.0, 0.0))
+
+  def test_spread_without_values_has_no_column(self):
+    page = content.build(self.summary)
+    self.assertIn('fold sd', page.side_names())
+    self.assertNotIn('seed sd', page.side_names())
+    self.summary['arms']['joint']['variability']['seed_sd'] = 0.01
+    self.assertIn('seed sd', content.build(self.summary).side_names())
+
+  def test_side_cells_fit_their_names(self):
+    page = content.build(self.summary)
+    cells = page.side_cells(self.row('joint'), text.Reasons())
+    side = dict(zip(page.side_names(), cells, strict=True))
+    self.assertEqual(side['params'], '12.3k')
+    self.assertEqual((side['time'], side['compile']), ('3.5 s', '0.25 s'))
+    brier = self.summary['arms']['joint']['metrics']['brier']['estimate']
+    self.assertEqual(side['Brier'], text.plain(brier))
+
+  def test_folds(self):
+    folds = content.build(self.summary).folds
+    chosen = self.summary['best_single']['by_fold']
+    self.assertEqual(
+      [f[:2] for f in folds], [('0', chosen[0]['arm']), ('1', chosen[1]['arm'])]
+    )
+    self.assertEqual(
+      [f[2:] for f in folds],
+      [
+        (str(f['studies']), str(f['patients']), str(f['events']))
+        for f in self.summary['folds']
+      ],
+    )
+
+  def test_repeats_are_named(self):
+    folds = content.build(samples.sample(repeats=2)).folds
+    self.assertEqual([f[0] for f in folds], ['0/0', '0/1', '1/0', '1/1'])
+
+  def test_fold_without_reference_says_why(self):
+    self.summary['best_single']['by_fold'][0].update(arm=None, reason='none')
+    self.assertEqual(content.build(self.summary).folds[0][1], 'none (none)')
+
+  def test_complete_cases(self):
+    self.assertEmpty(content.build(self.summary).complete)
+    summary = samples.sample(missing=True)
+    page = content.build(summary)
+    self.assertIn(
+      str(summary['complete_cases']['studies']), page.complete_title
+    )
+    rows = {r.arm: r for _, rows in page.complete for r in rows}
+    entry = summary['complete_cases']['arms']['joint']['metrics']['auroc']
+    self.assertEqual(rows['joint'].primary.estimate, entry['estimate'])
+    self.assertNotEqual(
+      rows['joint'].primary.estimate, self.row('joint', page).primary.estimate
+    )
+
+  def test_no_complete_case_at_all(self):
+    self.summary['complete_cases'] = {
+      'studies': 0,
+      'patients': 0,
+      'reason': 'no study has all modalities',
+    }
+    page = content.build(self.summary)
+    self.assertIn('0 studies', page.complete_title)
+    self.assertEmpty(page.complete)
+
+  def test_other_tasks(self):
+    page = content.build(samples.sample(types.MULTICLASS))
+    self.assertEqual(page.metric, 'auroc_macro')
+    self.assertRegex(page.folds[0][4], r'^a \d+, b \d+, c \d+$')
+    page = content.build(samples.sample(types.REGRESSION))
+    self.assertEqual(page.folds[0][4], '')
+    self.assertNotIn('Brier', page.side_names())
+
+  def test_lower_is_better(self):
+    page = content.build(samples.sample(metric='brier'))
+    self.assertFalse(page.higher_is_better)
+    notes = ' '.join(page.footnotes)
+    self.assertIn('Lower is better', notes)
+    self.assertIn('superior: interval below 0', notes)
+
+  def test_facts_leave_out_what_is_not_there(self):
+    facts = dict(content.build(self.summary).facts)
+    self.assertEqual(facts['run folder'], 'runs/made_up')
+    self.assertEqual(facts['task'], 'binary: outcome')
+    self.assertEqual(facts['trials of each arm'], '7')
+    self.assertEqual(facts['best possible auroc'], 'image .750, both n/a')
+    self.assertNotIn('licence', facts)
+
+  def test_without_fusion_there_is_no_word_of_comparisons(self):
+    self.summary['comparisons'] = []
+    notes = ' '.join(content.build(self.summary).footnotes)
+    self.assertNotIn('superior', notes)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,100 @@
+"""A cohort of a few bytes, for tests that need some cohort."""
+
+import numpy as np
+
+from fusion_jax.core import types
+from fusion_jax.data import cohort as cohorts
+from fusion_jax.training import batches
+
+CLASSES = ('a', 'b', 'c')
+
+
+def task_of(kind: str) -> types.Task:
+  names = {
+    types.MULTICLASS: CLASSES,
+    types.MULTILABEL: ('x', 'y'),
+    types.SURVIVAL: ('time', 'event'),
+  }.get(kind, ('y',))
+  return types.Task(kind, names)
+
+
+def _labels(kind, signal, rng):
+  n = len(signal)
+  if kind == types.BINARY:
+    return (signal + 0.3 * rng.normal(size=n) > 0).astype(float)[:, None]
+  if kind == types.MULTICLASS:
+    return np.digitize(signal, [-0.7, 0.7]).astype(float)[:, None]
+  if kind == types.MULTILABEL:
+    both = np.stack([signal > 0, signal > 0.5], 1).astype(float)
+    both[rng.random((n, 2)) < 0.1] = np.nan
+    return both
+  if kind == types.REGRESSION:
+    return (50.0 + 10.0 * signal)[:, None]
+  time = rng.exponential(np.exp(-signal))
+  event = (rng.random(n) < 0.7).astype(float)
+  return np.stack([time, event], 1)
+
+
+def cohort(
+  n: int = 96,
+  *,
+  size: int = 8,
+  kind: str = types.BINARY,
+  seed: int = 0,
+  images: int = 1,
+  absent: bool = False,
+) -> cohorts.Cohort:
+  """A cohort whose label follows image brightness plus the EHR's number."""
+  rng = np.random.default_rng(seed)
+  z, e = rng.normal(size=(2, n))
+  pixels = 128 + 15 * rng.normal(size=(n, images, size, size, 1))
+  pixels = np.clip(pixels + 30 * z[:, None, None, None, None], 0, 255)
+  mask = np.ones((n, images), bool)
+  numeric = np.stack([e, rng.normal(size=n)], 1)
+  numeric[rng.random((n, 2)) < 0.1] = np.nan
+  category = np.where(rng.random(n) < 0.5, 'left', 'right').astype(object)
+  if absent:
+    mask[::5] = False
+    pixels[::5] = 0
+    numeric[1::5] = np.nan
+    category[1::5] = None
+  return cohorts.Cohort(
+    name='tiny',
+    task=task_of(kind),
+    digest=f'tiny-{n}-{size}-{kind}-{seed}',
+    study=np.array([f's{i:04d}' for i in range(n)]),
+    patient=np.array([f'p{i // 2:04d}' for i in range(n)]),
+    images=pixels.astype(np.uint8),
+    image_mask=mask,
+    numeric=numeric,
+    numeric_names=('lab', 'noise'),
+    categorical=category[:, None],
+    categorical_names=('side',),
+    labels=_labels(kind, z + e, rng),
+    orientation_free=True,
+  )
+
+
+def source(data: cohorts.Cohort, **changes) -> batches.Source:
+  """What a model sees of `data`, standardised by round numbers."""
+  observed = ~np.isnan(data.numeric)
+  codes = [
+    [{None: 0, 'left': 2, 'right': 3}[v] for v in row]
+    for row in data.categorical
+  ]
+  fields = {
+    'ehr': {
+      'numeric': np.where(observed, data.numeric, 0.0).astype(np.float32),
+      'observed': observed.astype(np.float32),
+      'categorical': np.array(codes, np.int32),
+    },
+    'image_stats': {
+      'mean': np.array([0.5], np.float32),
+      'std': np.array([0.2], np.float32),
+    },
+  }
+  return batches.Source(**{**fields, **changes})
+
+
+def fleet_data(data: cohorts.Cohort, *, copies: int = 1) -> batches.FleetData:
+  return batches.FleetData(data, (source(data),) * copies)

@@ -1,0 +1,271 @@
+import dataclasses
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import types
+from fusion_jax.fusion import model as models
+from fusion_jax.parallel import config as parallel_config
+from fusion_jax.training import batches, neural
+from fusion_jax.training import config as training_config
+from tests import tiny
+
+JOINT = models.ModelConfig((types.IMAGE, types.EHR))
+IMAGE = models.ModelConfig((types.IMAGE,), combiner='additive')
+EHR = models.ModelConfig((types.EHR,), combiner='additive')
+CONFIG = training_config.TrainingConfig(epochs=3, batch_size=16)
+ONE_DEVICE = parallel_config.ParallelConfig(devices=1)
+
+
+def _members(count, n=96):
+  members = []
+  for seed in range(count):
+    order = np.random.default_rng(seed).permutation(n)
+    # Sizes differ, so that members take different numbers of steps.
+    cut = n // 2 + 8 * seed
+    members.append(neural.Member(order[:cut], order[cut : cut + 20], seed=seed))
+  return members
+
+
+def _fit(cohort, members, *, model=JOINT, config=CONFIG, parallel=ONE_DEVICE):
+  return neural.fit_fleet(
+    model_config=model,
+    task=cohort.task,
+    data=tiny.fleet_data(cohort),
+    members=members,
+    config=config,
+    parallel=parallel,
+  ).fitted
+
+
+def _assert_same(one, two, **tolerance):
+  compare = (
+    np.testing.assert_allclose if tolerance else (np.testing.assert_array_equal)
+  )
+  jax.tree.map(lambda a, b: compare(a, b, **tolerance), one.params, two.params)
+
+
+class FleetTest(parameterized.TestCase):
+  def test_same_seed_same_parameters_bit_for_bit(self):
+    cohort = tiny.cohort()
+    one, two = (_fit(cohort, _members(1))[0] for _ in range(2))
+    _assert_same(one, two)
+    self.assertEqual(one.history, two.history)
+    other = _fit(cohort, [dataclasses.replace(_members(1)[0], seed=9)])[0]
+    self.assertNotEqual(one.history, other.history)
+
+  def test_mapped_members_equal_individually_trained_ones(self):
+    cohort = tiny.cohort()
+    members = _members(3)
+    together = _fit(cohort, members)
+    for k, member in enumerate(members):
+      alone = _fit(cohort, [member])[0]
+      _assert_same(together[k], alone, atol=1e-5)
+      self.assertEqual(together[k].best_epoch, alone.best_epoch)
+
+  @parameterized.product(strategy=('jit', 'pmap'), shard=('data', 'members'))
+  def test_eight_devices_train_the_same_fleet(self, strategy, shard):
+    cohort = tiny.cohort()
+    # Shards draw dropout apart under pmap; the image model has none.
+    one = _fit(cohort, _members(2), model=IMAGE)
+    eight = _fit(
+      cohort,
+      _members(2),
+      model=IMAGE,
+      parallel=parallel_config.ParallelConfig(strategy=strategy, shard=shard),
+    )
+    for a, b in zip(one, eight, strict=True):
+      np.testing.assert_allclose(a.history, b.history, rtol=2e-3)
+
+  def test_vmapped_members_equal_mapped_ones(self):
+    cohort = tiny.cohort()
+    mapped = _fit(cohort, _members(2), model=EHR)
+    batched = _fit(
+      cohort,
+      _members(2),
+      model=EHR,
+      parallel=parallel_config.ParallelConfig(devices=1, fleet='vmap'),
+    )
+    for a, b in zip(mapped, batched, strict=True):
+      np.testing.assert_allclose(a.history, b.history, rtol=1e-4)
+
+  def test_test_rows_change_nothing(self):
+    cohort = tiny.cohort()
+    member = _members(1)[0]
+    outside = np.setdiff1d(
+      np.arange(len(cohort)), np.concatenate([member.train, member.valid])
+    )
+    changed = {
+      'images': cohort.images.copy(),
+      'numeric': cohort.numeric.copy(),
+      'labels': cohort.labels.copy(),
+    }
+    changed['images'][outside] = 255
+    changed['numeric'][outside] = 1e6
+    changed['labels'][outside] = 1 - changed['labels'][outside]
+    spoiled = dataclasses.replace(cohort, **changed)
+    _assert_same(_fit(cohort, [member])[0], _fit(spoiled, [member])[0])
+
+  @parameterized.parameters((IMAGE, 'numeric', 5.0), (EHR, 'images', 255))
+  def test_late_sides_are_blind_to_each_other(self, model, field, value):
+    cohort = tiny.cohort()
+    spoiled = dataclasses.replace(
+      cohort, **{field: np.full_like(getattr(cohort, field), value)}
+    )
+    member = _members(1)
+    _assert_same(
+      _fit(cohort, member, model=model)[0],
+      _fit(spoiled, member, model=model)[0],
+    )
+
+  def test_stops_by_validation_and_keeps_the_best(self):
+    cohort = tiny.cohort()
+    config = dataclasses.replace(
+      CONFIG, epochs=40, patience=3, learning_rate=0.02
+    )
+    fitted = _fit(cohort, _members(1), model=EHR, config=config)[0]
+    losses = [valid for _, valid in fitted.history]
+    self.assertLess(len(losses), 40)
+    self.assertEqual(int(np.argmin(losses)) + 1, fitted.best_epoch)
+    self.assertLen(losses, fitted.best_epoch + 3)
+    self.assertAlmostEqual(min(losses), fitted.valid_loss, places=6)
+
+  def test_a_member_whose_loss_is_nan_stops_and_the_others_go_on(self):
+    cohort = tiny.cohort()
+    good = tiny.source(cohort)
+    numeric = np.full_like(good.ehr['numeric'], np.nan)
+    bad = dataclasses.replace(
+      good,
+      ehr={**good.ehr, 'numeric': numeric, 'observed': np.ones_like(numeric)},
+    )
+    members = _members(2)
+    members[1] = dataclasses.replace(members[1], source=1)
+    result = neural.fit_fleet(
+      model_config=EHR,
+      task=cohort.task,
+      data=batches.FleetData(cohort, (good, bad)),
+      members=members,
+      config=CONFIG,
+      parallel=ONE_DEVICE,
+    ).fitted
+    self.assertEqual(result[0].failure, '')
+    self.assertLen(result[0].history, 3)
+    self.assertEqual(result[1].failure, 'loss is not finite at epoch 1, step 1')
+    _assert_same(result[0], _fit(cohort, members[:1], model=EHR)[0], atol=1e-5)
+
+  def test_class_balance_weights_classes_alike(self):
+    cohort = tiny.cohort()
+    labels = np.r_[np.zeros(30), np.ones(10)][:, None]
+    skewed = dataclasses.replace(cohort.subset(np.arange(40)), labels=labels)
+    weight = neural._weights(skewed, cohort.task, np.arange(40), 'balanced')
+    self.assertAlmostEqual(weight[:30].sum(), weight[30:].sum())
+    self.assertAlmostEqual(weight.sum(), 40.0)
+
+
+class PredictTest(parameterized.TestCase):
+  def _predict(self, cohort, fitted, rows, parallel=ONE_DEVICE, model=JOINT):
+    return neural.predict_fleet(
+      model_config=model,
+      task=cohort.task,
+      data=tiny.fleet_data(cohort),
+      fitted=fitted,
+      sources=[0] * len(fitted),
+      rows=rows,
+      parallel=parallel,
+    )
+
+  def test_padded_evaluation_equals_unpadded(self):
+    cohort = tiny.cohort(130, absent=True)
+    fitted = _fit(cohort, _members(2, n=130))
+    long, short = np.arange(130), np.array([7, 3, 99])
+    together = self._predict(cohort, fitted, [long, short])
+    self.assertEqual([len(x) for x in together], [130, 3])
+    np.testing.assert_allclose(
+      self._predict(cohort, fitted, [short, short])[0],
+      together[0][short],
+      atol=1e-5,
+    )
+
+  @parameterized.product(strategy=('jit', 'pmap'), shard=('data', 'members'))
+  def test_eight_devices_predict_the_same(self, strategy, shard):
+    cohort = tiny.cohort()
+    fitted = _fit(cohort, _members(2), model=IMAGE)
+    rows = [np.arange(50), np.arange(20, 96)]
+    one = self._predict(cohort, fitted, rows, model=IMAGE)
+    eight = self._predict(
+      cohort,
+      fitted,
+      rows,
+      parallel_config.ParallelConfig(strategy=strategy, shard=shard),
+      model=IMAGE,
+    )
+    for a, b in zip(one, eight, strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-5)
+
+  def test_features_of_the_encoder(self):
+    cohort = tiny.cohort()
+    fitted = _fit(cohort, _members(1), model=IMAGE)
+    (features,) = neural.encode_fleet(
+      model_config=IMAGE,
+      task=cohort.task,
+      data=tiny.fleet_data(cohort),
+      fitted=fitted,
+      sources=[0],
+      rows=[np.arange(96)],
+      parallel=ONE_DEVICE,
+    )
+    (logits,) = self._predict(cohort, fitted, [np.arange(96)], model=IMAGE)
+    head = fitted[0].params['combiner']['head']
+    np.testing.assert_allclose(
+      features @ head['kernel'] + head['bias'], logits, atol=1e-4
+    )
+
+  def test_regression_is_in_the_labels_unit(self):
+    cohort = tiny.cohort(kind=types.REGRESSION)
+    source = tiny.source(cohort, label_mean=50.0, label_std=10.0)
+    data = batches.FleetData(cohort, (source,))
+    config = dataclasses.replace(CONFIG, epochs=20, learning_rate=0.01)
+    fitted = neural.fit_fleet(
+      model_config=EHR,
+      task=cohort.task,
+      data=data,
+      members=_members(1),
+      config=config,
+      parallel=ONE_DEVICE,
+    ).fitted
+    (values,) = neural.predict_fleet(
+      model_config=EHR,
+      task=cohort.task,
+      data=data,
+      fitted=fitted,
+      sources=[0],
+      rows=[np.arange(96)],
+      parallel=ONE_DEVICE,
+    )
+    self.assertBetween(values.mean(), 40.0, 60.0)
+    self.assertGreater(
+      np.corrcoef(values[:, 0], cohort.labels[:, 0])[0, 1], 0.4
+    )
+
+  @parameterized.parameters(*types.TASK_KINDS)
+  def test_every_task_trains(self, kind):
+    cohort = tiny.cohort(kind=kind, absent=True)
+    source = tiny.source(cohort)
+    if kind == types.REGRESSION:
+      source = tiny.source(cohort, label_mean=50.0, label_std=10.0)
+    fitted = neural.fit_fleet(
+      model_config=JOINT,
+      task=cohort.task,
+      data=batches.FleetData(cohort, (source,)),
+      members=_members(1),
+      config=dataclasses.replace(CONFIG, epochs=12, learning_rate=5e-3),
+      parallel=ONE_DEVICE,
+    ).fitted[0]
+    self.assertEqual(fitted.failure, '')
+    losses = np.array(fitted.history)
+    self.assertLess(losses[-1, 0], losses[0, 0])
+
+
+if __name__ == '__main__':
+  absltest.main()
