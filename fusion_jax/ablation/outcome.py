@@ -7,7 +7,7 @@ import pathlib
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -50,6 +50,34 @@ def chosen(
   places = dict.fromkeys(n.place for n in plan.nodes[arm])
   found = [best_trial(store, plan, arm, place) for place in places]
   return [n for n in found if n is not None]
+
+
+def models(
+  store: store_lib.Store,
+  plan: plan_lib.Plan,
+  cohort: cohort_lib.Cohort,
+  failed: Collection[str],
+) -> dict[str, Any]:
+  """What models.json holds: by arm, also those upstream, the chosen models."""
+  shape = None if cohort.images is None else list(cohort.images.shape[2:])
+  return {
+    'task': {'kind': cohort.task.kind, 'names': list(cohort.task.names)},
+    'image_shape': shape,
+    'arms': {
+      arm: [
+        {
+          'repeat': n.repeat,
+          'fold': n.fold,
+          'seed': n.seed,
+          'trial': n.trial,
+          'key': n.key,
+        }
+        for n in chosen(store, plan, arm)
+      ]
+      for arm in plan.nodes
+      if arm not in failed
+    },
+  }
 
 
 def table(
@@ -180,6 +208,7 @@ def finish(
     started: seconds since the epoch.
     reference: as `summary.summarise` takes it.
   """
+  folder.mkdir(parents=True, exist_ok=True)
   predictions_lib.write(predictions, folder / store_lib.PREDICTIONS)
   singles = [a for a in arms if config.arms[a].strategy == arms_lib.SINGLE]
   patient = [cohort.patient_note] if cohort.patient_note else []

@@ -310,6 +310,10 @@ class _Run:
   def evaluate(self, warnings: Sequence[str]) -> dict[str, Any]:
     """Predictions, summary and costs of all arms that did not fail."""
     arms = [a for a in self.plan.listed if a not in self.failures]
+    self.store.write_json(
+      store_lib.MODELS,
+      outcome.models(self.store, self.plan, self.cohort, self.failures),
+    )
     tables = []
     for arm in arms:
       for node in outcome.chosen(self.store, self.plan, arm):

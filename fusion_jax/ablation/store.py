@@ -4,6 +4,7 @@
   splits.csv           study ids of every part
   nodes/<key>/         node.json, arrays.npz and, for models, model/
   log.jsonl            one line per event
+  models.json          keys of the models that count, by arm
   predictions.parquet, summary.json, report.html
 
 A node is written beside its place and renamed into it, so a process killed at
@@ -32,6 +33,7 @@ CONFIG = 'config.json'
 SPLITS = 'splits.csv'
 PREDICTIONS = 'predictions.parquet'
 SUMMARY = 'summary.json'
+MODELS = 'models.json'
 REPORT = 'report.html'
 LOG = 'log.jsonl'
 
@@ -51,12 +53,10 @@ class Result:
   Attributes:
     record: facts about it.
     arrays: by name; see runner.py.
-    model: folder of the saved model; may not exist.
   """
 
   record: Mapping[str, Any]
   arrays: Mapping[str, np.ndarray]
-  model: pathlib.Path
 
 
 class Store:
@@ -128,8 +128,10 @@ class Store:
     """A full disk or a forbidden folder as one line."""
     try:
       yield
-    except OSError as e:
-      if e.errno in _FULL:
+    except (OSError, ValueError) as e:
+      # Orbax reports the system's errors as ValueErrors with their text.
+      full = isinstance(e, OSError) and e.errno in _FULL
+      if full or os.strerror(errno.ENOSPC) in str(e):
         raise errors.UserError(
           f"The disk that holds '{self.path}' is full. Finished nodes are "
           'kept: free some space and run the same command again.'
@@ -153,7 +155,11 @@ class Store:
     folder = self._nodes / key
     with np.load(folder / _ARRAYS, allow_pickle=False) as f:
       arrays = {name: f[name] for name in f.files}
-    return Result(self.record(key), arrays, folder / _MODEL)
+    return Result(self.record(key), arrays)
+
+  def model_folder(self, key: str) -> pathlib.Path:
+    """Where a node's model is."""
+    return self._nodes / key / _MODEL
 
   def write(
     self,

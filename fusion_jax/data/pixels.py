@@ -55,25 +55,27 @@ def image_stats(
 ) -> dict[str, np.ndarray]:
   """Mean (c,) and std (c,), float32 on the 0..1 scale, over images of `rows`.
 
-  Sums are of whole numbers, so their order does not matter. Without any image
+  Values are counted, so the order of studies does not matter. Without any image
   they are 0 and 1; a channel that never varies has std 1.
   """
   c = 0 if cohort.images is None else cohort.images.shape[-1]
-  count, total, square = 0, np.zeros(c, object), np.zeros(c, object)
-  for _, x in _chunks(cohort, rows):
-    x = x.reshape(-1, c).astype(np.uint64)  # (pixels, c)
-    count += len(x)
-    total += x.sum(axis=0).astype(object)
-    square += (x * x).sum(axis=0).astype(object)
-  if not count:
-    return {'mean': np.zeros(c, np.float32), 'std': np.ones(c, np.float32)}
+  if not c:
+    return {'mean': np.zeros(0, np.float32), 'std': np.zeros(0, np.float32)}
   scale = full_scale(cohort.images)
-  mean = (total / count).astype(np.float64) / scale
-  variance = ((square * count - total * total) / count**2).astype(np.float64)
-  std = np.sqrt(variance) / scale
+  counts = np.zeros((c, int(scale) + 1))
+  for _, x in _chunks(cohort, rows):
+    for i in range(c):
+      counts[i] += np.bincount(x[..., i].ravel(), minlength=counts.shape[1])
+  total = counts.sum(axis=1, keepdims=True)
+  share = counts / np.where(total > 0, total, 1)
+  value = np.arange(counts.shape[1]) / scale
+  mean = share @ value
+  std = np.sqrt(np.maximum(share @ value**2 - mean**2, 0.0))
+  # A channel of one value is left with rounding errors.
+  std = np.where((counts > 0).sum(axis=1) > 1, std, 1.0)
   return {
     'mean': mean.astype(np.float32),
-    'std': np.where(std > 0, std, 1.0).astype(np.float32),
+    'std': std.astype(np.float32),
   }
 
 
@@ -99,12 +101,12 @@ def fit(
   """Fits components, histogram ranges and scaling on the studies `rows`."""
   c = 0 if cohort.images is None else cohort.images.shape[-1]
   p = size * size * c
-  found = list(_chunks(cohort, rows))
-  x = np.zeros((0, size, size, c), np.float32)
-  owner = np.zeros(0, int)
-  if found:
-    x = np.concatenate([reduce(images, size) for _, images in found])
-    owner = np.concatenate([at for at, _ in found])
+  small = [np.zeros((0, size, size, c), np.float32)]
+  owner = [np.zeros(0, int)]
+  for at, images in _chunks(cohort, rows):
+    small.append(reduce(images, size))
+    owner.append(at)
+  x, owner = np.concatenate(small), np.concatenate(owner)
   axes = np.zeros((components, p), np.float32)
   flat = x.reshape(len(x), p)
   centre = flat.mean(axis=0) if len(x) else np.zeros(p, np.float32)
@@ -184,15 +186,20 @@ def _describe(fitted: PixelFit, x: np.ndarray) -> np.ndarray:
   b, h, w, c = x.shape
   flat = x.reshape(b, h * w * c)
   parts = [(flat - fitted.centre) @ fitted.components.T]
-  place = (x.reshape(b, h * w, c) - fitted.low) / (fitted.high - fitted.low)
+  low, high = np.float32(fitted.low), np.float32(fitted.high)
+  place = np.clip((x.reshape(b, h * w, c) - low) / (high - low), 0, 1)
   bins = int(fitted.bins)
-  code = np.clip((place * bins).astype(int), 0, bins - 1)  # (b, pixels, c)
-  parts += [_counts(code[..., i], bins) for i in range(c)]
+  parts += [_counts(_cut(place[..., i], bins), bins) for i in range(c)]
   if c == 3:
-    code = np.clip((place * _JOINT_BINS).astype(int), 0, _JOINT_BINS - 1)
-    joint = code @ np.array([_JOINT_BINS**2, _JOINT_BINS, 1])
+    red, green, blue = (_cut(place[..., i], _JOINT_BINS) for i in range(3))
+    joint = (red * _JOINT_BINS + green) * _JOINT_BINS + blue
     parts.append(_counts(joint, _JOINT_BINS**3))
   return np.concatenate(parts, axis=1).astype(np.float64)
+
+
+def _cut(place: np.ndarray, bins: int) -> np.ndarray:
+  """The bin of each number from 0 to 1."""
+  return np.minimum((place * bins).astype(np.int32), bins - 1)
 
 
 def _counts(code: np.ndarray, bins: int) -> np.ndarray:

@@ -254,25 +254,20 @@ def _check_folds(cohort, strata, k) -> None:
       f"{k} folds are impossible: cohort '{cohort.name}' has {patients} "
       f'patients.'
     )
-  if cohort.task.kind == types.REGRESSION:
-    return
   # A test part without one of these would have no defined metric.
   needed = {
-    types.BINARY: (0, 1),
-    types.MULTICLASS: range(cohort.task.num_outputs),
-    types.SURVIVAL: (1,),
-  }.get(cohort.task.kind, ())
-  for value in needed:
+    types.BINARY: {0: 'label 0', 1: 'label 1'},
+    types.MULTICLASS: {
+      i: f"class '{x}'" for i, x in enumerate(cohort.task.names)
+    },
+    types.SURVIVAL: {1: 'an event'},
+  }.get(cohort.task.kind, {})
+  for value, what in needed.items():
     count = len(np.unique(cohort.patient[strata == value]))
     if count < k:
-      what = {
-        types.MULTICLASS: f"class '{cohort.task.names[value]}'",
-        types.SURVIVAL: 'an event',
-      }.get(cohort.task.kind, f'label {value}')
       raise errors.UserError(
-        f'{k} folds are impossible: {count} of the {patients} patients of '
-        f"cohort '{cohort.name}' have {what}, and each fold's test part "
-        'needs one.'
+        f"{k} folds are impossible: each fold's test part needs a patient "
+        f"with {what}, and cohort '{cohort.name}' has {count} (of {patients})."
       )
 
 

@@ -142,6 +142,12 @@ class Histogram:
     constant = links.constant_logits(task, y, weight)
     return cls(task, bins, constant, classes, model if rounds else None, rounds)
 
+  @classmethod
+  def unfitted(cls, task: types.Task, labels, weight) -> 'Histogram':
+    """The constant prediction, where there is nothing to learn from."""
+    constant = links.constant_logits(task, labels, weight)
+    return cls(task, Bins(()), constant, np.zeros(0, np.int64), None, 0)
+
   def logits(self, x: np.ndarray) -> np.ndarray:
     """(n, s) logits of (n, p) rows; multiclass are log probabilities."""
     out = np.tile(self.constant, (len(x), 1))

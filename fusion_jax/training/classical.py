@@ -26,7 +26,8 @@ class Linear:
     task: what is predicted.
     coefficients: (p, s), in the units of x as it was given.
     intercept: (s,); for survival the mean log hazard in training is 0.
-    penalties: (s,) the chosen penalties; one value repeated unless multilabel.
+    penalties: (s,) the chosen penalties; one value repeated unless multilabel,
+      infinite for a label that could not be learnt.
     notes: what a reader of the fit should know, one line each.
   """
 
@@ -112,7 +113,9 @@ def fit_elastic_net(
 
   Raises:
     UserError: if the training part holds a single class (or no event), or the
-      validation part no known label (or no event).
+      validation part no known label (or no event). A label of a multilabel
+      task of which this is true is predicted by a constant, with a note,
+      unless it is true of all.
   """
   del seed
   if not 0 <= l1_ratio <= 1:
@@ -123,8 +126,12 @@ def fit_elastic_net(
   )
   with threadpoolctl.threadpool_limits(limits=1):
     parts = [
-      _fit_linear(part, x, y, weight, x_valid, y_valid, weight_valid, l1_ratio)
-      for part, y, y_valid in _single_outputs(task, labels, labels_valid)
+      _constant_linear(part, train, obstacle)
+      if obstacle
+      else _fit_linear(part, train, valid, l1_ratio)
+      for part, train, valid, obstacle in _single_outputs(
+        task, (x, labels, weight), (x_valid, labels_valid, weight_valid)
+      )
     ]
   coefficients, intercept, penalties, notes = zip(*parts, strict=True)
   return Linear(
@@ -136,11 +143,15 @@ def fit_elastic_net(
   )
 
 
-def _fit_linear(task, x, y, weight, x_valid, y_valid, weight_valid, l1_ratio):
-  x, y, weight = _usable(task, x, y, weight, 'training')
-  x_valid, y_valid, weight_valid = _usable(
-    task, x_valid, y_valid, weight_valid, 'validation'
-  )
+def _constant_linear(task, train, obstacle):
+  x, labels, weight = train
+  constant = links.constant_logits(task, labels, weight)
+  note = f'{obstacle} Its prediction is constant.'
+  return np.zeros((x.shape[1], 1)), constant, np.full(1, np.inf), [note]
+
+
+def _fit_linear(task, train, valid, l1_ratio):
+  (x, y, weight), (x_valid, y_valid, weight_valid) = train, valid
   center = np.average(x, axis=0, weights=weight)
   spread = np.sqrt(np.average((x - center) ** 2, axis=0, weights=weight))
   # Rounding leaves a constant column with a spread of about eps * |value|.
@@ -197,12 +208,14 @@ class Trees:
     columns: number p of columns it was fitted on.
     cost: `parameters` is the number of trees times the most leaves that each
       may have; `rounds` the boosting rounds used, summed over parts.
+    notes: what a reader of the fit should know, one line each.
   """
 
   task: types.Task
   parts: tuple[Any, ...]
   columns: int
   cost: dict[str, float]
+  notes: tuple[str, ...] = ()
 
   def logits(self, x) -> np.ndarray:
     """(n, s) logits of (n, p) rows with NaN where missing."""
@@ -267,7 +280,9 @@ def fit_trees(
 
   Raises:
     UserError: if the training part holds a single class (or no event), or the
-      validation part no known label (or no event).
+      validation part no known label (or no event). A label of a multilabel
+      task of which this is true is predicted by a constant, with a note,
+      unless it is true of all.
   """
   x, labels, weight = _arrays(x, labels, weight)
   x_valid, labels_valid, weight_valid = _arrays(
@@ -281,19 +296,24 @@ def fit_trees(
     'categorical_features': is_categorical,
     'random_state': seed,
   }
-  parts = []
+  fit = boosting.Histogram.fit
+  if task.kind == types.SURVIVAL:
+    fit = boosting.Cox.fit
+  parts, notes = [], []
   with threadpoolctl.threadpool_limits(limits=1):
-    for part, y, y_valid in _single_outputs(task, labels, labels_valid):
-      train = _usable(part, x, y, weight, 'training')
-      valid = _usable(part, x_valid, y_valid, weight_valid, 'validation')
-      survival = task.kind == types.SURVIVAL
-      fit = boosting.Cox.fit if survival else boosting.Histogram.fit
-      parts.append(fit(part, train, valid, options))
+    for part, train, valid, obstacle in _single_outputs(
+      task, (x, labels, weight), (x_valid, labels_valid, weight_valid)
+    ):
+      if obstacle:
+        parts.append(boosting.Histogram.unfitted(part, *train[1:]))
+        notes.append(f'{obstacle} Its prediction is constant.')
+      else:
+        parts.append(fit(part, train, valid, options))
   cost = {
     'parameters': sum(part.trees for part in parts) * max_leaf_nodes,
     'rounds': sum(part.rounds for part in parts),
   }
-  return Trees(task, tuple(parts), x.shape[1], cost)
+  return Trees(task, tuple(parts), x.shape[1], cost, tuple(notes))
 
 
 def _arrays(x, labels, weight):
@@ -303,39 +323,60 @@ def _arrays(x, labels, weight):
   return x, labels, np.asarray(weight, np.float64)
 
 
-def _single_outputs(task, labels, labels_valid):
-  """(task, labels, labels_valid) of each model that the task needs."""
-  if task.kind != types.MULTILABEL:
-    return [(task, labels, labels_valid)]
-  return [
-    (types.Task(types.BINARY, (name,)), labels[:, [i]], labels_valid[:, [i]])
-    for i, name in enumerate(task.names)
-  ]
+def _single_outputs(task, train, valid):
+  """What is fitted: (task, train, valid, obstacle) of each model.
+
+  The parts hold the usable rows. The obstacle, where there is one, is a
+  sentence that says why nothing can be learnt.
+  """
+  if task.kind == types.MULTILABEL:
+    columns = [
+      (types.Task(types.BINARY, (name,)), [k])
+      for k, name in enumerate(task.names)
+    ]
+  else:
+    columns = [(task, list(range(task.num_labels)))]
+  found = []
+  for one, labels in columns:
+    parts = [
+      _usable(one, x, y[:, labels], weight) for x, y, weight in (train, valid)
+    ]
+    obstacle = _obstacle(one, parts[0][1], 'training')
+    obstacle = obstacle or _obstacle(one, parts[1][1], 'validation')
+    found.append((one, *parts, obstacle))
+  if all(obstacle for *_, obstacle in found):
+    raise errors.UserError(found[0][-1])
+  return found
 
 
-def _usable(task, x, labels, weight, part):
-  """The rows whose label is known, with weights of mean 1; checks them."""
+def _usable(task, x, labels, weight):
+  """The rows whose label is known, with weights of mean 1."""
   rows = links.known(task, labels)[:, 0] & (weight > 0)
   x, labels, weight = x[rows], labels[rows], weight[rows]
+  return x, labels, weight / weight.mean() if len(weight) else weight
+
+
+def _obstacle(task, labels, part):
+  """Why nothing can be learnt from (n, l) known labels; empty if it can."""
   what = f"'{task.names[-1 if task.kind == types.SURVIVAL else 0]}'"
   if not len(labels):
-    raise errors.UserError(
-      f'The {part} part has no study with a known label {what}.'
-    )
+    if task.kind == types.MULTICLASS:
+      what = 'class'
+    return f'The {part} part has no study with a known label {what}.'
   if task.kind == types.SURVIVAL and not (labels[:, 1] > 0).any():
-    raise errors.UserError(f'The {part} part has no event in {what}.')
-  if part == 'training' and task.kind in (types.BINARY, types.MULTICLASS):
-    found = np.unique(labels[:, 0])
-    if len(found) == 1:
-      if task.kind == types.BINARY:
-        what += f' = {found[0]:g}'
-      else:
-        what = f"'{task.names[int(found[0])]}'"
-      raise errors.UserError(
-        f'The training part holds one class only ({what}, {len(labels)} '
-        'studies): a classifier needs at least two.'
-      )
-  return x, labels, weight / weight.mean()
+    return f'The {part} part has no event in {what}.'
+  classes = task.kind in (types.BINARY, types.MULTICLASS)
+  if not classes or part != 'training' or len(np.unique(labels)) > 1:
+    return ''
+  value = labels[0, 0]
+  if task.kind == types.BINARY:
+    what += f' = {value:g}'
+  else:
+    what = f"'{task.names[int(value)]}'"
+  return (
+    f'The training part holds one class only ({what}, {len(labels)} studies): '
+    'a classifier needs at least two.'
+  )
 
 
 def _check_columns(x, expected):

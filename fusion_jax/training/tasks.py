@@ -91,5 +91,8 @@ def _cox_sums(risk, labels, weight, collective):
   counted = (event > 0) & (weight > 0)
   at_risk = jnp.where(counted[:, None], at_risk, 1.0)
   log_sum = jax.nn.logsumexp(all_risk[None, :], b=at_risk, axis=1)
+  # Relative to the mean weight, so that scaling all weights changes nothing.
+  mean_weight = all_weight.sum() / jnp.maximum((all_weight > 0).sum(), 1)
+  log_sum -= jnp.log(jnp.maximum(mean_weight, 1e-6))
   weighted_events = weight * counted
   return (weighted_events * (log_sum - risk)).sum(), weighted_events.sum()

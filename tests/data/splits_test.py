@@ -99,12 +99,13 @@ class KFoldTest(parameterized.TestCase):
     cohort = bare(patient, labels)
     found = splits.make_splits(cohort, config_lib.SplitConfig(folds=4))
     assert_sound(self, cohort, found)
-    self.assertLen(found[0].test, len(found[0].test))
+    # The fold that tests the large patient tests little else.
+    self.assertLess(max(len(x.test) for x in found), 65)
 
   @parameterized.named_parameters(
     ('patients', [0, 0, 1, 1, 2], [0, 1, 0, 1, 1], 4, '3 patients'),
-    ('class', [*range(9)], [0] * 7 + [1] * 2, 3, '2 of the 9 .* label 1'),
-    ('one_class', [*range(9)], [0] * 9, 3, '0 of the 9 .* label 1'),
+    ('class', [*range(9)], [0] * 7 + [1] * 2, 3, r'label 1.* has 2 \(of 9\)'),
+    ('one_class', [*range(9)], [0] * 9, 3, r'label 1.* has 0 \(of 9\)'),
   )
   def test_impossible_folds(self, patient, labels, folds, message):
     with self.assertRaisesRegex(errors.UserError, message) as caught:

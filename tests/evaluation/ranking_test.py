@@ -33,6 +33,13 @@ class RankingTest(parameterized.TestCase):
     precision = ranking.average_precision(positive, scores)(weights)
     np.testing.assert_array_equal(precision, [np.nan, 1.0, 1.0])
 
+  @parameterized.parameters(0, 1, 31, 32, 33, 100)
+  def test_cumulative(self, n):
+    weights = np.random.default_rng(0).integers(0, 5, (n, 3)).astype(float)
+    found = ranking.cumulative(weights)
+    np.testing.assert_array_equal(found[0], 0)
+    np.testing.assert_array_equal(found[1:], np.cumsum(weights, axis=0))
+
   def test_ratio(self):
     found = ranking.ratio(np.array([1.0, 1.0]), np.array([2.0, 0.0]))
     np.testing.assert_array_equal(found, [0.5, np.nan])

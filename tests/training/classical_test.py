@@ -166,6 +166,28 @@ class BothTest(parameterized.TestCase):
         fit(name, kind, one, (x, y))
 
   @parameterized.product(name=FITS, part=('training', 'validation'))
+  def test_a_label_that_cannot_be_learnt_is_constant_and_noted(
+    self, name, part
+  ):
+    train, valid = rows(types.MULTILABEL), rows(types.MULTILABEL, seed=1)
+    plain = fit(name, types.MULTILABEL, train, valid)
+    self.assertEqual(plain.notes, ())
+    x, y = train if part == 'training' else valid
+    y = y.copy()
+    y[:, 1] = 0 if part == 'training' else np.nan
+    if part == 'training':
+      train = (x, y)
+    else:
+      valid = (x, y)
+    fitted = fit(name, types.MULTILABEL, train, valid)
+    self.assertLen(fitted.notes, 1)
+    self.assertRegex(fitted.notes[0], f"The {part} part .*'b'.*is constant")
+    logits = fitted.logits(x)
+    constant = links.constant_logits(TASKS[types.MULTILABEL], train[1])[1]
+    np.testing.assert_allclose(logits[:, 1], constant)
+    np.testing.assert_array_equal(logits[:, 0], plain.logits(x)[:, 0])
+
+  @parameterized.product(name=FITS, part=('training', 'validation'))
   def test_no_label_and_no_event_are_one_clear_line(self, name, part):
     for kind, message in (
       (types.REGRESSION, f"{part} part has no study with a known label 'y'"),

@@ -1,0 +1,72 @@
+"""Applies a run's frozen arms to another cohort (external validation).
+
+python -m experiments.predict --run=RUN --cohort=DIR_OR_TOML
+"""
+
+import dataclasses
+import pathlib
+
+import rich.console
+from absl import flags
+
+from experiments import launch
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import external, store
+from fusion_jax.core import config as core_config
+from fusion_jax.core import errors
+from fusion_jax.report import console as report_console
+from fusion_jax.report import html
+
+_RUN = flags.DEFINE_string('run', '', 'The folder of a finished run.')
+_COHORT = flags.DEFINE_string(
+  'cohort', '', 'A built-in world, a folder with cohort.toml, or a .toml.'
+)
+_DATA_ROOT = flags.DEFINE_string(
+  'data_root', '', "Where a .toml file's table and images are."
+)
+_OUT = flags.DEFINE_string(
+  'out', '', 'Where the results go; empty for RUN/external/COHORT-HASH.'
+)
+_ARMS = flags.DEFINE_list('arms', [], 'Arms to apply; all if empty.')
+_SET = flags.DEFINE_multi_string(
+  'set', [], 'NAME=VALUE of a cohort, evaluation or parallel setting.'
+)
+# What does not touch the frozen models.
+_SETTABLE = ('cohort', 'evaluation', 'parallel')
+
+
+def _run() -> int:
+  if not _RUN.value or not _COHORT.value:
+    raise errors.UserError('Give both --run=DIR and --cohort=... (see --help).')
+  run = external.open_run(_RUN.value)
+  cohort = external.cohort_config(
+    run, name=_COHORT.value, data_root=_DATA_ROOT.value
+  )
+  for override in _SET.value:
+    group = override.partition('.')[0]
+    if group not in _SETTABLE:
+      raise errors.unknown_name(
+        'setting of frozen models',
+        group,
+        _SETTABLE,
+        where=f'--set={override}',
+      )
+  config = dataclasses.replace(run.config, cohort=cohort)
+  config = core_config.apply_overrides(config, _SET.value, flag='--set')
+  default = config_lib.default_folder(config).name
+  folder = pathlib.Path(_OUT.value or run.path / external.FOLDER / default)
+  console = rich.console.Console(highlight=False)
+  console.print(
+    f"Applying '{run.path}' to cohort '{cohort.name}'",
+    soft_wrap=True,
+    markup=False,
+  )
+  summary = external.apply(run, config, folder, arms=_ARMS.value)
+  html.write_html(summary, folder / store.REPORT)
+  report_console.print_summary(summary, console)
+  console.print(f'Results: {folder}', soft_wrap=True, markup=False)
+  return 0
+
+
+if __name__ == '__main__':
+  launch.main(_run)

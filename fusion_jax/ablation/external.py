@@ -1,0 +1,292 @@
+"""Applies the frozen models of a run to another cohort."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import learner as learner_lib
+from fusion_jax.ablation import learners, outcome
+from fusion_jax.ablation import store as store_lib
+from fusion_jax.core import config as core_config
+from fusion_jax.core import errors, types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import config as data_config
+from fusion_jax.data import reader
+from fusion_jax.evaluation import predictions as predictions_lib
+
+FOLDER = 'external'
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """A finished run.
+
+  Attributes:
+    path: its folder.
+    config: what it was run with.
+    models: what models.json holds.
+    summary: what summary.json holds.
+  """
+
+  path: pathlib.Path
+  config: config_lib.ExperimentConfig
+  models: Mapping[str, Any]
+  summary: Mapping[str, Any]
+
+
+def open_run(path: str | os.PathLike) -> Run:
+  """Reads a run folder.
+
+  Raises:
+    UserError: if it is none, or has not come to its end.
+  """
+  path = pathlib.Path(path)
+  if not (path / store_lib.CONFIG).is_file():
+    raise errors.UserError(
+      f"'{path}' is not a run folder: it has no {store_lib.CONFIG}."
+    )
+  for name in (store_lib.MODELS, store_lib.SUMMARY, store_lib.PREDICTIONS):
+    if not (path / name).is_file():
+      raise errors.UserError(
+        f"The run in '{path}' is not finished: it has no {name}. Go on with: "
+        f'python -m experiments.ablate --config={path / store_lib.CONFIG} '
+        f'--out={path}'
+      )
+  config = core_config.load(
+    config_lib.ExperimentConfig, path / store_lib.CONFIG
+  )
+  models, summary = (
+    json.loads((path / name).read_text(encoding='utf-8'))
+    for name in (store_lib.MODELS, store_lib.SUMMARY)
+  )
+  return Run(path, config, models, summary)
+
+
+def cohort_config(
+  run: Run, *, name: str, data_root: str = ''
+) -> data_config.CohortConfig:
+  """How to open another cohort so that its images are as in training."""
+  shape = run.models['image_shape']
+  return data_config.CohortConfig(
+    name=name,
+    data_root=data_root,
+    image_size=shape[0] if shape else 0,
+    cache_dir=run.config.cohort.cache_dir,
+  )
+
+
+def apply(
+  run: Run,
+  config: config_lib.ExperimentConfig,
+  folder: str | os.PathLike,
+  *,
+  arms: Sequence[str] = (),
+) -> dict[str, Any]:
+  """Predicts every study of `config.cohort` with every model of the run.
+
+  The single-modality arm to compare with is, for each fold's models, the one
+  that was best on that fold's validation part of the run.
+
+  Args:
+    run: whose models are used, as they are.
+    config: that of the run but for cohort, evaluation and parallel.
+    folder: where predictions and summary go.
+    arms: which arms to apply; empty for all.
+
+  Returns:
+    The summary.
+
+  Raises:
+    UserError: if the cohort has another task or lacks what the models need,
+      or the folder holds a run.
+  """
+  started = time.time()
+  folder = pathlib.Path(folder)
+  if (folder / store_lib.CONFIG).exists():
+    raise errors.UserError(
+      f"'{folder}' holds a run, which this would overwrite: give another --out."
+    )
+  listed = _listed(run, arms)
+  cohort = reader.open_cohort(config.cohort)
+  _check(run, cohort, listed)
+  work = _Application(run, config, cohort)
+  tables = [
+    outcome.table(
+      cohort,
+      arm,
+      place,
+      part=predictions_lib.TEST,
+      rows=np.arange(len(cohort)),
+      logits=logits,
+    )
+    for arm in listed
+    for place, logits in work.logits(arm).items()
+  ]
+  summary = outcome.finish(
+    folder,
+    predictions_lib.concat(tables),
+    config=config,
+    cohort=cohort,
+    arms=listed,
+    costs={
+      arm: {'parameters': run.summary['arms'][arm]['cost'].get('parameters')}
+      for arm in listed
+    },
+    warnings=_shared_patients(run, cohort),
+    audits={
+      'external': {
+        'trained_on': run.summary['cohort']['name'],
+        'trained_on_digest': run.summary['cohort'].get('digest'),
+        'models': {arm: len(run.models['arms'][arm]) for arm in listed},
+      }
+    },
+    test=[np.arange(len(cohort))],
+    started=started,
+    reference=_reference(run, listed),
+  )
+  return summary
+
+
+def _listed(run, arms) -> list[str]:
+  known = list(run.summary['arms'])
+  for name in arms:
+    if name not in known:
+      raise errors.unknown_name('arm of this run', name, known, where='--arms')
+  return [a for a in known if not arms or a in arms]
+
+
+def _check(run, cohort: cohort_lib.Cohort, listed) -> None:
+  kind, names = run.models['task']['kind'], tuple(run.models['task']['names'])
+  if cohort.task.kind != kind:
+    raise errors.UserError(
+      f"Cohort '{cohort.name}' has a {cohort.task.kind} task; the run in "
+      f"'{run.path}' was trained for a {kind} task."
+    )
+  many = kind in (types.MULTICLASS, types.MULTILABEL)
+  if many and cohort.task.names != names:
+    raise errors.UserError(
+      f"Cohort '{cohort.name}' has the labels {', '.join(cohort.task.names)}; "
+      f'the run was trained for {", ".join(names)}, in that order.'
+    )
+  for arm in listed:
+    for modality in run.config.arms[arm].modalities:
+      if modality not in cohort.modalities:
+        able = [
+          a
+          for a in listed
+          if set(run.config.arms[a].modalities) <= set(cohort.modalities)
+        ]
+        hint = f' Give --arms={",".join(able)}.' if able else ''
+        raise errors.UserError(
+          f"Cohort '{cohort.name}' has no {modality} data, which arm '{arm}' "
+          f'needs.{hint}'
+        )
+  shape = run.models['image_shape']
+  if shape and cohort.images is not None:
+    found = list(cohort.images.shape[2:])
+    if found != shape:
+      raise errors.UserError(
+        f"Images of cohort '{cohort.name}' are {_size(found)}; those the run "
+        f'was trained on are {_size(shape)}.'
+      )
+
+
+def _size(shape) -> str:
+  h, w, c = shape
+  return f'{h} x {w} with {c} channel{"s" if c > 1 else ""}'
+
+
+def _shared_patients(run, cohort) -> list[str]:
+  before = predictions_lib.read(run.path / store_lib.PREDICTIONS)
+  here = np.unique(cohort.patient)
+  shared = here[np.isin(here, before.patient_id)]
+  if not len(shared):
+    return []
+  return [
+    f'{len(shared)} of the {len(here)} patient ids of this cohort (such as '
+    f"'{shared[0]}') also occur in the cohort the models were trained on: if "
+    'they are the same people, this is no external validation.'
+  ]
+
+
+def _reference(run, listed) -> dict[tuple[int, int], str]:
+  """By fold, the best single arm on the run's validation part.
+
+  Where that arm is not applied here, the best of those that are.
+  """
+  metric_up = run.summary['evaluation']['higher_is_better']
+  found = {}
+  for choice in run.summary['best_single']['by_fold']:
+    arm = choice['arm']
+    scores = {
+      a: v if metric_up else -v
+      for a, v in choice['valid'].items()
+      if a in listed and v is not None
+    }
+    if arm not in listed:
+      arm = max(scores, key=scores.get) if scores else None
+    if arm is not None:
+      found[choice['repeat'], choice['fold']] = arm
+  return found
+
+
+class _Application:
+  """Predictions of a run's arms on one cohort, upstream ones made once."""
+
+  def __init__(self, run: Run, config, cohort):
+    self._run = run
+    self._config = config
+    self._cohort = cohort
+    self._store = store_lib.Store(run.path)
+    self._logits: dict[str, dict] = {}
+    self._features: dict[str, dict] = {}
+
+  def logits(self, arm: str) -> dict[tuple, np.ndarray]:
+    """By repeat, fold and seed, (n, s) logits of all studies."""
+    if arm not in self._logits:
+      everyone = np.arange(len(self._cohort))
+      learner, places, trained, inputs = self._load(arm)
+      found = learner.predict(trained, inputs, [everyone] * len(places))
+      self._logits[arm] = dict(zip(places, found, strict=True))
+    return self._logits[arm]
+
+  def _encode(self, arm: str) -> dict[tuple, tuple[np.ndarray, ...]]:
+    """By place and half, (n, c) features of all studies."""
+    if arm not in self._features:
+      learner, places, trained, inputs = self._load(arm)
+      found = learner.encode(trained, inputs)
+      self._features[arm] = dict(zip(places, found, strict=True))
+    return self._features[arm]
+
+  def _load(self, arm: str):
+    parts: arms_lib.ArmConfig = self._run.config.arms[arm]
+    learner = learners.create_learner(
+      parts,
+      self._cohort.task,
+      training=self._config.training,
+      parallel=self._config.parallel,
+    )
+    places, trained, inputs = [], [], []
+    for entry in self._run.models['arms'][arm]:
+      place = entry['repeat'], entry['fold'], entry['seed']
+      model, fitted = learner.load(self._store.model_folder(entry['key']))
+      features, logits = (), {}
+      if parts.image_input == arms_lib.FEATURES:
+        features = self._encode(parts.upstream[0])[place]
+      elif parts.learner == arms_lib.RULE:
+        for modality, other in zip(
+          parts.modalities, parts.upstream, strict=True
+        ):
+          logits[modality] = self.logits(other)[place]
+      places.append(place)
+      trained.append(model)
+      inputs.append(learner_lib.Inputs(self._cohort, fitted, features, logits))
+    return learner, places, trained, inputs

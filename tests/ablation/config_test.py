@@ -1,0 +1,96 @@
+"""Tests of the configuration of an ablation."""
+
+import dataclasses
+
+from absl.testing import absltest, parameterized
+
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.core import config as core_config
+from fusion_jax.core import errors
+
+
+def config(*overrides):
+  return core_config.apply_overrides(
+    config_lib.ExperimentConfig(), overrides, flag='--set'
+  )
+
+
+class ConfigTest(parameterized.TestCase):
+  def test_saved_and_loaded(self):
+    path = self.create_tempfile('config.json').full_path
+    given = config('run_arms=image,ehr', 'arms.joint.combiner=additive')
+    core_config.save(given, path)
+    loaded = core_config.load(config_lib.ExperimentConfig, path)
+    self.assertEqual(loaded, given)
+    self.assertEqual(loaded.arms['joint'].combiner, 'additive')
+
+  def test_parts_of_arms_can_be_set(self):
+    with self.assertRaisesRegex(errors.UserError, "Did you mean 'joint'"):
+      config('arms.jiont.combiner=additive')
+    with self.assertRaisesRegex(errors.UserError, "mean 'image_encoder'"):
+      config('arms.joint.image_encodr=resnet')
+
+  @parameterized.parameters(
+    'seeds=0', 'trials=0', 'seed=-1', 'classical.l1_ratio=2'
+  )
+  def test_impossible_values(self, override):
+    name = override.split('=')[0]
+    with self.assertRaisesRegex(errors.UserError, f'^{name}='):
+      config_lib.check(config(override))
+
+  def test_arms_are_checked(self):
+    with self.assertRaisesRegex(errors.UserError, 'arms.joint.combiner'):
+      config_lib.check(config('arms.joint.combiner=none'))
+
+  @parameterized.parameters(
+    ('complementary', 'complementary'),
+    ('/data/my cohort/', 'my_cohort'),
+    ('/data/lungs/cohort.toml', 'lungs'),
+    ('experiments/cohorts/ham.toml', 'ham'),
+  )
+  def test_default_folder(self, name, start):
+    folder = config_lib.default_folder(config(f'cohort.name={name}'))
+    self.assertRegex(str(folder), rf'^runs/{start}-[0-9a-f]{{8}}$')
+
+  def test_extending_a_run_stays_in_its_folder(self):
+    base = config_lib.default_folder(config())
+    for override in (
+      'seeds=3',
+      'trials=4',
+      'run_arms=joint',
+      'evaluation.margin=.05',
+      'parallel.strategy=pmap',
+      'cohort.cache_dir=/tmp/x',
+    ):
+      self.assertEqual(config_lib.default_folder(config(override)), base)
+    for override in ('seed=1', 'training.epochs=3', 'splits.folds=5'):
+      self.assertNotEqual(config_lib.default_folder(config(override)), base)
+
+  def test_first_difference(self):
+    saved = core_config.to_dict(config())
+    self.assertEqual(config_lib.first_difference(saved, config()), '')
+    self.assertEqual(config_lib.first_difference(saved, config('seeds=5')), '')
+    self.assertEqual(
+      config_lib.first_difference(saved, config('training.epochs=3')),
+      f'training.epochs is {config().training.epochs} there and 3 here',
+    )
+    self.assertEqual(
+      config_lib.first_difference(saved, config('cohort.name=null')),
+      'cohort.name is "complementary" there and "null" here',
+    )
+
+  def test_a_setting_that_another_version_had(self):
+    saved = core_config.to_dict(config())
+    saved['training']['momentum'] = 0.9
+    self.assertEqual(
+      config_lib.first_difference(saved, config()),
+      'training.momentum is 0.9 there and null here',
+    )
+
+  def test_it_is_frozen(self):
+    with self.assertRaises(dataclasses.FrozenInstanceError):
+      config().seeds = 2
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,192 @@
+"""Tests of the plan: what is run, and what its keys depend on."""
+
+from unittest import mock
+
+from absl.testing import absltest, parameterized
+
+from fusion_jax.ablation import plan
+from fusion_jax.core import types
+from tests import tiny
+from tests.ablation import config_test
+
+CELLS = (plan.Cell(0, 0, 'a'), plan.Cell(0, 1, 'b'))
+
+
+def make(*overrides, listed=('image',), digest='c', cells=CELLS, kind='binary'):
+  return plan.make_plan(
+    config_test.config(*overrides),
+    listed=listed,
+    task=tiny.task_of(kind),
+    cohort_digest=digest,
+    cells=cells,
+  )
+
+
+def keys(*args, **kwargs):
+  return set(make(*args, **kwargs).by_key())
+
+
+class GraphTest(absltest.TestCase):
+  def test_upstream_is_planned_once_and_before_what_needs_it(self):
+    listed = ('image', 'ehr', 'image_linear', 'early_features', 'late_mean')
+    found = make('seeds=2', listed=listed)
+    self.assertEqual(
+      list(found.nodes),
+      [
+        'image',
+        'ehr',
+        'extractor',
+        'image_linear',
+        'early_features',
+        'late_mean',
+      ],
+    )
+    for nodes in found.nodes.values():
+      self.assertLen(nodes, 4)
+    places = {n.key: n.place for n in found.nodes['extractor']}
+    for arm in ('image_linear', 'early_features'):
+      for node in found.nodes[arm]:
+        (upstream,) = node.upstream
+        self.assertEqual(places[upstream], node.place)
+    for node in found.nodes['late_mean']:
+      self.assertLen(node.upstream, 2)
+
+  def test_all_keys_differ(self):
+    found = make('seeds=2', 'trials=3', listed=('image', 'ehr', 'late_mean'))
+    count = sum(len(nodes) for nodes in found.nodes.values())
+    self.assertLen(found.by_key(), count)
+    self.assertEqual(count, 2 * 2 * (3 + 3 + 1))
+
+  def test_the_extractor_is_not_the_image_arm(self):
+    found = make(listed=('image', 'image_linear'))
+    self.assertEmpty(
+      {n.key for n in found.nodes['image']}
+      & {n.key for n in found.nodes['extractor']}
+    )
+
+  def test_adding_an_arm_a_seed_or_a_trial_only_adds_nodes(self):
+    base = keys(listed=('image', 'ehr'))
+    self.assertContainsSubset(base, keys(listed=('image', 'ehr', 'joint')))
+    self.assertContainsSubset(base, keys('seeds=2', listed=('image', 'ehr')))
+    self.assertContainsSubset(base, keys('trials=2', listed=('image', 'ehr')))
+    more = CELLS + (plan.Cell(1, 0, 'd'),)
+    self.assertContainsSubset(base, keys(listed=('image', 'ehr'), cells=more))
+
+  def test_a_rule_depends_on_every_trial_of_what_it_needs(self):
+    one = make(listed=('image', 'ehr', 'late_mean'))
+    two = make('trials=2', listed=('image', 'ehr', 'late_mean'))
+    self.assertLen(two.nodes['late_mean'], 2)
+    self.assertLen(two.nodes['late_mean'][0].upstream, 4)
+    self.assertEqual(two.trials['late_mean'], 1)
+    self.assertNotEqual(
+      one.nodes['late_mean'][0].key, two.nodes['late_mean'][0].key
+    )
+
+
+class KeyTest(parameterized.TestCase):
+  @parameterized.parameters(
+    'training.epochs=3',
+    'training.weight_decay=.2',
+    'preprocess.max_levels=9',
+    'arms.image.combiner=concat',
+    'parallel.strategy=pmap',
+    'seed=1',
+  )
+  def test_what_determines_a_neural_arm_changes_its_keys(self, override):
+    self.assertEmpty(keys() & keys(override))
+
+  @parameterized.parameters(
+    'evaluation.margin=.05',
+    'classical.l2=3',
+    'arms.image.summary=other words for it',
+    'arms.joint.combiner=additive',
+    'cohort.cache_dir=elsewhere',
+    'parallel.devices=1',
+  )
+  def test_what_does_not_leaves_them(self, override):
+    self.assertEqual(keys(), keys(override))
+
+  def test_a_classical_arm_depends_on_its_own_settings_only(self):
+    base = keys(listed=('ehr_trees',))
+    for same in ('training.epochs=3', 'parallel.strategy=pmap'):
+      self.assertEqual(base, keys(same, listed=('ehr_trees',)))
+    for other in ('classical.l2=3', 'seed=1'):
+      self.assertEmpty(base & keys(other, listed=('ehr_trees',)))
+
+  def test_a_change_upstream_changes_what_stands_on_it(self):
+    listed = ('image', 'ehr', 'late_mean', 'image_linear')
+    base, other = make(listed=listed), make('training.epochs=3', listed=listed)
+    for arm in base.nodes:
+      for a, b in zip(base.nodes[arm], other.nodes[arm], strict=True):
+        self.assertNotEqual(a.key, b.key, arm)
+
+  def test_cohort_split_and_task(self):
+    self.assertEmpty(keys() & keys(digest='other'))
+    self.assertEmpty(keys() & keys(kind=types.REGRESSION))
+    other = (plan.Cell(0, 0, 'x'), CELLS[1])
+    self.assertLen(keys() & keys(cells=other), 1)
+
+  def test_sources_and_versions(self):
+    base = keys()
+    with mock.patch.object(plan, 'source_digest', lambda learner: 'new'):
+      self.assertEmpty(base & keys())
+    with mock.patch.object(plan, 'environment', lambda learner: {'jax': '9'}):
+      self.assertEmpty(base & keys())
+
+  def test_sources_leave_out_what_comes_after_training(self):
+    for learner, names in plan.SOURCES.items():
+      for name in names:
+        self.assertNotIn(name.split('/')[0], ('evaluation', 'report'), learner)
+        self.assertNotEqual(name, 'ablation')
+    digests = [plan.source_digest(x) for x in ('neural', 'trees', 'rule')]
+    self.assertLen(set(digests), 3)
+
+  def test_sources_exist(self):
+    package = plan._ROOT
+    for names in plan.SOURCES.values():
+      for name in names:
+        self.assertTrue((package / name).exists(), name)
+
+
+class SearchTest(parameterized.TestCase):
+  @parameterized.parameters(*plan.SPACES)
+  def test_the_first_trial_is_the_configured_one(self, learner):
+    config = config_test.config('training.learning_rate=.01', 'classical.l2=7')
+    found = plan.hyperparameters(config, learner, 0)
+    self.assertEqual(set(found), set(plan.SPACES[learner]))
+    if learner == 'neural':
+      self.assertEqual(found['learning_rate'], 0.01)
+    if learner == 'trees':
+      self.assertEqual(found['l2'], 7)
+
+  def test_trials_lie_in_their_space_and_can_be_repeated(self):
+    config = config_test.config()
+    drawn = [plan.hyperparameters(config, 'neural', t) for t in range(1, 200)]
+    again = [plan.hyperparameters(config, 'neural', t) for t in range(1, 200)]
+    self.assertEqual(drawn, again)
+    rates = [x['learning_rate'] for x in drawn]
+    self.assertBetween(min(rates), 0.25 * 2e-3, 0.3 * 2e-3)
+    self.assertBetween(max(rates), 3.5 * 2e-3, 4 * 2e-3)
+    for t in range(1, 50):
+      found = plan.hyperparameters(config, 'trees', t)
+      self.assertIn(found['max_leaf_nodes'], (4, 7, 15, 31))
+      found = plan.hyperparameters(config, 'elastic_net', t)
+      self.assertBetween(found['l1_ratio'], 0.05, 1)
+
+  def test_every_arm_with_hyperparameters_gets_as_many_trials(self):
+    found = make('trials=4', listed=('image', 'ehr_linear', 'early_trees'))
+    self.assertEqual(
+      found.trials,
+      {'image': 4, 'ehr_linear': 4, 'extractor': 1, 'early_trees': 4},
+    )
+
+  def test_random_seeds_differ_by_place_and_not_by_arm(self):
+    found = make('seeds=3', listed=('image', 'ehr'))
+    image = [n.random_seed for n in found.nodes['image']]
+    self.assertLen(set(image), 6)
+    self.assertEqual(image, [n.random_seed for n in found.nodes['ehr']])
+    self.assertTrue(all(0 <= x < 2**31 for x in image))
+
+
+if __name__ == '__main__':
+  absltest.main()
