@@ -301,6 +301,23 @@ def _known(where, kind, value, legal):
     raise errors.unknown_name(kind, value, legal, where=where)
 
 
+def check_names(
+  arms: Mapping[str, ArmConfig], requested: Sequence[str]
+) -> None:
+  """Checks names of arms to run.
+
+  Raises:
+    UserError: for one that is unknown or is no arm of the table.
+  """
+  for name in requested:
+    if name not in _listed(arms):
+      raise errors.unknown_name('arm', name, _listed(arms), where='--arms')
+
+
+def _listed(arms) -> list[str]:
+  return [n for n, a in arms.items() if a.strategy != UPSTREAM]
+
+
 def select(
   arms: Mapping[str, ArmConfig],
   requested: Sequence[str],
@@ -323,10 +340,8 @@ def select(
   Raises:
     UserError: for an unknown name, or a named arm that cannot be run.
   """
-  listed = [n for n, a in arms.items() if a.strategy != UPSTREAM]
-  for name in requested:
-    if name not in listed:
-      raise errors.unknown_name('arm', name, listed, where='--arms')
+  check_names(arms, requested)
+  listed = _listed(arms)
   chosen, warnings = set(), []
   for name in requested or listed:
     reason = _obstacle(arms[name], task, modalities)

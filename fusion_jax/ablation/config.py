@@ -103,6 +103,7 @@ def check(config: ExperimentConfig) -> None:
       'from 0 to 1.'
     )
   arms_lib.check(config.arms)
+  arms_lib.check_names(config.arms, config.run_arms)
 
 
 def _fixed_part(tree: dict) -> dict:

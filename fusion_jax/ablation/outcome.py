@@ -208,7 +208,7 @@ def finish(
     started: seconds since the epoch.
     reference: as `summary.summarise` takes it.
   """
-  folder.mkdir(parents=True, exist_ok=True)
+  store_lib.make_folder(folder)
   predictions_lib.write(predictions, folder / store_lib.PREDICTIONS)
   singles = [a for a in arms if config.arms[a].strategy == arms_lib.SINGLE]
   patient = [cohort.patient_note] if cohort.patient_note else []

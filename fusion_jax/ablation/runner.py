@@ -23,6 +23,7 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import preprocess, reader
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.parallel import strategy
 
 # In a node's arrays.
 FEATURES = 'features_{half}'
@@ -62,6 +63,9 @@ def run(
     UserError: for bad input, before anything is trained, or a full disk.
   """
   config_lib.check(config)
+  # Opening a cohort can take long: what can be refused before, is.
+  store.check(config)
+  strategy.create_strategy(config.parallel, members=1)
   progress.message(f"Opening cohort '{config.cohort.name}'")
   cohort = reader.open_cohort(config.cohort)
   listed, warnings = arms_lib.select(

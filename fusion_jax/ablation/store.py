@@ -74,21 +74,31 @@ class Store:
       UserError: if the folder belongs to another configuration, holds other
         files, cannot be written or is in use.
     """
+    self.check(config)
     with self._explained():
-      saved = self._saved_config()
-      if saved is not None:
-        difference = config_lib.first_difference(saved, config)
-        if difference:
-          raise errors.UserError(
-            f"'{self.path}' is the run of another configuration: {difference}."
-            ' Give another --out, or the same settings.'
-          )
-      self._nodes.mkdir(parents=True, exist_ok=True)
+      make_folder(self._nodes)
       with self._locked():
         for rest in self._nodes.glob(f'{_UNFINISHED}*'):
           shutil.rmtree(rest)
         self.write_json(CONFIG, core_config.to_dict(config))
         yield
+
+  def check(self, config: config_lib.ExperimentConfig) -> None:
+    """Checks that `open` would not refuse `config`; changes nothing.
+
+    Raises:
+      UserError: if the folder belongs to another configuration or holds other
+        files.
+    """
+    saved = self._saved_config()
+    if saved is None:
+      return
+    difference = config_lib.first_difference(saved, config)
+    if difference:
+      raise errors.UserError(
+        f"'{self.path}' is the run of another configuration: {difference}. "
+        'Give another --out, or the same settings.'
+      )
 
   def _saved_config(self) -> dict | None:
     path = self.path / CONFIG
@@ -224,6 +234,20 @@ class Store:
     with self._explained():
       with open(self.path / LOG, 'a', encoding='utf-8') as f:
         f.write(json.dumps(line) + '\n')
+
+
+def make_folder(path: pathlib.Path) -> None:
+  """Makes a folder and those it is in.
+
+  Raises:
+    UserError: if that cannot be done.
+  """
+  try:
+    path.mkdir(parents=True, exist_ok=True)
+  except OSError as e:
+    raise errors.UserError(
+      f"The folder '{path}' cannot be made: {e.strerror}."
+    ) from None
 
 
 def _sync(path: pathlib.Path) -> None:

@@ -21,6 +21,8 @@ CLIP = 5.0
 # Tukey's far-out fences, in interquartile ranges beyond the quartiles: values
 # outside are pulled to the fence before mean and deviation are taken.
 _FENCE = 3.0
+# Columns more skewed than this, as laboratory values are, are read as logs.
+_SKEW = 1.0
 _PIXELS = 'pixels/'
 
 
@@ -69,16 +71,13 @@ class Preprocessor:
       codes_seen.append(
         np.bincount(codes, minlength=self.config.max_levels) > 0
       )
-    stats = np.array(numeric, np.float64).reshape(-1, 4)
+    stats = np.array(numeric, np.float64).reshape(-1, len(_NUMERIC)).T
     x = cohort.numeric[rows]
     fitted = Fitted(
       config=self.config,
       numeric_names=cohort.numeric_names,
       categorical_names=cohort.categorical_names,
-      low=stats[:, 0],
-      high=stats[:, 1],
-      centre=stats[:, 2],
-      scale=stats[:, 3],
+      **dict(zip(_NUMERIC, stats, strict=True)),
       seen=np.isfinite(x).any(axis=0),
       gaps=~np.isfinite(x).all(axis=0),
       levels=tuple(levels),
@@ -99,7 +98,11 @@ class Fitted:
     config: as given.
     numeric_names: (fn,) columns, found by name in other cohorts.
     categorical_names: (fc,) columns.
-    low: (fn,) values below are raised to it.
+    bend: (fn,) 1 for columns with a long tail of high values, -1 of low
+      ones, which are replaced by bend log(shift + bend (x - origin)); or 0.
+    origin: (fn,) where such a column begins, opposite to its tail.
+    shift: (fn,) positive.
+    low: (fn,) values below (then) are raised to it.
     high: (fn,) values above are lowered to it.
     centre: (fn,) training mean within [low, high].
     scale: (fn,) training standard deviation within; 1 for constants.
@@ -116,6 +119,9 @@ class Fitted:
   config: config_lib.PreprocessConfig
   numeric_names: tuple[str, ...]
   categorical_names: tuple[str, ...]
+  bend: np.ndarray
+  origin: np.ndarray
+  shift: np.ndarray
   low: np.ndarray
   high: np.ndarray
   centre: np.ndarray
@@ -305,30 +311,44 @@ class Fitted:
     return out
 
   def _standardise(self, raw: np.ndarray) -> np.ndarray:
-    x = (np.clip(raw, self.low, self.high) - self.centre) / self.scale
+    x = _bend(raw, self.bend, self.origin, self.shift)
+    x = (np.clip(x, self.low, self.high) - self.centre) / self.scale
     return np.where(np.isnan(x), 0.0, np.clip(x, -CLIP, CLIP))
 
 
-_ARRAYS = (
-  'low',
-  'high',
-  'centre',
-  'scale',
-  'seen',
-  'gaps',
-  'codes_seen',
-  'constant',
-)
+_NUMERIC = ('bend', 'origin', 'shift', 'low', 'high', 'centre', 'scale')
+_ARRAYS = (*_NUMERIC, 'seen', 'gaps', 'codes_seen', 'constant')
 
 
-def _fit_numeric(x: np.ndarray) -> tuple[float, float, float, float]:
-  """Low and high fence, centre and scale of (n,) values with NaN."""
+def _bend(x, bend, origin, shift):
+  """`x`, as a log where `bend` is not 0."""
+  above = np.maximum(bend * (x - origin), 0.0)
+  return np.where(bend == 0, x, bend * np.log(above + shift))
+
+
+def _fit_numeric(x: np.ndarray) -> tuple[float, ...]:
+  """The values of _NUMERIC for (n,) values with NaN."""
   x = x[np.isfinite(x)]
+  plain = 0.0, 0.0, 1.0
   if not len(x):
-    return 0.0, 0.0, 0.0, 1.0
+    return *plain, 0.0, 0.0, 0.0, 1.0
+  if x.min() == x.max():
+    return *plain, x[0], x[0], x[0], 1.0
+  low, high, centre, scale = _moments(x)
+  inside = (np.clip(x, low, high) - centre) / scale
+  skew = np.mean(inside**3)
+  if abs(skew) <= _SKEW:
+    return *plain, low, high, centre, scale
+  bend = np.sign(skew)
+  origin = x.min() if bend > 0 else x.max()
+  above = bend * (x - origin)
+  bent = bend, origin, np.median(above[above > 0])
+  return *bent, *_moments(_bend(x, *bent))
+
+
+def _moments(x: np.ndarray) -> tuple[float, float, float, float]:
+  """Fences of (n,) values, and mean and standard deviation within."""
   low, high = x.min(), x.max()
-  if low == high:
-    return low, high, low, 1.0
   first, third = np.quantile(x, (0.25, 0.75))
   if third > first:
     reach = _FENCE * (third - first)

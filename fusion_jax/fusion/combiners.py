@@ -53,14 +53,14 @@ class Concat(nn.Module):
 
   num_outputs: int
   hidden: tuple[int, ...] = (64,)
-  dropout: float = 0.1
+  dropout: float = 0.5
 
   @nn.compact
   def __call__(self, features, present, *, train: bool):
     """Returns ((b, s) logits, out)."""
     x = concatenate(features, present)
     for width in self.hidden:
-      x = nn.relu(nn.LayerNorm()(nn.Dense(width)(x)))
+      x = nn.relu(nn.Dense(width)(x))
       x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return nn.Dense(self.num_outputs, name='head')(x), {}
 

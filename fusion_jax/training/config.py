@@ -15,6 +15,8 @@ class TrainingConfig:
     warmup: fraction of all steps in which the rate rises linearly; it then
       falls to 0 along a cosine.
     patience: epochs without a lower validation loss before a model stops.
+    average: decay of the moving average of the parameters, which is what is
+      validated and kept (Polyak and Juditsky 1992); 0 keeps the last ones.
     clip_norm: largest global gradient norm.
     class_balance: 'none', or 'balanced' to weight each class (binary,
       multiclass) by the inverse of its share of the training part.
@@ -28,10 +30,11 @@ class TrainingConfig:
 
   epochs: int = 30
   batch_size: int = 32
-  learning_rate: float = 2e-3
+  learning_rate: float = 1e-3
   weight_decay: float = 0.05
   warmup: float = 0.1
   patience: int = 8
+  average: float = 0.98
   clip_norm: float = 1.0
   class_balance: str = 'none'
   augment: bool = True

@@ -28,7 +28,7 @@ class MemberState:
     source: () int32 the source of its inputs.
     steps: () int32 steps in one of its epochs.
     epoch: () int32 epochs done.
-    best_params: parameters at the lowest validation loss.
+    best_params: averaged parameters at the lowest validation loss.
     best_loss: () float32 that loss.
     best_epoch: () int32 the epoch after which it was reached, from 1.
     stopped: () bool, once `patience` is spent or the loss is not finite.
@@ -175,7 +175,7 @@ class Programs:
 
   def _valid_loss(self, member, shared, plan):
     logits, labels, mask = self._logits(
-      member.train.params, member.source, shared, plan
+      member.train.average, member.source, shared, plan
     )
     weight = plan.weight.reshape(-1)
     flat = types.Batch(
@@ -201,7 +201,7 @@ class Programs:
       epoch=epoch,
       best_params=jax.tree.map(
         lambda new, old: jnp.where(better, new, old),
-        member.train.params,
+        member.train.average,
         member.best_params,
       ),
       best_loss=jnp.where(better, valid_loss, member.best_loss),

@@ -20,6 +20,7 @@ class TrainState:
   Attributes:
     step: () int32 steps taken.
     params: of the model.
+    average: exponential moving average of `params`, the one that is used.
     opt_state: of the optimizer.
     key: PRNG key, folded with the step.
     total_steps: () int32 length of the schedule.
@@ -29,6 +30,7 @@ class TrainState:
 
   step: jax.Array
   params: Any
+  average: Any
   opt_state: Any
   key: jax.Array
   total_steps: jax.Array
@@ -51,6 +53,7 @@ def create_train_state(
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
+    average=params,
     opt_state=optimizers.with_hyperparameters(
       optimizer.init(params),
       learning_rate=learning_rate,
@@ -144,9 +147,13 @@ def train_step(
     weight_decay=state.weight_decay,
   )
   updates, opt_state = optimizer.update(gradients, opt_state, state.params)
+  params = optax.apply_updates(state.params, updates)
+  # Shorter at first, so that the random start is soon forgotten.
+  decay = jnp.minimum(config.average, (1.0 + state.step) / (10.0 + state.step))
   state = state.replace(
     step=state.step + 1,
-    params=optax.apply_updates(state.params, updates),
+    params=params,
+    average=optax.incremental_update(params, state.average, 1.0 - decay),
     opt_state=opt_state,
   )
   return state, {'loss': sums}

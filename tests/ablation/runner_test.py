@@ -153,7 +153,7 @@ class ClassicalRunTest(RunnerTestCase):
           for r in records
           if (r['arm'], r['fold']) == (arm, chosen['fold'])
         }
-        self.assertEqual(chosen['trial'], min(losses, key=losses.get))
+        self.assertEqual(losses[chosen['trial']], min(losses.values()))
     self.assertEqual(report.summary['audits']['tuning']['trials'], 3)
 
   def test_interrupted_and_resumed(self):

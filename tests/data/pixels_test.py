@@ -160,9 +160,9 @@ class TransformTest(parameterized.TestCase):
 class RecipeTest(parameterized.TestCase):
   """A plain logistic regression on these features learns something."""
 
-  def auroc(self, cohort, fold, penalty=0.01):
+  def auroc(self, cohort, fold, tested=(0, 1), penalty=0.01):
     labels, scores = cohort.labels[:, 0], []
-    for i in np.unique(fold):
+    for i in tested:
       train, test = fold != i, fold == i
       fitted = preprocess.Preprocessor().fit(cohort, np.flatnonzero(train))
       x = fitted.pixels(cohort)
@@ -186,8 +186,8 @@ class RecipeTest(parameterized.TestCase):
       cache_dir=self.create_tempdir().full_path,
     )
     cohort = reader.open_cohort(config)
-    fold = np.where(cohort.fold < 2, cohort.fold, 2)
-    self.assertGreater(self.auroc(cohort, fold), least)
+    found = self.auroc(cohort, cohort.fold, tested=(0,))
+    self.assertGreater(found, least)
 
 
 if __name__ == '__main__':

@@ -96,6 +96,22 @@ class EhrTest(parameterized.TestCase):
     self.assertGreater(out[:50].std(), 0.5)
     self.assertLessEqual(abs(out).max(), preprocess.CLIP)
 
+  @parameterized.parameters(1, -1)
+  def test_long_tails_are_read_as_logs(self, side):
+    z = np.random.default_rng(0).standard_normal(400)
+    cohort = table({'lab': side * np.exp(1.2 * z), 'even': z})
+    fitted = fit(cohort)
+    np.testing.assert_array_equal(fitted.bend, [side, 0])
+    out = fitted.ehr(cohort)['numeric']
+    self.assertGreater(np.corrcoef(out[:, 0], side * z)[0, 1], 0.93)
+    np.testing.assert_allclose(out.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(out.std(0), 1, atol=0.01)
+    # Beyond the training range, and in order.
+    new = np.array([-1e6, -1.0, 0.0, 1.0, 1e6])
+    out = fitted.ehr(table({'lab': new, 'even': new}))['numeric']
+    self.assertTrue((np.diff(out, axis=0) >= 0).all())
+    self.assertTrue(np.isfinite(out).all())
+
   def test_codes_by_frequency_then_name(self):
     train = table({}, {'c': ['b', 'b', 'b', 'a', 'a', 'd', 'd', 'once', None]})
     fitted = fit(train)

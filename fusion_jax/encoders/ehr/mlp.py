@@ -42,7 +42,7 @@ class Embedding(nn.Module):
 
 
 class Dense(nn.Module):
-  """Affine map, layer normalisation, ReLU and dropout."""
+  """Affine map, ReLU and dropout."""
 
   width: int
   dropout: float
@@ -50,7 +50,7 @@ class Dense(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps (b, f) to (b, width)."""
-    x = nn.relu(nn.LayerNorm()(nn.Dense(self.width)(x)))
+    x = nn.relu(nn.Dense(self.width)(x))
     return nn.Dropout(self.dropout, deterministic=not train)(x)
 
 
@@ -67,7 +67,7 @@ class MLP(nn.Module):
   levels: int
   width: int = 64
   embedding: int = 8
-  dropout: float = 0.1
+  dropout: float = 0.5
 
   def setup(self):
     self.embed = Embedding(self.levels, self.embedding)

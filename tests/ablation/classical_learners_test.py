@@ -1,0 +1,109 @@
+"""Tests of the adapters of elastic nets, trees and late rules."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.ablation import arms, learners
+from fusion_jax.core import types
+from fusion_jax.data import preprocess
+from fusion_jax.parallel import config as parallel_config
+from fusion_jax.training import config as training_config
+from tests import tiny
+from tests.ablation import learner_test
+
+ARMS = (
+  'ehr_linear',
+  'ehr_trees',
+  'image_pca',
+  'image_linear',
+  'early_pca',
+  'early_trees',
+  'late_mean',
+  'late_stack',
+)
+
+
+def learner_of(arm, task):
+  return learners.create_learner(
+    arms.ARMS[arm],
+    task,
+    training=training_config.TrainingConfig(),
+    parallel=parallel_config.ParallelConfig(),
+  )
+
+
+def job_of(cohort, arm):
+  rng = np.random.default_rng(0)
+  size = len(cohort), cohort.task.num_outputs
+  return learner_test.job(
+    cohort,
+    features=tuple(rng.normal(size=(2, len(cohort), 3)).astype(np.float32)),
+    logits={m: rng.normal(size=size) for m in ('image', 'ehr')}
+    if arm.startswith('late')
+    else None,
+  )
+
+
+class ClassicalLearnersTest(parameterized.TestCase):
+  @parameterized.product(
+    arm=ARMS, kind=(types.BINARY, types.MULTICLASS, types.SURVIVAL)
+  )
+  def test_saved_models_predict_the_same_elsewhere(self, arm, kind):
+    cohort = tiny.cohort(kind=kind, absent=True)
+    job = job_of(cohort, arm)
+    one = learner_of(arm, cohort.task)
+    (trained,) = one.fit([job])
+    self.assertLen(trained.models, 2 if 'features' in str(one.arm) else 1)
+    folder = pathlib.Path(self.create_tempdir().full_path) / 'model'
+    one.save(trained, folder, fitted=job.inputs.fitted, extra={'a': 1})
+    loaded, fitted = one.load(folder)
+    self.assertEqual(loaded.parameters, trained.parameters)
+    rows = job.split.test
+    (before,) = one.predict([trained], [job.inputs], [rows])
+    inputs = learner_test.learner.Inputs(
+      cohort, fitted, job.inputs.features, job.inputs.logits
+    )
+    (after,) = one.predict([loaded], [inputs], [rows])
+    self.assertEqual(before.shape, (len(rows), cohort.task.num_outputs))
+    self.assertTrue(np.isfinite(before).all())
+    np.testing.assert_array_equal(before, after)
+
+  @parameterized.parameters('image_pca', 'early_pca', 'early_trees')
+  def test_what_an_absent_image_holds_changes_nothing(self, arm):
+    cohort = tiny.cohort(absent=True)
+    results = []
+    for value in (0, 200):
+      cohort.images[~cohort.image_mask] = value
+      job = job_of(cohort, arm)
+      absent = ~cohort.present['image']
+      for features in job.inputs.features:
+        features[absent] = value
+      one = learner_of(arm, cohort.task)
+      rows = np.arange(len(cohort))
+      results += one.predict(one.fit([job]), [job.inputs], [rows])
+    np.testing.assert_array_equal(*results)
+
+  def test_test_rows_change_no_model(self):
+    results = []
+    for garbage in (False, True):
+      cohort = tiny.cohort()
+      job = job_of(cohort, 'early_pca')
+      if garbage:
+        cohort.numeric[job.split.test] = 1e3
+        cohort.images[job.split.test] = 7
+        cohort.labels[job.split.test] = 0
+        config = job.inputs.fitted.config
+        fitted = preprocess.Preprocessor(config).fit(cohort, job.split.train)
+        inputs = dataclasses.replace(job.inputs, fitted=fitted)
+        job = dataclasses.replace(job, inputs=inputs)
+      one = learner_of('early_pca', cohort.task)
+      (trained,) = one.fit([job])
+      results.append(trained.models[0].coefficients)
+    np.testing.assert_array_equal(*results)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,98 @@
+"""Tests of the adapter of neural fleets."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.ablation import arms, learner, learners
+from fusion_jax.core import types
+from fusion_jax.parallel import config as parallel_config
+from fusion_jax.training import config as training_config
+from tests import tiny
+from tests.ablation import learner_test
+
+HYPER = {'learning_rate': 3e-3, 'weight_decay': 0.01}
+
+
+def learner_of(arm, task):
+  return learners.create_learner(
+    arms.ARMS[arm],
+    task,
+    training=training_config.TrainingConfig(epochs=2, batch_size=16),
+    parallel=parallel_config.ParallelConfig(devices=1),
+  )
+
+
+def job_of(cohort, **options):
+  rng = np.random.default_rng(0)
+  features = rng.normal(size=(2, len(cohort), 3)).astype(np.float32)
+  return learner_test.job(
+    cohort, features=tuple(features), hyper=HYPER, **options
+  )
+
+
+class NeuralLearnerTest(parameterized.TestCase):
+  def _round_trip(self, arm, cohort):
+    job = job_of(cohort)
+    one = learner_of(arm, cohort.task)
+    told = []
+    (trained,) = one.fit([job], lambda epoch, loss: told.append((epoch, loss)))
+    self.assertEqual([e for e, _ in told], [1, 2])
+    self.assertEqual(trained.failure, '')
+    folder = pathlib.Path(self.create_tempdir().full_path) / 'model'
+    one.save(trained, folder, fitted=job.inputs.fitted, extra={'a': 1})
+    loaded, fitted = one.load(folder)
+    inputs = learner.Inputs(cohort, fitted, job.inputs.features)
+    (before,) = one.predict([trained], [job.inputs], [job.split.test])
+    (after,) = one.predict([loaded], [inputs], [job.split.test])
+    np.testing.assert_array_equal(before, after)
+    self.assertTrue(np.isfinite(before).all())
+    self.assertEqual(loaded.parameters, trained.parameters)
+    return trained, before
+
+  def test_the_record_alone(self):
+    cohort = tiny.cohort(absent=True)
+    trained, logits = self._round_trip('ehr', cohort)
+    self.assertLen(trained.models, 1)
+    self.assertEqual(logits.shape[1], 1)
+
+  def test_reduced_pixels(self):
+    self._round_trip('early_raw', tiny.cohort(absent=True))
+
+  def test_a_second_stage_has_two_models(self):
+    trained, _ = self._round_trip('early_features', tiny.cohort(absent=True))
+    self.assertLen(trained.models, 2)
+
+  def test_regression_is_in_the_labels_unit(self):
+    cohort = tiny.cohort(kind=types.REGRESSION)
+    _, values = self._round_trip('ehr', cohort)
+    self.assertBetween(values.mean(), 35, 65)
+
+  def test_jobs_of_a_fleet_equal_single_ones(self):
+    cohort = tiny.cohort()
+    jobs = [dataclasses.replace(job_of(cohort), seed=s) for s in (1, 2)]
+    one = learner_of('ehr', cohort.task)
+    rows = [j.split.test for j in jobs]
+    inputs = [j.inputs for j in jobs]
+    together = one.predict(one.fit(jobs), inputs, rows)
+    for k, job in enumerate(jobs):
+      alone = one.predict(one.fit([job]), inputs[k : k + 1], rows[k : k + 1])
+      np.testing.assert_array_equal(together[k], alone[0])
+    self.assertGreater(np.abs(together[0] - together[1]).max(), 1e-3)
+
+  def test_encoders_give_features_of_every_study(self):
+    cohort = tiny.cohort()
+    one = learner_of('extractor', cohort.task)
+    job = job_of(cohort)
+    trained = one.fit([job])
+    ((first, second),) = one.encode(trained, [job.inputs])
+    self.assertEqual(first.shape, second.shape)
+    self.assertLen(first, len(cohort))
+    self.assertEqual(first.dtype, np.float32)
+    self.assertGreater(np.abs(first - second).max(), 1e-3)
+
+
+if __name__ == '__main__':
+  absltest.main()

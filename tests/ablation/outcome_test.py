@@ -1,0 +1,73 @@
+"""Tests of what finished nodes come to."""
+
+import pathlib
+
+from absl.testing import absltest
+
+from fusion_jax.ablation import arms, outcome
+from fusion_jax.ablation import store as store_lib
+from tests.ablation import config_test, plan_test
+
+
+class OutcomeTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    path = pathlib.Path(self.create_tempdir().full_path) / 'run'
+    self.store = store_lib.Store(path)
+    self.plan = plan_test.make('trials=3', listed=('image', 'image_linear'))
+    self.enterContext(self.store.open(config_test.config()))
+
+  def _land(self, arm, losses):
+    nodes = [n for n in self.plan.nodes[arm] if n.fold == 0]
+    for node, loss in zip(nodes, losses, strict=False):
+      record = {
+        'valid_loss': loss,
+        'parameters': 10 + node.trial,
+        'seconds': 2.0,
+        'compile_seconds': 1.0,
+        'notes': ['The path ended.', 'The path ended.'],
+      }
+      self.store.write(node.key, record=record, arrays={})
+
+  def test_the_best_trial(self):
+    place = (0, 0, 0)
+
+    def best():
+      return outcome.best_trial(self.store, self.plan, 'image', place)
+
+    self.assertIsNone(best())
+    self._land('image', [None])
+    self.assertEqual(best().trial, 0)
+    self._land_more('image', {1: 0.4, 2: 0.4})
+    self.assertEqual(best().trial, 1)  # a tie goes to the first
+    self.assertLen(outcome.chosen(self.store, self.plan, 'image'), 1)
+
+  def _land_more(self, arm, losses):
+    for node in self.plan.nodes[arm]:
+      if node.fold == 0 and node.trial in losses:
+        record = {'valid_loss': losses[node.trial], 'notes': []}
+        self.store.write(node.key, record=record, arrays={})
+
+  def test_costs(self):
+    self._land('image', [0.1, 0.2, 0.3])
+    self._land('extractor', [0.1])
+    self._land('image_linear', [0.1, 0.2, 0.3])
+    found = outcome.costs(self.store, self.plan, arms.ARMS)
+    self.assertEqual(list(found), ['image', 'image_linear'])
+    self.assertEqual(found['image']['parameters'], 11)
+    self.assertEqual(found['image']['seconds'], 6)
+    self.assertEqual(found['image']['trials'], 3)
+    self.assertNotIn('upstream_seconds', found['image'])
+    self.assertEqual(found['image_linear']['parameters'], 21)
+    self.assertEqual(found['image_linear']['upstream_seconds'], 3)
+
+  def test_a_note_is_told_once_per_arm(self):
+    self._land('image', [0.1])
+    self.assertEqual(
+      outcome.notes(self.store, self.plan, ['image']),
+      ["Arm 'image', 1 of 1 models: The path ended."],
+    )
+
+
+if __name__ == '__main__':
+  absltest.main()
