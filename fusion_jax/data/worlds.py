@@ -39,7 +39,7 @@ class Rule:
 
 
 RULES = {
-  'complementary': Rule(image=1.5, ehr=1.7, offset=-0.6),
+  'complementary': Rule(image=2.4, ehr=2.6, offset=-0.8),
   'redundant': Rule(image=1.3, shared=True, offset=-0.4),
   'synergy': Rule(product=1.9),
   'image_only': Rule(image=1.6, offset=-0.5),
