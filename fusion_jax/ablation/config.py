@@ -3,8 +3,11 @@
 import dataclasses
 import hashlib
 import json
+import math
 import pathlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.core import config as core_config
@@ -15,7 +18,7 @@ from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
 
 # These may differ between two commands that share a run folder: they add
-# nodes or change what is done with finished ones.
+# nodes (see `extended`) or change what is done with finished ones.
 EXTENDABLE = ('run_arms', 'seeds', 'trials', 'evaluation', 'parallel')
 # Where decoded images are kept says nothing about what they show.
 _IMMATERIAL = ('cohort.cache_dir',)
@@ -97,13 +100,47 @@ def check(config: ExperimentConfig) -> None:
     raise errors.UserError(
       f'seed={config.seed}: expected 0 or a positive whole number.'
     )
-  if not 0 <= config.classical.l1_ratio <= 1:
-    raise errors.UserError(
-      f'classical.l1_ratio={config.classical.l1_ratio}: expected a number '
-      'from 0 to 1.'
-    )
+  _check_classical(config.classical)
+  training_config.check(config.training)
   arms_lib.check(config.arms)
   arms_lib.check_names(config.arms, config.run_arms)
+
+
+def _check_classical(classical: ClassicalConfig) -> None:
+  finite = math.isfinite
+  for name, legal, expected in (
+    ('l1_ratio', lambda x: 0 <= x <= 1, 'a number from 0 to 1'),
+    ('learning_rate', lambda x: x > 0 and finite(x), 'a number above 0'),
+    ('max_leaf_nodes', lambda x: x >= 2, 'a whole number of at least 2'),
+    ('l2', lambda x: x >= 0 and finite(x), '0 or a positive number'),
+  ):
+    value = getattr(classical, name)
+    if not legal(value):
+      raise errors.UserError(f'classical.{name}={value}: expected {expected}.')
+
+
+def extended(
+  saved: Mapping[str, Any], config: ExperimentConfig
+) -> ExperimentConfig:
+  """`config` with all that its run folder was ever asked for.
+
+  A comparison of arms holds for all arms that were tried, so none can be left
+  out afterwards; nor can seeds or trials.
+
+  Args:
+    saved: what the folder's config.json holds.
+    config: the configuration of this command.
+  """
+  before = saved.get('run_arms', ())
+  run_arms: tuple[str, ...] = ()
+  if before and config.run_arms:
+    run_arms = tuple(dict.fromkeys([*before, *config.run_arms]))
+  return dataclasses.replace(
+    config,
+    run_arms=run_arms,
+    seeds=max(config.seeds, saved.get('seeds', 1)),
+    trials=max(config.trials, saved.get('trials', 1)),
+  )
 
 
 def _fixed_part(tree: dict) -> dict:

@@ -23,7 +23,8 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import preprocess
 from fusion_jax.data import splits as splits_lib
 
-EpochCallback = Callable[[int, float], None]
+# Told the number of an epoch and the mean validation loss after it.
+LossCallback = Callable[[int, float], None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ class Learner(abc.ABC):
 
   @abc.abstractmethod
   def fit(
-    self, jobs: Sequence[Job], on_epoch: EpochCallback | None = None
+    self, jobs: Sequence[Job], on_epoch: LossCallback | None = None
   ) -> list[Trained]:
     """Trains all jobs.
 
@@ -127,6 +128,17 @@ class Learner(abc.ABC):
   @abc.abstractmethod
   def load(self, folder) -> tuple[Trained, preprocess.Fitted | None]:
     """Reads what `save` wrote."""
+
+  def encode(
+    self, trained: Sequence[Trained], inputs: Sequence[Inputs]
+  ) -> list[tuple[np.ndarray, ...]]:
+    """For each node and half, (n, c) float32 image features of all studies.
+
+    Raises:
+      TypeError: by learners that have no image encoder.
+    """
+    del trained, inputs
+    raise TypeError(f'{type(self).__name__} has no image encoder.')
 
   def predict(
     self,
@@ -157,6 +169,14 @@ class Learner(abc.ABC):
     return np.mean(logits, axis=0)
 
 
+def models_per_node(arm: arms_lib.ArmConfig) -> int:
+  """How many models a node of an arm trains: one, or one per half."""
+  halved = (
+    arm.strategy == arms_lib.UPSTREAM or arm.image_input == arms_lib.FEATURES
+  )
+  return 2 if halved else 1
+
+
 def model_rows(arm, job) -> list[np.ndarray]:
   """Training rows of each of a node's models.
 
@@ -172,7 +192,7 @@ def model_rows(arm, job) -> list[np.ndarray]:
   rows = [rows_lib.usable(arm, cohort, part) for part in parts]
   valid = rows_lib.usable(arm, cohort, split.valid)
   for part in rows:
-    rows_lib.check_labels(cohort, part, 'training')
+    rows_lib.check_labels(cohort, part, 'training', half=len(rows) > 1)
   rows_lib.check_labels(cohort, valid, 'validation')
   return rows
 

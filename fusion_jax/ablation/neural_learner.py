@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +26,14 @@ class Neural(learner.Learner):
     self._parallel = parallel
 
   def _model_config(self, inputs: learner.Inputs) -> models.ModelConfig:
+    # Given features need no gradient either way; this says what the arm is.
+    frozen = (types.IMAGE,) if self._second_stage else ()
     return models.ModelConfig(
       modalities=self.arm.modalities,
       image_encoder=self.arm.image_encoder,
       ehr_encoder=self.arm.ehr_encoder,
       combiner=self.arm.combiner,
+      frozen=frozen,
       levels=inputs.fitted.config.max_levels,
     )
 
@@ -164,10 +166,7 @@ class Neural(learner.Learner):
     found = iter(neural.predict_fleet(**self._members(trained, inputs, rows)))
     return [self._mean([next(found) for _ in t.models]) for t in trained]
 
-  def encode(
-    self, trained: Sequence[learner.Trained], inputs: Sequence[learner.Inputs]
-  ) -> list[tuple[np.ndarray, ...]]:
-    """For each node and half, (n, c) float32 image features of all studies."""
+  def encode(self, trained, inputs):
     everyone = np.arange(len(inputs[0].cohort))
     found = iter(
       neural.encode_fleet(

@@ -15,6 +15,7 @@ import numpy as np
 
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
@@ -24,31 +25,12 @@ from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
 
 
-def best_trial(
-  store: store_lib.Store, plan: plan_lib.Plan, arm: str, place: tuple
-) -> plan_lib.Node | None:
-  """The finished trial with the lowest validation loss; None if there is none.
-
-  Args:
-    store: where the nodes are.
-    plan: what they are.
-    arm: whose.
-    place: repeat, fold and seed.
-  """
-  found = []
-  for node in plan.nodes[arm]:
-    if node.place == place and store.has(node.key):
-      loss = store.record(node.key)['valid_loss']
-      found.append((np.inf if loss is None else loss, node.trial, node))
-  return min(found)[-1] if found else None
-
-
 def chosen(
   store: store_lib.Store, plan: plan_lib.Plan, arm: str
 ) -> list[plan_lib.Node]:
   """The best trial of each repeat, fold and seed that has one."""
   places = dict.fromkeys(n.place for n in plan.nodes[arm])
-  found = [best_trial(store, plan, arm, place) for place in places]
+  found = [nodes_lib.best_trial(store, plan, arm, place) for place in places]
   return [n for n in found if n is not None]
 
 

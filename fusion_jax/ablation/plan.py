@@ -32,6 +32,7 @@ _LEARNERS = tuple(
     'learners',
     'classical_learners',
     'neural_learner',
+    'nodes',
     'rows',
   )
 )
@@ -51,7 +52,8 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
 }
 _ARRAY_PACKAGES = ('numpy', 'scipy', 'scikit-learn')
 PACKAGES: Mapping[str, tuple[str, ...]] = {
-  arms_lib.NEURAL: ('jax', 'jaxlib', 'flax', 'optax', 'numpy'),
+  # The array packages reduce its pixels.
+  arms_lib.NEURAL: ('jax', 'jaxlib', 'flax', 'optax', *_ARRAY_PACKAGES),
   arms_lib.ELASTIC_NET: _ARRAY_PACKAGES,
   arms_lib.TREES: _ARRAY_PACKAGES,
   arms_lib.RULE: _ARRAY_PACKAGES,
@@ -284,7 +286,8 @@ def _arm_settings(config, parts: arms_lib.ArmConfig) -> dict[str, Any]:
       del training[name]
     settings['training'] = training
     # The number of devices is left out: a run may go on elsewhere.
-    settings['parallel'] = config.parallel.strategy
+    settings['parallel'] = core_config.to_dict(config.parallel)
+    del settings['parallel']['devices']
   return settings
 
 

@@ -21,9 +21,15 @@ def usable(
 
 
 def check_labels(
-  cohort: cohort_lib.Cohort, rows: np.ndarray, part: str
+  cohort: cohort_lib.Cohort, rows: np.ndarray, part: str, *, half: bool = False
 ) -> None:
   """Checks that there is something to learn.
+
+  Args:
+    cohort: the studies.
+    rows: which of them.
+    part: what the message calls them.
+    half: whether they are one half of that part.
 
   Raises:
     UserError: if the studies `rows` have one class, one value or no event.
@@ -31,10 +37,11 @@ def check_labels(
   task = cohort.task
   labels = cohort.labels[rows]
   labels = labels[links.known(task, labels).any(axis=1)]
+  where = f'One half of the {part} part' if half else f'The {part} part'
   column = task.names[-1 if task.kind == types.SURVIVAL else 0]
   if not len(labels):
     raise errors.UserError(
-      f'The {part} part has no study with a known label that could be used.'
+      f'{where} has no study with a known label that could be used.'
     )
   found = None
   if task.kind == types.SURVIVAL:
@@ -54,6 +61,6 @@ def check_labels(
       found = f"one value only ('{column}' = {value:g})"
   if found and (task.kind != types.MULTICLASS or part == 'training'):
     raise errors.UserError(
-      f'The {part} part holds {found} in {len(labels)} studies: nothing can '
-      'be learnt from it.'
+      f'{where} holds {found} in {len(labels)} studies: nothing can be '
+      'learnt from it.'
     )

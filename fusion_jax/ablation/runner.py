@@ -13,21 +13,19 @@ from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.ablation import learners, outcome
+from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import progress as progress_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors, links
+from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import preprocess, reader
+from fusion_jax.data import reader
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.parallel import strategy
 
-# In a node's arrays.
-FEATURES = 'features_{half}'
-LOGITS = 'logits_{part}'
 # Of a node's record, what logs and saved models repeat.
 _FACTS = ('arm', 'repeat', 'fold', 'seed', 'trial', 'hyper', 'valid_loss')
 
@@ -64,7 +62,7 @@ def run(
   """
   config_lib.check(config)
   # Opening a cohort can take long: what can be refused before, is.
-  store.check(config)
+  config = _extended(store, config, progress)
   strategy.create_strategy(config.parallel, members=1)
   progress.message(f"Opening cohort '{config.cohort.name}'")
   cohort = reader.open_cohort(config.cohort)
@@ -99,11 +97,33 @@ def run(
     with progress:
       work.run_all()
     summary = None
-    if len(work.failures) < len(listed):
+    if any(arm not in work.failures for arm in listed):
       progress.message('Evaluating')
       summary = work.evaluate(warnings)
     store.log('end', failures=work.failures)
   return Report(summary, work.failures)
+
+
+def _extended(store, config, progress) -> config_lib.ExperimentConfig:
+  """`config` and what the folder was asked for before."""
+  store.check(config)
+  saved = store.saved_config()
+  if saved is None:
+    return config
+  found = config_lib.extended(saved, config)
+  for name in ('run_arms', 'seeds', 'trials'):
+    asked, all_ = getattr(config, name), getattr(found, name)
+    if isinstance(all_, tuple) and set(asked) == set(all_):
+      continue
+    if asked != all_:
+      shown = all_
+      if isinstance(all_, tuple):
+        shown = ','.join(all_) or '(all)'
+      progress.message(
+        f"'{store.path}' was run with more before, which stays part of the "
+        f'comparison: {name}={shown}. Give another --out to compare less.'
+      )
+  return found
 
 
 def _check_split(cohort, split) -> None:
@@ -129,7 +149,7 @@ class _Run:
     self.progress: progress_lib.Progress = progress
     self.failures: dict[str, str] = {}
     self._started = time.time()
-    self._fitted = functools.cache(self._fit_preprocessing)
+    self._nodes = nodes_lib.Nodes(config, cohort, splits, plan, store)
 
   def run_all(self) -> None:
     """Trains every node that is not in the store."""
@@ -167,23 +187,28 @@ class _Run:
     lost = [
       place
       for place in dict.fromkeys(n.place for n in self.plan.nodes[arm])
-      if self._best(arm, place) is None
+      if self._nodes.best(arm, place) is None
     ]
     for node, trouble in troubles.items():
       place, trial = node
-      text = f'{_place(place)}, trial {trial}: {trouble}'
+      text = f'{nodes_lib.place_text(place)}, trial {trial}: {trouble}'
       if place in lost:
         raise _ArmError(f'{text}.')
       self.progress.message(f"Arm '{arm}', {text}; other trials go on.")
 
   def _run_nodes(self, arm, learner, nodes) -> dict[tuple, str]:
     """Trains, applies and lands nodes; returns what went wrong, by node."""
-    jobs = [self._job(n) for n in nodes]
+    try:
+      jobs = [self._nodes.job(n) for n in nodes]
+    except errors.UserError as e:
+      raise _ArmError(str(e)) from None
     try:
       trained = learner.fit(jobs, functools.partial(self.progress.epoch, arm))
     except errors.UserError as e:
       # Which node it was is known where there is only one.
-      where = f'{_place(nodes[0].place)}: ' if len(nodes) == 1 else ''
+      where = ''
+      if len(nodes) == 1:
+        where = f'{nodes_lib.place_text(nodes[0].place)}: '
       raise _ArmError(f'{where}{e}') from None
     sound = [k for k, t in enumerate(trained) if not t.failure]
     if sound:
@@ -200,17 +225,7 @@ class _Run:
     }
 
   def _land(self, learner, nodes, jobs, trained) -> None:
-    inputs = [j.inputs for j in jobs]
-    if learner.arm.strategy == arms_lib.UPSTREAM:
-      arrays = [
-        {FEATURES.format(half=h): x for h, x in enumerate(features)}
-        for features in learner.encode(trained, inputs)
-      ]
-      losses = [
-        float(np.mean([m.valid_loss for m in t.models])) for t in trained
-      ]
-    else:
-      arrays, losses = self._predict(learner, nodes, inputs, trained)
+    arrays, losses = self._nodes.results(learner, jobs, trained)
     config = core_config.to_dict(self.config)
     for node, job, model, values, loss in zip(
       nodes, jobs, trained, arrays, losses, strict=True
@@ -246,70 +261,13 @@ class _Run:
       self.store.log('node', key=node.key, **facts)
       self.progress.advance(node.arm)
 
-  def _predict(self, learner, nodes, inputs, trained):
-    """Logits on validation and test rows, and validation losses."""
-    splits = [self.splits[n.repeat, n.fold] for n in nodes]
-    rows = [np.concatenate([s.valid, s.test]) for s in splits]
-    logits = learner.predict(trained, inputs, rows)
-    arrays, losses = [], []
-    for x, split in zip(logits, splits, strict=True):
-      valid, test = np.split(x, [len(split.valid)])
-      arrays.append(
-        {LOGITS.format(part='valid'): valid, LOGITS.format(part='test'): test}
-      )
-      weight = self.cohort.weight
-      losses.append(
-        links.mean_loss(
-          self.cohort.task,
-          valid,
-          self.cohort.labels[split.valid],
-          None if weight is None else weight[split.valid],
-        )
-      )
-    return arrays, losses
-
   def _learner(self, arm: str) -> learner_lib.Learner:
     return learners.create_learner(
       self.config.arms[arm],
       self.cohort.task,
       training=self.config.training,
-      parallel=self.config.parallel,
+      parallel=nodes_lib.parallel_of(self.config, self.plan, arm),
     )
-
-  def _fit_preprocessing(self, repeat, fold) -> preprocess.Fitted:
-    preprocessor = preprocess.Preprocessor(self.config.preprocess)
-    return preprocessor.fit(self.cohort, self.splits[repeat, fold].train)
-
-  def _job(self, node: plan_lib.Node) -> learner_lib.Job:
-    arm = self.config.arms[node.arm]
-    split = self.splits[node.repeat, node.fold]
-    features: tuple[np.ndarray, ...] = ()
-    logits = {}
-    if arm.image_input == arms_lib.FEATURES:
-      features = self._features(arm.upstream[0], node.place)
-    elif arm.learner == arms_lib.RULE:
-      for modality, other in zip(arm.modalities, arm.upstream, strict=True):
-        logits[modality] = self._spread(self._best(other, node.place), split)
-    inputs = learner_lib.Inputs(
-      self.cohort, self._fitted(node.repeat, node.fold), features, logits
-    )
-    return learner_lib.Job(inputs, split, node.random_seed, node.hyper)
-
-  @functools.lru_cache(maxsize=8)  # noqa: B019
-  def _features(self, arm, place) -> tuple[np.ndarray, ...]:
-    arrays = self.store.read(self._best(arm, place).key).arrays
-    return tuple(arrays[FEATURES.format(half=h)] for h in range(len(arrays)))
-
-  def _spread(self, node, split) -> np.ndarray:
-    """(n, s) logits of validation and test rows, NaN elsewhere."""
-    arrays = self.store.read(node.key).arrays
-    out = np.full((len(self.cohort), self.cohort.task.num_outputs), np.nan)
-    for part in predictions_lib.PARTS:
-      out[getattr(split, part)] = arrays[LOGITS.format(part=part)]
-    return out
-
-  def _best(self, arm, place) -> plan_lib.Node | None:
-    return outcome.best_trial(self.store, self.plan, arm, place)
 
   def evaluate(self, warnings: Sequence[str]) -> dict[str, Any]:
     """Predictions, summary and costs of all arms that did not fail."""
@@ -330,7 +288,7 @@ class _Run:
             node.place,
             part=part,
             rows=getattr(split, part),
-            logits=arrays[LOGITS.format(part=part)],
+            logits=arrays[nodes_lib.LOGITS.format(part=part)],
           )
           for part in predictions_lib.PARTS
         ]
@@ -350,8 +308,3 @@ class _Run:
       test=[s.test for s in self.splits.values()],
       started=self._started,
     )
-
-
-def _place(place) -> str:
-  repeat, fold, seed = place
-  return f'repeat {repeat}, fold {fold}, seed {seed}'

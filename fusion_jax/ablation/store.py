@@ -43,6 +43,7 @@ _ARRAYS = 'arrays.npz'
 _MODEL = 'model'
 _LOCK = '.lock'
 _UNFINISHED = '.unfinished-'
+_PART = '.{name}.part'
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -80,6 +81,8 @@ class Store:
       with self._locked():
         for rest in self._nodes.glob(f'{_UNFINISHED}*'):
           shutil.rmtree(rest)
+        for rest in self.path.glob(_PART.format(name='*')):
+          rest.unlink()
         self.write_json(CONFIG, core_config.to_dict(config))
         yield
 
@@ -90,7 +93,7 @@ class Store:
       UserError: if the folder belongs to another configuration or holds other
         files.
     """
-    saved = self._saved_config()
+    saved = self.saved_config()
     if saved is None:
       return
     difference = config_lib.first_difference(saved, config)
@@ -100,7 +103,12 @@ class Store:
         'Give another --out, or the same settings.'
       )
 
-  def _saved_config(self) -> dict | None:
+  def saved_config(self) -> dict[str, Any] | None:
+    """What config.json holds; None where there is no run yet.
+
+    Raises:
+      UserError: if it cannot be read, or the folder holds other files.
+    """
     path = self.path / CONFIG
     if path.is_file():
       try:
@@ -109,8 +117,9 @@ class Store:
         raise errors.UserError(f"'{path}' is not JSON: {e}.") from None
     if self.path.exists() and not self.path.is_dir():
       raise errors.UserError(f"'{self.path}' is a file, not a run folder.")
-    strangers = {_NODES, _LOCK}
-    if self.path.is_dir() and {x.name for x in self.path.iterdir()} - strangers:
+    # A process may have been killed before it had written the first file.
+    ours = {_NODES, _LOCK, _PART.format(name=CONFIG)}
+    if self.path.is_dir() and {x.name for x in self.path.iterdir()} - ours:
       raise errors.UserError(
         f"'{self.path}' holds files but no {CONFIG}: it is not a run folder. "
         'Give a new or empty folder as --out.'
@@ -218,7 +227,7 @@ class Store:
   def write_text(self, name: str, text: str) -> None:
     """Likewise."""
     target = self.path / name
-    part = target.with_name(f'.{name}.part')
+    part = target.with_name(_PART.format(name=name))
     with self._explained():
       try:
         part.write_text(text, encoding='utf-8')

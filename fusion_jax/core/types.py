@@ -90,8 +90,8 @@ class Batch:
     labels: (b, l) float32, zero where unknown.
     label_mask: (b, l) bool, True where known.
     weight: (b,) float32.
-    position: (b,) int32 place in the batch; random numbers of a study are
-      drawn from it, so that they do not depend on how a batch is sharded.
+    position: (b,) int32 place in the batch; augmentation is drawn from it, so
+      that it does not depend on how a batch is sharded.
     features: by modality, encodings to use instead of running the encoder.
   """
 

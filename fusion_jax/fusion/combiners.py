@@ -81,7 +81,7 @@ def additive(*, num_outputs: int) -> Linear:
   interactions=True,
 )
 def concat(*, num_outputs: int) -> Concat:
-  """The default head of joint and early type II fusion."""
+  """The head of joint fusion."""
   return Concat(num_outputs)
 
 
@@ -91,5 +91,5 @@ def concat(*, num_outputs: int) -> Concat:
   interactions=True,
 )
 def concat_deep(*, num_outputs: int) -> Concat:
-  """The whole model of early type I fusion."""
+  """The whole trained model of early fusion, types I and II."""
   return Concat(num_outputs, hidden=(64, 64))

@@ -8,7 +8,8 @@ class ParallelConfig:
   """Configuration of the devices.
 
   Attributes:
-    strategy: 'jit' (a mesh and shardings) or 'pmap'.
+    strategy: 'jit' (a mesh and shardings) or 'pmap', whose shards of a batch
+      draw their dropout apart; otherwise both compute the same.
     shard: what is cut over devices: 'data' (each batch), 'members' (the
       models of a fleet) or 'auto' (members where there are at least as many
       as devices, else data).

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from fusion_jax.training import config as training_config
 
-
 # Random numbers drawn for an image: two mirrors, a quarter turn, two shifts, a
 # gain and an offset. One draw of all compiles several times faster than seven.
 _DRAWS = 7

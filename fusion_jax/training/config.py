@@ -2,6 +2,10 @@
 
 import dataclasses
 
+from fusion_jax.core import errors
+
+CLASS_BALANCES = ('none', 'balanced')
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
@@ -41,3 +45,33 @@ class TrainingConfig:
   flip: bool = True
   crop: float = 0.06
   brightness: float = 0.1
+
+
+def check(config: TrainingConfig) -> None:
+  """Checks values that no training could use.
+
+  Raises:
+    UserError: naming the first bad value and the legal ones.
+  """
+  for name, low, high in (
+    ('epochs', 1, None),
+    ('batch_size', 1, None),
+    ('learning_rate', 0, None),
+    ('weight_decay', 0, None),
+    ('warmup', 0, 1),
+    ('patience', 1, None),
+    ('average', 0, 1),
+    ('clip_norm', 0, None),
+    ('crop', 0, 0.5),
+    ('brightness', 0, 1),
+  ):
+    value = getattr(config, name)
+    if not low <= value <= (float('inf') if high is None else high):
+      legal = f'at least {low}' if high is None else f'from {low} to {high}'
+      raise errors.UserError(
+        f'training.{name}={value}: expected a number {legal}.'
+      )
+  if config.class_balance not in CLASS_BALANCES:
+    raise errors.unknown_name(
+      'training.class_balance value', config.class_balance, CLASS_BALANCES
+    )

@@ -25,8 +25,9 @@ class Member:
   """One model of a fleet.
 
   Attributes:
-    train: rows of the cohort it is trained on.
-    valid: rows that decide when it stops.
+    train: rows of the cohort it is trained on; each has a known label and one
+      of the model's modalities.
+    valid: rows that decide when it stops, likewise.
     seed: everything random about it follows from this.
     source: which of `FleetData.sources` it reads.
     learning_rate: peak rate; None for the configured one.
@@ -46,9 +47,10 @@ class FittedNeural:
   """A trained model, on the host.
 
   Attributes:
-    params: those with the lowest validation loss.
-    label_mean: of the training labels (regression; otherwise 0).
-    label_std: likewise (otherwise 1).
+    params: the averaged ones with the lowest validation loss.
+    label_mean: what is added to logits: of the training labels (regression),
+      less the median training log hazard (survival), otherwise 0.
+    label_std: of the training labels (regression; otherwise 1).
     best_epoch: the epoch after which they were reached, from 1.
     valid_loss: the loss they reach.
     history: per epoch, the training and the validation loss.
@@ -68,7 +70,11 @@ class FittedNeural:
 
 @dataclasses.dataclass(frozen=True)
 class FleetResult:
-  """What fitting a fleet gives: models, and what they cost in seconds."""
+  """What fitting a fleet gives: models, and what they cost in seconds.
+
+  Under pmap, which compiles at the first call, `compile_seconds` is about 0
+  and compilation is part of `seconds`.
+  """
 
   fitted: list[FittedNeural]
   seconds: float
@@ -124,12 +130,6 @@ def _round_up(n: int, multiple: int) -> int:
   return -(-n // multiple) * multiple
 
 
-def _usable(cohort, modalities, rows: np.ndarray) -> np.ndarray:
-  """Rows that have at least one of the modalities and one known label."""
-  any_present = np.any([cohort.present[m][rows] for m in modalities], axis=0)
-  return rows[any_present & ~np.isnan(cohort.labels[rows]).all(1)]
-
-
 def _weights(cohort, task, rows, class_balance: str) -> np.ndarray:
   """(len(rows),) training weights."""
   weight = np.ones(len(cohort)) if cohort.weight is None else cohort.weight
@@ -148,21 +148,21 @@ def _weights(cohort, task, rows, class_balance: str) -> np.ndarray:
 class _Feed:
   """Plans of the rows that each epoch feeds to the members of a fleet."""
 
-  def __init__(self, cohort, task, modalities, members, training, multiple):
+  def __init__(self, cohort, task, members, training, multiple):
     self._members = members
-    self._train = [_usable(cohort, modalities, m.train) for m in members]
+    self._train = [m.train for m in members]
     balance = training.class_balance
     self._weights = [_weights(cohort, task, r, balance) for r in self._train]
     self._size = training.batch_size
     self._width = _round_up(self._size, multiple)
     self.steps = [max(1, len(r) // self._size) for r in self._train]
-    valid = [_usable(cohort, modalities, m.valid) for m in members]
+    valid = [m.valid for m in members]
     self.valid = _evaluation_plan(
       valid, [_weights(cohort, task, r, 'none') for r in valid], multiple
     )
 
   def first(self) -> batches.RowPlan:
-    return self._plan([r for r in self._train], self._weights, steps=1)
+    return self._plan(self._train, self._weights, steps=1)
 
   def epoch(self, epoch: int) -> fleet.EpochPlan:
     rows, weights = [], []
@@ -197,8 +197,6 @@ def fit_fleet(
 ) -> FleetResult:
   """Trains all members with one compiled program.
 
-  Studies that have none of the model's modalities are not trained on.
-
   Args:
     model_config: the architecture, the same for all.
     task: what is predicted.
@@ -217,7 +215,6 @@ def fit_fleet(
   feed = _Feed(
     data.cohort,
     task,
-    model_config.modalities,
     padded,
     config,
     strategy.batch_multiple,
@@ -233,11 +230,13 @@ def fit_fleet(
   first, plan = feed.first(), feed.epoch(1)
   compiling = time.perf_counter()
   initialise = strategy.compile(programs.initialise, numbers, resident, first)
-  states = initialise(numbers, resident, first)
+  compile_seconds = time.perf_counter() - compiling
+  states = jax.block_until_ready(initialise(numbers, resident, first))
+  compiling = time.perf_counter()
   run_epoch = strategy.compile(
     programs.epoch, states, resident, plan, donate=True
   )
-  compile_seconds = time.perf_counter() - compiling
+  compile_seconds += time.perf_counter() - compiling
   history: list[list[tuple[float, float]]] = [[] for _ in range(real)]
   for epoch in range(1, config.epochs + 1):
     plan = feed.epoch(epoch)
@@ -257,8 +256,31 @@ def fit_fleet(
     _fitted(host, k, data.sources[members[k].source], history[k], feed.steps[k])
     for k in range(real)
   ]
+  if task.kind == types.SURVIVAL:
+    fitted = _centred(fitted, members, model_config, task, data, parallel)
   seconds = time.perf_counter() - start - compile_seconds
   return FleetResult(fitted, seconds, compile_seconds)
+
+
+def _centred(fitted, members, model_config, task, data, parallel):
+  """Models whose median training log hazard is 0.
+
+  The partial likelihood leaves the level open; 0 is what a study without the
+  model's modality is given.
+  """
+  logits = predict_fleet(
+    model_config=model_config,
+    task=task,
+    data=data,
+    fitted=fitted,
+    sources=[m.source for m in members],
+    rows=[m.train for m in members],
+    parallel=parallel,
+  )
+  return [
+    dataclasses.replace(f, label_mean=-float(np.median(x)))
+    for f, x in zip(fitted, logits, strict=True)
+  ]
 
 
 def _numbers(members, name, config) -> np.ndarray:

@@ -249,6 +249,14 @@ class PredictTest(parameterized.TestCase):
       np.corrcoef(values[:, 0], cohort.labels[:, 0])[0, 1], 0.4
     )
 
+  def test_the_median_training_log_hazard_is_zero(self):
+    cohort = tiny.cohort(kind=types.SURVIVAL)
+    member = _members(1)[0]
+    fitted = _fit(cohort, [member], model=EHR)
+    (risk,) = self._predict(cohort, fitted, [member.train], model=EHR)
+    self.assertAlmostEqual(float(np.median(risk)), 0.0, places=5)
+    self.assertGreater(float(risk.std()), 0.0)
+
   @parameterized.parameters(*types.TASK_KINDS)
   def test_every_task_trains(self, kind):
     cohort = tiny.cohort(kind=kind, absent=True)

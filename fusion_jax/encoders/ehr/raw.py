@@ -39,5 +39,5 @@ class RawEHR(nn.Module):
   'raw', summary='standardised columns as they are; no parameters'
 )
 def raw(*, levels: int) -> RawEHR:
-  """The EHR side of early fusion, type I, and of joint fusion, type II."""
+  """The EHR side of early fusion, and of joint fusion, type II."""
   return RawEHR(levels=levels)

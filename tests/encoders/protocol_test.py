@@ -1,0 +1,67 @@
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import types
+from fusion_jax.encoders import protocol
+from fusion_jax.encoders.image import raw
+
+INPUTS = {
+  'image': {
+    'pixels': jnp.ones((2, 1, 8, 8, 1)),
+    'mask': jnp.ones((2, 1), bool),
+    'vector': jnp.ones((2, 5)),
+  },
+  'ehr': {
+    'numeric': jnp.ones((2, 3)),
+    'observed': jnp.ones((2, 3)),
+    'categorical': jnp.zeros((2, 1), jnp.int32),
+  },
+}
+REGISTERED = [
+  (modality, name)
+  for modality, registry in (
+    ('image', protocol.IMAGE_ENCODERS),
+    ('ehr', protocol.EHR_ENCODERS),
+  )
+  for name in registry.names()
+]
+
+
+class ConformanceTest(parameterized.TestCase):
+  @parameterized.parameters(*REGISTERED)
+  def test_every_registered_encoder_follows_the_protocol(self, modality, name):
+    registry = getattr(protocol, f'{modality.upper()}_ENCODERS')
+    options = {'levels': 4} if modality == 'ehr' else {}
+    encoder = registry.get(name).build(**options)
+    self.assertTrue(registry.get(name).summary)
+    inputs = INPUTS[modality]
+
+    def run(encoder, inputs):
+      hidden = encoder.stem(inputs, train=False)
+      for stage in encoder.stages:
+        self.assertIn('train', inspect.signature(stage).parameters)
+        hidden = stage(hidden, train=False)
+      return encoder.readout(hidden, inputs, train=False)
+
+    features, _ = jax.jit(
+      lambda key: encoder.init_with_output(key, inputs, method=run)
+    )(jax.random.key(0))
+    self.assertIsInstance(features, types.Features)
+    b, t, c = features.tokens.shape
+    self.assertEqual(features.pooled.shape, (b, c))
+    self.assertEqual(features.token_mask.shape, (b, t))
+
+  def test_a_reduced_image_is_passed_on(self):
+    vector = jnp.arange(10.0).reshape(2, 5)
+    encoder = raw.raw()
+    hidden = encoder.stem({'vector': vector}, train=False)
+    features = encoder.readout(hidden, {}, train=False)
+    np.testing.assert_array_equal(features.pooled, vector)
+
+
+if __name__ == '__main__':
+  absltest.main()

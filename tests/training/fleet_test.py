@@ -1,0 +1,104 @@
+import jax
+import numpy as np
+from absl.testing import absltest
+
+from fusion_jax.core import types
+from fusion_jax.fusion import model as models
+from fusion_jax.training import batches, fleet, optimizers, tasks
+from fusion_jax.training import config as training_config
+from tests import tiny
+
+CONFIG = training_config.TrainingConfig(epochs=4, batch_size=8, patience=2)
+
+
+def _plan(rows):
+  rows = np.asarray(rows, np.int32)[None]  # (1, s, b)
+  return batches.RowPlan(
+    rows=rows,
+    weight=np.ones(rows.shape, np.float32),
+    position=np.broadcast_to(np.arange(rows.shape[-1]), rows.shape),
+  )
+
+
+class ProgramsTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    cohort = tiny.cohort(64)
+    self.programs = fleet.Programs(
+      model=models.create_model(
+        models.ModelConfig((types.EHR,), combiner='additive'), cohort.task
+      ),
+      task=cohort.task,
+      optimizer=optimizers.create_optimizer(config=CONFIG),
+      config=CONFIG,
+      orientation_free=True,
+      map_members=jax.vmap,
+      collective=tasks.LOCAL,
+    )
+    self.resident = batches.make_resident(tiny.fleet_data(cohort))
+    self.plan = fleet.EpochPlan(
+      train=_plan(np.arange(32).reshape(4, 8)),
+      valid=_plan(np.arange(32, 48).reshape(2, 8)),
+    )
+
+  def start(self, steps, learning_rate=0.01):
+    members = {
+      'seed': np.array([0], np.uint32),
+      'source': np.array([0], np.int32),
+      'steps': np.array([steps], np.int32),
+      'learning_rate': np.array([learning_rate], np.float32),
+      'weight_decay': np.array([0.0], np.float32),
+    }
+    return jax.jit(self.programs.initialise)(
+      members, self.resident, self.plan.train
+    )
+
+  def test_steps_beyond_a_members_own_are_skipped(self):
+    epoch = jax.jit(self.programs.epoch)
+    short, _ = epoch(self.start(2), self.resident, self.plan)
+    self.assertEqual(int(short.train.step[0]), 2)
+    garbage = self.plan.train.replace(
+      rows=self.plan.train.rows.copy(), weight=self.plan.train.weight.copy()
+    )
+    garbage.rows[:, 2:] = 63
+    other, _ = epoch(
+      self.start(2), self.resident, self.plan.replace(train=garbage)
+    )
+    jax.tree.map(
+      np.testing.assert_array_equal, short.train.params, other.train.params
+    )
+
+  def test_stops_after_patience_and_then_rests(self):
+    epoch = jax.jit(self.programs.epoch)
+    state = self.start(
+      4, learning_rate=0.0
+    )  # no epoch is better than the first
+    state, (_, first) = epoch(state, self.resident, self.plan)
+    for number in (2, 3):
+      self.assertFalse(bool(state.stopped[0]), number)
+      state, (_, again) = epoch(state, self.resident, self.plan)
+      np.testing.assert_array_equal(first, again)
+    self.assertTrue(bool(state.stopped[0]))
+    rested, losses = epoch(state, self.resident, self.plan)
+    self.assertTrue(np.isnan(np.asarray(losses)).all())
+    self.assertEqual(int(rested.epoch[0]), 3)
+    self.assertEqual(int(rested.best_epoch[0]), 1)
+
+  def test_the_average_follows_the_parameters(self):
+    state, _ = jax.jit(self.programs.epoch)(
+      self.start(4), self.resident, self.plan
+    )
+    first = self.start(4)
+
+    def distance(a, b):
+      gaps = jax.tree.map(lambda x, y: float(abs(x - y).max()), a, b)
+      return max(jax.tree.leaves(gaps))
+
+    moved = distance(state.train.params, first.train.params)
+    behind = distance(state.train.params, state.train.average)
+    self.assertGreater(behind, 0.0)
+    self.assertLess(behind, moved)
+
+
+if __name__ == '__main__':
+  absltest.main()
