@@ -17,6 +17,7 @@ from absl import flags
 from experiments import launch, settings
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import progress, runner, store
+from fusion_jax.parallel import cache
 from fusion_jax.report import console as report_console
 from fusion_jax.report import html
 
@@ -42,12 +43,13 @@ _CONFIG = flags.DEFINE_string(
   'config', 'default', 'A file of experiments/configs, or a saved config.json.'
 )
 _SET = flags.DEFINE_multi_string(
-  'set', [], 'NAME=VALUE of any setting; may be repeated; comes last.'
+  'set', [], 'NAME=VALUE of any setting; comes last.'
 )
 _PARALLEL = flags.DEFINE_string('parallel', None, 'jit or pmap.')
 
 
 def _run() -> int:
+  cache.keep_compiled_programs()
   config = settings.resolve(
     _CONFIG.value,
     {

@@ -10,10 +10,10 @@ import rich.console
 from absl import flags
 
 from experiments import launch
-from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import external, store
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
+from fusion_jax.parallel import cache
 from fusion_jax.report import console as report_console
 from fusion_jax.report import html
 
@@ -25,7 +25,7 @@ _DATA_ROOT = flags.DEFINE_string(
   'data_root', '', "Where a .toml file's table and images are."
 )
 _OUT = flags.DEFINE_string(
-  'out', '', 'Where the results go; empty for RUN/external/COHORT-HASH.'
+  'out', '', 'Where the results go; empty for a folder in RUN/external.'
 )
 _ARMS = flags.DEFINE_list('arms', [], 'Arms to apply; all if empty.')
 _SET = flags.DEFINE_multi_string(
@@ -36,6 +36,7 @@ _SETTABLE = ('cohort', 'evaluation', 'parallel')
 
 
 def _run() -> int:
+  cache.keep_compiled_programs()
   if not _RUN.value or not _COHORT.value:
     raise errors.UserError('Give both --run=DIR and --cohort=... (see --help).')
   run = external.open_run(_RUN.value)
@@ -53,8 +54,9 @@ def _run() -> int:
       )
   config = dataclasses.replace(run.config, cohort=cohort)
   config = core_config.apply_overrides(config, _SET.value, flag='--set')
-  default = config_lib.default_folder(config).name
-  folder = pathlib.Path(_OUT.value or run.path / external.FOLDER / default)
+  folder = pathlib.Path(
+    _OUT.value or external.default_folder(run, config, _ARMS.value)
+  )
   console = rich.console.Console(highlight=False)
   console.print(
     f"Applying '{run.path}' to cohort '{cohort.name}'",

@@ -132,9 +132,11 @@ def extended(
     config: the configuration of this command.
   """
   before = saved.get('run_arms', ())
-  run_arms: tuple[str, ...] = ()
-  if before and config.run_arms:
-    run_arms = tuple(dict.fromkeys([*before, *config.run_arms]))
+  run_arms = config.run_arms
+  if not before:
+    run_arms = ()
+  elif run_arms and not set(before) <= set(run_arms):
+    run_arms = tuple(dict.fromkeys([*before, *run_arms]))
   return dataclasses.replace(
     config,
     run_arms=run_arms,

@@ -1,6 +1,7 @@
 """Applies the frozen models of a run to another cohort."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -81,6 +82,17 @@ def cohort_config(
     image_size=shape[0] if shape else 0,
     cache_dir=run.config.cohort.cache_dir,
   )
+
+
+def default_folder(
+  run: Run, config: config_lib.ExperimentConfig, arms: Sequence[str] = ()
+) -> pathlib.Path:
+  """RUN/external/<cohort>-<hash>, and a hash of `arms` where not all."""
+  name = config_lib.default_folder(config).name
+  if arms and set(arms) != set(run.summary['arms']):
+    text = ','.join(sorted(set(arms)))
+    name += f'-{hashlib.sha256(text.encode()).hexdigest()[:8]}'
+  return run.path / FOLDER / name
 
 
 def apply(

@@ -200,6 +200,10 @@ def finish(
     fusions=[a for a in arms if a not in singles],
     config=config.evaluation,
     costs={a: costs[a] for a in arms},
+    facts={
+      a: {'strategy': config.arms[a].strategy, 'type': config.arms[a].type}
+      for a in arms
+    },
     warnings=[*patient, *warnings],
     audits=audits,
     cohort=_cohort_facts(cohort, test),

@@ -62,13 +62,16 @@ def run(
   """
   config_lib.check(config)
   # Opening a cohort can take long: what can be refused before, is.
-  config = _extended(store, config, progress)
+  asked, config = config, _extended(store, config, progress)
   strategy.create_strategy(config.parallel, members=1)
   progress.message(f"Opening cohort '{config.cohort.name}'")
   cohort = reader.open_cohort(config.cohort)
-  listed, warnings = arms_lib.select(
-    config.arms, config.run_arms, task=cohort.task, modalities=cohort.modalities
+  select = functools.partial(
+    arms_lib.select, task=cohort.task, modalities=cohort.modalities
   )
+  # What this command names must be possible, whatever was run before.
+  select(config.arms, asked.run_arms)
+  listed, warnings = select(config.arms, config.run_arms)
   splits = splits_lib.make_splits(cohort, config.splits)
   for split in splits:
     _check_split(cohort, split)
@@ -112,16 +115,13 @@ def _extended(store, config, progress) -> config_lib.ExperimentConfig:
     return config
   found = config_lib.extended(saved, config)
   for name in ('run_arms', 'seeds', 'trials'):
-    asked, all_ = getattr(config, name), getattr(found, name)
-    if isinstance(all_, tuple) and set(asked) == set(all_):
-      continue
-    if asked != all_:
-      shown = all_
-      if isinstance(all_, tuple):
-        shown = ','.join(all_) or '(all)'
+    value = getattr(found, name)
+    if value != getattr(config, name):
+      if name == 'run_arms':
+        value = ','.join(value) or 'all'
       progress.message(
-        f"'{store.path}' was run with more before, which stays part of the "
-        f'comparison: {name}={shown}. Give another --out to compare less.'
+        f"More was run in '{store.path}' before and stays in the comparison: "
+        f'{name}={value}. Give another --out to compare less.'
       )
   return found
 

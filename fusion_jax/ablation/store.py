@@ -27,7 +27,7 @@ import numpy as np
 
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 
 CONFIG = 'config.json'
 SPLITS = 'splits.csv'
@@ -43,7 +43,6 @@ _ARRAYS = 'arrays.npz'
 _MODEL = 'model'
 _LOCK = '.lock'
 _UNFINISHED = '.unfinished-'
-_PART = '.{name}.part'
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -81,7 +80,7 @@ class Store:
       with self._locked():
         for rest in self._nodes.glob(f'{_UNFINISHED}*'):
           shutil.rmtree(rest)
-        for rest in self.path.glob(_PART.format(name='*')):
+        for rest in files.unfinished(self.path):
           rest.unlink()
         self.write_json(CONFIG, core_config.to_dict(config))
         yield
@@ -118,7 +117,8 @@ class Store:
     if self.path.exists() and not self.path.is_dir():
       raise errors.UserError(f"'{self.path}' is a file, not a run folder.")
     # A process may have been killed before it had written the first file.
-    ours = {_NODES, _LOCK, _PART.format(name=CONFIG)}
+    ours = {_NODES, _LOCK}
+    ours.update(x.name for x in files.unfinished(self.path, CONFIG))
     if self.path.is_dir() and {x.name for x in self.path.iterdir()} - ours:
       raise errors.UserError(
         f"'{self.path}' holds files but no {CONFIG}: it is not a run folder. "
@@ -226,16 +226,8 @@ class Store:
 
   def write_text(self, name: str, text: str) -> None:
     """Likewise."""
-    target = self.path / name
-    part = target.with_name(_PART.format(name=name))
-    with self._explained():
-      try:
-        part.write_text(text, encoding='utf-8')
-        _sync(part)
-        os.replace(part, target)
-      except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with self._explained(), files.replacing(self.path / name) as part:
+      part.write_text(text, encoding='utf-8')
 
   def log(self, event: str, **facts: Any) -> None:
     """Appends one line to the log."""

@@ -35,8 +35,8 @@ def from_dict(cls: type[T], data: Mapping[str, Any], *, where: str = '') -> T:
   """Builds `cls` from what `to_dict` returned.
 
   Raises:
-    UserError: for an unknown key or a value of the wrong type; the message
-      starts with `where`, the dotted place in the tree.
+    UserError: for an unknown or missing key or a value of the wrong type; the
+      message names the dotted place in the tree, below `where`.
   """
   return _build(cls, data, where)
 
@@ -154,6 +154,18 @@ def _build(kind, value, where):
       k: _build(hints[k], v, f'{where}.{k}' if where else k)
       for k, v in value.items()
     }
+    missing = [
+      f.name
+      for f in dataclasses.fields(kind)
+      if f.name not in built
+      and f.default is dataclasses.MISSING
+      and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+      raise errors.UserError(
+        f"'{where or kind.__name__}': missing "
+        f'{", ".join(repr(x) for x in missing)}.'
+      )
     return kind(**built)
   if origin in (typing.Union, types.UnionType):
     inner = [k for k in typing.get_args(kind) if k is not type(None)][0]

@@ -17,13 +17,13 @@ class ProblemsError(UserError):
     super().__init__('\n'.join([title, *(f'  {x}' for x in self.lines)]))
 
 
-class MissingExtraError(UserError):
-  """An optional ability whose package is not installed."""
+class MissingPackageError(UserError):
+  """An ability whose package is not installed, as on some GPU images."""
 
-  def __init__(self, ability: str, package: str, extra: str):
+  def __init__(self, ability: str, package: str):
     super().__init__(
       f"{ability} needs the package '{package}', which is not installed. "
-      f"Install it with: pip install 'fusion_jax[{extra}]'"
+      f'Install it with: pip install {package}'
     )
 
 

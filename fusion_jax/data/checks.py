@@ -34,7 +34,13 @@ _IDENTIFIER_ROWS = 50
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examination:
-  """What `examine` found; the rest is None as far as errors prevented it."""
+  """What `examine` found; the rest is None as far as errors prevented it.
+
+  Attributes:
+    problems: errors first; `str()` of each is one line.
+    records: the columns of the table.
+    decoded: the images.
+  """
 
   problems: list[tables.Problem]
   records: records_lib.Records
@@ -43,17 +49,6 @@ class Examination:
   @property
   def failed(self) -> bool:
     return any(x.is_error for x in self.problems)
-
-
-def validate(
-  descriptor: descriptor_lib.Descriptor, root: str | os.PathLike
-) -> list[tables.Problem]:
-  """All problems of a cohort, errors first; `str()` of each is one line.
-
-  Raises:
-    UserError: where there is nothing to check (no table, no such column).
-  """
-  return examine(descriptor, root).problems
 
 
 def examine(

@@ -19,6 +19,9 @@ class CohortConfig:
     task: worlds only: the kind of label; empty for binary.
     informative_missing: worlds only: whether what is missing depends on the
       values rather than on chance.
+    absent_images: worlds only: share of studies without an image, by chance.
+    absent_ehr: worlds only: share of studies without a record, by chance; none
+      has neither, so that both shares together are at most 1.
     cache_dir: where decoded images are kept; empty for the user cache folder.
   """
 
@@ -29,6 +32,8 @@ class CohortConfig:
   seed: int = 0
   task: str = ''
   informative_missing: bool = False
+  absent_images: float = 0.0
+  absent_ehr: float = 0.0
   cache_dir: str = ''
 
 

@@ -4,17 +4,15 @@ Every line that is a guess carries its reason as a comment.
 """
 
 import collections
-import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import re
-import tempfile
 
 import numpy as np
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, files, types
 from fusion_jax.data import checks, records, tables
 
 _TABLES = ('.csv', '.tsv', '.parquet', '.pq')
@@ -122,21 +120,12 @@ def write(
       '--force.'
     )
   text = propose(folder)
-  temporary = None
   try:
     out.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=out.parent, suffix='.tmp')
-    with os.fdopen(handle, 'w', encoding='utf-8') as f:
-      f.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, out)
-    temporary = None
+    with files.replacing(out) as part:
+      part.write_text(text, encoding='utf-8')
   except OSError as e:
     raise errors.UserError(f"Cannot write '{out}': {e.strerror}.") from None
-  finally:
-    if temporary:
-      with contextlib.suppress(OSError):
-        os.unlink(temporary)
   return out
 
 
@@ -151,15 +140,15 @@ def _files(folder: pathlib.Path, suffixes) -> list[str]:
   return found
 
 
-def _images(draft: _Draft, files: list[str]) -> None:
+def _images(draft: _Draft, names: list[str]) -> None:
   """Keys study and images: the column that names the files, if any."""
   table = draft.table
-  stems = {os.path.splitext(os.path.basename(x))[0]: x for x in files}
-  whole = set(files)
+  stems = {os.path.splitext(os.path.basename(x))[0]: x for x in names}
+  whole = set(names)
   best, share, pattern = '', 0.0, ''
   for column, values in table.columns.items():
     cells = [x for x in values if x is not None]
-    if not files or not cells:
+    if not names or not cells:
       continue
     in_paths = sum(x.split(';')[0].strip() in whole for x in cells)
     in_stems = sum(x in stems for x in cells)
@@ -171,7 +160,7 @@ def _images(draft: _Draft, files: list[str]) -> None:
   if best and not pattern:
     # Folders and suffixes may differ; the most frequent pair is taken.
     pairs = collections.Counter(
-      (os.path.dirname(p), os.path.splitext(p)[1]) for p in files
+      (os.path.dirname(p), os.path.splitext(p)[1]) for p in names
     )
     (place, suffix), _ = pairs.most_common(1)[0]
     pattern = os.path.join(place, '{' + best + '}' + suffix)
@@ -180,12 +169,12 @@ def _images(draft: _Draft, files: list[str]) -> None:
     draft.set(
       'images',
       pattern,
-      f"{share:.0%} of the values of '{best}' name one of {len(files)} files",
+      f"{share:.0%} of the values of '{best}' name one of {len(names)} files",
       best,
     )
-  elif files:
+  elif names:
     draft.lines.append(
-      f'# images: no column names the {len(files)} image files.'
+      f'# images: no column names the {len(names)} image files.'
     )
   else:
     draft.lines.append('# images: no PNG or JPEG file was found.')

@@ -14,7 +14,6 @@ import io
 import os
 import pathlib
 import struct
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageOps
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 from fusion_jax.data import tables
 
 # Part of the cache key: raise it when the same file decodes to other pixels.
@@ -122,8 +121,7 @@ def load(
       # Decoding meets these files again: each is reported once.
       reading.problems.clear()
       decoded = _stream(pool, reading.files, form, on_progress)
-      _write(path, mask, form, reading.keep(decoded), reading.problems)
-      reading.check()
+      _write(path, mask, form, decoded, reading)
       images = _map(path, mask.shape)
   nested = iter(hashes)
   by_study = [[next(nested) for _ in study] for study in paths]
@@ -376,13 +374,13 @@ def _decode_job(job) -> np.ndarray:
   return pixels
 
 
-def _stream(pool, files, form, on_progress):
+def _stream(pool, names, form, on_progress):
   """Results in order, a bounded number of them in memory."""
-  for start in range(0, len(files), _CHUNK):
-    jobs = [(x, form) for x in files[start : start + _CHUNK]]
+  for start in range(0, len(names), _CHUNK):
+    jobs = [(x, form) for x in names[start : start + _CHUNK]]
     results = list(pool.map(_guard(_decode_job), jobs))
     if on_progress:
-      on_progress(start + len(jobs), len(files))
+      on_progress(start + len(jobs), len(names))
     yield from results
 
 
@@ -395,8 +393,14 @@ def _map(path: pathlib.Path, shape) -> np.ndarray | None:
   return images if images.shape[:2] == shape else None
 
 
-def _write(path, mask, form, decoded, problems) -> None:
-  """Writes the array in one sweep; the file appears whole or not at all."""
+def _write(path, mask, form, decoded, reading) -> None:
+  """Writes the array in one sweep; the file appears whole or not at all.
+
+  Raises:
+    UnreadableError: listing every unreadable file.
+    UserError: if the cache folder is full or not writable.
+  """
+  decoded = reading.keep(decoded)
   shape = (*mask.shape, form.side, form.side, form.channels)
   blank = np.zeros(shape[2:], form.dtype)
   header = {
@@ -404,21 +408,16 @@ def _write(path, mask, form, decoded, problems) -> None:
     'fortran_order': False,
     'shape': shape,
   }
-  temporary = None
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix='.tmp')
-    with os.fdopen(handle, 'wb') as f:
-      np.lib.format.write_array_header_1_0(f, header)
-      for exists in mask.flat:
-        pixels = next(decoded) if exists else blank
-        if not problems:
-          f.write(pixels.tobytes())
-      f.flush()
-      os.fsync(f.fileno())
-    if not problems:
-      os.replace(temporary, path)
-      temporary = None
+    with files.replacing(path) as part:
+      with open(part, 'wb') as f:
+        np.lib.format.write_array_header_1_0(f, header)
+        for exists in mask.flat:
+          pixels = next(decoded) if exists else blank
+          if not reading.problems:
+            f.write(pixels.tobytes())
+      reading.check()
   except OSError as e:
     megabytes = int(np.prod(shape)) * form.dtype.itemsize / 2**20
     raise errors.UserError(
@@ -426,10 +425,6 @@ def _write(path, mask, form, decoded, problems) -> None:
       f'{_cannot_write(e)}. Nothing was left behind; free space there or set '
       'cohort.cache_dir to another folder.'
     ) from None
-  finally:
-    if temporary:
-      with contextlib.suppress(OSError):
-        os.unlink(temporary)
 
 
 def _cannot_write(error: OSError) -> str:

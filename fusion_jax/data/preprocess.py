@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, links
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import pixels as pixels_lib
@@ -73,7 +73,7 @@ class Preprocessor:
       )
     stats = np.array(numeric, np.float64).reshape(-1, len(_NUMERIC)).T
     x = cohort.numeric[rows]
-    fitted = Fitted(
+    return Fitted(
       config=self.config,
       numeric_names=cohort.numeric_names,
       categorical_names=cohort.categorical_names,
@@ -84,10 +84,8 @@ class Preprocessor:
       codes_seen=np.array(codes_seen, bool).reshape(-1, self.config.max_levels),
       image_stats=pixels_lib.image_stats(cohort, rows),
       constant=_fit_constant(cohort, rows),
+      training=(cohort, rows),
     )
-    # The components cost seconds that most arms never need.
-    object.__setattr__(fitted, '_source', (cohort, rows))
-    return fitted
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -113,7 +111,11 @@ class Fitted:
     codes_seen: (fc, max_levels) bool, which codes training has.
     image_stats: 'mean' (c,) and 'std' (c,), float32 on the 0..1 scale.
     constant: (s,) what an arm without its modality predicts, as scores: the
-      training prevalence or mean; 0 (median risk) for survival.
+      training prevalence (see `links.constant_logits`) or mean; 0 (median
+      risk) for survival.
+    training: the cohort and rows that `pixel_fit` reads when first asked for,
+      since it costs seconds that most arms never need. It is not saved: None
+      in what `from_arrays` gives.
   """
 
   config: config_lib.PreprocessConfig
@@ -132,6 +134,9 @@ class Fitted:
   codes_seen: np.ndarray
   image_stats: dict[str, np.ndarray]
   constant: np.ndarray
+  training: tuple[cohort_lib.Cohort, np.ndarray] | None = dataclasses.field(
+    default=None, repr=False, compare=False
+  )
 
   def ehr(self, cohort: cohort_lib.Cohort) -> dict[str, np.ndarray]:
     """Inputs of neural models for n studies.
@@ -213,12 +218,12 @@ class Fitted:
   @functools.cached_property
   def pixel_fit(self) -> pixels_lib.PixelFit:
     """What `pixels` uses; fitted on the training part when first asked for."""
-    if not hasattr(self, '_source'):
+    if self.training is None:
       raise errors.UserError(
         'This preprocessing was saved without its principal components: no '
         'arm of that run used them.'
       )
-    cohort, rows = self._source
+    cohort, rows = self.training
     return pixels_lib.fit(
       cohort,
       rows,
@@ -379,21 +384,9 @@ def _codes(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 def _fit_constant(cohort: cohort_lib.Cohort, rows: np.ndarray) -> np.ndarray:
   """(s,) scores of a prediction that knows nothing of the study."""
-  task, labels = cohort.task, cohort.labels[rows]
-  if task.kind == types.SURVIVAL:
-    return np.zeros(1)
-  weight = np.ones(len(rows)) if cohort.weight is None else cohort.weight[rows]
-  if task.kind == types.MULTICLASS:
-    labels = np.where(
-      np.isnan(labels), np.nan, labels == np.arange(task.num_outputs)
-    )
-  known = ~np.isnan(labels)
-  total = (known * weight[:, None]).sum(axis=0)
-  mean = (np.where(known, labels, 0.0) * weight[:, None]).sum(axis=0)
-  nothing = {types.MULTICLASS: 1 / task.num_outputs, types.REGRESSION: 0.0}
-  return np.where(
-    total > 0, mean / np.where(total > 0, total, 1), nothing.get(task.kind, 0.5)
-  )
+  weight = None if cohort.weight is None else cohort.weight[rows]
+  logits = links.constant_logits(cohort.task, cohort.labels[rows], weight)
+  return links.scores_from_logits(cohort.task, logits[None])[0]
 
 
 def _places(

@@ -17,6 +17,13 @@ from fusion_jax.data import images as images_lib
 DESCRIPTOR = 'cohort.toml'
 WORLD_STUDIES = 1500
 WORLD_SIZE = 32
+_WORLD_KEYS = (
+  'n',
+  'task',
+  'informative_missing',
+  'absent_images',
+  'absent_ehr',
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,13 +118,15 @@ def _world(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
     size=config.image_size or WORLD_SIZE,
     seed=config.seed,
     informative_missing=config.informative_missing,
+    absent_images=config.absent_images,
+    absent_ehr=config.absent_ehr,
     **options,
   )
 
 
 def _examine(config, on_progress) -> checks.Examination:
   path, root = locate(config.name, config.data_root)
-  for key in ('n', 'task', 'informative_missing'):
+  for key in _WORLD_KEYS:
     if getattr(config, key):
       raise errors.UserError(
         f'cohort.{key} = {getattr(config, key)} is only for built-in worlds, '

@@ -8,13 +8,11 @@ import csv
 import dataclasses
 import io
 import os
-import pathlib
-import tempfile
 from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, files, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 
@@ -61,36 +59,45 @@ def make_splits(
     scheme = 'column' if given and config.folds in (0, given) else 'kfold'
   if scheme == 'file':
     return load(config.file, cohort)
-  strata = stratum(cohort)
   if scheme != 'kfold':
     if config.repeats > 1:
       raise errors.UserError(
-        f'split.repeats = {config.repeats}: the {_SOURCE[scheme]} gives one '
-        "division; use split.scheme = 'kfold' to draw several."
+        f'splits.repeats = {config.repeats}: the {_SOURCE[scheme]} gives one '
+        "division; use splits.scheme = 'kfold' to draw several."
       )
     folds, names = _supplied(cohort, scheme, config.folds)
     return [
-      _with_valid(cohort, strata, folds != i, 0, int(name), i, config)
+      _with_valid(cohort, folds != i, 0, int(name), i, config)
       for i, name in enumerate(names)
     ]
   k = config.folds or _DEFAULT_FOLDS
+  strata = stratum(cohort)
   _check_folds(cohort, strata, k)
   out = []
   for repeat in range(config.repeats):
     rng = np.random.default_rng([config.seed, repeat])
     part = _divide(cohort.patient, strata, np.full(k, 1 / k), rng)
     for i in range(k):
-      out.append(_with_valid(cohort, strata, part != i, repeat, i, i, config))
+      out.append(_with_valid(cohort, part != i, repeat, i, i, config))
   return out
 
 
-def stratum(cohort: cohort_lib.Cohort) -> np.ndarray:
-  """(n,) int: what is kept in equal shares in every part.
+def stratum(
+  cohort: cohort_lib.Cohort, rows: np.ndarray | None = None
+) -> np.ndarray:
+  """(rows,) int: what is kept in equal shares in every part.
 
   The class; for several labels the rarest one a study has; quartiles of a
   continuous label; for survival the event. Unknown labels are one stratum.
+
+  Args:
+    cohort: n studies.
+    rows: the studies that are divided, all if None. Which label is rare and
+      where quartiles lie is read from them alone, so that labels of a test
+      part have no say in how the others are divided.
   """
-  kind, y = cohort.task.kind, cohort.labels
+  kind = cohort.task.kind
+  y = cohort.labels if rows is None else cohort.labels[rows]
   if kind == types.SURVIVAL:
     y = y[:, 1]
   elif kind == types.MULTILABEL:
@@ -127,7 +134,7 @@ def halves(
       'which cannot be cut into two halves for a second stage.'
     )
   rng = np.random.default_rng([seed, split.repeat, split.fold, 2])
-  strata = stratum(cohort)[split.train]
+  strata = stratum(cohort, split.train)
   part = _divide(patients, strata, np.full(2, 0.5), rng)
   return split.train[part == 0], split.train[part == 1]
 
@@ -142,7 +149,11 @@ def digest(split: Split, cohort: cohort_lib.Cohort) -> str:
 def save(
   splits: Sequence[Split], cohort: cohort_lib.Cohort, path: str | os.PathLike
 ) -> None:
-  """Writes CSV rows of study_id, repeat, fold, part; atomically."""
+  """Writes CSV rows of study_id, repeat, fold, part; atomically.
+
+  Raises:
+    UserError: if the file cannot be written.
+  """
   text = io.StringIO()
   writer = csv.writer(text, lineterminator='\n')
   writer.writerow(_COLUMNS)
@@ -150,15 +161,8 @@ def save(
     for part in PARTS:
       for study in cohort.study[getattr(split, part)]:
         writer.writerow([study, split.repeat, split.fold, part])
-  path = pathlib.Path(path)
-  handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-  try:
-    with os.fdopen(handle, 'w', encoding='utf-8', newline='') as f:
-      f.write(text.getvalue())
-    os.replace(draft, path)
-  except BaseException:
-    os.unlink(draft)
-    raise
+  with files.saving(path) as part:
+    part.write_text(text.getvalue(), encoding='utf-8', newline='')
 
 
 def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
@@ -226,23 +230,23 @@ def _check(cohort, config) -> None:
     raise errors.unknown_name('split scheme', config.scheme, SCHEMES)
   if config.repeats < 1:
     raise errors.UserError(
-      f'split.repeats = {config.repeats} must be at least 1.'
+      f'splits.repeats = {config.repeats} must be at least 1.'
     )
   if config.folds < 0 or config.folds == 1:
     raise errors.UserError(
-      f'split.folds = {config.folds}: there must be at least 2 folds (or 0 '
+      f'splits.folds = {config.folds}: there must be at least 2 folds (or 0 '
       'for the default).'
     )
   if config.seed < 0:
-    raise errors.UserError(f'split.seed = {config.seed} must not be negative.')
+    raise errors.UserError(f'splits.seed = {config.seed} must not be negative.')
   if not 0 < config.valid_fraction < 1:
     raise errors.UserError(
-      f'split.valid_fraction = {config.valid_fraction} must lie between 0 '
+      f'splits.valid_fraction = {config.valid_fraction} must lie between 0 '
       'and 1: early stopping and tuning need validation studies.'
     )
   if (config.scheme == 'file') != bool(config.file):
     raise errors.UserError(
-      f"split.scheme = '{config.scheme}' with split.file = '{config.file}': "
+      f"splits.scheme = '{config.scheme}' with splits.file = '{config.file}': "
       "a file is given exactly where the scheme is 'file'."
     )
 
@@ -276,7 +280,7 @@ def _supplied(cohort, scheme, folds) -> tuple[np.ndarray, np.ndarray]:
   values = cohort.fold if scheme == 'column' else cohort.site
   if values is None:
     raise errors.UserError(
-      f"split.scheme = '{scheme}', but cohort '{cohort.name}' has no "
+      f"splits.scheme = '{scheme}', but cohort '{cohort.name}' has no "
       f'{_SOURCE[scheme]}.'
     )
   names, part = np.unique(values, return_inverse=True)
@@ -287,7 +291,7 @@ def _supplied(cohort, scheme, folds) -> tuple[np.ndarray, np.ndarray]:
     )
   if folds not in (0, len(names)):
     raise errors.UserError(
-      f'split.folds = {folds}, but the {_SOURCE[scheme]} of cohort '
+      f'splits.folds = {folds}, but the {_SOURCE[scheme]} of cohort '
       f"'{cohort.name}' has {len(names)} values."
     )
   _, inverse = np.unique(cohort.patient, return_inverse=True)
@@ -304,7 +308,7 @@ def _supplied(cohort, scheme, folds) -> tuple[np.ndarray, np.ndarray]:
   return part, names if scheme == 'column' else np.arange(len(names))
 
 
-def _with_valid(cohort, strata, kept, repeat, fold, number, config) -> Split:
+def _with_valid(cohort, kept, repeat, fold, number, config) -> Split:
   """Cuts a validation part from the studies `kept` out of the test part."""
   # Leaving a site out must not leave its patients in through another site.
   outside = ~np.isin(cohort.patient, cohort.patient[~kept])
@@ -317,7 +321,7 @@ def _with_valid(cohort, strata, kept, repeat, fold, number, config) -> Split:
     )
   rng = np.random.default_rng([config.seed, repeat, number, 1])
   shares = np.array([1 - config.valid_fraction, config.valid_fraction])
-  part = _divide(cohort.patient[rest], strata[rest], shares, rng)
+  part = _divide(cohort.patient[rest], stratum(cohort, rest), shares, rng)
   return Split(
     repeat, fold, rest[part == 0], rest[part == 1], np.flatnonzero(~kept)
   )

@@ -31,14 +31,14 @@ def export(
   `group_<name>`. The names of columns are in the data set's metadata.
 
   Raises:
-    MissingExtraError: if tensorflow-datasets is not installed.
+    MissingPackageError: if tensorflow-datasets is not installed.
     UserError: if the data set is there already or cannot be written.
   """
   try:
     import tensorflow_datasets as tfds
   except ImportError:
-    raise errors.MissingExtraError(
-      'Exporting a data set', 'tensorflow-datasets', 'tfds'
+    raise errors.MissingPackageError(
+      'Exporting a data set', 'tensorflow-datasets'
     ) from None
 
   name = re.sub(r'\W+', '_', cohort.name.lower()).strip('_') or 'cohort'

@@ -1,11 +1,9 @@
 """Files of predictions: Parquet and CSV to arrays and back."""
 
 import json
-import os
 import pathlib
 import re
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from fusion_jax.core import errors, types
+from fusion_jax.core import files as core_files
 
 _METADATA = b'fusion_jax'
 _VERSION = 1
@@ -56,44 +55,10 @@ def write(
   }
   table = pa.table({k: _arrow(v) for k, v in columns.items()})
   table = table.replace_schema_metadata({_METADATA: json.dumps(metadata)})
-
-  def save(target):
-    if path.suffix.lower() == '.csv':
-      pyarrow.csv.write_csv(table, target)
-    else:
-      pyarrow.parquet.write_table(table, target)
-
-  write_atomically(path, save)
-
-
-def write_atomically(path: pathlib.Path, save: Callable[[str], None]) -> None:
-  """Calls `save(temporary path)` and moves the result to `path`.
-
-  The file appears at once and complete, or not at all.
-
-  Raises:
-    UserError: if the file cannot be written; nothing is left behind.
-  """
-  temporary = None
-  try:
-    handle, temporary = tempfile.mkstemp(
-      dir=path.parent, prefix=f'.{path.name}.', suffix='.part'
-    )
-    os.close(handle)
-    save(temporary)
-    # mkstemp makes files that only their owner can read.
-    umask = os.umask(0)
-    os.umask(umask)
-    os.chmod(temporary, 0o666 & ~umask)
-    os.replace(temporary, path)
-    temporary = None
-  except OSError as e:
-    raise errors.UserError(
-      f"Could not write '{path}': {e.strerror or e}."
-    ) from None
-  finally:
-    if temporary is not None and os.path.exists(temporary):
-      os.remove(temporary)
+  csv = path.suffix.lower() == '.csv'
+  save = pyarrow.csv.write_csv if csv else pyarrow.parquet.write_table
+  with core_files.saving(path) as part:
+    save(table, part)
 
 
 def _arrow(column: np.ndarray) -> pa.Array:

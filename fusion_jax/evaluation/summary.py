@@ -7,14 +7,13 @@ import dataclasses
 import json
 import math
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from fusion_jax.core import errors, types
-from fusion_jax.evaluation import caveats, files, metrics, resampling
+from fusion_jax.core import errors, files, types
+from fusion_jax.evaluation import caveats, metrics, resampling
 from fusion_jax.evaluation import comparison as comparison_lib
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import estimates as estimates_lib
@@ -51,6 +50,7 @@ def summarise(
   fusions: Sequence[str],
   config: config_lib.EvaluationConfig,
   costs: Mapping[str, Mapping[str, Any]] | None = None,
+  facts: Mapping[str, Mapping[str, Any]] | None = None,
   warnings: Sequence[str] = (),
   audits: Mapping[str, Any] | None = None,
   run: Mapping[str, Any] | None = None,
@@ -70,6 +70,7 @@ def summarise(
       Arms in neither list get estimates and intervals only.
     config: margin, replicates, seed, metric.
     costs: by arm, passed through (parameters, seconds, ...).
+    facts: by arm, passed through beside its role (strategy, type).
     warnings: lines to put before those found here.
     audits: passed through.
     run: passed through; all that differs between two runs of the same work.
@@ -127,6 +128,7 @@ def summarise(
   for arm in work.arms:
     role = 'single' if arm in work.singles else 'other'
     arms_out[arm] = {
+      **(facts or {}).get(arm, {}),
       'role': 'fusion' if arm in work.fusions else role,
       'metrics': body['arms'][arm],
       'variability': _variability(work, estimates, arm),
@@ -174,12 +176,8 @@ def write(summary: Mapping[str, Any], path: str | os.PathLike) -> None:
     ValueError: for NaN or infinity, which JSON has no word for.
   """
   text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
-  target = pathlib.Path(path)
-
-  def save(temporary):
-    pathlib.Path(temporary).write_text(text + '\n', encoding='utf-8')
-
-  files.write_atomically(target, save)
+  with files.saving(path) as part:
+    part.write_text(text + '\n', encoding='utf-8')
 
 
 def _metric(task, config) -> str:

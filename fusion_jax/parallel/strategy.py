@@ -7,7 +7,6 @@ is either per member, or (m, ..., b, ...) per study with the batch on axis 2.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -94,7 +93,7 @@ class Strategy:
 
     Args:
       program: f(members, shared, plan), as the module describes.
-      members: an example, or the first value to be used.
+      members: an example, the first value to be used, or its shapes.
       shared: likewise.
       plan: likewise.
       per_study: whether the result is per study rather than per member.

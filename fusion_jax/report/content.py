@@ -13,14 +13,14 @@ from fusion_jax.report import text as text_lib
 
 SINGLE = 'single modality'
 OTHER = 'other'
-# In the order of every table, with what an arm's name starts with.
-STRATEGIES = (
-  (SINGLE, ('image', 'ehr')),
-  ('early fusion', ('early',)),
-  ('joint fusion', ('joint',)),
-  ('late fusion', ('late',)),
-  ('other fusion', ()),
-)
+OTHER_FUSION = 'other fusion'
+# In the order of every table, by their names in a summary.
+STRATEGIES = {
+  'single': SINGLE,
+  'early': 'early fusion',
+  'joint': 'joint fusion',
+  'late': 'late fusion',
+}
 
 # The row of the single-modality arm that was best on validation, fold by fold.
 REFERENCE = '(best single)'
@@ -39,6 +39,7 @@ class Row:
   Attributes:
     arm: its name.
     primary: the metric of comparison.
+    type: I or II of early and joint fusion, or empty.
     difference: from the best single modality.
     p_adjusted: of that difference, over all fusion arms.
     verdict: superior, inferior, equivalent or inconclusive.
@@ -53,6 +54,7 @@ class Row:
 
   arm: str
   primary: text_lib.Number
+  type: str = ''
   difference: text_lib.Number | None = None
   p_adjusted: float | None = None
   verdict: str = ''
@@ -171,16 +173,21 @@ def build(summary: Mapping[str, Any]) -> Content:
   )
 
 
-def strategy_of(arm: str, role: str) -> str:
-  """The strategy of an arm, from its role and what its name starts with."""
-  if role == 'single':
+def strategy_of(arm: str, entry: Mapping[str, Any]) -> str:
+  """The group of an arm.
+
+  Args:
+    arm: its name, which decides where the summary gives no strategy: it is of
+      other people's predictions.
+    entry: what the summary says about it.
+  """
+  if entry['role'] == 'single':
     return SINGLE
-  if role != 'fusion':
+  if entry['role'] != 'fusion':
     return OTHER
-  for strategy, starts in STRATEGIES[1:]:
-    if arm.split('_')[0] in starts:
-      return strategy
-  return STRATEGIES[-1][0]
+  strategy = entry.get('strategy') or arm.split('_')[0]
+  found = STRATEGIES.get(strategy, OTHER_FUSION)
+  return OTHER_FUSION if found == SINGLE else found
 
 
 def _number(
@@ -197,12 +204,13 @@ def _groups(summary, part) -> Groups:
   """Rows of `part`, which is the summary or its complete cases."""
   metric = summary['evaluation']['metric']
   compared = {x['arm']: x for x in part['comparisons']}
-  found: dict[str, list[Row]] = {name: [] for name, _ in STRATEGIES}
-  found[OTHER] = []
+  names = [*STRATEGIES.values(), OTHER_FUSION, OTHER]
+  found: dict[str, list[Row]] = {name: [] for name in names}
   for arm, entry in part['arms'].items():
     whole = summary['arms'][arm]
-    strategy = strategy_of(arm, whole['role'])
-    found[strategy].append(_row(arm, entry, compared.get(arm), metric))
+    row = _row(arm, entry, compared.get(arm), metric)
+    row = dataclasses.replace(row, type=whole.get('type', ''))
+    found[strategy_of(arm, whole)].append(row)
   if found[SINGLE]:
     best = _number(part['best_single'])
     found[SINGLE].append(Row(arm=REFERENCE, primary=best))
@@ -323,6 +331,12 @@ def _footnotes(summary) -> list[str]:
       f'0. equivalent: 90% interval within {margin} of 0. inconclusive: '
       'none of these.',
     ]
+  if any(x.get('type') for x in summary['arms'].values()):
+    found.append(
+      'I, II: type of early and joint fusion (Huang et al., 2020). Early I '
+      'joins original features, II extracted ones; joint I trains an encoder '
+      'of every modality, II of one.'
+    )
   metrics = {m for x in summary['arms'].values() for m in x['metrics']}
   if 'brier' in metrics:
     found.append('Brier: lower is better.')

@@ -1,14 +1,12 @@
 """A report as one HTML file that needs nothing else."""
 
 import os
-import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 
-from fusion_jax.core import errors
+from fusion_jax.core import files
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import text as text_lib
 
@@ -55,24 +53,8 @@ def write_html(summary: Mapping[str, Any], path: str | os.PathLike) -> None:
     UserError: if it cannot be written.
   """
   text = render(summary)
-  path = pathlib.Path(path)
-  temporary = None
-  try:
-    with tempfile.NamedTemporaryFile(
-      'w', encoding='utf-8', dir=path.parent, suffix='.part', delete=False
-    ) as f:
-      temporary = f.name
-      f.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
-    temporary = None
-  except OSError as e:
-    raise errors.UserError(
-      f"Could not write '{path}': {e.strerror or e}."
-    ) from None
-  finally:
-    if temporary is not None:
-      os.unlink(temporary)
+  with files.saving(path) as part:
+    part.write_text(text, encoding='utf-8')
 
 
 def _forest(page: content_lib.Content) -> dict[str, Any] | None:

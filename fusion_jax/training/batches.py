@@ -10,6 +10,7 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohorts
+from fusion_jax.data import pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +96,7 @@ def make_resident(data: FleetData) -> Resident:
   if first.image_stats is not None:
     shared['pixels'] = np.ascontiguousarray(cohort.images)
     shared['mask'] = np.asarray(cohort.image_mask)
-    scale = float(np.iinfo(cohort.images.dtype).max)
+    scale = pixels.full_scale(cohort.images)
   return Resident(shared=shared, sourced=sourced, scale=scale)
 
 
@@ -108,9 +109,9 @@ def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
   features: dict[str, types.Features] = {}
   if 'pixels' in shared:
     stats = sourced['image_stats']
-    pixels = shared['pixels'][rows].astype(jnp.float32) / resident.scale
+    values = shared['pixels'][rows].astype(jnp.float32) / resident.scale
     inputs[types.IMAGE] = {
-      'pixels': (pixels - stats['mean']) / stats['std'],
+      'pixels': (values - stats['mean']) / stats['std'],
       'mask': shared['mask'][rows],
     }
   if 'image_vector' in sourced:

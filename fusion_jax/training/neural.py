@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -229,14 +230,18 @@ def fit_fleet(
   }
   first, plan = feed.first(), feed.epoch(1)
   compiling = time.perf_counter()
-  initialise = strategy.compile(programs.initialise, numbers, resident, first)
+  # Side by side, since compiling a program keeps about one core busy.
+  with futures.ThreadPoolExecutor() as pool:
+    starting = pool.submit(
+      strategy.compile, programs.initialise, numbers, resident, first
+    )
+    shapes = jax.eval_shape(programs.initialise, numbers, resident, first)
+    running = pool.submit(
+      strategy.compile, programs.epoch, shapes, resident, plan, donate=True
+    )
+    initialise, run_epoch = starting.result(), running.result()
   compile_seconds = time.perf_counter() - compiling
-  states = jax.block_until_ready(initialise(numbers, resident, first))
-  compiling = time.perf_counter()
-  run_epoch = strategy.compile(
-    programs.epoch, states, resident, plan, donate=True
-  )
-  compile_seconds += time.perf_counter() - compiling
+  states = initialise(numbers, resident, first)
   history: list[list[tuple[float, float]]] = [[] for _ in range(real)]
   for epoch in range(1, config.epochs + 1):
     plan = feed.epoch(epoch)

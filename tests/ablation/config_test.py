@@ -31,7 +31,15 @@ class ConfigTest(parameterized.TestCase):
       config('arms.joint.image_encodr=resnet')
 
   @parameterized.parameters(
-    'seeds=0', 'trials=0', 'seed=-1', 'classical.l1_ratio=2'
+    'seeds=0',
+    'trials=0',
+    'seed=-1',
+    'classical.l1_ratio=2',
+    'classical.l1_ratio=nan',
+    'classical.learning_rate=0',
+    'classical.learning_rate=inf',
+    'classical.max_leaf_nodes=1',
+    'classical.l2=-1',
   )
   def test_impossible_values(self, override):
     name = override.split('=')[0]
@@ -65,6 +73,25 @@ class ConfigTest(parameterized.TestCase):
       self.assertEqual(config_lib.default_folder(config(override)), base)
     for override in ('seed=1', 'training.epochs=3', 'splits.folds=5'):
       self.assertNotEqual(config_lib.default_folder(config(override)), base)
+
+  @parameterized.parameters(
+    (('image', 'ehr'), ('joint',), ('image', 'ehr', 'joint')),
+    (('image', 'ehr'), ('joint', 'ehr', 'image'), ('joint', 'ehr', 'image')),
+    ((), ('joint',), ()),
+    (('joint',), (), ()),
+    ((), (), ()),
+  )
+  def test_arms_are_only_ever_added(self, before, now, expected):
+    saved = core_config.to_dict(
+      dataclasses.replace(config(), run_arms=before, seeds=3, trials=1)
+    )
+    given = dataclasses.replace(config(), run_arms=now, seeds=2, trials=4)
+    found = config_lib.extended(saved, given)
+    self.assertEqual(found.run_arms, expected)
+    self.assertEqual((found.seeds, found.trials), (3, 4))
+    self.assertEqual(
+      dataclasses.replace(found, run_arms=now, seeds=2, trials=4), given
+    )
 
   def test_first_difference(self):
     saved = core_config.to_dict(config())

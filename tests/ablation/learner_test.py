@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import arms, learner
-from fusion_jax.core import links, types
+from fusion_jax.core import errors, links, types
 from fusion_jax.data import config as data_config
 from fusion_jax.data import preprocess, splits
 from tests import tiny
@@ -78,6 +78,28 @@ class LearnerTest(parameterized.TestCase):
     given = job(tiny.cohort())
     (rows,) = learner.model_rows(arms.ARMS['joint'], given)
     np.testing.assert_array_equal(rows, given.split.train)
+
+  def test_a_half_that_cannot_be_learnt_from_is_called_a_half(self):
+    cohort = tiny.cohort()
+    given = job(cohort)
+    cohort.labels[given.split.train] = 0
+    cohort.labels[given.split.train[0]] = 1
+    learner.model_rows(arms.ARMS['image'], given)
+    with self.assertRaisesRegex(
+      errors.UserError, '^One half of the training part holds one class only'
+    ):
+      learner.model_rows(arms.ARMS['extractor'], given)
+
+  @parameterized.parameters(*arms.ARMS)
+  def test_how_many_models_a_node_trains(self, name):
+    arm = arms.ARMS[name]
+    rows = learner.model_rows(arm, job(tiny.cohort()))
+    self.assertLen(rows, learner.models_per_node(arm))
+
+  def test_not_every_learner_encodes(self):
+    one = Constant(arms.ARMS['ehr'], tiny.task_of('binary'))
+    with self.assertRaisesRegex(TypeError, 'no image encoder'):
+      one.encode([], [])
 
   def test_multiclass_models_are_averaged_as_log_probabilities(self):
     task = tiny.task_of(types.MULTICLASS)

@@ -65,6 +65,17 @@ class NeuralLearnerTest(parameterized.TestCase):
     trained, _ = self._round_trip('early_features', tiny.cohort(absent=True))
     self.assertLen(trained.models, 2)
 
+  def test_a_second_stage_is_defined_by_a_frozen_encoder(self):
+    cohort = tiny.cohort()
+    inputs = job_of(cohort).inputs
+    for arm, frozen in (
+      ('early_features', (types.IMAGE,)),
+      ('early_raw', ()),
+      ('joint', ()),
+    ):
+      found = learner_of(arm, cohort.task)._model_config(inputs)
+      self.assertEqual(found.frozen, frozen, arm)
+
   def test_regression_is_in_the_labels_unit(self):
     cohort = tiny.cohort(kind=types.REGRESSION)
     _, values = self._round_trip('ehr', cohort)

@@ -4,7 +4,7 @@ import pathlib
 
 from absl.testing import absltest
 
-from fusion_jax.ablation import arms, outcome
+from fusion_jax.ablation import arms, nodes, outcome
 from fusion_jax.ablation import store as store_lib
 from tests.ablation import config_test, plan_test
 
@@ -33,7 +33,7 @@ class OutcomeTest(absltest.TestCase):
     place = (0, 0, 0)
 
     def best():
-      return outcome.best_trial(self.store, self.plan, 'image', place)
+      return nodes.best_trial(self.store, self.plan, 'image', place)
 
     self.assertIsNone(best())
     self._land('image', [None])

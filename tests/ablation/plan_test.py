@@ -90,6 +90,8 @@ class KeyTest(parameterized.TestCase):
     'preprocess.max_levels=9',
     'arms.image.combiner=concat',
     'parallel.strategy=pmap',
+    'parallel.shard=data',
+    'parallel.fleet=vmap',
     'seed=1',
   )
   def test_what_determines_a_neural_arm_changes_its_keys(self, override):
@@ -141,6 +143,17 @@ class KeyTest(parameterized.TestCase):
     digests = [plan.source_digest(x) for x in ('neural', 'trees', 'rule')]
     self.assertLen(set(digests), 3)
 
+  def test_what_makes_a_node_is_a_source(self):
+    for learner, names in plan.SOURCES.items():
+      self.assertIn('ablation/nodes.py', names, learner)
+      self.assertIn('data', names, learner)
+
+  def test_what_reduces_pixels_is_in_every_environment(self):
+    for learner in plan.SOURCES:
+      self.assertContainsSubset(
+        ('numpy', 'scipy', 'scikit-learn'), plan.environment(learner)
+      )
+
   def test_sources_exist(self):
     package = plan._ROOT
     for names in plan.SOURCES.values():
@@ -165,8 +178,9 @@ class SearchTest(parameterized.TestCase):
     again = [plan.hyperparameters(config, 'neural', t) for t in range(1, 200)]
     self.assertEqual(drawn, again)
     rates = [x['learning_rate'] for x in drawn]
-    self.assertBetween(min(rates), 0.25 * 2e-3, 0.3 * 2e-3)
-    self.assertBetween(max(rates), 3.5 * 2e-3, 4 * 2e-3)
+    rate = config.training.learning_rate
+    self.assertBetween(min(rates), 0.25 * rate, 0.3 * rate)
+    self.assertBetween(max(rates), 3.5 * rate, 4 * rate)
     for t in range(1, 50):
       found = plan.hyperparameters(config, 'trees', t)
       self.assertIn(found['max_leaf_nodes'], (4, 7, 15, 31))

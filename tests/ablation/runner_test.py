@@ -15,8 +15,10 @@ import pytest
 import rich.console
 from absl.testing import absltest, parameterized
 
+from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import learner, learners, neural_learner, runner
 from fusion_jax.ablation import progress as progress_lib
+from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import errors, types
 from fusion_jax.data import reader
@@ -53,6 +55,13 @@ def run(path, *overrides, cohort=None, arms=CLASSICAL):
 
 def keys(path):
   return {x.name for x in (path / 'nodes').iterdir()}
+
+
+def one_line(text):
+  """Text that a console has wrapped."""
+  return ''.join(
+    x if x.endswith((' ', ',')) else x + ' ' for x in text.split('\n')
+  )
 
 
 def comparable(path):
@@ -134,6 +143,35 @@ class ClassicalRunTest(RunnerTestCase):
     self.assertLen(keys(self.path), 8)
     for key, moment in times.items():
       self.assertEqual(self._landed(key), moment)
+
+  def test_fewer_arms_are_compared_with_all_that_were_tried(self):
+    run(self.path, 'seeds=2')
+    before = comparable(self.path)
+    _, _, shown = run(self.path, arms='run_arms=early_pca')
+    self.assertIn(
+      'run_arms=ehr_linear,ehr_trees,image_pca,early_pca', one_line(shown)
+    )
+    self.assertIn('seeds=2', one_line(shown))
+    self.assertEqual(comparable(self.path), before)
+    saved = json.loads((self.path / 'config.json').read_text())
+    self.assertEqual(saved['seeds'], 2)
+    self.assertLen(saved['run_arms'], 4)
+
+  def test_other_arms_join_those_of_before(self):
+    run(self.path, arms='run_arms=ehr_linear')
+    report, _, shown = run(self.path, arms='run_arms=image_pca,early_pca')
+    self.assertEqual(
+      list(report.summary['arms']), ['ehr_linear', 'image_pca', 'early_pca']
+    )
+    self.assertIn('stays in the comparison', one_line(shown))
+
+  def test_the_summary_says_what_arms_are(self):
+    report, _, _ = run(self.path)
+    found = {
+      a: (x['strategy'], x['type']) for a, x in report.summary['arms'].items()
+    }
+    self.assertEqual(found['ehr_linear'], ('single', ''))
+    self.assertEqual(found['early_pca'], ('early', 'I'))
 
   def _landed(self, key):
     return (self.path / 'nodes' / key / 'node.json').stat().st_mtime_ns
@@ -321,6 +359,40 @@ class FailureTest(RunnerTestCase):
     self.assertEmpty(report.failures)
     self.assertIn('fold 0, seed 0, trial 1: loss is not finite', shown)
 
+  def test_an_arm_that_does_not_need_what_failed_is_evaluated(self):
+    # As many failures, upstream ones among them, as arms in the table.
+    report, _, _ = self._run(
+      {('image', 0): 'bad', ('image', 1): 'bad'},
+      arms='run_arms=image_linear,ehr_linear',
+    )
+    self.assertEqual(set(report.failures), {'extractor', 'image_linear'})
+    self.assertEqual(list(report.summary['arms']), ['ehr_linear'])
+
+  def test_arms_that_failed_before_stay_in_sight(self):
+    fault = {('image', 0): 'bad', ('image', 1): 'bad'}
+    self._run(fault)
+    report, _, _ = self._run(fault, arms='run_arms=ehr')
+    self.assertEqual(list(report.summary['arms']), ['ehr', 'ehr_linear'])
+    self.assertTrue(
+      any("'image' failed" in x for x in report.summary['warnings'])
+    )
+
+  def test_a_half_that_cannot_be_learnt_from(self):
+    check = rows_lib.check_labels
+
+    def refuse(cohort, at, part, *, half=False):
+      if half:
+        raise errors.UserError('One half of the training part is bad.')
+      check(cohort, at, part)
+
+    with mock.patch.object(rows_lib, 'check_labels', refuse):
+      report, _, _ = self._run({}, arms='run_arms=image_linear,ehr_linear')
+    self.assertEqual(
+      report.failures['extractor'],
+      "Arm 'extractor' failed: repeat 0, fold 0, seed 0: One half of the "
+      'training part is bad.',
+    )
+
   def test_all_fail(self):
     report, _, _ = self._run(
       {('image', 0): 'bad', ('image', 1): 'bad'}, arms='run_arms=image'
@@ -350,12 +422,30 @@ class FailureTest(RunnerTestCase):
 @pytest.mark.slow
 class NeuralRunTest(RunnerTestCase):
   def test_every_arm(self):
-    report, store, _ = run(self.path, arms='run_arms=')
+    trained = {}
+    real = learner.model_rows
+
+    def model_rows(arm, job):
+      found = real(arm, job)
+      patients = [set(job.inputs.cohort.patient[x]) for x in found]
+      trained[arm.summary, job.split.fold] = patients
+      return found
+
+    with mock.patch.object(learner, 'model_rows', model_rows):
+      report, _, _ = run(self.path, arms='run_arms=')
     self.assertEmpty(report.failures)
     self.assertLen(report.summary['arms'], 17)
-    # An encoder is never asked for features of the half it was trained on.
     models = json.loads((self.path / 'models.json').read_text())
     self.assertLen(models['arms']['extractor'], 2)
+    # No second stage is trained on features of a study that their encoder
+    # was trained on.
+    for name in ('image_linear', 'early_features', 'early_trees'):
+      for fold in (0, 1):
+        encoders = trained[arms_lib.ARMS['extractor'].summary, fold]
+        stages = trained[arms_lib.ARMS[name].summary, fold]
+        for encoder, stage in zip(encoders, stages, strict=True):
+          self.assertNotEmpty(stage)
+          self.assertEmpty(encoder & stage)
 
   def test_killed_at_any_moment_and_resumed(self):
     whole = self.path.with_name('whole')

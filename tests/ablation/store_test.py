@@ -83,6 +83,21 @@ class StoreTest(parameterized.TestCase):
       self._write()
     self.assertTrue(self.store.has('k'))
 
+  def test_killed_while_the_first_file_was_written(self):
+    (self.path / 'nodes').mkdir(parents=True)
+    (self.path / '.lock').write_text('1')
+    (self.path / '.config.json.0a.part').write_text('{')
+    with self.store.open(self.config):
+      self.assertFalse(list(self.path.glob('.*.part')))
+    self.assertTrue((self.path / 'config.json').is_file())
+
+  def test_killed_while_a_later_file_was_written(self):
+    with self.store.open(self.config):
+      pass
+    (self.path / '.models.json.0a.part').write_text('{')
+    with self.store.open(self.config):
+      self.assertFalse(list(self.path.glob('.*.part')))
+
   @parameterized.parameters(
     OSError(errno.ENOSPC, 'No space left on device'),
     OSError(errno.EDQUOT, 'Disk quota exceeded'),

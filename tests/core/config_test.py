@@ -138,6 +138,28 @@ class RoundTripTest(parameterized.TestCase):
     built = config.from_dict(Outer, {'training': {'epochs': 9}})
     self.assertEqual(built, Outer(training=Inner(epochs=9)))
 
+  def test_missing_keys_without_a_default_are_named(self):
+    @dataclasses.dataclass(frozen=True)
+    class Arm:
+      strategy: str
+      learner: str
+      rule: str = ''
+
+    @dataclasses.dataclass(frozen=True)
+    class Run:
+      arms: dict[str, Arm]
+
+    with self.assertRaisesRegex(
+      errors.UserError, "^'arms.joint': missing 'strategy', 'learner'.$"
+    ):
+      config.from_dict(Run, {'arms': {'joint': {'rule': 'mean'}}})
+    path = pathlib.Path(self.create_tempdir().full_path) / 'config.json'
+    path.write_text('{}')
+    with self.assertRaisesRegex(
+      errors.UserError, "config.json': missing 'arms'.$"
+    ):
+      config.load(Run, path)
+
   def test_whole_numbers_become_floats(self):
     rate = config.from_dict(Inner, {'rate': 2}).rate
     self.assertIs(type(rate), float)

@@ -32,7 +32,7 @@ class ValidateTest(parameterized.TestCase):
 
   def _again(self):
     d = descriptor.load(self.folder / 'cohort.toml')
-    return checks.validate(d, self.folder)
+    return checks.examine(d, self.folder).problems
 
   def _one(self, *args, error=True, **options):
     found = self._validate(*args, **options)

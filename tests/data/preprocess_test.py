@@ -4,7 +4,7 @@ import io
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, links, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import preprocess, synthetic
@@ -194,23 +194,32 @@ class TableTest(absltest.TestCase):
 
 
 class ConstantTest(absltest.TestCase):
+  """Half a study is added on either side; weights have mean one."""
+
   def test_binary_is_the_weighted_prevalence_of_known_labels(self):
     cohort = table(
       labels=[0, 1, 1, np.nan], weight=np.array([2.0, 1.0, 1.0, 9.0])
     )
     np.testing.assert_allclose(fit(cohort).constant, [0.5])
-    np.testing.assert_allclose(fit(cohort, np.array([0, 1])).constant, [1 / 3])
+    np.testing.assert_allclose(fit(cohort, np.array([0, 1])).constant, [7 / 18])
 
   def test_multiclass(self):
     task = types.Task(types.MULTICLASS, ('a', 'b', 'c'))
     cohort = table(labels=[0, 0, 1, 0], task=task)
-    np.testing.assert_allclose(fit(cohort).constant, [0.75, 0.25, 0])
+    np.testing.assert_allclose(
+      fit(cohort).constant, np.array([3.5, 1.5, 0.5]) / 5.5
+    )
+    # What late fusion falls back to is the same prediction.
+    logits = links.constant_logits(task, cohort.labels)
+    np.testing.assert_allclose(
+      links.scores_from_logits(task, logits[None])[0], fit(cohort).constant
+    )
 
   def test_multilabel_without_a_known_label_is_half(self):
     task = types.Task(types.MULTILABEL, ('a', 'b'))
     labels = [[0, np.nan], [1, np.nan], [1, np.nan]]
     cohort = table(labels=labels, task=task)
-    np.testing.assert_allclose(fit(cohort).constant, [2 / 3, 0.5])
+    np.testing.assert_allclose(fit(cohort).constant, [2.5 / 4, 0.5])
 
   def test_regression_and_survival(self):
     cohort = table(
@@ -263,6 +272,17 @@ class SaveTest(parameterized.TestCase):
       (back.constant, fitted.constant),
     ):
       np.testing.assert_array_equal(a, b)
+
+  def test_the_training_part_is_neither_shown_nor_saved(self):
+    cohort = table({'a': [1, 2, 3]})
+    fitted = fit(cohort)
+    self.assertIs(fitted.training[0], cohort)
+    moved = dataclasses.replace(fitted, constant=np.zeros(1))
+    self.assertIs(moved.training, fitted.training)
+    self.assertNotIn('Cohort', repr(fitted))
+    arrays = fitted.to_arrays()
+    self.assertNotIn('training', arrays)
+    self.assertIsNone(preprocess.Fitted.from_arrays(arrays).training)
 
   def test_without_components(self):
     cohort = table({'a': [1, 2, 3]})

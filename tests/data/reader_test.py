@@ -106,6 +106,13 @@ class ReaderTest(parameterized.TestCase):
     self.assertLen(caught.exception.lines, 3)
     self.assertIn('has 3 problems:', str(caught.exception))
 
+  def test_worlds_with_absent_modalities(self):
+    cohort = self._open('null', n=400, absent_images=0.25, absent_ehr=0.5)
+    present = cohort.present
+    self.assertAlmostEqual(present['image'].mean(), 0.75, delta=0.08)
+    self.assertAlmostEqual(present['ehr'].mean(), 0.5, delta=0.08)
+    self.assertTrue((present['image'] | present['ehr']).all())
+
   def test_inspect_returns_problems(self):
     found = reader.inspect(
       config.CohortConfig(name=str(self.folder), cache_dir=self.cache)
@@ -124,6 +131,10 @@ class ReaderTest(parameterized.TestCase):
     ('nowhere/at/all.toml', {}, 'neither a built-in world'),
     (None, {'n': 5}, 'cohort.n = 5 is only for built-in worlds'),
     (None, {'task': 'survival'}, 'cohort.task = survival is only for'),
+    (None, {'absent_images': 0.5}, 'cohort.absent_images = 0.5 is only for'),
+    (None, {'absent_ehr': 0.5}, 'cohort.absent_ehr = 0.5 is only for'),
+    ('null', {'absent_ehr': 1.5}, 'absent_ehr = 1.5 is not a share'),
+    ('null', {'absent_images': -0.1}, 'absent_images = -0.1 is not a share'),
     (None, {'image_size': -1}, 'cohort.image_size = -1'),
     (None, {'data_root': 'nowhere'}, "No data folder 'nowhere'"),
     ('null', {'data_root': 'x'}, "means nothing for the built-in world 'null'"),

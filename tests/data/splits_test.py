@@ -186,15 +186,27 @@ class SuppliedTest(parameterized.TestCase):
       splits.make_splits(cohort, config_lib.SplitConfig())
 
   @parameterized.named_parameters(
-    ('no_site', {'scheme': 'site'}, 'has no site column'),
+    (
+      'no_site',
+      {'scheme': 'site'},
+      r"^splits.scheme = 'site', but .* has no site column",
+    ),
     ('no_column', {'scheme': 'column'}, 'has no fold column'),
     ('scheme', {'scheme': 'kfolds'}, "Did you mean 'kfold'"),
-    ('one_fold', {'folds': 1}, 'at least 2 folds'),
-    ('negative', {'folds': -1}, 'at least 2 folds'),
-    ('repeats', {'repeats': 0}, 'at least 1'),
-    ('valid', {'valid_fraction': 0.0}, 'between 0 and 1'),
-    ('seed', {'seed': -1}, 'negative'),
-    ('file', {'scheme': 'file'}, 'a file is given exactly'),
+    ('one_fold', {'folds': 1}, '^splits.folds = 1: .* at least 2 folds'),
+    ('negative', {'folds': -1}, '^splits.folds = -1: .*at least 2 folds'),
+    ('repeats', {'repeats': 0}, '^splits.repeats = 0 .*at least 1'),
+    (
+      'valid',
+      {'valid_fraction': 0.0},
+      '^splits.valid_fraction = 0.0 ',
+    ),
+    ('seed', {'seed': -1}, '^splits.seed = -1 .*negative'),
+    (
+      'file',
+      {'scheme': 'file'},
+      "'file' with splits.file = ''",
+    ),
     ('scheme_of_file', {'file': 'x.csv'}, 'a file is given exactly'),
   )
   def test_bad_config(self, config, message):
@@ -205,15 +217,53 @@ class SuppliedTest(parameterized.TestCase):
 
   def test_bad_supplied_folds(self):
     cohort = bare([*range(6)], [0, 1] * 3, fold=np.arange(6) % 3)
-    with self.assertRaisesRegex(errors.UserError, 'has 3 values'):
+    with self.assertRaisesRegex(
+      errors.UserError, '^splits.folds = 2, .* 3 values'
+    ):
       splits.make_splits(
         cohort, config_lib.SplitConfig(scheme='column', folds=2)
       )
-    with self.assertRaisesRegex(errors.UserError, 'one division'):
+    with self.assertRaisesRegex(
+      errors.UserError, '^splits.repeats = 2: .*one division; use splits.scheme'
+    ):
       splits.make_splits(cohort, config_lib.SplitConfig(repeats=2))
     single = dataclasses.replace(cohort, fold=np.zeros(6, int))
     with self.assertRaisesRegex(errors.UserError, 'single value'):
       splits.make_splits(single, config_lib.SplitConfig(scheme='column'))
+
+
+class TestLabelsTest(parameterized.TestCase):
+  """Labels of the test part have no say in how the others are divided."""
+
+  @parameterized.parameters(types.REGRESSION, types.MULTILABEL)
+  def test_changing_them_changes_no_part(self, kind):
+    cohort = synthetic.make('complementary', n=240, size=16, task=kind)
+    patient = np.unique(cohort.patient, return_inverse=True)[1]
+    cohort = dataclasses.replace(cohort, fold=patient % 3)
+    tested = cohort.fold == 0
+    labels = cohort.labels.copy()
+    if kind == types.REGRESSION:
+      labels[tested] += 100
+    else:
+      labels[tested] = np.eye(3)[2]
+    changed = dataclasses.replace(cohort, labels=labels)
+    for seed in range(5):
+      config = config_lib.SplitConfig(seed=seed)
+      a, b = (splits.make_splits(x, config)[0] for x in (cohort, changed))
+      self.assertEqual(rows(a), rows(b))
+      for x, y in zip(
+        splits.halves(a, cohort, seed),
+        splits.halves(b, changed, seed),
+        strict=True,
+      ):
+        np.testing.assert_array_equal(x, y)
+
+  def test_strata_are_those_of_the_rows_alone(self):
+    labels = [*range(8), 100, 200, 300, 400]
+    cohort = bare([*range(12)], labels, kind=types.REGRESSION)
+    np.testing.assert_array_equal(
+      splits.stratum(cohort, np.arange(8)), [0, 0, 1, 1, 2, 2, 3, 3]
+    )
 
 
 class HalvesTest(absltest.TestCase):
@@ -261,6 +311,8 @@ class FileTest(parameterized.TestCase):
       [(x.repeat, x.fold, *rows(x)) for x in found],
       [(x.repeat, x.fold, *rows(x)) for x in self.splits],
     )
+    with self.assertRaisesRegex(errors.UserError, 'Could not write'):
+      splits.save(self.splits, self.cohort, self.folder / 'none/splits.csv')
     order = np.random.default_rng(0).permutation(90)
     shuffled = self.cohort.subset(order)
     for a, b in zip(self.splits, splits.load(path, shuffled), strict=True):

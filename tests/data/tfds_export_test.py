@@ -100,7 +100,9 @@ class ExportTest(parameterized.TestCase):
 
   def test_without_the_package_it_says_what_to_install(self):
     with mock.patch.dict(sys.modules, {'tensorflow_datasets': None}):
-      with self.assertRaisesRegex(errors.MissingExtraError, 'tfds'):
+      with self.assertRaisesRegex(
+        errors.MissingPackageError, 'pip install tensorflow-datasets$'
+      ):
         tfds_export.export(_cohort(), self.out)
 
 

@@ -72,21 +72,5 @@ class ParquetTest(absltest.TestCase):
     self.assertNotIn('hospital', files.read(self.path, None))
 
 
-class WriteTest(absltest.TestCase):
-  def test_failed_save_leaves_the_old_file(self):
-    folder = pathlib.Path(self.create_tempdir().full_path)
-    path = folder / 'x.txt'
-    path.write_text('old')
-
-    def save(target):
-      pathlib.Path(target).write_text('half')
-      raise OSError(28, 'No space left on device')
-
-    with self.assertRaisesRegex(errors.UserError, 'No space left on device'):
-      files.write_atomically(path, save)
-    self.assertEqual([x.name for x in folder.iterdir()], ['x.txt'])
-    self.assertEqual(path.read_text(), 'old')
-
-
 if __name__ == '__main__':
   absltest.main()

@@ -32,6 +32,13 @@ class PredictTest(absltest.TestCase):
     self.assertEqual(
       list(summary['arms']), ['ehr_linear', 'image_pca', 'early_pca']
     )
+    with self.subTest('some arms go to a folder of their own'):
+      before = (work / folder / 'summary.json').read_bytes()
+      done = predict(work, *flags, '--arms=ehr_linear')
+      self.assertEqual(done.returncode, 0, done.stderr)
+      last = done.stdout.strip().splitlines()[-1]
+      self.assertRegex(last, rf'{folder}-[0-9a-f]{{8}}$')
+      self.assertEqual((work / folder / 'summary.json').read_bytes(), before)
     for flag, message in (
       ('--arms=joint', "Unknown arm of this run 'joint'"),
       ('--set=training.epochs=3', "setting of frozen models 'training'"),

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,12 +24,11 @@ def _batch(n=24, *, absent=False, **changes):
 
 def _gradients(config, batch, task):
   model = models.create_model(config, task)
-  params = model.init(jax.random.key(0), batch)['params']
-  # The head starts at random and the encoders behind it see its gradient.
-  _, gradients = step.loss_and_gradients(
-    params, batch, model=model, task=task, key=jax.random.key(1)
+  params = jax.jit(model.init)(jax.random.key(0), batch)['params']
+  run = functools.partial(
+    step.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
   )
-  return params, gradients
+  return params, jax.jit(run)(params, batch)[1]
 
 
 def _largest(tree):
@@ -79,7 +80,7 @@ class StrategiesMeanWhatTheReviewDefinesTest(parameterized.TestCase):
       model = models.create_model(
         models.ModelConfig(BOTH, combiner=combiner), task
       )
-      params = model.init(jax.random.key(0), batch)
+      params = jax.jit(model.init)(jax.random.key(0), batch)
 
       def logits(image, ehr, model=model, params=params):
         mixed = batch.replace(
@@ -105,7 +106,7 @@ class MaskedMeansMaskedTest(parameterized.TestCase):
     batch, task = _batch(absent=True)
     config = models.ModelConfig(BOTH, combiner=combiner)
     model = models.create_model(config, task)
-    params = model.init(jax.random.key(0), batch)
+    params = jax.jit(model.init)(jax.random.key(0), batch)
     clean, _ = model.apply(params, batch)
 
     def spoil(tree, present):
@@ -137,7 +138,7 @@ class MaskedMeansMaskedTest(parameterized.TestCase):
   def test_cached_features_replace_the_encoder(self):
     batch, task = _batch(absent=True)
     model = models.create_model(models.ModelConfig(BOTH), task)
-    params = model.init(jax.random.key(0), batch)
+    params = jax.jit(model.init)(jax.random.key(0), batch)
     logits, out = model.apply(params, batch)
     cached = batch.replace(
       inputs={types.EHR: batch.inputs[types.EHR]},

@@ -68,10 +68,20 @@ class ContentTest(parameterized.TestCase):
     ('mmtm', 'fusion', 'other fusion'),
     ('lately', 'fusion', 'other fusion'),
     ('image_copy', 'fusion', 'other fusion'),
+    ('single_net', 'fusion', 'other fusion'),
     ('early_raw', 'other', 'other'),
   )
-  def test_strategy_of(self, arm, role, strategy):
-    self.assertEqual(content.strategy_of(arm, role), strategy)
+  def test_strategy_of_another_summary_s_arm(self, arm, role, strategy):
+    self.assertEqual(content.strategy_of(arm, {'role': role}), strategy)
+
+  def test_strategy_is_read_from_the_summary(self):
+    self.summary['arms']['joint'] |= {'strategy': 'late', 'type': 'II'}
+    page = content.build(self.summary)
+    groups = {name: [r.arm for r in rows] for name, rows in page.groups}
+    self.assertEqual(groups['late fusion'], ['joint', 'late_mean'])
+    self.assertEqual(self.row('joint', page).type, 'II')
+    self.assertEqual(self.row('late_mean', page).type, '')
+    self.assertTrue(any(x.startswith('I, II:') for x in page.footnotes))
 
   def test_no_arm_is_lost(self):
     self.summary['arms']['strange'] = {

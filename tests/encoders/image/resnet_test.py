@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,8 +16,10 @@ def _encode(module, inputs, params=None):
     return module.readout(hidden, inputs, train=False)
 
   if params is None:
-    params = module.init(jax.random.key(0), inputs, method=run)
-  return module.apply(params, inputs, method=run), params
+    init = functools.partial(module.init, method=run)
+    params = jax.jit(init)(jax.random.key(0), inputs)
+  apply = functools.partial(module.apply, method=run)
+  return jax.jit(apply)(params, inputs), params
 
 
 class ResNetTest(parameterized.TestCase):

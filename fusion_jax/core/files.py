@@ -1,0 +1,64 @@
+"""Files that appear complete or not at all."""
+
+import contextlib
+import os
+import pathlib
+import secrets
+from collections.abc import Iterator
+
+from fusion_jax.core import errors
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+  """Yields an empty hidden file beside `path` that becomes `path` at the end.
+
+  It is flushed to disk and takes the place of `path` when the block ends, and
+  is removed if the block or the system fails; `path` is then as it was.
+  Several writers at once each have a file of their own.
+
+  Raises:
+    OSError: if the file cannot be made, flushed or moved.
+  """
+  path = pathlib.Path(path)
+  part = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.part')
+  # Made by `open`, so that its mode follows the umask.
+  os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+  try:
+    yield part
+    _flush(part)
+    os.replace(part, path)
+  except BaseException:
+    # The first error is the one to hear of.
+    with contextlib.suppress(OSError):
+      part.unlink()
+    raise
+
+
+@contextlib.contextmanager
+def saving(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+  """Like `replacing`, with the system's errors as one line.
+
+  Raises:
+    UserError: if the file cannot be written.
+  """
+  try:
+    with replacing(path) as part:
+      yield part
+  except OSError as e:
+    raise errors.UserError(
+      f"Could not write '{path}': {e.strerror or e}."
+    ) from None
+
+
+def unfinished(folder: pathlib.Path, name: str = '*') -> Iterator[pathlib.Path]:
+  """What writers of the file `name` that were killed have left in `folder`."""
+  return folder.glob(f'.{name}.*.part')
+
+
+def _flush(path: pathlib.Path) -> None:
+  handle = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(handle)
+  finally:
+    os.close(handle)

@@ -1,0 +1,96 @@
+import os
+import pathlib
+import stat
+
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import errors, files
+
+
+class ReplacingTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+    self.path = self.folder / 'x.txt'
+
+  def test_appears_at_the_end(self):
+    with files.replacing(self.path) as part:
+      self.assertEqual(part.parent, self.folder)
+      self.assertStartsWith(part.name, '.x.txt.')
+      self.assertEndsWith(part.name, '.part')
+      part.write_text('new')
+      self.assertFalse(self.path.exists())
+    self.assertEqual(os.listdir(self.folder), ['x.txt'])
+    self.assertEqual(self.path.read_text(), 'new')
+
+  def test_replaces_what_was_there(self):
+    self.path.write_text('old')
+    with files.replacing(str(self.path)) as part:
+      part.write_text('new')
+      self.assertEqual(self.path.read_text(), 'old')
+    self.assertEqual(self.path.read_text(), 'new')
+
+  @parameterized.parameters(OSError, ValueError, KeyboardInterrupt)
+  def test_a_failure_leaves_the_old_file_alone(self, error):
+    self.path.write_text('old')
+    with self.assertRaises(error):
+      with files.replacing(self.path) as part:
+        part.write_text('half')
+        raise error
+    self.assertEqual(os.listdir(self.folder), ['x.txt'])
+    self.assertEqual(self.path.read_text(), 'old')
+
+  def test_a_target_that_cannot_be_replaced(self):
+    self.path.mkdir()
+    with self.assertRaises(IsADirectoryError):
+      with files.replacing(self.path):
+        pass
+    self.assertEqual(os.listdir(self.folder), ['x.txt'])
+
+  def test_several_writers_do_not_meet(self):
+    with files.replacing(self.path) as a, files.replacing(self.path) as b:
+      a.write_text('a')
+      b.write_text('b')
+    self.assertEqual(self.path.read_text(), 'a')
+    self.assertEqual(os.listdir(self.folder), ['x.txt'])
+
+  @parameterized.parameters((0o022, 0o644), (0o077, 0o600))
+  def test_the_mode_follows_the_umask(self, umask, mode):
+    before = os.umask(umask)
+    try:
+      with files.replacing(self.path):
+        pass
+    finally:
+      os.umask(before)
+    self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), mode)
+
+
+class UnfinishedTest(absltest.TestCase):
+  def test_finds_what_is_left_of_one_file(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / 'a.txt').write_text('')
+    with files.replacing(folder / 'a.txt') as a:
+      with files.replacing(folder / 'b.txt') as b:
+        self.assertEqual([*files.unfinished(folder, 'a.txt')], [a])
+        self.assertCountEqual(files.unfinished(folder), [a, b])
+    self.assertEmpty([*files.unfinished(folder)])
+
+
+class SavingTest(absltest.TestCase):
+  def test_errors_are_one_line(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    path = folder / 'x.txt'
+    with self.assertRaisesRegex(
+      errors.UserError, "Could not write '.*x.txt': No space left on device"
+    ):
+      with files.saving(path) as part:
+        part.write_text('half')
+        raise OSError(28, 'No space left on device')
+    self.assertEmpty(os.listdir(folder))
+    with self.assertRaisesRegex(errors.UserError, 'No such file'):
+      with files.saving(folder / 'none/x.txt'):
+        self.fail('there is no such folder')
+
+
+if __name__ == '__main__':
+  absltest.main()
