@@ -30,10 +30,10 @@ class CacheTest(absltest.TestCase):
 
   def test_is_the_users_unless_one_is_named(self):
     self.assertEqual(
-      self.folder(XDG_CACHE_HOME='/tmp/home'), '/tmp/home/fusion_jax/xla'
+      self.folder(XDG_CACHE_HOME='/users/home'), '/users/home/fusion_jax/xla'
     )
-    named = self.folder(JAX_COMPILATION_CACHE_DIR='/tmp/named')
-    self.assertEqual(named, '/tmp/named')
+    named = self.folder(JAX_COMPILATION_CACHE_DIR='/users/named')
+    self.assertEqual(named, '/users/named')
 
 
 if __name__ == '__main__':
