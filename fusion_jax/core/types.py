@@ -5,6 +5,7 @@ from typing import Any
 
 import flax.struct
 import jax
+import jax.numpy as jnp
 
 IMAGE = 'image'
 EHR = 'ehr'
@@ -78,6 +79,12 @@ class Features:
   pooled: jax.Array
   tokens: jax.Array
   token_mask: jax.Array
+
+  @classmethod
+  def of_vector(cls, pooled: jax.Array) -> 'Features':
+    """Features of (b, c) vectors, each its study's only token."""
+    mask = jnp.ones((pooled.shape[0], 1), bool)
+    return cls(pooled=pooled, tokens=pooled[:, None], token_mask=mask)
 
 
 @flax.struct.dataclass

@@ -119,11 +119,7 @@ def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
     inputs[types.IMAGE] = {'vector': vector}
   if 'image_features' in sourced:
     pooled = sourced['image_features'][rows].astype(jnp.float32)
-    features[types.IMAGE] = types.Features(
-      pooled=pooled,
-      tokens=pooled[:, None],
-      token_mask=jnp.ones((pooled.shape[0], 1), bool),
-    )
+    features[types.IMAGE] = types.Features.of_vector(pooled)
   if 'ehr' in sourced:
     inputs[types.EHR] = {k: v[rows] for k, v in sourced['ehr'].items()}
   labels = shared['labels'][rows]

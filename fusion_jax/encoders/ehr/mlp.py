@@ -82,11 +82,7 @@ class MLP(nn.Module):
   def readout(self, hidden, inputs, *, train: bool) -> types.Features:
     """Features whose only token is the pooled vector."""
     del inputs, train
-    return types.Features(
-      pooled=hidden,
-      tokens=hidden[:, None],
-      token_mask=jnp.ones((hidden.shape[0], 1), bool),
-    )
+    return types.Features.of_vector(hidden)
 
 
 @protocol.EHR_ENCODERS.register(

@@ -2,7 +2,6 @@
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from fusion_jax.core import types
 from fusion_jax.encoders import protocol
@@ -21,11 +20,7 @@ class RawVector(nn.Module):
   def readout(self, hidden, inputs, *, train: bool) -> types.Features:
     """Features with the vector as pooled value and as the only token."""
     del inputs, train
-    return types.Features(
-      pooled=hidden,
-      tokens=hidden[:, None],
-      token_mask=jnp.ones((hidden.shape[0], 1), bool),
-    )
+    return types.Features.of_vector(hidden)
 
 
 @protocol.IMAGE_ENCODERS.register(
