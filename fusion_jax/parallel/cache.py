@@ -12,7 +12,7 @@ _LEAST_SECONDS = 0.5
 def keep_compiled_programs() -> None:
   """Lets jax keep what it compiles in the user's cache folder.
 
-  A second run of the same arms then starts about 10 times faster. Where the
+  A second run of the same arms then need not compile again. Where the
   environment names a folder (JAX_COMPILATION_CACHE_DIR), that one is used.
   """
   if jax.config.jax_compilation_cache_dir:

@@ -2,7 +2,7 @@
 
 XLA's CPU backend brings convolutions into the channels-last form of its fast
 kernels only outside loops, and the gradients that JAX derives are not in that
-form: inside `lax.scan` they run some 10 times slower (jax-ml/jax#12868). Here
+form: inside `lax.scan` they run several times slower (jax-ml/jax#12868). Here
 both gradients are written as channels-last convolutions of transposed arrays,
 which costs nothing on other backends.
 """
