@@ -1,6 +1,7 @@
 """From finished nodes to predictions, costs and a summary."""
 
 import collections
+import dataclasses
 import datetime
 import os
 import pathlib
@@ -15,12 +16,14 @@ import numpy as np
 
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.evaluation import metrics
+from fusion_jax.evaluation import controls as controls_lib
+from fusion_jax.evaluation import curves, image_value, metrics
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
 
@@ -39,12 +42,23 @@ def models(
   plan: plan_lib.Plan,
   cohort: cohort_lib.Cohort,
   failed: Collection[str],
+  hazards: Mapping[str, hazards_lib.Hazards] | None = None,
 ) -> dict[str, Any]:
-  """What models.json holds: by arm, also those upstream, the chosen models."""
+  """What models.json holds: by arm, also those upstream, the chosen models.
+
+  Args:
+    store: where the nodes are.
+    plan: what they are.
+    cohort: what they were trained on.
+    failed: arms to leave out.
+    hazards: survival only: by node.
+  """
   shape = None if cohort.images is None else list(cohort.images.shape[2:])
+  hazards = hazards or {}
   return {
     'task': {'kind': cohort.task.kind, 'names': list(cohort.task.names)},
     'image_shape': shape,
+    'horizons': list(next((h.times for h in hazards.values()), ())),
     'arms': {
       arm: [
         {
@@ -53,6 +67,11 @@ def models(
           'seed': n.seed,
           'trial': n.trial,
           'key': n.key,
+          **(
+            {'cumulative_hazard': hazards[n.key].to_json()}
+            if n.key in hazards
+            else {}
+          ),
         }
         for n in chosen(store, plan, arm)
       ]
@@ -70,8 +89,12 @@ def table(
   part: str,
   rows: np.ndarray,
   logits: np.ndarray,
+  survival: Mapping[str, np.ndarray] | None = None,
 ) -> predictions_lib.Predictions:
-  """Predictions of one model on the studies `rows`, given (rows, s) logits."""
+  """Predictions of one model on the studies `rows`, given (rows, s) logits.
+
+  `survival` holds, by time as text, (rows,) P(no event by then).
+  """
   repeat, fold, seed = place
   return predictions_lib.create(
     task=cohort.task,
@@ -87,6 +110,25 @@ def table(
     available={m: p[rows] for m, p in cohort.present.items()},
     weight=None if cohort.weight is None else cohort.weight[rows],
     subgroup={name: x[rows] for name, x in cohort.groups.items()},
+    survival=survival,
+  )
+
+
+def together(
+  tables: Sequence[predictions_lib.Predictions],
+) -> predictions_lib.Predictions:
+  """All tables as one; curves are blank in those that have none."""
+  names = dict.fromkeys(name for t in tables for name in t.survival)
+  return predictions_lib.concat(
+    [
+      dataclasses.replace(
+        t,
+        survival={
+          name: t.survival.get(name, np.full(len(t), np.nan)) for name in names
+        },
+      )
+      for t in tables
+    ]
   )
 
 
@@ -148,6 +190,26 @@ def notes(
   return found
 
 
+def history(
+  store: store_lib.Store,
+  plan: plan_lib.Plan,
+  failures: Mapping[str, str],
+) -> list[dict[str, Any]]:
+  """Every arm that the run folder was ever asked for, and what became of it.
+
+  A folder's arms can only grow, so that none drops out of sight.
+  """
+  return [
+    {
+      'arm': arm,
+      'status': 'failed' if arm in failures else 'finished',
+      'models': sum(store.has(n.key) for n in plan.nodes[arm]),
+      'reason': failures.get(arm, ''),
+    }
+    for arm in plan.listed
+  ]
+
+
 def tuning(
   plan: plan_lib.Plan, config: config_lib.ExperimentConfig
 ) -> dict[str, Any]:
@@ -174,6 +236,7 @@ def finish(
   test: Sequence[np.ndarray],
   started: float,
   reference: Mapping[tuple[int, int], str] | None = None,
+  sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Writes predictions and summary into `folder`; returns the summary.
 
@@ -189,25 +252,49 @@ def finish(
     test: row numbers of each test part.
     started: seconds since the epoch.
     reference: as `summary.summarise` takes it.
+    sections: beside those made here.
   """
   store_lib.make_folder(folder)
   predictions_lib.write(predictions, folder / store_lib.PREDICTIONS)
   singles = [a for a in arms if config.arms[a].strategy == arms_lib.SINGLE]
+  fusions = [a for a in arms if a not in singles]
   patient = [cohort.patient_note] if cohort.patient_note else []
   summary = summary_lib.summarise(
     predictions,
     singles=singles,
-    fusions=[a for a in arms if a not in singles],
+    fusions=fusions,
     config=config.evaluation,
     costs={a: costs[a] for a in arms},
     facts={
-      a: {'strategy': config.arms[a].strategy, 'type': config.arms[a].type}
+      a: {
+        'strategy': config.arms[a].strategy,
+        'type': config.arms[a].type,
+        'modalities': config.arms[a].modalities,
+      }
       for a in arms
     },
-    warnings=[*patient, *warnings],
+    warnings=[*patient, *warnings, *_unknown_survival(predictions)],
     audits=audits,
     cohort=_cohort_facts(cohort, test),
     reference=reference,
+    sections={
+      'controls': controls_lib.summarise(
+        predictions,
+        singles=singles,
+        fusions=fusions,
+        config=config.evaluation,
+        reference=reference,
+      ),
+      'image_value': image_value.of(
+        predictions,
+        fusions=fusions,
+        singles=[
+          a for a in singles if config.arms[a].modalities == (types.EHR,)
+        ],
+        config=config.evaluation,
+      ),
+      **(sections or {}),
+    },
     run={
       'folder': str(folder),
       'config_digest': config_lib.digest(config),
@@ -223,8 +310,24 @@ def finish(
       | dict(plan_lib.environment(arms_lib.ELASTIC_NET)),
     },
   )
+  curves.write(
+    curves.of(predictions, config=config.evaluation), folder / store_lib.CURVES
+  )
   summary_lib.write(summary, folder / store_lib.SUMMARY)
   return summary
+
+
+def _unknown_survival(predictions) -> list[str]:
+  found = []
+  for name, column in predictions.survival.items():
+    column = column[predictions.condition == predictions_lib.INTACT]
+    blank = int(np.isnan(column).sum())
+    if blank:
+      found.append(
+        f'survival_{name} is blank in {blank} of {len(column)} predictions: '
+        'the validation part of their fold was not followed up so long.'
+      )
+  return found
 
 
 def _timestamp(seconds: float) -> str:

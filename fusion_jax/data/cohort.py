@@ -31,9 +31,14 @@ class Cohort:
     categorical_names: (f,) column names.
     fold: (n,) int supplied folds, or None.
     site: (n,) str, or None.
+    index_time: (n,) float64 moments of the predictions, days since 1970-01-01
+      or in a unit of the cohort's own; or None.
     groups: by name, (n,) str subgroups to report on.
     weight: (n,) float64 study weights, or None for ones.
     orientation_free: whether flips and rotations leave the meaning.
+    unknown_codes: levels that mean 'unknown' in categorical columns.
+    image_facts: by name, (n,) float64 facts about a study's image files, NaN
+      where it has none (see data/file_facts.py).
     oracle: worlds only: (n,) float64 best possible scores by 'image', 'ehr'
       and 'both'.
     notes: sentences that every report repeats.
@@ -56,9 +61,12 @@ class Cohort:
   categorical_names: tuple[str, ...] = ()
   fold: np.ndarray | None = None
   site: np.ndarray | None = None
+  index_time: np.ndarray | None = None
   groups: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   weight: np.ndarray | None = None
   orientation_free: bool = False
+  unknown_codes: tuple[str, ...] = ()
+  image_facts: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   oracle: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   notes: tuple[str, ...] = ()
   licence: str = ''
@@ -84,10 +92,12 @@ class Cohort:
       'categorical': (n, len(self.categorical_names)),
       'fold': (n,),
       'site': (n,),
+      'index_time': (n,),
       'weight': (n,),
     }
     found = {name: getattr(self, name) for name in shapes}
-    for name, values in {**self.groups, **self.oracle}.items():
+    columns = {**self.groups, **self.image_facts, **self.oracle}
+    for name, values in columns.items():
       shapes[name], found[name] = (n,), values
     for name, values in found.items():
       if values is not None and values.shape != shapes[name]:
@@ -161,8 +171,10 @@ class Cohort:
       categorical=self.categorical[rows],
       fold=take(self.fold),
       site=take(self.site),
+      index_time=take(self.index_time),
       groups={k: v[rows] for k, v in self.groups.items()},
       weight=take(self.weight),
+      image_facts={k: v[rows] for k, v in self.image_facts.items()},
       oracle={k: v[rows] for k, v in self.oracle.items()},
     )
 

@@ -22,6 +22,8 @@ class CohortConfig:
     absent_images: worlds only: share of studies without an image, by chance.
     absent_ehr: worlds only: share of studies without a record, by chance; none
       has neither, so that both shares together are at most 1.
+    withhold: MODALITY:SHARE, such as image:0.5, of what is taken from some
+      studies by chance (`data.withhold`); not the last modality a study has.
     cache_dir: where decoded images are kept; empty for the user cache folder.
   """
 
@@ -34,6 +36,7 @@ class CohortConfig:
   informative_missing: bool = False
   absent_images: float = 0.0
   absent_ehr: float = 0.0
+  withhold: tuple[str, ...] = ()
   cache_dir: str = ''
 
 
@@ -45,11 +48,15 @@ class SplitConfig:
     scheme: 'auto' (the cohort's own fold column where it has one and `folds`
       is 0 or its number of folds, else 'kfold'), 'kfold' (by patient,
       stratified by label), 'site' (each site is the test part once), 'column'
-      (the cohort's fold column) or 'file' (splits that a run has saved).
-    folds: number of test parts for 'kfold'; 0 for the supplied number, or 3.
+      (the cohort's fold column), 'time' (each test part is later than what
+      it was trained on) or 'file' (splits that a run has saved).
+    folds: number of test parts for 'kfold' and 'time'; 0 for the supplied
+      number, or 3.
     repeats: how often the whole division is drawn anew.
     valid_fraction: share of the studies outside the test part that are kept
       for validation.
+    train_fraction: share of the training and of the validation patients that
+      are used, for learning curves; test parts stay.
     file: what scheme 'file' reads.
     seed: of the divisions.
   """
@@ -58,6 +65,7 @@ class SplitConfig:
   folds: int = 0
   repeats: int = 1
   valid_fraction: float = 0.2
+  train_fraction: float = 1.0
   file: str = ''
   seed: int = 0
 

@@ -59,7 +59,8 @@ class Descriptor:
     exclude: rows to leave out.
     groups: columns whose values are subgroups to report on.
     site: column of the site.
-    index_time: column of the time at which the prediction is made.
+    index_time: column of the time at which the prediction is made: ISO dates,
+      with or without time of day, or numbers.
     patient_constants: columns that never differ within a patient.
     fold: column of supplied folds.
     weight: column of study weights.

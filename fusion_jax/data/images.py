@@ -105,7 +105,7 @@ def load(
   counts = np.array([len(x) for x in paths])
   mask = np.arange(counts.max()) < counts[:, None]
   with (
-    _quiet_pillow(),
+    quiet_pillow(),
     concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
   ):
     hashes = list(reading.keep(pool.map(_guard(_hash), reading.files)))
@@ -170,7 +170,7 @@ class _Reading:
 
 
 @contextlib.contextmanager
-def _quiet_pillow():
+def quiet_pillow():
   """Silences what Pillow says of large images and of damaged EXIF blocks.
 
   Large images are legal, and one whose EXIF cannot be read is upright.

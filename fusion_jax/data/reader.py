@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fusion_jax.core import errors
-from fusion_jax.data import checks, synthetic, tables
+from fusion_jax.data import checks, file_facts, synthetic, tables, withhold
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import descriptor as descriptor_lib
@@ -38,14 +38,20 @@ def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
   """The cohort that `config` names, images decoded into the cache.
 
   Raises:
-    UserError: for a name that is no world, folder or descriptor.
+    UserError: for a name that is no world, folder or descriptor, or a modality
+      to withhold that the cohort lacks.
     ProblemsError: listing everything that is wrong with its files.
   """
+  taken = [withhold.parse(text) for text in config.withhold]
   if config.name in synthetic.WORLDS:
-    return _world(config)
-  examination = _examine(config, None)
-  checks.raise_errors(examination)
-  return _assemble(examination)
+    cohort = _world(config)
+  else:
+    examination = _examine(config, None)
+    checks.raise_errors(examination)
+    cohort = _assemble(examination)
+  for modality, share in taken:
+    cohort = withhold.withhold(cohort, modality, share)
+  return cohort
 
 
 def inspect(
@@ -180,6 +186,7 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
       *(x for pair in r.groups.items() for x in pair),
       r.weight,
       d.orientation,
+      *(() if r.index_time is None else ('index_time', r.index_time)),
     ]
   )
   return cohort_lib.Cohort(
@@ -198,9 +205,12 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     categorical_names=tuple(r.categorical),
     fold=r.fold,
     site=r.site,
+    index_time=r.index_time,
     groups=r.groups,
     weight=r.weight,
     orientation_free=d.orientation == 'free',
+    unknown_codes=d.unknown_codes,
+    image_facts=file_facts.read(r.root, r.paths, decoded) if decoded else {},
     notes=d.notes + r.notes,
     licence=d.licence,
     citation=d.citation,

@@ -39,6 +39,7 @@ class Records:
     categorical: by name, (n,) object array of str or None.
     fold: (n,) int or None.
     site: (n,) str or None.
+    index_time: (n,) float64 days or numbers, NaN where illegal; or None.
     groups: by name, (n,) str.
     weight: (n,) float64 or None.
     paths: per study, the paths of its images relative to the data folder.
@@ -58,6 +59,7 @@ class Records:
   categorical: dict[str, np.ndarray]
   fold: np.ndarray | None
   site: np.ndarray | None
+  index_time: np.ndarray | None
   groups: dict[str, np.ndarray]
   weight: np.ndarray | None
   paths: list[list[str]]
@@ -114,6 +116,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     categorical=categorical,
     fold=columns.fold(),
     site=columns.names(d.site) if d.site else None,
+    index_time=columns.index_time(),
     groups={x: columns.names(x) for x in d.groups},
     weight=columns.weight(),
     paths=paths,
@@ -425,6 +428,30 @@ class _Columns:
           'fold not a whole number',
         )
     return np.where(whole, values, -1).astype(np.int64)
+
+  def index_time(self) -> np.ndarray | None:
+    """(n,) days since 1970-01-01 where any is a date, else numbers."""
+    column = self._d.index_time
+    if not column:
+      return None
+    text = self._table.columns[column]
+    given = {x for x in set(text) if x is not None}
+    dates = any(
+      math.isnan(number(x)) and not math.isnan(tables.days(x)) for x in given
+    )
+    legal = 'an ISO date such as 2024-03-01 or 2024-03-01T14:30'
+    if not dates:
+      legal = f'{legal}, or a number'
+    found = self._map(column, tables.days if dates else number)
+    out = np.array([math.nan if x is None else x for x in found])
+    for row in np.flatnonzero(np.isnan(out)):
+      self._bad(
+        row,
+        column,
+        f'the index time is {_shown(text[row])}, expected {legal}.',
+        'no index time',
+      )
+    return out
 
   def weight(self) -> np.ndarray | None:
     column = self._d.weight

@@ -1,7 +1,7 @@
 """Training, validation and test parts, always by patient.
 
-Only study and patient ids, labels, sites and supplied folds are read: no
-feature can move a study from one part to another.
+Only study and patient ids, labels, sites, index times and supplied folds are
+read: no feature can move a study from one part to another.
 """
 
 import csv
@@ -16,7 +16,7 @@ from fusion_jax.core import errors, files, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 
-SCHEMES = ('auto', 'kfold', 'site', 'column', 'file')
+SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
 PARTS = ('train', 'valid', 'test')
 _DEFAULT_FOLDS = 3
 # Strata that continuous labels are cut into.
@@ -49,10 +49,17 @@ def make_splits(
   """The splits that `config` asks for, by repeat, then fold.
 
   Raises:
-    UserError: for a scheme, a number of folds or a validation share that this
-      cohort cannot have, or patients that lie in several supplied folds.
+    UserError: for a scheme, a number of folds or a share that this cohort
+      cannot have, or patients that lie in several supplied folds.
   """
   _check(cohort, config)
+  splits = _whole(cohort, config)
+  if config.train_fraction < 1:
+    splits = [_thinned(s, cohort, config) for s in splits]
+  return splits
+
+
+def _whole(cohort, config) -> list[Split]:
   scheme = config.scheme
   if scheme == 'auto':
     given = 0 if cohort.fold is None else len(np.unique(cohort.fold))
@@ -65,9 +72,11 @@ def make_splits(
         f'splits.repeats = {config.repeats}: the {_SOURCE[scheme]} gives one '
         "division; use splits.scheme = 'kfold' to draw several."
       )
+    if scheme == 'time':
+      return _in_time(cohort, config)
     folds, names = _supplied(cohort, scheme, config.folds)
     return [
-      _with_valid(cohort, folds != i, 0, int(name), i, config)
+      _with_valid(cohort, folds != i, folds == i, 0, int(name), i, config)
       for i, name in enumerate(names)
     ]
   k = config.folds or _DEFAULT_FOLDS
@@ -78,7 +87,9 @@ def make_splits(
     rng = np.random.default_rng([config.seed, repeat])
     part = _divide(cohort.patient, strata, np.full(k, 1 / k), rng)
     for i in range(k):
-      out.append(_with_valid(cohort, part != i, repeat, i, i, config))
+      out.append(
+        _with_valid(cohort, part != i, part == i, repeat, i, i, config)
+      )
   return out
 
 
@@ -222,7 +233,12 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
   return splits
 
 
-_SOURCE = {'site': 'site column', 'column': 'fold column', 'file': 'file'}
+_SOURCE = {
+  'site': 'site column',
+  'column': 'fold column',
+  'time': 'index time',
+  'file': 'file',
+}
 
 
 def _check(cohort, config) -> None:
@@ -243,6 +259,11 @@ def _check(cohort, config) -> None:
     raise errors.UserError(
       f'splits.valid_fraction = {config.valid_fraction} must lie between 0 '
       'and 1: early stopping and tuning need validation studies.'
+    )
+  if not 0 < config.train_fraction <= 1:
+    raise errors.UserError(
+      f'splits.train_fraction = {config.train_fraction}: expected a number '
+      'above 0, at most 1.'
     )
   if (config.scheme == 'file') != bool(config.file):
     raise errors.UserError(
@@ -308,10 +329,48 @@ def _supplied(cohort, scheme, folds) -> tuple[np.ndarray, np.ndarray]:
   return part, names if scheme == 'column' else np.arange(len(names))
 
 
-def _with_valid(cohort, kept, repeat, fold, number, config) -> Split:
-  """Cuts a validation part from the studies `kept` out of the test part."""
+def _in_time(cohort, config) -> list[Split]:
+  """Fold k is trained on blocks 0 to k in time and tested on block k + 1."""
+  k = config.folds or _DEFAULT_FOLDS
+  if cohort.index_time is None:
+    raise errors.UserError(
+      f"splits.scheme = 'time', but cohort '{cohort.name}' has no index_time."
+    )
+  if not np.isfinite(cohort.index_time).all():
+    raise errors.UserError(
+      f"splits.scheme = 'time', but a study of cohort '{cohort.name}' has no "
+      'index_time.'
+    )
+  _, patient = np.unique(cohort.patient, return_inverse=True)
+  first = np.full(patient.max() + 1, np.inf)
+  np.minimum.at(first, patient, cohort.index_time)
+  times, moment = np.unique(first[patient], return_inverse=True)
+  if len(times) <= k:
+    raise errors.UserError(
+      f'{k} folds in time are impossible: they need {k + 1} blocks of '
+      f"patients, and those of cohort '{cohort.name}' start at {len(times)} "
+      f'different index times (splits.folds).'
+    )
+  # Patients who start at the same time stay together, so that every training
+  # patient starts before every test patient.
+  counts = np.cumsum(np.bincount(moment))
+  cuts = [0]
+  for j in range(1, k + 1):
+    # At least one time in this block, and one for each that follows.
+    nearest = np.arange(cuts[-1] + 1, len(times) - (k - j))
+    distance = np.abs(counts[nearest - 1] - j * len(cohort) / (k + 1))
+    cuts.append(int(nearest[np.argmin(distance)]))
+  block = np.searchsorted(cuts, moment, side='right') - 1
+  return [
+    _with_valid(cohort, block <= i, block == i + 1, 0, i, i, config)
+    for i in range(k)
+  ]
+
+
+def _with_valid(cohort, kept, tested, repeat, fold, number, config) -> Split:
+  """Cuts a validation part from the studies `kept`; masks of all studies."""
   # Leaving a site out must not leave its patients in through another site.
-  outside = ~np.isin(cohort.patient, cohort.patient[~kept])
+  outside = ~np.isin(cohort.patient, cohort.patient[tested])
   rest = np.flatnonzero(kept & outside)
   if len(np.unique(cohort.patient[rest])) < 2:
     raise errors.UserError(
@@ -323,8 +382,26 @@ def _with_valid(cohort, kept, repeat, fold, number, config) -> Split:
   shares = np.array([1 - config.valid_fraction, config.valid_fraction])
   part = _divide(cohort.patient[rest], stratum(cohort, rest), shares, rng)
   return Split(
-    repeat, fold, rest[part == 0], rest[part == 1], np.flatnonzero(~kept)
+    repeat, fold, rest[part == 0], rest[part == 1], np.flatnonzero(tested)
   )
+
+
+def _thinned(split: Split, cohort, config) -> Split:
+  """The split with a share of its training and validation patients."""
+  kept = []
+  for number, rows in enumerate((split.train, split.valid)):
+    rng = np.random.default_rng(
+      [config.seed, split.repeat, split.fold, 3, number]
+    )
+    shares = np.array([config.train_fraction, 1 - config.train_fraction])
+    part = _divide(cohort.patient[rows], stratum(cohort, rows), shares, rng)
+    kept.append(rows[part == 0])
+    if not len(kept[-1]):
+      raise errors.UserError(
+        f'splits.train_fraction = {config.train_fraction} leaves fold '
+        f"{split.fold} of cohort '{cohort.name}' no {PARTS[number]} studies."
+      )
+  return dataclasses.replace(split, train=kept[0], valid=kept[1])
 
 
 def _divide(

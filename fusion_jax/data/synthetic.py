@@ -19,6 +19,10 @@ WORLDS = (
 SITES = ('north', 'harbour', 'east')
 SMALLEST_SIZE = 16
 
+# Patients come over ten years from 2015-01-01 on; a study follows the one
+# before after about half a year.
+_FIRST_DAY, _DAYS, _GAP = 16436, 3652, 180
+
 _STUDIES_OF_PATIENT = (0.5, 0.27, 0.14, 0.09)
 _CLASSES = ('mild', 'moderate', 'severe')
 _LABELS = ('deterioration', 'opacity', 'sepsis')
@@ -104,6 +108,7 @@ def make(
   )[:, None]
   images[absent[types.IMAGE]] = 0
   labels = _labels(task, rule, z_image, z_ehr, stream(3))
+  index_time = _index_time(patient, stream(4))
   oracle = {}
   if task in (types.BINARY, types.REGRESSION):
     oracle = worlds.oracle(
@@ -129,6 +134,7 @@ def make(
       absent[types.IMAGE],
       record.numeric,
       record.categorical,
+      index_time,
     ]
   )
   return cohort_lib.Cohort(
@@ -145,12 +151,23 @@ def make(
     categorical=record.categorical,
     categorical_names=worlds.CATEGORICAL_NAMES,
     site=site_name,
+    index_time=index_time,
     groups={'sex': record.sex, 'site': site_name},
     orientation_free=True,
     oracle=oracle,
     notes=('Generated data: nothing in it comes from a person.',),
     licence='Apache-2.0',
   )
+
+
+def _index_time(patient, rng) -> np.ndarray:
+  """(n,) float64 whole days since 1970-01-01, increasing within a patient."""
+  follow = np.concatenate([[False], patient[1:] == patient[:-1]])
+  come = rng.integers(0, _DAYS, patient[-1] + 1)[patient]
+  gaps = np.where(follow, np.ceil(rng.exponential(_GAP, len(patient))), 0)
+  passed = np.cumsum(gaps)
+  start = np.maximum.accumulate(np.where(follow, 0, np.arange(len(patient))))
+  return (_FIRST_DAY + come + passed - passed[start]).astype(np.float64)
 
 
 def _check(world, n, size, seed, absent_images, absent_ehr, task) -> None:

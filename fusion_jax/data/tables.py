@@ -3,6 +3,7 @@
 import collections
 import csv
 import dataclasses
+import datetime
 import io
 import os
 import pathlib
@@ -19,6 +20,8 @@ MISSING = frozenset({'', 'na', 'n/a', 'nan', 'null', '<na>'})
 
 # A fault repeated in one column is listed this many times, then counted.
 _LISTED = 20
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 _DELIMITERS = (',', ';', '\t', '|')
 
@@ -145,6 +148,20 @@ def canonical(text: str) -> str:
   if '_' in text or not np.isfinite(number):
     return text
   return str(int(number)) if number == int(number) else repr(number)
+
+
+def days(text: str) -> float:
+  """Days from 1970-01-01 to an ISO date or date with time; NaN if it is none.
+
+  An offset from UTC is taken into account; where there is none, it is UTC.
+  """
+  try:
+    moment = datetime.datetime.fromisoformat(text)
+  except ValueError:
+    return float('nan')
+  if moment.tzinfo is None:
+    moment = moment.replace(tzinfo=datetime.UTC)
+  return (moment - _EPOCH) / datetime.timedelta(days=1)
 
 
 def read(

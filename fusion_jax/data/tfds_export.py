@@ -27,8 +27,9 @@ def export(
   study is a dict of `study` and `patient` (text), `labels` (l,), `numeric`
   (f,) float64 with NaN for missing, `categorical` (f,) text with
   `categorical_observed` (f,) of 0 and 1, `images` (i, h, w, c), `image_mask`
-  (i,) of 0 and 1, and where the cohort has them `fold`, `site`, `weight` and
-  `group_<name>`. The names of columns are in the data set's metadata.
+  (i,) of 0 and 1, and where the cohort has them `fold`, `site`, `weight`,
+  `index_time` and `group_<name>`. The names of columns are in the data set's
+  metadata.
 
   Raises:
     MissingPackageError: if tensorflow-datasets is not installed.
@@ -143,6 +144,8 @@ def _features(tfds, cohort) -> dict:
     found['fold'] = tfds.features.Scalar(np.int64)
   if cohort.weight is not None:
     found['weight'] = tfds.features.Scalar(np.float64)
+  if cohort.index_time is not None:
+    found['index_time'] = tfds.features.Scalar(np.float64)
   if cohort.site is not None:
     found['site'] = text
   for group in cohort.groups:
@@ -171,6 +174,8 @@ def _example(cohort, row: int) -> dict:
     found['fold'] = int(cohort.fold[row])
   if cohort.weight is not None:
     found['weight'] = float(cohort.weight[row])
+  if cohort.index_time is not None:
+    found['index_time'] = float(cohort.index_time[row])
   if cohort.site is not None:
     found['site'] = str(cohort.site[row])
   for group, values in cohort.groups.items():

@@ -146,10 +146,14 @@ class Strategy:
         program, MEMBERS, in_axes=(0, None, 0), devices=self.devices
       )
       sharding = jax.sharding.NamedSharding(self._mesh, P(MEMBERS))
-      cut = lambda tree: jax.device_put(_cut(tree, n=n, axis=0), sharding)  # noqa: E731
-      return lambda members, shared, plan: _joined(
-        mapped(cut(members), shared, cut(plan)), 0
-      )
+
+      def run(members, shared, plan):
+        def cut(tree):
+          return jax.device_put(_cut(tree, n=n, axis=0), sharding)
+
+        return _joined(mapped(cut(members), shared, cut(plan)), 0)
+
+      return run
     out = _BATCH_AXIS if per_study else None
     mapped = jax.pmap(
       program,

@@ -2,10 +2,13 @@
 
 import pathlib
 
+import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.ablation import arms, nodes, outcome
 from fusion_jax.ablation import store as store_lib
+from fusion_jax.core import types
+from tests import tiny
 from tests.ablation import config_test, plan_test
 
 
@@ -67,6 +70,26 @@ class OutcomeTest(absltest.TestCase):
       outcome.notes(self.store, self.plan, ['image']),
       ["Arm 'image', 1 of 1 models: The path ended."],
     )
+
+
+class TogetherTest(absltest.TestCase):
+  def test_tables_without_curves(self):
+    def table(rows, **survival):
+      return outcome.table(
+        tiny.cohort(kind=types.SURVIVAL),
+        'ehr',
+        (0, 0, 0),
+        part='test',
+        rows=np.array(rows),
+        logits=np.zeros((len(rows), 1)),
+        survival=survival,
+      )
+
+    found = outcome.together(
+      [table([0, 1], t=np.array([0.5, 0.25])), table([2])]
+    )
+    np.testing.assert_array_equal(found.survival['t'], [0.5, 0.25, np.nan])
+    self.assertEmpty(outcome.together([table([0]), table([1])]).survival)
 
 
 if __name__ == '__main__':

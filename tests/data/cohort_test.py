@@ -26,6 +26,7 @@ def _cohort(**changes):
     'categorical_names': ('region',),
     'fold': np.array([0, 0, 1, 1]),
     'site': np.array(['s', 's', 't', 't']),
+    'index_time': np.array([3.0, 4, 1, 2]),
     'groups': {'sex': np.array(['f', 'f', 'm', 'f'])},
     'oracle': {'both': np.arange(4.0)},
   }
@@ -53,6 +54,7 @@ class CohortTest(parameterized.TestCase):
     part = _cohort().subset(rows)
     self.assertLen(part, 2)
     self.assertEqual(part.study.tolist(), ['d', 'a'])
+    self.assertEqual(part.index_time.tolist(), [2, 3])
     self.assertEqual(part.groups['sex'].tolist(), ['f', 'f'])
     self.assertEqual(part.oracle['both'].tolist(), [3, 0])
     for field in dataclasses.fields(part):
@@ -65,6 +67,7 @@ class CohortTest(parameterized.TestCase):
   @parameterized.parameters(
     ('labels', np.zeros(4), 'labels has shape (4,), expected (4, 1)'),
     ('fold', np.zeros(3, int), 'fold has shape (3,)'),
+    ('index_time', np.zeros((4, 1)), 'index_time has shape (4, 1)'),
     ('groups', {'sex': np.zeros(2, str)}, 'sex has shape (2,)'),
     ('images', np.zeros((4, 3, 3, 1), np.uint8), 'images have shape'),
     ('images', np.zeros((4, 2, 3, 3, 1), float), 'images are float64'),

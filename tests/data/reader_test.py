@@ -96,6 +96,28 @@ class ReaderTest(parameterized.TestCase):
     folders.write_table(self.folder / 'table.csv', table)
     self.assertNotEqual(self._open().digest, base)
 
+  def test_index_time(self):
+    self.assertIsNone(self._open().index_time)
+    base = self._open().digest
+    toml = folders.TOML + 'index_time = "seen"'
+    (self.folder / 'cohort.toml').write_text(toml)
+    found = []
+    for day in (1, 2):
+      table = [
+        {**row, 'seen': f'1970-02-{day + i:02d}'}
+        for i, row in enumerate(folders.rows())
+      ]
+      folders.write_table(self.folder / 'table.csv', table)
+      found.append(self._open())
+    np.testing.assert_array_equal(found[0].index_time, np.arange(31.0, 55))
+    self.assertLen({base, *(c.digest for c in found)}, 3)
+    table[4]['seen'] = 'later'
+    folders.write_table(self.folder / 'table.csv', table)
+    with self.assertRaisesRegex(
+      errors.ProblemsError, "table.csv, line 6, column 'seen': .*'later'"
+    ):
+      self._open()
+
   def test_all_errors_are_listed(self):
     table = folders.rows()
     table[0]['age'], table[1]['label'] = 'x', '7'
@@ -266,6 +288,24 @@ class RealCohortsTest(parameterized.TestCase):
       self.assertFalse(np.isnan(c.numeric).any())
       self.assertFalse(np.equal(c.categorical, None).any())
       self.assertIn('UNK', set(c.categorical.flat))
+
+
+class WithholdTest(absltest.TestCase):
+  def test_is_taken_from_the_cohort_that_is_opened(self):
+    asked = config.CohortConfig(name='complementary', n=60, image_size=16)
+    whole = reader.open_cohort(asked)
+    part = reader.open_cohort(
+      dataclasses.replace(asked, withhold=('image:0.5', 'ehr:0.25'))
+    )
+    self.assertEqual(part.present['image'].sum(), 30)
+    self.assertLess(part.present['ehr'].sum(), 60)
+    self.assertTrue((part.present['image'] | part.present['ehr']).all())
+    self.assertNotEqual(whole.digest, part.digest)
+
+  def test_an_unknown_modality_is_one_line(self):
+    asked = config.CohortConfig(withhold=('imag:0.5',))
+    with self.assertRaisesRegex(errors.UserError, "'imag'"):
+      reader.open_cohort(asked)
 
 
 if __name__ == '__main__':

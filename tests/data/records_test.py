@@ -74,6 +74,46 @@ class RecordsTest(parameterized.TestCase):
       row['label'] = one if row['label'] == '1' else zero
     self.assertEqual(self._read(table).labels[:, 0].tolist(), expected)
 
+  def _times(self, values):
+    table = folders.rows()
+    for i, row in enumerate(table):
+      row['seen'] = values[i % len(values)]
+    return table, folders.TOML + 'index_time = "seen"'
+
+  @parameterized.parameters(
+    (('1970-01-02', '2015-01-01'), (1, 16436)),
+    (('1970-01-02T06:00', '1969-12-31 12:00:00'), (1.25, -0.5)),
+    (('1970-01-02T00:00Z', '1970-01-02T06:00+12:00'), (1, 0.75)),
+    # In a column of dates this is one; alone it is a number.
+    (('19700103', '1970-01-02'), (2, 1)),
+    (('19700103', '19700102'), (19700103, 19700102)),
+    (('2.5', '-3'), (2.5, -3)),
+  )
+  def test_index_times(self, values, expected):
+    r = self._read(*self._times(values))
+    self.assertEqual(r.findings.finished(), [])
+    self.assertEqual(r.index_time.dtype, np.float64)
+    np.testing.assert_array_equal(r.index_time[:2], expected)
+
+  @parameterized.parameters(
+    (('1970-01-02', '12', *['1970-01-03'] * 22), "is '12', expected an ISO"),
+    (('7', '1970-13-02', *'8' * 22), "is '1970-13-02', expected .*number"),
+    (('7', 'soon', *'8' * 22), "is 'soon', expected an ISO date .*number"),
+    (('1970-01-02', '', *['1970-01-03'] * 22), 'is nothing, expected an ISO'),
+    (('7', 'inf', *'8' * 22), "is 'inf', expected"),
+    (('7', 'NA', *'8' * 22), 'is nothing, expected'),
+  )
+  def test_bad_index_times(self, values, message):
+    (problem,) = self._problems(*self._times(values))
+    self.assertRegex(problem, f"^table.csv, line 3, column 'seen': .*{message}")
+
+  def test_two_times_of_one_study(self):
+    table, toml = self._times(('2015-01-01',))
+    table.append({**table[0], 'seen': '2016-01-01'})
+    found = [x for x in self._problems(table, toml) if "'seen'" in x]
+    self.assertLen(found, 1)
+    self.assertIn("has '2016-01-01' here but '2015-01-01' on line 2", found[0])
+
   def test_unknown_and_blank_labels(self):
     table = folders.rows()
     table[4]['label'], table[6]['label'] = '2', ''

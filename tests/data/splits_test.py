@@ -9,6 +9,7 @@ from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import splits, synthetic
+from tests import tiny
 
 
 def bare(patient, labels, *, kind=types.BINARY, names=('y',), **fields):
@@ -232,6 +233,94 @@ class SuppliedTest(parameterized.TestCase):
       splits.make_splits(single, config_lib.SplitConfig(scheme='column'))
 
 
+class TimeTest(parameterized.TestCase):
+  def _splits(self, cohort, **config):
+    config = config_lib.SplitConfig(scheme='time', **config)
+    return splits.make_splits(cohort, config)
+
+  @parameterized.product(folds=(0, 2, 5), whole_years=(False, True))
+  def test_every_test_patient_starts_after_the_training_patients(
+    self, folds, whole_years
+  ):
+    cohort = synthetic.make('complementary', n=400, size=16)
+    if whole_years:
+      years = np.floor(cohort.index_time / 365.25)
+      cohort = dataclasses.replace(cohort, index_time=years)
+    order = np.random.default_rng(0).permutation(400)
+    cohort = cohort.subset(order)
+    found = self._splits(cohort, folds=folds)
+    folds = folds or 3
+    self.assertEqual([x.fold for x in found], [*range(folds)])
+    first = {}
+    for patient, time in zip(cohort.patient, cohort.index_time, strict=True):
+      first[patient] = min(time, first.get(patient, np.inf))
+    start = np.array([first[x] for x in cohort.patient])
+    before = np.zeros(0, int)
+    for split in found:
+      parts = [getattr(split, x) for x in splits.PARTS]
+      patients = [set(cohort.patient[x]) for x in parts]
+      for a, b in ((0, 1), (0, 2), (1, 2)):
+        self.assertEmpty(patients[a] & patients[b])
+      past = np.sort(np.r_[split.train, split.valid])
+      self.assertLess(start[past].max(), start[split.test].min())
+      share = 400 / (folds + 1)
+      self.assertAlmostEqual(
+        len(split.test), share, delta=45 if whole_years else 6
+      )
+      self.assertAlmostEqual(len(split.valid) / len(past), 0.2, delta=0.04)
+      if len(before):
+        np.testing.assert_array_equal(past, before)
+      before = np.sort(np.r_[past, split.test])
+    np.testing.assert_array_equal(before, np.arange(400))
+
+  def test_patients_who_start_together_stay_together(self):
+    times = np.repeat([1.0, 2, 3, 4], [9, 1, 1, 1])
+    cohort = bare([*range(12)], [0, 1] * 6, index_time=times[::-1].copy())
+    found = self._splits(cohort, folds=3)
+    tested = [cohort.index_time[x.test].tolist() for x in found]
+    self.assertEqual(tested, [[2], [3], [4]])
+    self.assertLen(found[0].train, 9 - len(found[0].valid))
+
+  def test_a_later_study_follows_its_patient(self):
+    # Patient 0 comes first and again last.
+    cohort = bare([*range(9), 0], [0, 1] * 5, index_time=np.arange(10.0))
+    found = self._splits(cohort, folds=2)
+    for split in found:
+      self.assertNotIn(9, split.test)
+      self.assertNotIn(0, split.test)
+      self.assertIn(9, np.r_[split.train, split.valid])
+
+  def test_other_schemes_are_deaf_to_it(self):
+    cohort = synthetic.make('null', n=120, size=16)
+    without = dataclasses.replace(cohort, index_time=None)
+    config = config_lib.SplitConfig(folds=3)
+    a, b = (splits.make_splits(x, config) for x in (cohort, without))
+    self.assertEqual([rows(x) for x in a], [rows(x) for x in b])
+
+  @parameterized.parameters(
+    ({'index_time': None}, {}, "cohort 'bare' has no index_time"),
+    (
+      {'index_time': np.array([1, 2, 3, 4, 5, np.nan])},
+      {},
+      "a study of cohort 'bare' has no index_time",
+    ),
+    (
+      {'index_time': np.array([1.0, 1, 1, 2, 2, 2])},
+      {'folds': 2},
+      'need 3 blocks of patients, .* start at 2 different index times',
+    ),
+    ({}, {'folds': 6}, 'need 7 blocks of patients'),
+    ({}, {'repeats': 2}, '^splits.repeats = 2: the index time gives one'),
+    ({}, {'folds': 4}, 'Fold 0 .* leaves 1 patients for training'),
+    ({}, {'folds': 1}, 'at least 2 folds'),
+  )
+  def test_what_cannot_be(self, fields, config, message):
+    fields = {'index_time': np.arange(6.0), **fields}
+    with self.assertRaisesRegex(errors.UserError, message) as caught:
+      self._splits(bare([*range(6)], [0, 1] * 3, **fields), **config)
+    self.assertNotIn('\n', str(caught.exception))
+
+
 class TestLabelsTest(parameterized.TestCase):
   """Labels of the test part have no say in how the others are divided."""
 
@@ -359,6 +448,36 @@ class FileTest(parameterized.TestCase):
         splits.load(path, self.cohort)
     with self.assertRaisesRegex(errors.ProblemsError, 'no rows'):
       splits.load(self.write(), self.cohort)
+
+
+class FractionTest(parameterized.TestCase):
+  @parameterized.parameters(0.25, 0.5)
+  def test_fewer_patients_train_and_validate_the_same_test_part(self, share):
+    cohort = tiny.cohort()
+    whole, thin = (
+      splits.make_splits(cohort, config_lib.SplitConfig(train_fraction=x))
+      for x in (1.0, share)
+    )
+    for a, b in zip(whole, thin, strict=True):
+      np.testing.assert_array_equal(a.test, b.test)
+      for part in ('train', 'valid'):
+        before, after = (set(cohort.patient[getattr(s, part)]) for s in (a, b))
+        self.assertLess(after, before)
+        self.assertAlmostEqual(
+          len(after) / len(before), share, delta=1.5 / len(before)
+        )
+        # Whole patients, both classes.
+        rows = getattr(b, part)
+        kept = np.isin(cohort.patient[getattr(a, part)], [*after])
+        np.testing.assert_array_equal(getattr(a, part)[kept], rows)
+      self.assertLen(np.unique(cohort.labels[b.train]), 2)
+
+  @parameterized.parameters(0.0, -1.0, 1.5)
+  def test_other_fractions_are_one_line(self, share):
+    with self.assertRaisesRegex(errors.UserError, 'train_fraction'):
+      splits.make_splits(
+        tiny.cohort(), config_lib.SplitConfig(train_fraction=share)
+      )
 
 
 if __name__ == '__main__':

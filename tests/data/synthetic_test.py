@@ -85,9 +85,16 @@ class MakeTest(parameterized.TestCase):
     np.testing.assert_array_equal(
       cohort.groups['sex'], cohort.groups['sex'][same]
     )
+    again = np.flatnonzero(same != np.arange(1000))
+    self.assertTrue(
+      (cohort.index_time[again] > cohort.index_time[again - 1]).all()
+    )
+    started = cohort.index_time[first]
+    self.assertBetween(started.min(), 16436, 16436 + 60)
+    self.assertBetween(started.max(), 16436 + 3592, 16436 + 3652)
+    np.testing.assert_array_equal(cohort.index_time % 1, 0)
     # A patient's pictures are more alike than those of two patients.
     x = cohort.images.reshape(1000, -1).astype(float)
-    again = np.flatnonzero(same != np.arange(1000))
     within = abs(x[again] - x[same[again]]).mean()
     between = abs(x[again] - x[np.roll(same[again], 7)]).mean()
     self.assertLess(within, 0.9 * between)

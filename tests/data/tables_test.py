@@ -2,6 +2,7 @@
 
 import pathlib
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from absl.testing import absltest, parameterized
@@ -107,6 +108,23 @@ class FindingsTest(absltest.TestCase):
     self.assertEqual(str(problems[0]), "t.csv, line 2, column 'a': bad.")
     self.assertIn('80 more of these (bad cell): lines 22', str(problems[-1]))
     self.assertEqual([x.is_error for x in problems[-2:]], [False, True])
+
+
+class DaysTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ('1970-01-01', 0),
+    ('2000-03-01', 11017),
+    ('2000-03-01T12:00', 11017.5),
+    ('2000-03-01 12:00:00.000000000', 11017.5),
+    ('2000-03-01T12:00-12:00', 11018),
+    ('0001-01-01T00:00+14:00', -719162 - 14 / 24),
+  )
+  def test_dates(self, text, expected):
+    self.assertAlmostEqual(tables.days(text), expected, places=6)
+
+  @parameterized.parameters('', '12', '2000-02-30', '2000-03', 'soon', 'nan')
+  def test_what_is_none(self, text):
+    self.assertTrue(np.isnan(tables.days(text)))
 
 
 if __name__ == '__main__':

@@ -1,0 +1,70 @@
+"""Tests of withholding a modality."""
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import errors
+from fusion_jax.data import withhold
+from tests import tiny
+
+
+class WithholdTest(parameterized.TestCase):
+  @parameterized.product(modality=('image', 'ehr'), share=(0.0, 0.25, 0.5))
+  def test_the_share_loses_it_and_nothing_else(self, modality, share):
+    before = tiny.cohort()
+    after = withhold.withhold(before, modality, share)
+    other = {'image': 'ehr', 'ehr': 'image'}[modality]
+    self.assertEqual(
+      (before.present[modality] & ~after.present[modality]).sum(),
+      round(share * len(before)),
+    )
+    np.testing.assert_array_equal(before.present[other], after.present[other])
+    np.testing.assert_array_equal(before.labels, after.labels)
+    kept = after.present[modality]
+    np.testing.assert_array_equal(before.images[kept], after.images[kept])
+    np.testing.assert_array_equal(before.numeric[kept], after.numeric[kept])
+    self.assertEqual(before.images.dtype, after.images.dtype)
+
+  def test_higher_shares_add_studies(self):
+    cohort = tiny.cohort()
+    low, high = (
+      withhold.withhold(cohort, 'image', x).present['image'] for x in (0.2, 0.6)
+    )
+    self.assertTrue((low | ~high).all())
+
+  def test_follows_ids_not_rows(self):
+    cohort = tiny.cohort()
+    order = np.random.default_rng(0).permutation(len(cohort))
+    one = withhold.withhold(cohort, 'image', 0.3).present['image'][order]
+    two = withhold.withhold(cohort.subset(order), 'image', 0.3)
+    np.testing.assert_array_equal(one, two.present['image'])
+
+  def test_the_last_modality_of_a_study_stays(self):
+    cohort = tiny.cohort(absent=True)
+    after = withhold.withhold(cohort, 'image', 0.9)
+    self.assertTrue(np.all(after.present['image'] | after.present['ehr']))
+
+  def test_digest_tells_cohorts_apart(self):
+    cohort = tiny.cohort()
+    digests = {
+      withhold.withhold(cohort, m, x, seed=s).digest
+      for m in withhold.MODALITIES
+      for x in (0.25, 0.5)
+      for s in (0, 1)
+    }
+    self.assertLen(digests | {cohort.digest}, 9)
+
+
+class ParseTest(parameterized.TestCase):
+  def test_modality_and_share(self):
+    self.assertEqual(withhold.parse('ehr:0.25'), ('ehr', 0.25))
+
+  @parameterized.parameters('image', 'image:', 'image:2', 'image:1', 'imag:.5')
+  def test_anything_else_is_one_line(self, text):
+    with self.assertRaises(errors.UserError) as caught:
+      withhold.parse(text)
+    self.assertNotIn('\n', str(caught.exception))
+
+
+if __name__ == '__main__':
+  absltest.main()
