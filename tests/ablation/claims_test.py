@@ -85,7 +85,8 @@ class ClaimsTest(parameterized.TestCase):
 
   def test_complementary_fusion_comes_near_the_best_possible(self):
     fused, best = [], []
-    for seed in range(3):
+    # Worlds on which no default was chosen.
+    for seed in (10, 11, 12):
       cohort = synthetic.make('complementary', n=4000, size=32, seed=seed)
       summary, folder = self.run_world(
         'complementary',

@@ -2,12 +2,7 @@
 
 import io
 import json
-import os
 import pathlib
-import signal
-import subprocess
-import sys
-import time
 from unittest import mock
 
 import numpy as np
@@ -26,7 +21,6 @@ from fusion_jax.evaluation import predictions
 from tests import tiny
 from tests.ablation import config_test
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLASSICAL = 'run_arms=ehr_linear,ehr_trees,image_pca,early_pca'
 # Of a world made on the fly, so that a process of its own can make it too.
 SMALL = (
@@ -37,6 +31,7 @@ SMALL = (
   'training.epochs=2',
   'preprocess.pixel_components=4',
   'parallel.devices=1',
+  'audits.names=none',
 )
 
 
@@ -68,6 +63,8 @@ def comparable(path):
   """A summary without what may differ between runs of the same work."""
   summary = json.loads((path / 'summary.json').read_text())
   del summary['run']
+  # Its fronts over seconds differ as the seconds do.
+  del summary['tradeoffs']
   for arm in summary['arms'].values():
     for name in [x for x in arm['cost'] if x.endswith('seconds')]:
       del arm['cost'][name]
@@ -446,44 +443,6 @@ class NeuralRunTest(RunnerTestCase):
         for encoder, stage in zip(encoders, stages, strict=True):
           self.assertNotEmpty(stage)
           self.assertEmpty(encoder & stage)
-
-  def test_killed_at_any_moment_and_resumed(self):
-    whole = self.path.with_name('whole')
-    flags = [
-      '--arms=ehr,ehr_linear,ehr_trees,image_pca,early_raw,early_pca',
-      *(f'--set={x}' for x in SMALL),
-    ]
-
-    def start(path):
-      return subprocess.Popen(
-        [sys.executable, '-m', 'experiments.ablate', f'--out={path}', *flags],
-        cwd=ROOT,
-        env={**os.environ, 'COLUMNS': '200'},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-      )
-
-    done = start(whole)
-    shown, _ = done.communicate()
-    self.assertEqual(done.returncode, 0, shown)
-    kills = 0
-    for goal in (1, 5, 9):
-      process = start(self.path)
-      while process.poll() is None and self._finished() < goal:
-        time.sleep(0.002)
-      if process.poll() is None:
-        process.send_signal(signal.SIGKILL)
-        kills += 1
-      process.communicate()
-    self.assertGreater(kills, 0)
-    last = start(self.path)
-    shown, _ = last.communicate()
-    self.assertEqual(last.returncode, 0, shown)
-    self.assertEqual(comparable(self.path), comparable(whole))
-
-  def _finished(self):
-    return len(list(self.path.glob('nodes/[!.]*')))
 
 
 if __name__ == '__main__':
