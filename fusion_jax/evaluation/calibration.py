@@ -33,7 +33,7 @@ def slope(
   """
   y, x, weight = _arrays(positive, scores, weight)
   fitted = _fit(y, x, weight)
-  p = _expit(fitted[0] + fitted[1] * x)
+  p = expit(fitted[0] + fitted[1] * x)
   v = p * (1 - p)
   terms = np.stack([y - p, x * (y - p), v, v * x, v * x * x])
 
@@ -65,7 +65,7 @@ def intercept(
   """
   y, x, weight = _arrays(positive, scores, weight)
   fitted = _fit_intercept(y, x, weight)
-  p = _expit(fitted + x)
+  p = expit(fitted + x)
   terms = np.stack([y - p, p * (1 - p)])
 
   def kernel(weights):
@@ -81,14 +81,20 @@ def intercept(
   return kernel
 
 
-def _arrays(positive, scores, weight):
+def logit(scores: np.ndarray) -> np.ndarray:
+  """Log odds of probabilities, held within `CLIP` of 0 and 1."""
   p = np.clip(np.asarray(scores, np.float64), CLIP, 1 - CLIP)
+  return np.log(p / (1 - p))
+
+
+def _arrays(positive, scores, weight):
   y = np.asarray(positive, np.float64)
   weight = np.ones(len(y)) if weight is None else np.asarray(weight, float)
-  return y, np.log(p / (1 - p)), weight
+  return y, logit(scores), weight
 
 
-def _expit(x):
+def expit(x: np.ndarray) -> np.ndarray:
+  """Probabilities of log odds."""
   return 0.5 * (1 + np.tanh(x / 2))
 
 
@@ -116,6 +122,17 @@ def _fit(y, x, weight):
   y, x, weight = y[kept], x[kept], weight[kept]
   if not len(y) or _undefined(y, x):
     return np.full(2, np.nan)
+  return logistic(y, x, weight)
+
+
+def logistic(y: np.ndarray, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+  """(2,) maximum-likelihood intercept and slope of logit P(y = 1) on x.
+
+  Args:
+    y: (n,) labels, or shares between 0 and 1; not separated by x.
+    x: (n,) float.
+    weight: (n,) study weights, none of them 0.
+  """
   design = np.stack([np.ones_like(x), x], axis=1)
   beta = np.array([0.0, 1.0])
 
@@ -125,7 +142,7 @@ def _fit(y, x, weight):
 
   current = loss(beta)
   for _ in range(_STEPS):
-    p = _expit(design @ beta)
+    p = expit(design @ beta)
     gradient = design.T @ (weight * (y - p))
     curvature = (design * (weight * p * (1 - p))[:, None]).T @ design
     step = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
@@ -148,7 +165,7 @@ def _fit_intercept(y, x, weight):
   low, high = -50.0, 50.0
   while high - low > 1e-12 * 50:
     middle = (low + high) / 2
-    if weight @ _expit(middle + x) < total:
+    if weight @ expit(middle + x) < total:
       low = middle
     else:
       high = middle

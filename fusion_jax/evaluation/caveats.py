@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import types
+from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
 
@@ -89,6 +90,18 @@ def of_estimates(
         f'{folds[g].fold}{because}: {outcome}.'
       )
   return lines
+
+
+def of_interval(folds: Sequence[folds_lib.Fold], method: str) -> list[str]:
+  """Warnings about how the intervals are made (`evaluation.interval`)."""
+  if method != config_lib.DELONG or all(
+    len(np.unique(f.patient)) == len(f.patient) for f in folds
+  ):
+    return []
+  return [
+    'Patients have several studies, which DeLong takes for independent: '
+    'intervals and p-values are too small. Use the patient bootstrap.'
+  ]
 
 
 def of_choice(

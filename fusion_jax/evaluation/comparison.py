@@ -6,7 +6,7 @@ less of the metric is better the summary turns the signs back.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -26,7 +26,7 @@ POWER = 0.8
 _NORMAL_QUANTILE_OF_POWER = 0.8416212335729143
 
 # Differences this small relative to the metric are rounding errors.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 # Intervals need this share of the replicates to be defined.
 _DEFINED_SHARE = 0.5
@@ -34,19 +34,21 @@ _DEFINED_SHARE = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-  """One max-t bootstrap of k paired differences; all arrays are (k,).
+  """k paired differences tested together; all arrays are (k,).
 
   Attributes:
     difference: as observed.
-    se: bootstrap standard errors.
+    se: standard errors.
     low: simultaneous one-sided lower bounds at ALPHA.
     high: simultaneous one-sided upper bounds at ALPHA.
     low90: simultaneous lower bounds at ALPHA_EQUIVALENCE.
     high90: simultaneous upper bounds at ALPHA_EQUIVALENCE.
     p: one-sided p-value of 'not better', for this difference alone.
     p_adjusted: the same for the family.
-    critical: the number of standard errors between difference and `low`; NaN
-      if no difference varies.
+    above: bool, whether the family's test calls the difference better than 0.
+    below: bool, whether it calls it worse.
+    critical: the number of standard errors between difference and `low` while
+      nothing is rejected; NaN if no difference varies.
     reasons: (k,) why a bound is NaN; empty otherwise.
   """
 
@@ -58,13 +60,23 @@ class Family:
   high90: np.ndarray
   p: np.ndarray
   p_adjusted: np.ndarray
+  above: np.ndarray
+  below: np.ndarray
   critical: float
   reasons: tuple[str, ...]
 
 
+# From the arm chosen in each fold (None where there is none) and the (g, k)
+# observed differences from it to their family.
+Families = Callable[[Sequence[str | None], np.ndarray], Family]
+
+
 @dataclasses.dataclass(frozen=True)
 class Against:
-  """The difference between a fusion arm and one single-modality arm."""
+  """The difference between a fusion arm and one single-modality arm.
+
+  `beaten` says whether the fusion arm is shown to be better.
+  """
 
   reference: str
   difference: float
@@ -72,6 +84,7 @@ class Against:
   high: float
   p: float
   p_adjusted: float
+  beaten: bool
   reason: str
 
 
@@ -177,9 +190,9 @@ def max_t(difference: np.ndarray, replicates: np.ndarray) -> Family:
   se = nan.copy()
   if enough and known.any():
     se[known] = values[known].std(axis=1, ddof=1)
-  flat = known & (se <= _ROUNDING)
-  zero = flat & (np.abs(difference) <= _ROUNDING)
-  live = known & (se > _ROUNDING)
+  flat = known & (se <= ROUNDING)
+  zero = flat & (np.abs(difference) <= ROUNDING)
+  live = known & (se > ROUNDING)
   bounds = {name: nan.copy() for name in ('low', 'high', 'low90', 'high90')}
   p, p_adjusted = nan.copy(), nan.copy()
   critical = math.nan
@@ -214,6 +227,8 @@ def max_t(difference: np.ndarray, replicates: np.ndarray) -> Family:
     **bounds,
     p=p,
     p_adjusted=p_adjusted,
+    above=bounds['low'] > 0,
+    below=bounds['high'] < 0,
     critical=critical,
     reasons=tuple(reasons),
   )
@@ -226,9 +241,10 @@ def compare(
   singles: Sequence[str],
   references: Sequence[str | None],
   values: np.ndarray,
-  replicates: np.ndarray,
   margin: float,
   patients: int,
+  replicates: np.ndarray | None = None,
+  families: Families | None = None,
 ) -> list[Comparison]:
   """Compares every fusion arm with the reference and with every single arm.
 
@@ -240,9 +256,11 @@ def compare(
       where it could not be chosen.
     values: (g, a) metric by fold (mean over seeds), higher = better, NaN
       where undefined.
-    replicates: (g, a, r) its bootstrap replicates.
     margin: of equivalence.
-    patients: number that was resampled.
+    patients: number that were tested.
+    replicates: (g, a, r) bootstrap replicates of `values`.
+    families: what makes a family of differences where there are no
+      replicates.
   """
   if not fusions or not singles:
     return []
@@ -250,14 +268,18 @@ def compare(
   rows = [place[arm] for arm in fusions]
 
   def family(chosen):
-    """The max-t bootstrap against `chosen`, one arm per fold."""
-    shape = (len(rows), replicates.shape[-1])
+    """The differences from `chosen`, one arm per fold."""
     observed = np.full((len(chosen), len(rows)), np.nan)
+    for g, arm in enumerate(chosen):
+      if arm is not None:
+        observed[g] = values[g, rows] - values[g, place[arm]]
+    if families is not None:
+      return families(chosen, observed), observed
+    shape = (len(rows), replicates.shape[-1])
     sums, counts = np.zeros(shape), np.zeros(shape)
     for g, arm in enumerate(chosen):
       if arm is None:
         continue
-      observed[g] = values[g, rows] - values[g, place[arm]]
       paired = replicates[g, rows] - replicates[g, place[arm]]
       # A fold without an observed difference stays out of the replicates too.
       there = ~np.isnan(paired) & ~np.isnan(observed[g])[:, None]
@@ -327,6 +349,7 @@ def _against(single: str, family: Family, i: int) -> Against:
     high=float(family.high[i]),
     p=float(family.p[i]),
     p_adjusted=float(family.p_adjusted[i]),
+    beaten=bool(family.above[i]),
     reason=family.reasons[i],
   )
 
@@ -335,14 +358,14 @@ def _verdict(family, i, against, margin, gaps) -> tuple[str, str]:
   """The first of inferior, superior, equivalent that holds, and a reason."""
   if family.reasons[i]:
     return INCONCLUSIVE, family.reasons[i]
-  if family.high[i] < 0:
+  if family.below[i]:
     return INFERIOR, ''
   if gaps:
     # Folds in which an arm failed may be the hard ones.
     return INCONCLUSIVE, f'the arm has no result in {len(gaps)} fold(s)'
   reason = ''
-  if family.low[i] > 0:
-    unbeaten = [x.reference for x in against if not x.low > 0]
+  if family.above[i]:
+    unbeaten = [x.reference for x in against if not x.beaten]
     if not unbeaten:
       return SUPERIOR, ''
     reason = f'not shown to be better than {", ".join(unbeaten)}'
@@ -353,7 +376,7 @@ def _verdict(family, i, against, margin, gaps) -> tuple[str, str]:
 
 def _patients_needed(family, i, margin, patients) -> int | None:
   se = family.se[i]
-  if not se > _ROUNDING or not math.isfinite(family.critical):
+  if not se > ROUNDING or not math.isfinite(family.critical):
     return None
   reach = max(family.critical, 0) + _NORMAL_QUANTILE_OF_POWER
   return math.ceil(patients * (reach * se / margin) ** 2)

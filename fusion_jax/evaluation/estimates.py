@@ -58,7 +58,14 @@ def estimate(
   cells = [
     {
       arm: {
-        seed: metrics.evaluate(task, fold.labels, scores, fold.weight, wanted)
+        seed: metrics.evaluate(
+          task,
+          fold.labels,
+          scores,
+          fold.weight,
+          wanted,
+          **fold.of_model(arm, seed),
+        )
         for seed, scores in fold.scores.get(arm, {}).items()
       }
       for arm in arms

@@ -6,12 +6,14 @@ never follow another definition. Undefined is NaN, never 0.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from fusion_jax.core import errors, types
-from fusion_jax.evaluation import calibration, ranking, survival
+from fusion_jax.evaluation import confusion, folds, ranking, reasons
+from fusion_jax.evaluation import horizons as horizons_lib
+from fusion_jax.evaluation import parts as parts_lib
 
 PRIMARY = {
   types.BINARY: 'auroc',
@@ -27,28 +29,44 @@ _NAMES = {
     'auprc',
     'brier',
     'log_loss',
-    'accuracy',
-    'sensitivity',
-    'specificity',
+    *confusion.METRICS,
+    *parts_lib.FIXED,
     'calibration_slope',
     'calibration_intercept',
+    'ece',
   ),
-  types.MULTICLASS: ('auroc_macro', 'accuracy', 'brier', 'log_loss'),
-  types.MULTILABEL: (
+  types.MULTICLASS: (
     'auroc_macro',
+    'auroc_micro',
     'auprc_macro',
     'accuracy',
+    'balanced_accuracy',
+    'f1_macro',
+    'brier',
+    'log_loss',
+  ),
+  types.MULTILABEL: (
+    'auroc_macro',
+    'auroc_micro',
+    'auprc_macro',
+    'auprc_micro',
+    'accuracy',
+    'sensitivity_macro',
+    'specificity_macro',
+    'f1_macro',
+    'f1_micro',
     'brier',
     'log_loss',
   ),
   types.REGRESSION: ('r2', 'rmse', 'mae'),
-  types.SURVIVAL: ('c_index',),
+  types.SURVIVAL: ('c_index', 'c_index_uno'),
 }
+_BY_LABEL = ('auroc', 'auprc', 'f1')
 
-# Neither higher nor lower is better: nothing is compared by these.
-_TARGETS = ('calibration_slope', 'calibration_intercept')
-_LOWER = ('brier', 'log_loss', 'rmse', 'mae')
-_THRESHOLD = 0.5
+# Nothing is compared by these: neither higher nor lower is better, the scores
+# decide whether they are defined, or resamples are too high on average.
+_NOT_COMPARED = (*parts_lib.TARGETS, 'ppv', 'npv', 'ece')
+_LOWER = ('brier', 'log_loss', 'rmse', 'mae', 'ece', 'integrated_brier')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,24 +83,33 @@ class Value:
   reason: str = ''
 
 
-def names(task: types.Task) -> tuple[str, ...]:
-  """Names of all metrics of the task, the primary one first."""
+def names(task: types.Task, horizons: Sequence[str] = ()) -> tuple[str, ...]:
+  """Names of all metrics of the task, the primary one first.
+
+  Args:
+    task: what is predicted.
+    horizons: for a survival task, the times for which survival is predicted
+      (`folds.horizons`).
+  """
   found = _NAMES[task.kind]
-  if task.kind == types.MULTICLASS:
-    found += tuple(f'auroc/{x}' for x in task.names)
-  if task.kind == types.MULTILABEL:
-    found += tuple(f'{m}/{x}' for m in ('auroc', 'auprc') for x in task.names)
+  if task.kind in (types.MULTICLASS, types.MULTILABEL):
+    found += tuple(f'{m}/{x}' for m in _BY_LABEL for x in task.names)
+  if task.kind == types.SURVIVAL and horizons:
+    found += tuple(f'{m}@{t}' for m in ('auroc', 'brier') for t in horizons)
+    found += ('integrated_brier',) if len(horizons) > 1 else ()
   return found
 
 
-def comparable(task: types.Task) -> tuple[str, ...]:
+def comparable(
+  task: types.Task, horizons: Sequence[str] = ()
+) -> tuple[str, ...]:
   """Names of the metrics arms can be compared by."""
-  return tuple(n for n in names(task) if n not in _TARGETS)
+  return tuple(n for n in names(task, horizons) if n not in _NOT_COMPARED)
 
 
 def higher_is_better(name: str) -> bool:
   """Whether more of the metric is better."""
-  return name.partition('/')[0] not in _LOWER
+  return parts_lib.base_of(name) not in _LOWER
 
 
 def prepare(
@@ -91,12 +118,18 @@ def prepare(
   scores: np.ndarray,
   wanted: Sequence[str],
   weight: np.ndarray | None = None,
+  *,
+  points: folds.OperatingPoints | None = None,
+  survival_at: np.ndarray | None = None,
+  horizons: Sequence[str] = (),
 ) -> ranking.Kernel:
   """Prepares metrics of one set of scores for many weightings.
 
   Whether a metric of `comparable(task)` is defined depends on labels and
   weights alone, never on the scores, so a replicate leaves out the same folds
-  for all arms. A macro mean is over the classes or labels that are defined.
+  for all arms; only a model without a validation part, or without predicted
+  survival, lacks what needs it in every replicate. A macro mean is over the
+  classes or labels that are defined.
 
   Args:
     task: what is predicted.
@@ -105,6 +138,10 @@ def prepare(
     scores: (n, s).
     wanted: names of m metrics.
     weight: (n,) study weights around which calibration is resampled.
+    points: thresholds of the model; None for .5, and NaN for metrics at a
+      fixed sensitivity or specificity.
+    survival_at: (n, t) predicted P(no event up to each horizon).
+    horizons: (t,) their names, rising.
 
   Returns:
     A function from (n, r) weights to (m, r) values, NaN where undefined.
@@ -112,19 +149,35 @@ def prepare(
   Raises:
     UserError: for a metric the task does not have.
   """
+  known = names(task, horizons)
   for name in wanted:
-    if name not in names(task):
-      raise errors.unknown_name(f'{task.kind} metric', name, names(task))
-  parts = {}
-  for name in wanted:
-    for part in _parts(task, name):
-      if part not in parts:
-        parts[part] = _prepare_part(task, part, labels, scores, weight)
+    if name not in known:
+      raise errors.unknown_name(f'{task.kind} metric', name, known)
+  model = parts_lib.Model(
+    task, labels, scores, weight, points, survival_at, tuple(horizons)
+  )
+  needed = [parts_lib.parts_of(task, name, horizons) for name in wanted]
+  kernels, linear = {}, {}
+  for part in dict.fromkeys(p for parts in needed for p in parts):
+    found = parts_lib.prepare(model, part)
+    (linear if isinstance(found, parts_lib.Sums) else kernels)[part] = found
+  terms = {v.key: v.terms for v in linear.values()}
+  terms = {key: build() for key, build in terms.items()}
+  ends = np.cumsum([0, *(len(t) for t in terms.values())])
+  spans = dict(zip(terms, zip(ends, ends[1:], strict=False), strict=True))
+  stacked = np.concatenate([*terms.values()]) if terms else None
 
   def kernel(weights):
-    values = {part: function(weights) for part, function in parts.items()}
+    values = {part: function(weights) for part, function in kernels.items()}
+    if linear:
+      sums = stacked @ weights
+      for part, one in linear.items():
+        values[part] = one.finish(*sums[slice(*spans[one.key])])
     return np.stack(
-      [mean([values[x] for x in _parts(task, name)]) for name in wanted]
+      [
+        _combine(model, name, [values[p] for p in parts])
+        for name, parts in zip(wanted, needed, strict=True)
+      ]
     )
 
   return kernel
@@ -136,6 +189,10 @@ def evaluate(
   scores: np.ndarray,
   weight: np.ndarray | None = None,
   wanted: Sequence[str] | None = None,
+  *,
+  points: folds.OperatingPoints | None = None,
+  survival_at: np.ndarray | None = None,
+  horizons: Sequence[str] = (),
 ) -> dict[str, Value]:
   """All metrics (or the wanted ones) of one set of scores.
 
@@ -145,27 +202,32 @@ def evaluate(
     scores: (n, s).
     weight: (n,) study weights, or None for equal weights.
     wanted: names of metrics; None for all of the task.
+    points: see `prepare`.
+    survival_at: see `prepare`.
+    horizons: see `prepare`.
 
   Raises:
     UserError: for a metric the task does not have.
   """
-  wanted = names(task) if wanted is None else tuple(wanted)
+  wanted = names(task, horizons) if wanted is None else tuple(wanted)
   weight = np.ones(len(labels)) if weight is None else np.asarray(weight)
-  kernel = prepare(task, labels, scores, wanted, weight)
+  more = dict(points=points, survival_at=survival_at, horizons=horizons)
+  kernel = prepare(task, labels, scores, wanted, weight, **more)
   values = kernel(weight.astype(np.float64)[:, None])[:, 0]
+  heavy = weight > 0
+  model = parts_lib.Model(
+    task,
+    labels[heavy],
+    scores[heavy],
+    weight[heavy],
+    points,
+    None if survival_at is None else survival_at[heavy],
+    tuple(horizons),
+  )
   return {
-    name: Value(float(value), _reason(task, name, labels, scores, weight))
-    if np.isnan(value) or len(_parts(task, name)) > 1
-    else Value(float(value))
+    name: Value(float(value), reasons.reason(model, name, np.isnan(value)))
     for name, value in zip(wanted, values, strict=True)
   }
-
-
-def _parts(task, name):
-  """The metrics a macro metric is the mean of, or the metric itself."""
-  if name.endswith('_macro'):
-    return [f'{name.removesuffix("_macro")}/{x}' for x in task.names]
-  return [name]
 
 
 def mean(values: Sequence[np.ndarray]) -> np.ndarray:
@@ -179,160 +241,7 @@ def mean(values: Sequence[np.ndarray]) -> np.ndarray:
   )
 
 
-def _column(task, name, labels, scores):
-  """Labels and scores of a one-vs-rest or per-label metric, both (n,)."""
-  _, _, part = name.partition('/')
-  if not part:
-    return labels[:, 0], scores[:, 0]
-  i = task.names.index(part)
-  if task.kind == types.MULTILABEL:
-    return labels[:, i], scores[:, i]
-  y = np.where(np.isnan(labels[:, 0]), np.nan, labels[:, 0] == i)
-  return y, scores[:, i]
-
-
-def _prepare_part(task, name, labels, scores, weight) -> ranking.Kernel:
-  base = name.partition('/')[0]
-  if base in ('auroc', 'auprc', *_TARGETS):
-    y, s = _column(task, name, labels, scores)
-    rows = np.flatnonzero(~np.isnan(y))
-    build = {
-      'auroc': ranking.auroc,
-      'auprc': ranking.average_precision,
-      'calibration_slope': calibration.slope,
-      'calibration_intercept': calibration.intercept,
-    }[base]
-    extra = {}
-    if base in _TARGETS and weight is not None:
-      extra['weight'] = weight[rows]
-    return _on(rows, len(y), lambda: build(y[rows] > 0, s[rows], **extra))
-  rows = np.flatnonzero(_known_rows(task, labels))
-  y, s = labels[rows], scores[rows]
-
-  def prepared():
-    if base == 'c_index':
-      return survival.c_index(y[:, 0], y[:, 1] > 0, s[:, 0])
-    return _ratio_metric(task, base, y, s)
-
-  return _on(rows, len(labels), prepared)
-
-
-def _known_rows(task, labels):
-  known = ~np.isnan(labels)
-  many = task.kind == types.MULTILABEL
-  return known.any(axis=1) if many else known.all(axis=1)
-
-
-def _on(rows, n, build) -> ranking.Kernel:
-  """What `build` prepares from `rows`, as a function of all n weights."""
-  if not len(rows):
-    return lambda weights: np.full(weights.shape[1], np.nan)
-  function = build()
-  if len(rows) == n:
-    return function
-  return lambda weights: function(weights[rows])
-
-
-def _moments(
-  terms: Sequence[np.ndarray], finish: Callable[..., np.ndarray]
-) -> ranking.Kernel:
-  """A metric that is a function of weighted sums of (n,) terms."""
-  stacked = np.stack([np.asarray(t, np.float64) for t in terms])
-  return lambda weights: finish(*(stacked @ weights))
-
-
-def _ratio_metric(task, base, y, s) -> ranking.Kernel:
-  if task.kind == types.REGRESSION:
-    return _regression_metric(base, y[:, 0], s[:, 0])
-  eps = np.finfo(np.float64).eps
-  if task.kind == types.MULTICLASS:
-    code = y[:, 0].astype(int)
-    right = np.eye(task.num_outputs)[code]
-    count = np.ones(len(y))
-    loss = {
-      'accuracy': lambda: s.argmax(axis=1) == code,
-      'brier': lambda: ((s - right) ** 2).sum(axis=1),
-      'log_loss': lambda: -np.log(np.clip(s[np.arange(len(y)), code], eps, 1)),
-    }[base]()
-  else:
-    known = ~np.isnan(y)
-    truth = np.where(known, y, 0) > 0
-    called = s >= _THRESHOLD
-    if base == 'sensitivity':
-      known = known & truth
-    elif base == 'specificity':
-      known = known & ~truth
-    count = known.sum(axis=1)
-    p = np.clip(s, eps, 1 - eps)
-    loss = {
-      'brier': lambda: (s - truth) ** 2,
-      'log_loss': lambda: -np.where(truth, np.log(p), np.log1p(-p)),
-    }.get(base, lambda: called == truth)()
-    loss = np.where(known, loss, 0).sum(axis=1)
-  return _moments([loss, count], ranking.ratio)
-
-
-def _regression_metric(base, y, s) -> ranking.Kernel:
-  one = np.ones(len(y))
-  if base == 'mae':
-    return _moments([np.abs(s - y), one], ranking.ratio)
-  if base == 'rmse':
-    return _moments(
-      [(s - y) ** 2, one], lambda e, w: np.sqrt(ranking.ratio(e, w))
-    )
-  # Centring first keeps the sum of squares from cancelling.
-  centred = y - y.mean()
-  scale = (centred**2).sum() * 1e-12
-
-  def r2(residual, total, square, weight):
-    spread = square - ranking.ratio(total**2, weight)
-    spread = np.where(spread > scale, spread, np.nan)
-    return 1 - residual / spread
-
-  return _moments([(s - y) ** 2, centred, centred**2, one], r2)
-
-
-def _reason(task, name, labels, scores, weight) -> str:
-  """Why a metric is undefined, or what its macro mean leaves out."""
-  heavy = weight > 0
-  labels, scores = labels[heavy], scores[heavy]
-  parts = _parts(task, name)
-  if len(parts) > 1:
-    missing = {}
-    for part, label in zip(parts, task.names, strict=True):
-      reason = _class_reason(_column(task, part, labels, scores)[0], part)
-      if reason:
-        missing[label] = reason
-    if not missing:
-      return ''
-    listed = '; '.join(f'{k}: {v}' for k, v in missing.items())
-    return f'defined for {len(parts) - len(missing)} of {len(parts)} ({listed})'
-  if not _known_rows(task, labels).any():
-    return 'no study with a known label'
-  base = name.partition('/')[0]
-  if base == 'c_index':
-    return 'no comparable pair of studies'
-  if base == 'r2':
-    return 'the labels do not vary'
-  if task.kind in (types.REGRESSION, types.MULTICLASS) and '/' not in name:
-    return 'no study has weight'
-  y, s = _column(task, name, labels, scores)
-  reason = _class_reason(y, name)
-  if reason or base not in _TARGETS:
-    return reason
-  known = ~np.isnan(y)
-  if np.ptp(s[known]) == 0:
-    return 'the scores do not vary'
-  return 'the scores separate the two classes'
-
-
-def _class_reason(y, name) -> str:
-  base = name.partition('/')[0]
-  y = y[~np.isnan(y)]
-  if not len(y):
-    return 'no study with a known label'
-  if not y.any() and base != 'specificity':
-    return f'none of {len(y)} studies is positive'
-  if y.all() and base not in ('auprc', 'sensitivity'):
-    return f'all {len(y)} studies are positive'
-  return ''
+def _combine(model, name, parts):
+  if name == 'integrated_brier':
+    return horizons_lib.integrated(parts, [float(t) for t in model.horizons])
+  return mean(parts)

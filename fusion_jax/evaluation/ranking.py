@@ -108,3 +108,40 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     out=np.full(np.shape(numerator), np.nan),
     where=denominator > 0,
   )
+
+
+def first_at_least(ascending: np.ndarray, targets: np.ndarray) -> np.ndarray:
+  """(t, r) first row of each column that reaches each target; u if none.
+
+  Args:
+    ascending: (u, r), no column falls.
+    targets: (t, r) or (t, 1).
+  """
+  u, r = ascending.shape
+  targets = np.broadcast_to(targets, (len(targets), r))
+  return bisect(lambda row, column: ascending[row, column], u, targets)
+
+
+def bisect(
+  value: Callable[[np.ndarray, np.ndarray], np.ndarray],
+  u: int,
+  targets: np.ndarray,
+) -> np.ndarray:
+  """(t, r) first of u rows whose value reaches each target; u if none.
+
+  Args:
+    value: from rows (t, r) and columns (r,) to values that do not fall with
+      the row.
+    u: number of rows, 1 or more.
+    targets: (t, r).
+  """
+  low = np.zeros(targets.shape, np.intp)
+  high = np.full(targets.shape, u, np.intp)
+  columns = np.arange(targets.shape[1])
+  for _ in range(u.bit_length()):
+    middle = (low + high) // 2
+    found = value(np.minimum(middle, u - 1), columns) >= targets
+    open_ = low < high
+    high = np.where(open_ & found, middle, high)
+    low = np.where(open_ & ~found, middle + 1, low)
+  return low

@@ -102,8 +102,15 @@ def replicate(
   for g, fold in enumerate(folds):
     kernels = [
       [
-        metrics.prepare(task, fold.labels, scores, wanted, fold.weight)
-        for scores in fold.scores.get(arm, {}).values()
+        metrics.prepare(
+          task,
+          fold.labels,
+          scores,
+          wanted,
+          fold.weight,
+          **fold.of_model(arm, seed),
+        )
+        for seed, scores in fold.scores.get(arm, {}).items()
       ]
       for arm in arms
     ]

@@ -13,14 +13,29 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import errors, files, types
-from fusion_jax.evaluation import caveats, metrics, resampling
+from fusion_jax.evaluation import (
+  bca,
+  caveats,
+  entries,
+  intervals,
+  metrics,
+  recalibration,
+  resampling,
+  sentences,
+  subgroups,
+  thresholds,
+  tradeoffs,
+)
 from fusion_jax.evaluation import comparison as comparison_lib
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
+from fusion_jax.evaluation import permutation as permutation_lib
 from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.evaluation import references as references_lib
+from fusion_jax.evaluation import registration as registration_lib
 
-VERSION = 1
+VERSION = 2
 _LEVEL = 0.95
 
 
@@ -36,7 +51,19 @@ class _Work:
   singles: tuple[str, ...]
   fusions: tuple[str, ...]
   resamples: resampling.Resamples
+  left_out: resampling.Resamples | None
   test_to_train: float
+  reference: str
+
+  @property
+  def rivals(self) -> tuple[str, ...]:
+    """What a superior arm has to beat: the single arms and the reference."""
+    named = (
+      ()
+      if self.reference == registration_lib.BEST_SINGLE
+      else (self.reference,)
+    )
+    return tuple(dict.fromkeys([*self.singles, *named]))
 
   @property
   def sign(self) -> int:
@@ -55,7 +82,8 @@ def summarise(
   audits: Mapping[str, Any] | None = None,
   run: Mapping[str, Any] | None = None,
   cohort: Mapping[str, Any] | None = None,
-  reference: Mapping[tuple[int, int], str] | None = None,
+  reference: references_lib.Given = None,
+  sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Estimates, intervals, comparisons and warnings as a JSON-ready dict.
 
@@ -68,7 +96,7 @@ def summarise(
     singles: the single-modality arms, in the order that breaks ties.
     fusions: the fusion arms; all that were run, as they are one family.
       Arms in neither list get estimates and intervals only.
-    config: margin, replicates, seed, metric.
+    config: margin, metric, intervals, registration.
     costs: by arm, passed through (parameters, seconds, ...).
     facts: by arm, passed through beside its role (strategy, type).
     warnings: lines to put before those found here.
@@ -77,15 +105,19 @@ def summarise(
     cohort: passed through (name, digest, ...).
     reference: by (repeat, fold), the single-modality arm to compare with,
       where it was chosen elsewhere (a frozen run on another cohort, which has
-      no validation part).
+      no validation part); or the name of one arm to compare all others with.
+    sections: passed through at the top level, beside the keys made here.
 
   Raises:
     UserError: if `predictions.check` fails, or an argument names an unknown
-      metric, or an arm that is both single and fusion.
+      metric, an arm that is both single and fusion or has no predictions, or
+      the registration cannot be read, or DeLong does not apply.
+    ValueError: if a section has the name of a key made here.
   """
   predictions_lib.check(predictions)
   task = predictions.task
   metric = _metric(task, config)
+  fixed = config.registered and registration_lib.load(config.registered)
   both = set(singles) & set(fusions)
   if both:
     raise errors.UserError(
@@ -94,49 +126,76 @@ def summarise(
     )
   test = folds_lib.arrange(predictions, predictions_lib.TEST)
   valid = folds_lib.arrange(predictions, predictions_lib.VALID)
+  test = thresholds.attach(task, test, valid)
+  valid = thresholds.attach(task, valid, valid)
   present = {arm for fold in test for arm in fold.scores}
+  named = reference if isinstance(reference, str) else ''
+  if named and named not in present:
+    raise errors.unknown_name('arm', named, sorted(present), where='reference')
   listed = [*dict.fromkeys([*singles, *fusions])]
   arms = [a for a in listed if a in present]
   arms += sorted(present - set(listed))
+  patients = np.concatenate([f.patient for f in test])
   work = _Work(
     task=task,
     config=config,
     metric=metric,
-    wanted=metrics.names(task),
+    wanted=metrics.names(task, folds_lib.horizons(test)),
     arms=tuple(arms),
     singles=tuple(a for a in dict.fromkeys(singles) if a in present),
-    fusions=tuple(a for a in dict.fromkeys(fusions) if a in present),
-    resamples=resampling.draw(
-      np.concatenate([f.patient for f in test]),
-      replicates=config.replicates,
-      seed=config.seed,
+    fusions=tuple(
+      a for a in dict.fromkeys(fusions) if a in present and a != named
     ),
+    resamples=resampling.draw(
+      patients, replicates=config.replicates, seed=config.seed
+    ),
+    left_out=bca.jackknife(patients, seed=config.seed)
+    if config.interval == config_lib.BCA
+    else None,
     test_to_train=estimates_lib.test_to_train(test, valid),
+    reference=named or registration_lib.BEST_SINGLE,
   )
-  choice = _choose(work, test, valid, reference)
+  choice = references_lib.choose(
+    task, test, valid, singles=work.singles, metric=metric, given=reference
+  )
   references = [c['arm'] for c in choice]
   body, estimates = _evaluate(work, test, references)
+  complete = _complete_cases(work, test, references)
+  registered = _registered(work, fixed, (cohort or {}).get('digest'))
   lines = [
     *warnings,
     *caveats.of_table(
       task, test, arms=work.arms, absent=[a for a in listed if a not in arms]
     ),
     *caveats.of_estimates(test, estimates, arms=work.arms, metric=metric),
-    *caveats.of_choice(choice, singles=work.singles, fusions=work.fusions),
+    *_choice_lines(work, choice),
+    *caveats.of_interval(test, config.interval),
+    *thresholds.notes(test),
+    *(registered or {}).get('deviations', ()),
   ]
+  calibrated = recalibration.report(task, test, valid, arms=work.arms)
   arms_out = {}
-  for arm in work.arms:
-    role = 'single' if arm in work.singles else 'other'
+  for a, arm in enumerate(work.arms):
+    values = estimates.values[metric][:, a]
     arms_out[arm] = {
       **(facts or {}).get(arm, {}),
-      'role': 'fusion' if arm in work.fusions else role,
+      'role': _role(work, arm),
       'metrics': body['arms'][arm],
-      'variability': _variability(work, estimates, arm),
-      'folds': _arm_folds(work, test, estimates, arm),
+      'variability': entries.variability(
+        estimates,
+        arm,
+        values=values,
+        metric=metric,
+        test_to_train=work.test_to_train,
+      ),
+      'calibration': calibrated.get(arm),
+      'thresholds': thresholds.describe(task, test, arm),
+      'folds': entries.arm_folds(task, test, estimates, arm, values, metric),
       'cost': dict((costs or {}).get(arm, {})),
     }
   result = {
     'version': VERSION,
+    'question': None,
     'cohort': {
       **(cohort or {}),
       'studies': len(np.unique(np.concatenate([f.study for f in test]))),
@@ -150,9 +209,14 @@ def summarise(
       'replicates': config.replicates,
       'seed': config.seed,
       'level': _LEVEL,
-      'interval': 'patient bootstrap, conditional on the trained models',
+      'method': config.interval,
+      'interval': intervals.DESCRIPTIONS[config.interval],
+      'adjustment': intervals.ADJUSTMENTS[config.interval],
+      'reference': work.reference,
+      'estimand': sentences.ESTIMAND,
     },
-    'folds': [_fold(task, fold) for fold in test],
+    'registration': registered,
+    'folds': [entries.fold(task, fold) for fold in test],
     'arms': arms_out,
     'best_single': {
       'metric': metric,
@@ -160,12 +224,51 @@ def summarise(
       'by_fold': choice,
     },
     'comparisons': body['comparisons'],
-    'complete_cases': _complete_cases(work, test, references),
+    'complete_cases': complete,
+    **subgroups.sections(
+      predictions,
+      test,
+      arms=work.arms,
+      wanted=work.wanted,
+      metric=metric,
+      references=references,
+      resamples=work.resamples,
+      config=config,
+    ),
+    'tradeoffs': tradeoffs.tradeoffs(
+      arms_out, metric=metric, higher_is_better=work.sign > 0
+    ),
     'audits': dict(audits or {}),
     'warnings': lines,
     'run': dict(run or {}),
   }
-  return _plain(result)
+  taken = sorted(set(sections or {}) & set(result))
+  if taken:
+    raise ValueError(f'{taken[0]} is a key of every summary.')
+  return sentences.attach(entries.plain({**result, **(sections or {})}))
+
+
+def check_config(
+  task: types.Task, config: config_lib.EvaluationConfig, *, folds: int
+) -> None:
+  """Checks what can be known of the settings before anything is trained.
+
+  Args:
+    task: what is predicted.
+    config: of the evaluation.
+    folds: number of test parts of all repeats.
+
+  Raises:
+    UserError: as `summarise` would, for an unknown metric, a registration that
+      cannot be read, or DeLong where it does not apply.
+  """
+  metric = _metric(task, config)
+  if config.registered:
+    registration_lib.load(config.registered)
+  if config.interval == config_lib.DELONG:
+    obstacle = intervals.delong_obstacle(task, metric, folds)
+    if obstacle:
+      raise _no_delong(obstacle)
 
 
 def write(summary: Mapping[str, Any], path: str | os.PathLike) -> None:
@@ -191,219 +294,139 @@ def _metric(task, config) -> str:
   return config.metric
 
 
-def _choose(work, test, valid, given) -> list[dict[str, Any]]:
-  """The reference of every fold, and what it was chosen by."""
-  validated = {(f.repeat, f.fold): f for f in valid}
-  choice = []
-  for fold in test:
-    here = {'repeat': fold.repeat, 'fold': fold.fold}
-    candidates = [s for s in work.singles if s in fold.scores]
-    scores: dict[str, float] = {}
-    reason = ''
-    if given is not None:
-      arm = given.get((fold.repeat, fold.fold))
-      if arm not in candidates:
-        arm, reason = None, 'no reference was given for this fold'
-    elif len(candidates) < 2:
-      arm = candidates[0] if candidates else None
-      reason = 'the only single-modality arm' if arm else 'none has run'
-    elif (fold.repeat, fold.fold) not in validated:
-      arm, reason = None, 'there are no validation predictions to choose by'
-    else:
-      found = estimates_lib.estimate(
-        work.task,
-        [validated[fold.repeat, fold.fold]],
-        arms=candidates,
-        wanted=[work.metric],
-      ).estimate[work.metric]
-      scores = dict(zip(candidates, found.tolist(), strict=True))
-      arm = comparison_lib.choose_reference(scores, candidates, work.sign > 0)
-      if arm is None:
-        arm = candidates[0]
-        reason = f'{work.metric} is undefined on the validation part'
-    choice.append({**here, 'arm': arm, 'valid': scores})
-    if reason:
-      choice[-1]['reason'] = reason
-  return choice
-
-
 def _evaluate(work, folds, references):
   """Metrics by arm, the reference's own, and the comparisons."""
   estimates = estimates_lib.estimate(
     work.task, folds, arms=work.arms, wanted=work.wanted
   )
-  replicates = resampling.replicate(
-    work.task,
-    folds,
-    arms=work.arms,
-    wanted=work.wanted,
-    metric=work.metric,
-    resamples=work.resamples,
+  areas, obstacle = intervals.delong_areas(
+    work.task, folds, arms=work.arms, metric=work.metric
   )
-  by_arm = {}
-  for a, arm in enumerate(work.arms):
-    by_arm[arm] = {
-      name: _entry(
+  source = _source(work, folds, areas, obstacle)
+  by_arm = {
+    arm: {
+      name: entries.entry(
         estimates.estimate[name][a],
-        replicates.means[a, m],
+        source.of_arm(a, name, estimates.estimate[name][a]),
         estimates.undefined(arm, name),
       )
-      for m, name in enumerate(work.wanted)
+      for name in work.wanted
     }
+    for a, arm in enumerate(work.arms)
+  }
   values = estimates.values[work.metric]
   found = comparison_lib.compare(
     arms=work.arms,
     fusions=work.fusions,
-    singles=work.singles,
+    singles=work.rivals,
     references=references,
     values=work.sign * values,
-    replicates=work.sign * replicates.by_fold,
     margin=work.config.margin,
     patients=len(work.resamples.patients),
+    **source.families(work.sign),
   )
   chosen = [
     (g, work.arms.index(arm))
     for g, arm in enumerate(references)
     if arm is not None
   ]
-  best = _entry(math.nan, np.full(1, np.nan), [(0, 'no reference')])
+  best = entries.entry(
+    math.nan, (math.nan, math.nan, ''), [(0, 'no reference')]
+  )
   if chosen:
-    best = _entry(
-      metrics.mean([np.array([values[c]]) for c in chosen])[0],
-      metrics.mean([replicates.by_fold[c] for c in chosen]),
-      [],
+    value = metrics.mean([np.array([values[c]]) for c in chosen])[0]
+    best = entries.entry(value, source.of_chosen(chosen, value))
+  comparisons = []
+  for c in found:
+    entry = entries.comparison(
+      c,
+      sign=work.sign,
+      metric=work.metric,
+      reference=work.reference,
+      test_to_train=work.test_to_train,
     )
+    entry['delong'] = entries.delong_test(
+      areas,
+      work.arms.index(c.arm),
+      chosen[0][1] if chosen else None,
+      obstacle,
+    )
+    if work.config.interval == config_lib.DELONG:
+      entry['holm'] = c.p_adjusted
+    if work.config.permutations:
+      entry['permutation'] = entries.permutation_test(
+        permutation_lib.paired(
+          work.task,
+          folds,
+          arm=c.arm,
+          references=references,
+          metric=work.metric,
+          permutations=work.config.permutations,
+          seed=work.config.seed,
+        )
+      )
+    comparisons.append(entry)
   return {
     'arms': by_arm,
     'best_single': best,
-    'comparisons': [_comparison(work, c) for c in found],
+    'comparisons': comparisons,
   }, estimates
 
 
-def _entry(estimate, replicates, undefined) -> dict[str, Any]:
-  """{estimate, low, high}, with a reason wherever something is undefined."""
-  if math.isnan(estimate):
-    low, high = math.nan, math.nan
-    reason = undefined[0][1] if undefined else 'no model was evaluated'
-  else:
-    low, high, reason = comparison_lib.interval(replicates)
-  entry = {'estimate': estimate, 'low': low, 'high': high}
-  if undefined:
-    entry['undefined_cells'] = len(undefined)
-    reason = reason or undefined[0][1]
-  if reason:
-    entry['reason'] = reason
-  return entry
+def _source(work, folds, areas, obstacle):
+  """Where the intervals come from."""
+  if work.config.interval == config_lib.DELONG:
+    if areas is None:
+      raise _no_delong(obstacle)
+    return intervals.DeLong(areas, work.arms, work.fusions)
+  return intervals.Bootstrap(
+    work.task,
+    folds,
+    arms=work.arms,
+    wanted=work.wanted,
+    metric=work.metric,
+    resamples=work.resamples,
+    left_out=work.left_out,
+  )
 
 
-def _comparison(work, c) -> dict[str, Any]:
-  """A comparison in the metric's own direction: arm minus reference."""
-
-  def turned(x):
-    if work.sign > 0:
-      low, high = x.low, x.high
-    else:
-      low, high = -x.high, -x.low
-    return {
-      'difference': work.sign * x.difference + 0.0,
-      'low': low + 0.0,
-      'high': high + 0.0,
-      'p': x.p,
-      'p_adjusted': x.p_adjusted,
-    }
-
-  low90, high90 = c.low90, c.high90
-  if work.sign < 0:
-    low90, high90 = -high90, -low90
-  found = {
-    'arm': c.arm,
-    'reference': 'best_single',
-    'metric': work.metric,
-    **turned(c),
-    'low90': low90 + 0.0,
-    'high90': high90 + 0.0,
-    'se': c.se,
-    'fold_sd': estimates_lib.corrected_sd(
-      c.fold_differences, work.test_to_train
-    ),
-    'verdict': c.verdict,
-    'patients_needed': c.patients_needed,
-    'against': [
-      {
-        'reference': x.reference,
-        **turned(x),
-        **({'reason': x.reason} if x.reason else {}),
-      }
-      for x in c.against
-    ],
-  }
-  if c.reason:
-    found['reason'] = c.reason
-  if math.isnan(found['fold_sd']):
-    found['fold_sd_reason'] = _no_fold_sd(c.fold_differences)
-  if c.patients_needed is None:
-    found['patients_needed_reason'] = 'the resamples show no variance'
-  return found
+def _no_delong(obstacle) -> errors.UserError:
+  return errors.UserError(
+    f'evaluation.interval=delong: {obstacle}. Use bootstrap or bca.'
+  )
 
 
-def _no_fold_sd(values) -> str:
-  if (~np.isnan(values)).sum() < 2:
-    return 'fewer than two folds are defined'
-  return 'the size of the training parts is unknown'
+def _role(work, arm) -> str:
+  if arm in work.singles:
+    return 'single'
+  if arm == work.reference:
+    return 'reference'
+  return 'fusion' if arm in work.fusions else 'other'
 
 
-def _variability(work, estimates, arm) -> dict[str, Any]:
-  values = estimates.values[work.metric][:, work.arms.index(arm)]
-  found = {
-    'metric': work.metric,
-    'seed_sd': estimates_lib.seed_sd(estimates, arm, work.metric),
-    'fold_sd': estimates_lib.corrected_sd(values, work.test_to_train),
-  }
-  if math.isnan(found['seed_sd']):
-    found['seed_sd_reason'] = 'one seed only'
-  if math.isnan(found['fold_sd']):
-    found['fold_sd_reason'] = _no_fold_sd(values)
-  return found
+def _choice_lines(work, choice) -> list[str]:
+  if work.reference == registration_lib.BEST_SINGLE:
+    return caveats.of_choice(choice, singles=work.singles, fusions=work.fusions)
+  return [
+    f"Arms are compared with '{work.reference}', which was given by name: it "
+    'was not chosen on validation studies as the best single modality.'
+  ]
 
 
-def _arm_folds(work, test, estimates, arm) -> list[dict[str, Any]]:
-  a = work.arms.index(arm)
-  found = []
-  for g, fold in enumerate(test):
-    cells = estimates.cells[g][arm]
-    if not cells:
-      continue
-    here = {
-      'repeat': fold.repeat,
-      'fold': fold.fold,
-      'seeds': list(cells),
-      'studies': len(fold.study),
-      **_events(work.task, fold),
-      'estimate': estimates.values[work.metric][g, a],
-    }
-    reasons = [v[work.metric].reason for v in cells.values()]
-    if any(reasons):
-      here['reason'] = next(filter(None, reasons))
-    found.append(here)
-  return found
-
-
-def _fold(task, fold) -> dict[str, Any]:
+def _registered(work, fixed, digest) -> dict[str, Any] | None:
+  if not fixed:
+    return None
   return {
-    'repeat': fold.repeat,
-    'fold': fold.fold,
-    'studies': len(fold.study),
-    'patients': len(np.unique(fold.patient)),
-    'complete': int(fold.complete.sum()),
-    **_events(task, fold),
+    **dataclasses.asdict(fixed),
+    'deviations': registration_lib.deviations(
+      fixed,
+      metric=work.metric,
+      margin=work.config.margin,
+      arms=work.arms,
+      reference=work.reference,
+      cohort=digest or '',
+    ),
   }
-
-
-def _events(task, fold) -> dict[str, Any]:
-  events = folds_lib.events(task, fold.labels)
-  if events is None:
-    return {'events': None, 'events_reason': 'a regression has no events'}
-  return {'events': events}
 
 
 def _complete_cases(work, test, references) -> dict[str, Any] | None:
@@ -430,16 +453,3 @@ def _complete_cases(work, test, references) -> dict[str, Any] | None:
     'best_single': body['best_single'],
     'comparisons': body['comparisons'],
   }
-
-
-def _plain(value: Any) -> Any:
-  """A copy of JSON's own types; NaN and infinity become None."""
-  if isinstance(value, Mapping):
-    return {str(k): _plain(v) for k, v in value.items()}
-  if isinstance(value, list | tuple):
-    return [_plain(v) for v in value]
-  if isinstance(value, np.ndarray | np.generic):
-    return _plain(value.tolist())
-  if isinstance(value, float) and not math.isfinite(value):
-    return None
-  return value

@@ -1,11 +1,14 @@
-"""Harrell's concordance index for many weightings at once."""
+"""Concordance of risks and times for many weightings at once."""
 
 import numpy as np
 
-from fusion_jax.evaluation import ranking
+from fusion_jax.evaluation import censoring, ranking
 
 # Groups of at most this many studies are compared pair by pair.
 _DENSE = 256
+
+# Share of the studies that is still followed at the default tau.
+_FOLLOWED = 0.1
 
 
 def c_index(
@@ -17,11 +20,6 @@ def c_index(
   both times are equal and exactly one had it. Tied scores count half. This is
   what lifelines and scikit-survival compute.
 
-  A study's key is the rank of its time, events before censorings. Two keys
-  i < j part at exactly one bit: they agree above it, i has 0 there and j has
-  1. So the pairs are counted bit by bit, each bit being one sorted cumulative
-  sum: O(r n log n) for n studies and r weightings.
-
   Args:
     time: (n,) float.
     event: (n,) bool, False where censored.
@@ -31,7 +29,61 @@ def c_index(
     A function from (n, r) weights to (r,) indices, NaN where no comparable
     pair has weight.
   """
+  pairs = _pairs(time, np.asarray(event, bool), scores)
+  return lambda weights: ranking.ratio(*pairs(weights, weights))
+
+
+def c_index_uno(
+  time: np.ndarray,
+  event: np.ndarray,
+  scores: np.ndarray,
+  tau: float | None = None,
+) -> ranking.Kernel:
+  """Uno's C (Uno et al., 2011, Statistics in Medicine 30, 1105-1117).
+
+  Pairs are those of `c_index` whose earlier time is before tau; each counts
+  1 / G(earlier time)^2 with G of `censoring.survival`, so that the result
+  estimates P(riskier study has the event first | it has it before tau)
+  whatever the censoring. Equals scikit-survival's `concordance_index_ipcw`
+  with the evaluated studies as `survival_train`.
+
+  Args:
+    time: (n,) float.
+    event: (n,) bool, False where censored.
+    scores: (n,) float, higher = riskier.
+    tau: or None for the last time at which a tenth of the weight is still
+      followed: later weights 1 / G^2 would let a few studies decide.
+
+  Returns:
+    A function from (n, r) weights to (r,) indices, NaN where no comparable
+    pair before tau has weight.
+  """
   event = np.asarray(event, bool)
+  pairs = _pairs(time, event, scores)
+  times, curve = censoring.survival(time, event)
+  own = censoring.place(times, time)
+  last = censoring.horizon(time, _FOLLOWED)
+
+  def kernel(weights):
+    limit = last(weights) if tau is None else np.full(weights.shape[1], tau)
+    counts = event[:, None] & (time[:, None] < limit) & (weights > 0)
+    factor = censoring.inverse(curve(weights)[own], counts)
+    return ranking.ratio(*pairs(weights * factor**2, weights))
+
+  return kernel
+
+
+def _pairs(time, event, scores):
+  """Weighted numbers of concordant and of comparable pairs.
+
+  A study's key is the rank of its time, events before censorings. Two keys
+  i < j part at exactly one bit: they agree above it, i has 0 there and j has
+  1. So the pairs are counted bit by bit, each bit being one sorted cumulative
+  sum: O(r n log n) for n studies and r weightings.
+
+  Returns a function of the (n, r) weights of the earlier and of the later
+  study of a pair.
+  """
   pairs = np.stack([np.asarray(time, np.float64), ~event])
   key = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
   risk = np.unique(scores, return_inverse=True)[1].reshape(-1)
@@ -46,22 +98,20 @@ def c_index(
   blocks = _blocks(key, risk, event, low)
   levels = [_level(key, risk, event, bit) for bit in range(low, bits)]
 
-  def kernel(weights):
-    sums = ranking.cumulative(weights[order])
-    mine = weights[earlier]
+  def count(early, late):
+    sums = ranking.cumulative(late[order])
+    mine = early[earlier]
     comparable = np.einsum('nr,nr->r', mine, sums[-1] - sums[later])
-    concordant = np.zeros(weights.shape[1])
+    concordant = np.zeros(late.shape[1])
     for first, second, wins in blocks:
-      concordant += np.einsum(
-        'nr,nr->r', weights[first], wins @ weights[second]
-      )
+      concordant += np.einsum('nr,nr->r', early[first], wins @ late[second])
     for first, second, start, below, up_to in levels:
-      sums = ranking.cumulative(weights[second])
+      sums = ranking.cumulative(late[second])
       won = (sums[below] + sums[up_to]) / 2 - sums[start]
-      concordant += np.einsum('nr,nr->r', weights[first], won)
-    return ranking.ratio(concordant, comparable)
+      concordant += np.einsum('nr,nr->r', early[first], won)
+    return concordant, comparable
 
-  return kernel
+  return count
 
 
 def _blocks(key, risk, event, low):

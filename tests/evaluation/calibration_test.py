@@ -54,5 +54,19 @@ class CalibrationTest(absltest.TestCase):
     self.assertFalse(calibration.separated(y, np.array([0.3, 0.1, 0.2])))
 
 
+class LogOddsTest(absltest.TestCase):
+  def test_are_each_others_inverse_and_finite(self):
+    p = np.array([0.0, 0.1, 0.5, 1.0])
+    x = calibration.logit(p)
+    self.assertTrue(np.isfinite(x).all())
+    np.testing.assert_allclose(calibration.expit(x), p, atol=2e-6)
+
+  def test_logistic_of_shares(self):
+    x = np.array([-1.0, 0.0, 2.0])
+    share = _expit(0.3 - 0.7 * x)
+    found = calibration.logistic(share, x, np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_allclose(found, [0.3, -0.7], atol=1e-8)
+
+
 if __name__ == '__main__':
   absltest.main()

@@ -93,6 +93,13 @@ class EstimatesTest(absltest.TestCase):
 
 
 class ChoiceTest(absltest.TestCase):
+  def test_delong_takes_studies_for_independent(self):
+    clustered, own = [_fold()], [_fold(own_patients=True)]
+    self.assertEmpty(caveats.of_interval(clustered, 'bootstrap'))
+    self.assertEmpty(caveats.of_interval(own, 'delong'))
+    (line,) = caveats.of_interval(clustered, 'delong')
+    self.assertIn('several studies', line)
+
   def test_nothing_to_compare(self):
     self.assertEmpty(caveats.of_choice([], singles=['a'], fusions=[]))
     (line,) = caveats.of_choice([], singles=[], fusions=['f'])

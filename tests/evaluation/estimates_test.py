@@ -2,7 +2,7 @@ import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.core import types
-from fusion_jax.evaluation import estimates, folds
+from fusion_jax.evaluation import estimates, folds, thresholds
 
 BINARY = types.Task(types.BINARY, ('y',))
 
@@ -57,6 +57,19 @@ class EstimateTest(absltest.TestCase):
     self.assertEqual(
       found.undefined('a', 'auroc'), [(1, 'all 2 studies are positive')]
     )
+
+
+class ThresholdsTest(absltest.TestCase):
+  def test_every_model_is_called_at_its_own_threshold(self):
+    part = _fold(0, [0, 1], [[0.1, 0.2], [0.7, 0.8]])
+    (fold,) = thresholds.attach(BINARY, [part], [part])
+    found = estimates.estimate(
+      BINARY, [fold], arms=['a'], wanted=['accuracy', 'sensitivity']
+    )
+    self.assertEqual(found.estimate['accuracy'][0], 1)
+    # At one half the first model calls nobody and the second one everybody.
+    found = estimates.estimate(BINARY, [part], arms=['a'], wanted=['accuracy'])
+    self.assertEqual(found.estimate['accuracy'][0], 0.5)
 
 
 class VariabilityTest(absltest.TestCase):

@@ -1,7 +1,7 @@
 import numpy as np
 from absl.testing import absltest
 
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
 from fusion_jax.evaluation import folds, predictions
 
 BINARY = types.Task(types.BINARY, ('y',))
@@ -72,6 +72,36 @@ class ArrangeTest(absltest.TestCase):
     first = folds.arrange(_table())[0].take(np.array([False, True]))
     self.assertEqual(first.study.tolist(), ['s2'])
     np.testing.assert_allclose(first.scores['x'][0], [[0.0]])
+
+
+class SurvivalTest(absltest.TestCase):
+  def _table(self, columns):
+    return predictions.create(
+      task=types.Task(types.SURVIVAL, ('time', 'event')),
+      study_id=np.array(['s1', 's0']),
+      patient_id=np.array(['p1', 'p0']),
+      arm='x',
+      labels=np.ones((2, 2)),
+      scores=np.zeros(2),
+      survival={name: np.array([0.2, 0.3]) for name in columns},
+    )
+
+  def test_curves_follow_their_studies_and_times_rise(self):
+    (fold,) = folds.arrange(self._table(['10', '9.5']))
+    self.assertEqual(folds.horizons([fold]), ('9.5', '10'))
+    np.testing.assert_array_equal(
+      fold.survival['x'][0], [[0.3, 0.3], [0.2, 0.2]]
+    )
+    first = fold.take(np.array([0]))
+    np.testing.assert_array_equal(first.survival['x'][0], [[0.3, 0.3]])
+    self.assertEqual(fold.of_model('x', 0)['horizons'], ('9.5', '10'))
+    self.assertIsNone(fold.of_model('x', 1)['survival_at'])
+    self.assertEqual(folds.horizons([]), ())
+
+  def test_a_time_is_a_positive_number(self):
+    for name in ('soon', '-1', '0', 'inf'):
+      with self.assertRaisesRegex(errors.UserError, f'survival_{name}'):
+        folds.arrange(self._table([name]))
 
 
 class EventsTest(absltest.TestCase):

@@ -4,9 +4,10 @@ from absl.testing import absltest, parameterized
 from sklearn import linear_model
 from sklearn import metrics as sk
 from sksurv import metrics as sksurv
+from sksurv import util
 
 from fusion_jax.core import errors, types
-from fusion_jax.evaluation import metrics
+from fusion_jax.evaluation import folds, metrics, reliability
 
 BINARY = types.Task(types.BINARY, ('y',))
 SURVIVAL = types.Task(types.SURVIVAL, ('time', 'event'))
@@ -18,6 +19,17 @@ MULTILABEL = types.Task(types.MULTILABEL, ('u', 'v'))
 def _estimates(task, labels, scores, weight=None):
   found = metrics.evaluate(task, labels, scores, weight)
   return {name: value.estimate for name, value in found.items()}
+
+
+def _points(task, values):
+  """The same thresholds for all labels."""
+  return folds.OperatingPoints(
+    {rule: np.full(task.num_outputs, t) for rule, t in values.items()},
+    {rule: ('',) * task.num_outputs for rule in values},
+  )
+
+
+POINTS = {'youden': 0.4, 'specificity_90': 0.7, 'sensitivity_90': 0.2}
 
 
 def _binary(seed, *, n=80, ties=False):
@@ -47,10 +59,49 @@ class BinaryTest(parameterized.TestCase):
       }
       for name, value in expected.items():
         self.assertAlmostEqual(found[name], value, places=12, msg=name)
+      self.assertAlmostEqual(
+        found['ece'],
+        reliability.ece(y > 0, p)(
+          (np.ones(len(y)) if w is None else w)[:, None]
+        )[0],
+      )
       clipped = np.clip(p, 1e-15, 1 - 1e-15)
       self.assertAlmostEqual(
         found['log_loss'], sk.log_loss(y, clipped, **kwargs), places=9
       )
+
+  @parameterized.parameters(False, True)
+  def test_calls_at_given_thresholds_equal_scikit_learn(self, ties):
+    y, p, w = _binary(3, ties=ties)
+    points = _points(BINARY, POINTS)
+    found = metrics.evaluate(BINARY, y[:, None], p[:, None], w, points=points)
+    called = p >= 0.4
+    kwargs = {'sample_weight': w}
+    expected = {
+      'accuracy': sk.accuracy_score(y, called, **kwargs),
+      'balanced_accuracy': sk.balanced_accuracy_score(y, called, **kwargs),
+      'sensitivity': sk.recall_score(y, called, **kwargs),
+      'specificity': sk.recall_score(y, called, pos_label=0, **kwargs),
+      'ppv': sk.precision_score(y, called, **kwargs),
+      'npv': sk.precision_score(y, called, pos_label=0, **kwargs),
+      'f1': sk.f1_score(y, called, **kwargs),
+      'sensitivity_at_specificity_90': sk.recall_score(y, p >= 0.7, **kwargs),
+      'specificity_at_sensitivity_90': sk.recall_score(
+        y, p >= 0.2, pos_label=0, **kwargs
+      ),
+    }
+    for name, value in expected.items():
+      self.assertAlmostEqual(found[name].estimate, value, places=12, msg=name)
+      self.assertEqual(found[name].reason, '')
+
+  def test_without_points_calls_are_at_one_half_and_say_so(self):
+    y, p, _ = _binary(0)
+    found = metrics.evaluate(BINARY, y[:, None], p[:, None])
+    self.assertIn('at probability 0.5', found['f1'].reason)
+    fixed = found['sensitivity_at_specificity_90']
+    self.assertTrue(np.isnan(fixed.estimate))
+    self.assertIn('no threshold', fixed.reason)
+    self.assertEqual(found['auroc'].reason, '')
 
   def test_calibration_equals_logistic_regression(self):
     y, p, w = _binary(0, n=400)
@@ -108,7 +159,7 @@ class BinaryTest(parameterized.TestCase):
     here = _estimates(BINARY, y[:, None], p[:, None], w)
     there = _estimates(BINARY, extra[:, None], scores[:, None], weight)
     for name, value in here.items():
-      self.assertAlmostEqual(there[name], value, places=9, msg=name)
+      np.testing.assert_allclose(there[name], value, rtol=1e-9, err_msg=name)
 
   def test_no_known_label(self):
     found = metrics.evaluate(BINARY, np.full((3, 1), np.nan), np.ones((3, 1)))
@@ -155,6 +206,25 @@ class MulticlassTest(absltest.TestCase):
       sk.brier_score_loss(y, self.scores, sample_weight=w, labels=[0, 1, 2]),
     )
 
+  def test_more_of_it_equals_scikit_learn(self):
+    y, w = self.labels[:, 0].astype(int), self.weight
+    found = _estimates(MULTICLASS, self.labels, self.scores, w)
+    hot = np.eye(3)[y]
+    called = self.scores.argmax(axis=1)
+    kwargs = {'sample_weight': w}
+    expected = {
+      'auroc_micro': sk.roc_auc_score(
+        y, self.scores, multi_class='ovr', average='micro', **kwargs
+      ),
+      'auprc_macro': sk.average_precision_score(hot, self.scores, **kwargs),
+      'balanced_accuracy': sk.balanced_accuracy_score(y, called, **kwargs),
+      'f1_macro': sk.f1_score(y, called, average='macro', **kwargs),
+    }
+    one = sk.f1_score(y, called, average=None, **kwargs)
+    expected |= {f'f1/{k}': one[i] for i, k in enumerate(MULTICLASS.names)}
+    for name, value in expected.items():
+      self.assertAlmostEqual(found[name], value, places=12, msg=name)
+
   def test_absent_class_is_left_out_of_the_macro_mean_and_said(self):
     kept = self.labels[:, 0] != 2
     found = metrics.evaluate(MULTICLASS, self.labels[kept], self.scores[kept])
@@ -182,6 +252,39 @@ class MultilabelTest(absltest.TestCase):
     self.assertAlmostEqual(found['auroc_macro'], np.mean(areas), places=12)
     brier = ((scores - labels) ** 2)[known].mean()
     self.assertAlmostEqual(found['brier'], brier, places=12)
+
+  def test_calls_and_micro_equal_scikit_learn(self):
+    rng = np.random.default_rng(1)
+    labels = (rng.random((100, 2)) < 0.4).astype(float)
+    scores = np.round(rng.random((100, 2)), 1)
+    w = rng.exponential(size=100)
+    found = metrics.evaluate(
+      MULTILABEL, labels, scores, w, points=_points(MULTILABEL, POINTS)
+    )
+    called = scores >= 0.4
+    kwargs = {'sample_weight': w}
+    expected = {
+      'auroc_micro': sk.roc_auc_score(
+        labels, scores, average='micro', **kwargs
+      ),
+      'auprc_micro': sk.average_precision_score(
+        labels, scores, average='micro', **kwargs
+      ),
+      'auprc_macro': sk.average_precision_score(labels, scores, **kwargs),
+      'accuracy': np.average((called == labels).mean(axis=1), weights=w),
+      'f1_macro': sk.f1_score(labels, called, average='macro', **kwargs),
+      'f1_micro': sk.f1_score(labels, called, average='micro', **kwargs),
+      'sensitivity_macro': sk.recall_score(
+        labels, called, average='macro', **kwargs
+      ),
+      'specificity_macro': sk.recall_score(
+        1 - labels, ~called, average='macro', **kwargs
+      ),
+      'f1/v': sk.f1_score(labels[:, 1], called[:, 1], **kwargs),
+    }
+    for name, value in expected.items():
+      self.assertAlmostEqual(found[name].estimate, value, places=12, msg=name)
+      self.assertEqual(found[name].reason, '')
 
 
 class RegressionTest(absltest.TestCase):
@@ -223,6 +326,58 @@ class SurvivalTest(parameterized.TestCase):
       found, lifelines.utils.concordance_index(time, -risk, event), places=12
     )
 
+  def test_uno_and_horizons(self):
+    rng = np.random.default_rng(0)
+    risk = rng.normal(size=200)
+    time = rng.exponential(size=200) * np.exp(-risk)
+    event = rng.random(200) < 0.7
+    alive = np.exp(-np.exp(risk)[:, None] * np.array([0.5, 1.0]))
+    labels = np.stack([time, event], axis=1).astype(float)
+    labels[0] = np.nan
+    names = ('0.5', '1')
+    found = metrics.evaluate(
+      SURVIVAL, labels, risk[:, None], survival_at=alive, horizons=names
+    )
+    self.assertEqual(tuple(found), metrics.names(SURVIVAL, names))
+    y = util.Surv.from_arrays(event[1:], time[1:])
+    tau = np.sort(time[1:])[-20]
+    expected = sksurv.concordance_index_ipcw(y, y, risk[1:], tau)[0]
+    self.assertAlmostEqual(found['c_index_uno'].estimate, expected, places=9)
+    areas, _ = sksurv.cumulative_dynamic_auc(y, y, risk[1:], [0.5, 1])
+    _, briers = sksurv.brier_score(y, y, alive[1:], [0.5, 1])
+    for i, t in enumerate(names):
+      self.assertAlmostEqual(found[f'auroc@{t}'].estimate, areas[i], places=9)
+      self.assertAlmostEqual(found[f'brier@{t}'].estimate, briers[i], places=9)
+    self.assertAlmostEqual(
+      found['integrated_brier'].estimate,
+      sksurv.integrated_brier_score(y, y, alive[1:], [0.5, 1]),
+      places=9,
+    )
+    self.assertTrue(all(not v.reason for v in found.values()))
+
+  def test_no_survival_and_nobody_followed(self):
+    labels = np.array([[1.0, 1.0], [2.0, 0.0], [3.0, 1.0]])
+    risk = np.array([[0.3], [0.2], [0.1]])
+    for at in (None, np.full((3, 2), np.nan)):
+      found = metrics.evaluate(
+        SURVIVAL, labels, risk, survival_at=at, horizons=('1', '3')
+      )
+      for name in ('brier@1', 'integrated_brier'):
+        self.assertTrue(np.isnan(found[name].estimate))
+        self.assertEqual(found[name].reason, 'no survival was predicted')
+      self.assertEqual(found['auroc@1'].estimate, 1)
+      self.assertIn('followed beyond 3', found['auroc@3'].reason)
+    found = metrics.evaluate(
+      SURVIVAL,
+      labels,
+      risk,
+      survival_at=np.full((3, 2), 0.5),
+      horizons=('0.5', '3'),
+    )
+    self.assertIn('no study has the event', found['auroc@0.5'].reason)
+    self.assertIn('followed beyond 3', found['brier@3'].reason)
+    self.assertIn('followed beyond 3', found['integrated_brier'].reason)
+
   def test_no_comparable_pair(self):
     labels = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0]])
     found = metrics.evaluate(SURVIVAL, labels, np.ones((3, 1)))['c_index']
@@ -253,14 +408,31 @@ class WeightsTest(parameterized.TestCase):
     else:
       labels = (rng.random((n, task.num_labels)) < scores).astype(float)
     counts = rng.poisson(1, size=(n, r))
-    wanted = metrics.comparable(task)
-    kernel = metrics.prepare(task, labels, scores, wanted)
+    more, alive = {}, None
+    if task.kind in (types.BINARY, types.MULTILABEL):
+      more['points'] = _points(task, POINTS)
+    if task.kind == types.SURVIVAL:
+      more['horizons'] = ('20', '40')
+      alive = rng.random((n, 2))
+    wanted = [
+      name
+      for name in metrics.names(task, more.get('horizons', ()))
+      if not name.startswith('calibration')
+    ]
+    kernel = metrics.prepare(
+      task, labels, scores, wanted, survival_at=alive, **more
+    )
     found = kernel(counts.astype(float))
     for i in range(r):
       rows = np.repeat(np.arange(n), counts[:, i])
-      expected = _estimates(task, labels[rows], scores[rows])
+      at = None if alive is None else alive[rows]
+      expected = metrics.evaluate(
+        task, labels[rows], scores[rows], survival_at=at, **more
+      )
       for name, value in zip(wanted, found[:, i], strict=True):
-        self.assertAlmostEqual(value, expected[name], places=10, msg=name)
+        np.testing.assert_allclose(
+          value, expected[name].estimate, rtol=1e-9, err_msg=name
+        )
 
 
 class DirectionTest(absltest.TestCase):
@@ -269,12 +441,30 @@ class DirectionTest(absltest.TestCase):
     self.assertTrue(metrics.higher_is_better('c_index'))
     self.assertFalse(metrics.higher_is_better('brier'))
     self.assertFalse(metrics.higher_is_better('rmse'))
+    self.assertFalse(metrics.higher_is_better('brier@365'))
+    self.assertTrue(metrics.higher_is_better('auroc@365'))
 
   def test_primary_metric_comes_first_and_is_comparable(self):
     for task in (BINARY, MULTICLASS, MULTILABEL, REGRESSION, SURVIVAL):
       self.assertEqual(metrics.names(task)[0], metrics.PRIMARY[task.kind])
       self.assertIn(metrics.PRIMARY[task.kind], metrics.comparable(task))
-    self.assertNotIn('calibration_slope', metrics.comparable(BINARY))
+    for name in ('calibration_slope', 'ppv', 'npv', 'ece'):
+      self.assertNotIn(name, metrics.comparable(BINARY))
+
+  def test_scores_never_decide_whether_a_comparable_metric_is_defined(self):
+    rng = np.random.default_rng(0)
+    y, w = rng.random((12, 1)) < 0.3, rng.poisson(0.5, size=(12, 200)) * 1.0
+    points = _points(BINARY, POINTS)
+    wanted = metrics.comparable(BINARY)
+    found = [
+      np.isnan(
+        metrics.prepare(BINARY, y.astype(float), s, wanted, points=points)(w)
+      )
+      for s in (rng.random((12, 1)), np.full((12, 1), 0.1), np.ones((12, 1)))
+    ]
+    self.assertTrue(found[0].any())
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
 
 
 if __name__ == '__main__':

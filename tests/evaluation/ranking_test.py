@@ -45,5 +45,18 @@ class RankingTest(parameterized.TestCase):
     np.testing.assert_array_equal(found, [0.5, np.nan])
 
 
+class FirstAtLeastTest(absltest.TestCase):
+  def test_equals_searchsorted(self):
+    rng = np.random.default_rng(0)
+    for u in (1, 2, 7, 64):
+      columns = np.sort(rng.integers(0, 9, size=(u, 5)), axis=0)
+      targets = rng.integers(-1, 11, size=(6, 5))
+      found = ranking.first_at_least(columns, targets)
+      for i in range(5):
+        np.testing.assert_array_equal(
+          found[:, i], np.searchsorted(columns[:, i], targets[:, i])
+        )
+
+
 if __name__ == '__main__':
   absltest.main()

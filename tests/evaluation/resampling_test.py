@@ -5,7 +5,7 @@ from absl.testing import absltest
 from sklearn import metrics as sk
 
 from fusion_jax.core import types
-from fusion_jax.evaluation import folds, metrics, resampling
+from fusion_jax.evaluation import folds, metrics, resampling, thresholds
 
 BINARY = types.Task(types.BINARY, ('y',))
 
@@ -124,6 +124,22 @@ class ReplicateTest(absltest.TestCase):
     np.testing.assert_allclose(
       self._replicate(parts, first).means, whole[..., :7], rtol=1e-12
     )
+
+  def test_thresholds_stay_while_patients_are_redrawn(self):
+    parts = thresholds.attach(BINARY, [_fold(0)], [_fold(0, seed=1)])
+    resamples = resampling.draw(_patients(parts), replicates=45, seed=0)
+    found = self._replicate(parts, resamples, ('auroc', 'f1'), arms=1)
+    fold, r = parts[0], 7
+    w = resamples.counts[resamples.rows(fold.patient), r] * fold.weight
+    expected = [
+      sk.f1_score(
+        fold.labels[:, 0],
+        s[:, 0] >= fold.thresholds['a0'][k].values['youden'][0],
+        sample_weight=w,
+      )
+      for k, s in fold.scores['a0'].items()
+    ]
+    self.assertAlmostEqual(found.means[0, 1, r], np.mean(expected))
 
   def test_bootstrap_of_calibration_is_near_refitting(self):
     rng = np.random.default_rng(0)

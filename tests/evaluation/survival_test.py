@@ -2,6 +2,8 @@ from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from sksurv import metrics as sksurv
+from sksurv import util
 
 from fusion_jax.evaluation import survival
 
@@ -46,6 +48,81 @@ class ConcordanceTest(parameterized.TestCase):
   def test_no_comparable_pair_is_nan(self):
     kernel = survival.c_index(np.arange(3.0), np.zeros(3, bool), np.arange(3.0))
     self.assertTrue(np.isnan(kernel(np.ones((3, 1)))).all())
+
+
+def _plain_uno(time, event, scores, weights, tau):
+  """The definition, pair by pair, for one weighting."""
+  g = []
+  for t in time:
+    left = 1.0
+    for u in np.unique(time[(time <= t) & ~event]):
+      risk = weights[time > u].sum() + weights[(time == u) & ~event].sum()
+      gone = weights[(time == u) & ~event].sum()
+      left *= 1 - gone / risk if gone else 1
+    g.append(left)
+  won = pairs = 0.0
+  for i in np.flatnonzero(event & (time < tau) & (weights > 0)):
+    for j in range(len(time)):
+      if time[i] < time[j] or (time[i] == time[j] and not event[j]):
+        both = weights[i] * weights[j] / g[i] ** 2
+        pairs += both
+        won += both * (np.sign(scores[i] - scores[j]) + 1) / 2
+  return won / pairs
+
+
+class UnoTest(parameterized.TestCase):
+  def _data(self, seed, *, n=90, ties=False):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=n)
+    time = rng.exponential(size=n) * np.exp(-scores)
+    if ties:
+      time, scores = np.ceil(4 * time), np.round(scores)
+    return time, rng.random(n) < 0.6, scores
+
+  @parameterized.product(seed=[0, 1, 2], ties=[False, True])
+  def test_equals_scikit_survival(self, seed, ties):
+    time, event, scores = self._data(seed, ties=ties)
+    y = util.Surv.from_arrays(event, time)
+    for tau in (np.quantile(time, 0.5), np.quantile(time, 0.9)):
+      expected = sksurv.concordance_index_ipcw(y, y, scores, tau)[0]
+      found = survival.c_index_uno(time, event, scores, tau)(np.ones((90, 1)))
+      self.assertAlmostEqual(found[0], expected, places=9)
+
+  @parameterized.parameters(False, True)
+  def test_equals_the_definition_for_any_weights(self, ties):
+    time, event, scores = self._data(5, ties=ties)
+    rng = np.random.default_rng(0)
+    weights = rng.poisson(1, size=(90, 3)) * rng.exponential(size=(90, 1))
+    tau = np.quantile(time, 0.8)
+    found = survival.c_index_uno(time, event, scores, tau)(weights)
+    expected = [_plain_uno(time, event, scores, w, tau) for w in weights.T]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+  def test_default_tau_leaves_a_tenth_followed(self):
+    time, event, scores = self._data(6)
+    ones = np.ones((90, 1))
+    tau = np.sort(time)[-9]
+    np.testing.assert_array_equal(
+      survival.c_index_uno(time, event, scores)(ones),
+      survival.c_index_uno(time, event, scores, tau)(ones),
+    )
+
+  def test_without_censoring_it_is_harrells(self):
+    time, event, scores = self._data(7)
+    ones, event = np.ones((90, 1)), np.ones(90, bool)
+    np.testing.assert_allclose(
+      survival.c_index_uno(time, event, scores, np.inf)(ones),
+      survival.c_index(time, event, scores)(ones),
+    )
+
+  def test_undefined_and_three_studies(self):
+    ones, time = np.ones((3, 1)), np.arange(3.0)
+    none = np.zeros(3, bool)
+    self.assertTrue(np.isnan(survival.c_index_uno(time, none, time)(ones)))
+    event = np.array([True, False, True])
+    found = survival.c_index_uno(time, event, -time)(ones)
+    self.assertEqual(found[0], 1)
+    self.assertEqual(survival.c_index_uno(time, event, 0 * time)(ones), 0.5)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,233 @@
+"""The parts of a summary as JSON's own types."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fusion_jax.core import types
+from fusion_jax.evaluation import comparison as comparison_lib
+from fusion_jax.evaluation import delong, permutation, variance
+from fusion_jax.evaluation import estimates as estimates_lib
+from fusion_jax.evaluation import folds as folds_lib
+
+
+def entry(
+  estimate: float,
+  interval: tuple[float, float, str],
+  undefined: Sequence[tuple[int, str]] = (),
+) -> dict[str, Any]:
+  """{estimate, low, high}, with a reason wherever something is undefined.
+
+  Args:
+    estimate: NaN where undefined.
+    interval: (low, high, reason).
+    undefined: (fold, reason) of models whose metric was left out.
+  """
+  low, high, reason = interval
+  if math.isnan(estimate):
+    low, high = math.nan, math.nan
+    reason = undefined[0][1] if undefined else 'no model was evaluated'
+  found = {'estimate': estimate, 'low': low, 'high': high}
+  if undefined:
+    found['undefined_cells'] = len(undefined)
+    reason = reason or undefined[0][1]
+  if reason:
+    found['reason'] = reason
+  return found
+
+
+def resampled(
+  estimate: float,
+  replicates: np.ndarray,
+  undefined: Sequence[tuple[int, str]] = (),
+) -> dict[str, Any]:
+  """The entry of a statistic with (r,) bootstrap replicates."""
+  return entry(estimate, comparison_lib.interval(replicates), undefined)
+
+
+def comparison(
+  c: comparison_lib.Comparison,
+  *,
+  sign: int,
+  metric: str,
+  reference: str,
+  test_to_train: float,
+) -> dict[str, Any]:
+  """A comparison in the metric's own direction: arm minus reference.
+
+  Args:
+    c: oriented so that positive is better.
+    sign: 1 if higher is better, else -1.
+    metric: what arms are compared by.
+    reference: 'best_single' or the name of an arm.
+    test_to_train: n_test / n_train, NaN if unknown.
+  """
+
+  def turned(x):
+    low, high = (x.low, x.high) if sign > 0 else (-x.high, -x.low)
+    return {
+      'difference': sign * x.difference + 0.0,
+      'low': low + 0.0,
+      'high': high + 0.0,
+      'p': x.p,
+      'p_adjusted': x.p_adjusted,
+    }
+
+  low90, high90 = c.low90, c.high90
+  if sign < 0:
+    low90, high90 = -high90, -low90
+  t = variance.corrected_t(c.fold_differences, test_to_train)
+  found = {
+    'arm': c.arm,
+    'reference': reference,
+    'metric': metric,
+    **turned(c),
+    'low90': low90 + 0.0,
+    'high90': high90 + 0.0,
+    'se': c.se,
+    'fold_sd': estimates_lib.corrected_sd(c.fold_differences, test_to_train),
+    'corrected_t': {
+      't': sign * t.t,
+      'df': t.df,
+      'p': t.p,
+      **({'reason': t.reason} if t.reason else {}),
+    },
+    'verdict': c.verdict,
+    'patients_needed': c.patients_needed,
+    'against': [
+      {
+        'reference': x.reference,
+        **turned(x),
+        **({'reason': x.reason} if x.reason else {}),
+      }
+      for x in c.against
+    ],
+  }
+  if c.reason:
+    found['reason'] = c.reason
+  if math.isnan(found['fold_sd']):
+    found['fold_sd_reason'] = variance.no_fold_sd(c.fold_differences)
+  if c.patients_needed is None:
+    found['patients_needed_reason'] = 'the difference shows no variance'
+  return found
+
+
+def delong_test(
+  areas: delong.Areas | None, i: int, j: int | None, reason: str
+) -> dict[str, Any]:
+  """The paired test of arm i minus arm j.
+
+  Args:
+    areas: of all arms; None where DeLong does not apply.
+    i: place of the arm.
+    j: place of its reference; None if it has none.
+    reason: why DeLong does not apply.
+  """
+  nan = math.nan
+  found = {'difference': nan, 'se': nan, 'low': nan, 'high': nan, 'p': nan}
+  if areas is None or j is None:
+    return {**found, 'reason': reason or 'there is no reference'}
+  test = delong.difference(areas, i, j)
+  found = {name: getattr(test, name) for name in found}
+  return {**found, **({'reason': test.reason} if test.reason else {})}
+
+
+def permutation_test(result: permutation.Result) -> dict[str, Any]:
+  """{p, p_two_sided, permutations}, with a reason where undefined."""
+  return {
+    'p': result.p,
+    'p_two_sided': result.p_two_sided,
+    'permutations': result.permutations,
+    **({'reason': result.reason} if result.reason else {}),
+  }
+
+
+def variability(
+  estimates: estimates_lib.Estimates,
+  arm: str,
+  *,
+  values: np.ndarray,
+  metric: str,
+  test_to_train: float,
+) -> dict[str, Any]:
+  """What training again changes in one arm, with its (g,) values by fold."""
+  parts = variance.components(estimates, arm, metric)
+  found = {
+    'metric': metric,
+    'seed_sd': estimates_lib.seed_sd(estimates, arm, metric),
+    'fold_sd': estimates_lib.corrected_sd(values, test_to_train),
+    'components': {
+      'seed_sd': parts.seed_sd,
+      'fold_sd': parts.fold_sd,
+      'seed_share': parts.seed_share,
+    },
+  }
+  if math.isnan(found['seed_sd']):
+    found['seed_sd_reason'] = 'one seed only'
+  if math.isnan(found['fold_sd']):
+    found['fold_sd_reason'] = variance.no_fold_sd(values)
+  if math.isnan(parts.seed_share):
+    found['components']['reason'] = parts.reason or 'the metric does not vary'
+  return found
+
+
+def arm_folds(
+  task: types.Task,
+  folds: Sequence[folds_lib.Fold],
+  estimates: estimates_lib.Estimates,
+  arm: str,
+  values: np.ndarray,
+  metric: str,
+) -> list[dict[str, Any]]:
+  """One arm's metric in each fold, given its (g,) means over seeds."""
+  found = []
+  for part, cells, value in zip(folds, estimates.cells, values, strict=True):
+    if not cells[arm]:
+      continue
+    here = {
+      'repeat': part.repeat,
+      'fold': part.fold,
+      'seeds': list(cells[arm]),
+      'studies': len(part.study),
+      **_events(task, part),
+      'estimate': value,
+    }
+    reasons = [v[metric].reason for v in cells[arm].values()]
+    if any(reasons):
+      here['reason'] = next(filter(None, reasons))
+    found.append(here)
+  return found
+
+
+def fold(task: types.Task, part: folds_lib.Fold) -> dict[str, Any]:
+  """What a test part holds."""
+  return {
+    'repeat': part.repeat,
+    'fold': part.fold,
+    'studies': len(part.study),
+    'patients': len(np.unique(part.patient)),
+    'complete': int(part.complete.sum()),
+    **_events(task, part),
+  }
+
+
+def _events(task, part) -> dict[str, Any]:
+  events = folds_lib.events(task, part.labels)
+  if events is None:
+    return {'events': None, 'events_reason': 'a regression has no events'}
+  return {'events': events}
+
+
+def plain(value: Any) -> Any:
+  """A copy of JSON's own types; NaN and infinity become None."""
+  if isinstance(value, Mapping):
+    return {str(k): plain(v) for k, v in value.items()}
+  if isinstance(value, list | tuple):
+    return [plain(v) for v in value]
+  if isinstance(value, np.ndarray | np.generic):
+    return plain(value.tolist())
+  if isinstance(value, float) and not math.isfinite(value):
+    return None
+  return value

@@ -1,0 +1,366 @@
+"""Meta-analysis of published results: exact intervals, pooled gains, bias.
+
+What a paper prints is rarely more than an AUROC, perhaps with an interval or
+the number of events. These functions get standard errors out of either and
+pool the gains of fusion over studies that differ.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import optimize, stats
+
+from fusion_jax.core import errors
+
+DL, PM, REML = 'dl', 'pm', 'reml'
+ESTIMATORS = (DL, PM, REML)
+
+# Fewer studies give a test of asymmetry almost no power (Sterne et al. 2011,
+# BMJ 343:d4002).
+FEWEST_FOR_EGGER = 10
+
+_LEVEL = 0.95
+# Doublings of the bound that a between-study variance is searched below.
+_DOUBLINGS = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Pooled:
+  """A random-effects summary of k studies.
+
+  Attributes:
+    estimator: of the between-study variance, one of ESTIMATORS.
+    k: number of studies.
+    estimate: the mean effect over the population of studies.
+    se: its Hartung-Knapp-Sidik-Jonkman standard error.
+    low: 95% interval of the mean, with t quantiles on k - 1 degrees.
+    high: its upper end.
+    p: two-sided p-value of 'the mean effect is 0'.
+    prediction_low: 95% interval of the effect in a new study.
+    prediction_high: its upper end.
+    tau2: between-study variance.
+    q: Cochran's heterogeneity statistic.
+    q_p: its p-value on k - 1 degrees.
+    i2: share of the variance of the effects that is between studies, 0 to 1.
+  """
+
+  estimator: str
+  k: int
+  estimate: float
+  se: float
+  low: float
+  high: float
+  p: float
+  prediction_low: float
+  prediction_high: float
+  tau2: float
+  q: float
+  q_p: float
+  i2: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Egger:
+  """Egger's regression test of funnel asymmetry, or why there is none.
+
+  Attributes:
+    t: the statistic of the slope on the standard error; NaN if not done.
+    df: its degrees of freedom, k - 2.
+    p: two-sided p-value.
+    limit: the effect expected of a study without sampling error.
+    reason: why it was not done; empty otherwise.
+  """
+
+  t: float
+  df: int
+  p: float
+  limit: float
+  reason: str = ''
+
+
+def clopper_pearson(
+  successes: int, trials: int, level: float = _LEVEL
+) -> tuple[float, float]:
+  """Exact interval of a proportion (Clopper and Pearson 1934, Biometrika 26).
+
+  Raises:
+    UserError: unless 0 <= successes <= trials and trials > 0.
+  """
+  if not (trials > 0 and 0 <= successes <= trials):
+    raise errors.UserError(
+      f'{successes} of {trials} is no proportion: expected 0 <= successes <= '
+      'trials and at least one trial.'
+    )
+  tail = (1 - level) / 2
+  low, high = 0.0, 1.0
+  if successes:
+    low = float(stats.beta.ppf(tail, successes, trials - successes + 1))
+  if successes < trials:
+    high = float(stats.beta.ppf(1 - tail, successes + 1, trials - successes))
+  return low, high
+
+
+def group_sizes(
+  rates: Sequence[tuple[float, float, float]], largest: int, decimals: int = 2
+) -> list[int]:
+  """Sizes of a group that explain published rates with exact intervals.
+
+  A size fits if for each (rate, low, high) some count out of it has this rate
+  and this Clopper-Pearson interval, all rounded to `decimals`. Where one size
+  fits, the number of events of a paper that does not print it is known.
+
+  Args:
+    rates: published sensitivities (or specificities), all of one group.
+    largest: the largest size to try, such as the size of the test part.
+    decimals: that were printed.
+  """
+  found = []
+  for size in range(1, largest + 1):
+    counts = np.arange(size + 1)
+    with np.errstate(invalid='ignore'):
+      low = stats.beta.ppf((1 - _LEVEL) / 2, counts, size - counts + 1)
+      high = stats.beta.ppf((1 + _LEVEL) / 2, counts + 1, size - counts)
+    low, high = np.where(counts, low, 0), np.where(counts < size, high, 1)
+    half = 0.5 * 10.0**-decimals + 1e-9
+    shown = np.stack([counts / size, low, high])
+    if all(
+      (np.abs(shown - np.array(rate)[:, None]) <= half).all(axis=0).any()
+      for rate in rates
+    ):
+      found.append(size)
+  return found
+
+
+def auroc_se(auroc: float, events: int, non_events: int) -> float:
+  """Standard error of an AUROC from the class sizes alone.
+
+  Hanley and McNeil (1982, Radiology 143, 29-36, equation 1), with their
+  exponential approximation of the two probabilities that it needs.
+
+  Raises:
+    UserError: for an AUROC outside [0, 1] or an empty class.
+  """
+  if not 0 <= auroc <= 1:
+    raise errors.UserError(f'AUROC = {auroc}: expected 0 to 1.')
+  if events < 1 or non_events < 1:
+    raise errors.UserError(
+      f'{events} events and {non_events} non-events: an AUROC needs both.'
+    )
+  two_events = auroc / (2 - auroc)
+  two_others = 2 * auroc**2 / (1 + auroc)
+  variance = auroc * (1 - auroc)
+  variance += (events - 1) * (two_events - auroc**2)
+  variance += (non_events - 1) * (two_others - auroc**2)
+  return math.sqrt(variance / (events * non_events))
+
+
+def se_from_interval(low: float, high: float, level: float = _LEVEL) -> float:
+  """Standard error that a published interval stands for, if it was normal.
+
+  Raises:
+    UserError: if `low` is not below `high`.
+  """
+  if not low < high:
+    raise errors.UserError(
+      f'An interval from {low} to {high} has no width: expected low < high.'
+    )
+  return (high - low) / (2 * float(stats.norm.ppf((1 + level) / 2)))
+
+
+def difference_se(a: float, b: float, correlation: float) -> float:
+  """Standard error of a paired difference, from those of its two terms.
+
+  Papers print neither the paired variance nor the correlation of the two
+  estimates on the same patients, so the latter is assumed and varied.
+
+  Raises:
+    UserError: for a correlation outside [-1, 1).
+  """
+  if not -1 <= correlation < 1:
+    raise errors.UserError(
+      f'correlation = {correlation}: expected -1 or more and less than 1.'
+    )
+  return math.sqrt(a**2 + b**2 - 2 * correlation * a * b)
+
+
+def tau2(
+  effects: np.ndarray, variances: np.ndarray, estimator: str = REML
+) -> float:
+  """Between-study variance of k effects, never below 0.
+
+  'dl' is the moment estimator of DerSimonian and Laird (1986, Control. Clin.
+  Trials 7, 177-188), 'pm' solves Q(tau2) = k - 1 (Paule and Mandel 1982, J.
+  Res. Natl. Bur. Stand. 87, 377-385), 'reml' maximises the restricted
+  likelihood (Viechtbauer 2005, J. Educ. Behav. Stat. 30, 261-293).
+
+  Args:
+    effects: (k,).
+    variances: (k,) sampling variances, positive.
+    estimator: one of ESTIMATORS.
+
+  Raises:
+    UserError: for an unknown estimator, fewer than two studies, or variances
+      that are not positive.
+  """
+  effects, variances = _checked(effects, variances)
+  if estimator not in ESTIMATORS:
+    raise errors.unknown_name(
+      'estimator of tau2', estimator, ESTIMATORS, where='meta-analysis'
+    )
+  df = len(effects) - 1
+  if estimator == DL:
+    w = 1 / variances
+    spare = w.sum() - (w**2).sum() / w.sum()
+    return max(0.0, float((_q(effects, variances) - df) / spare))
+  if estimator == PM:
+    return _root(lambda t: _q(effects, variances + t) - df, variances)
+  return _reml(effects, variances)
+
+
+def pool(
+  effects: np.ndarray, variances: np.ndarray, estimator: str = REML
+) -> Pooled:
+  """Pools k effects that differ between studies.
+
+  The interval of the mean is Hartung, Knapp, Sidik and Jonkman's (Hartung and
+  Knapp 2001, Stat. Med. 20, 3875-3889), which unlike the normal one holds its
+  level with few studies. The prediction interval adds tau2 and uses the same t
+  quantile (IntHout et al. 2016, BMJ Open 6:e010247). I2 is tau2 / (tau2 +
+  typical sampling variance) (Higgins and Thompson 2002, Stat. Med. 21).
+
+  Args:
+    effects: (k,), k at least 2.
+    variances: (k,) sampling variances, positive.
+    estimator: of tau2.
+
+  Raises:
+    UserError: as `tau2`.
+  """
+  effects, variances = _checked(effects, variances)
+  between = tau2(effects, variances, estimator)
+  k = len(effects)
+  w = 1 / (variances + between)
+  mean = float(w @ effects / w.sum())
+  spread = float(w @ (effects - mean) ** 2 / (k - 1))
+  se = math.sqrt(spread / w.sum())
+  quantile = float(stats.t.ppf((1 + _LEVEL) / 2, k - 1))
+  beyond = quantile * math.sqrt(se**2 + between)
+  if se > 0:
+    p = 2 * float(stats.t.sf(abs(mean) / se, k - 1))
+  else:
+    p = 1.0 if mean == 0 else 0.0
+  q = _q(effects, variances)
+  own = 1 / variances
+  typical = (k - 1) * own.sum() / (own.sum() ** 2 - (own**2).sum())
+  return Pooled(
+    estimator=estimator,
+    k=k,
+    estimate=mean,
+    se=se,
+    low=mean - quantile * se,
+    high=mean + quantile * se,
+    p=p,
+    prediction_low=mean - beyond,
+    prediction_high=mean + beyond,
+    tau2=between,
+    q=q,
+    q_p=float(stats.chi2.sf(q, k - 1)),
+    i2=float(between / (between + typical)),
+  )
+
+
+def egger(effects: np.ndarray, se: np.ndarray) -> Egger:
+  """Egger's test: weighted regression of the effects on their standard errors.
+
+  Egger et al. (1997, BMJ 315, 629-634); not done with fewer than
+  FEWEST_FOR_EGGER studies or equal standard errors.
+
+  Args:
+    effects: (k,).
+    se: (k,) standard errors, positive.
+  """
+  effects, se = np.asarray(effects, float), np.asarray(se, float)
+  k = len(effects)
+  if k < FEWEST_FOR_EGGER:
+    return _no_egger(
+      f'{k} studies: the test is done with {FEWEST_FOR_EGGER} or more'
+    )
+  if np.ptp(se) <= 1e-12 * se.max():
+    return _no_egger('all studies have the same standard error')
+  design = np.stack([1 / se, np.ones(k)], axis=1)
+  inverse = np.linalg.inv(design.T @ design)
+  limit, slope = inverse @ design.T @ (effects / se)
+  residual = effects / se - design @ np.array([limit, slope])
+  spread = residual @ residual / (k - 2)
+  if not spread > 0:
+    return _no_egger('the effects lie on a line exactly')
+  t = float(slope / math.sqrt(spread * inverse[1, 1]))
+  return Egger(t, k - 2, 2 * float(stats.t.sf(abs(t), k - 2)), float(limit))
+
+
+def _no_egger(reason) -> Egger:
+  return Egger(math.nan, 0, math.nan, math.nan, reason)
+
+
+def _checked(effects, variances):
+  effects = np.asarray(effects, float)
+  variances = np.asarray(variances, float)
+  if effects.ndim != 1 or effects.shape != variances.shape:
+    raise errors.UserError(
+      f'Effects of shape {effects.shape} and variances of shape '
+      f'{variances.shape}: expected one of each per study.'
+    )
+  if len(effects) < 2:
+    raise errors.UserError(
+      f'{len(effects)} studies cannot be pooled: expected two or more.'
+    )
+  if not (np.isfinite(effects).all() and np.isfinite(variances).all()):
+    raise errors.UserError('Effects and variances must be finite numbers.')
+  if not (variances > 0).all():
+    raise errors.UserError(
+      f'A sampling variance of {variances.min()}: expected positive ones.'
+    )
+  return effects, variances
+
+
+def _q(effects, variances) -> float:
+  w = 1 / variances
+  return float(w @ (effects - w @ effects / w.sum()) ** 2)
+
+
+def _root(falling, variances) -> float:
+  """Where a function that falls in tau2 crosses 0; 0 if it starts below."""
+  if falling(0.0) <= 0:
+    return 0.0
+  high = float(variances.mean())
+  for _ in range(_DOUBLINGS):
+    if falling(high) < 0:
+      break
+    high *= 2
+  return float(optimize.brentq(falling, 0.0, high, xtol=1e-16, rtol=1e-13))
+
+
+def _reml(effects, variances) -> float:
+  def score(t):
+    """Derivative of the restricted log likelihood, times 2."""
+    w = 1 / (variances + t)
+    residual = effects - w @ effects / w.sum()
+    return float((w**2) @ residual**2 - w.sum() + (w**2).sum() / w.sum())
+
+  def loss(t):
+    w = 1 / (variances + t)
+    return (
+      -np.log(w).sum() + math.log(w.sum()) + _q(effects, variances + t)
+    ) / 2
+
+  # The likelihood may have several tops: the best cell of a grid, then its
+  # root. Beyond the observed spread the score is negative.
+  top = float(np.var(effects, ddof=1) + variances.max()) * 2
+  grid = np.concatenate([[0.0], np.geomspace(top * 1e-8, top, 400)])
+  best = int(np.argmin([loss(t) for t in grid]))
+  low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+  if score(low) <= 0:
+    return float(low) if low else 0.0
+  return float(optimize.brentq(score, low, high, xtol=1e-16, rtol=1e-13))

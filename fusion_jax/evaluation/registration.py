@@ -1,0 +1,159 @@
+"""A registration: what was fixed before the test studies were looked at."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from fusion_jax.core import errors
+
+BEST_SINGLE = 'best_single'
+
+_REQUIRED = ('metric', 'margin', 'arms', 'reference')
+_KEYS = (*_REQUIRED, 'cohort')
+
+
+@dataclasses.dataclass(frozen=True)
+class Registration:
+  """What a file fixes.
+
+  Attributes:
+    sha256: hex hash of the file's bytes, to be published beforehand.
+    metric: what arms are compared by.
+    margin: of equivalence.
+    arms: every arm that is to be run, single modalities and fusion.
+    reference: 'best_single' (the best single modality on each fold's
+      validation part) or the name of an arm.
+    cohort: digest of the cohort; empty if that was not fixed.
+  """
+
+  sha256: str
+  metric: str
+  margin: float
+  arms: tuple[str, ...]
+  reference: str
+  cohort: str = ''
+
+
+def load(path: str | os.PathLike) -> Registration:
+  """Reads a `.json` or `.toml` file.
+
+  Raises:
+    UserError: if it cannot be read, or a key is unknown, missing or of the
+      wrong type.
+  """
+  path = pathlib.Path(path)
+  try:
+    content = path.read_bytes()
+  except FileNotFoundError:
+    raise errors.UserError(f"No such registration: '{path}'.") from None
+  except OSError as e:
+    raise errors.UserError(
+      f"'{path}' cannot be read: {e.strerror or e}."
+    ) from None
+  data = _parsed(path, content)
+  for name in data:
+    if name not in _KEYS:
+      raise errors.unknown_name(
+        'registered key', name, _KEYS, where=f"'{path}'"
+      )
+  missing = [name for name in _REQUIRED if name not in data]
+  if missing:
+    raise errors.UserError(
+      f"'{path}': missing {', '.join(map(repr, missing))}; a registration has "
+      f'{", ".join(_REQUIRED)} and, if fixed, cohort.'
+    )
+  for name in ('metric', 'reference', 'cohort'):
+    if not isinstance(data.get(name, ''), str):
+      raise errors.UserError(
+        f"'{path}': {name} is {data[name]!r}; expected text."
+      )
+  margin, arms = data['margin'], data['arms']
+  number = isinstance(margin, int | float) and not isinstance(margin, bool)
+  if not number or not 0 < margin < float('inf'):
+    raise errors.UserError(
+      f"'{path}': margin is {margin!r}; expected a positive number."
+    )
+  listed = isinstance(arms, list) and all(isinstance(a, str) for a in arms)
+  if not listed or not arms:
+    raise errors.UserError(
+      f"'{path}': arms is {arms!r}; expected a list of names."
+    )
+  return Registration(
+    sha256=hashlib.sha256(content).hexdigest(),
+    metric=data['metric'],
+    margin=float(margin),
+    arms=tuple(dict.fromkeys(arms)),
+    reference=data['reference'],
+    cohort=data.get('cohort', ''),
+  )
+
+
+def deviations(
+  registration: Registration,
+  *,
+  metric: str,
+  margin: float,
+  arms: Sequence[str],
+  reference: str,
+  cohort: str = '',
+) -> list[str]:
+  """One sentence for everything in which a run is not what was registered.
+
+  Args:
+    registration: what was fixed.
+    metric: the metric of comparison.
+    margin: of equivalence.
+    arms: that have predictions.
+    reference: 'best_single' or the name of an arm.
+    cohort: digest of the cohort; empty if unknown.
+  """
+  found = []
+  for name, here in (
+    ('metric', metric),
+    ('margin', margin),
+    ('reference', reference),
+  ):
+    fixed = getattr(registration, name)
+    if fixed != here:
+      found.append(
+        f'Registered {name} {_shown(fixed)}, but {_shown(here)} was used.'
+      )
+  for arm in registration.arms:
+    if arm not in arms:
+      found.append(f"Registered arm '{arm}' has no predictions.")
+  for arm in arms:
+    if arm not in registration.arms:
+      found.append(f"Arm '{arm}' was run but is not registered.")
+  if registration.cohort and registration.cohort != cohort:
+    there = f'has digest {cohort}' if cohort else 'has no known digest'
+    found.append(
+      f'Registered cohort digest {registration.cohort}, but this cohort '
+      f'{there}.'
+    )
+  return found
+
+
+def _shown(value: Any) -> str:
+  return f"'{value}'" if isinstance(value, str) else f'{value:g}'
+
+
+def _parsed(path: pathlib.Path, content: bytes) -> dict[str, Any]:
+  kinds = {'.json': ('JSON', json.loads), '.toml': ('TOML', tomllib.loads)}
+  if path.suffix.lower() not in kinds:
+    raise errors.UserError(
+      f"'{path}': a registration is a .json or .toml file, not '{path.suffix}'."
+    )
+  name, parse = kinds[path.suffix.lower()]
+  try:
+    data = parse(content.decode('utf-8'))
+  except ValueError as e:
+    reason = str(e).splitlines()[0]
+    raise errors.UserError(f"'{path}' is not {name}: {reason}.") from None
+  if not isinstance(data, dict):
+    raise errors.UserError(f"'{path}': expected keys and values.")
+  return data

@@ -1,0 +1,202 @@
+"""What published studies say together of the gain of fusion, JSON-ready."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fusion_jax.evaluation import meta_analysis, published
+
+VERSION = 1
+# Of the paired AUROCs of two models on the same patients, which no paper says.
+CORRELATIONS = (0.0, 0.3, 0.6)
+DEFAULT_CORRELATION = 0.3
+
+EVENTS_KNOWN = 'events known'
+ANY_ERROR = 'events known or interval published'
+# The rows of an analysis, and where their standard errors come from: the
+# published interval where there is one for both AUROCs, or the counts.
+ANALYSES = (
+  (EVENTS_KNOWN, 'interval, else counts'),
+  (EVENTS_KNOWN, 'counts'),
+  (ANY_ERROR, 'interval, else counts'),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+  """A study that has a gain with standard errors of both its terms."""
+
+  study: published.Study
+  gain: float
+  fusion_se: float
+  single_se: float
+
+  def se(self, correlation: float) -> float:
+    return meta_analysis.difference_se(
+      self.fusion_se, self.single_se, correlation
+    )
+
+
+def synthesise(studies: Sequence[published.Study]) -> dict[str, Any]:
+  """Per study: gain, interval, risk of bias; over studies: pooled gains.
+
+  A gain is the AUROC of fusion minus that of the best single modality that a
+  paper reports. Only rows whose numbers of events and non-events are
+  established enter the primary analysis. What is unknown is None, with a
+  `reason`.
+  """
+  pooled = []
+  for rows_of, errors_from in ANALYSES:
+    rows, _ = _rows(studies, rows_of, errors_from)
+    for correlation in CORRELATIONS:
+      for estimator in meta_analysis.ESTIMATORS:
+        pooled.append(
+          {
+            'rows': rows_of,
+            'errors': errors_from,
+            'correlation': correlation,
+            **_pooled(rows, correlation, estimator),
+          }
+        )
+  main, left_out = _rows(studies, *ANALYSES[0])
+  wide, _ = _rows(studies, *ANALYSES[-1])
+  egger = meta_analysis.egger(
+    [r.gain for r in main], [r.se(DEFAULT_CORRELATION) for r in main]
+  )
+  return _plain(
+    {
+      'version': VERSION,
+      'studies': [_study(s, wide) for s in studies],
+      'counts': _counts(studies, main),
+      'primary': {
+        'rows': [r.study.text['id'] for r in main],
+        'left_out': left_out,
+        'correlation': DEFAULT_CORRELATION,
+        'estimator': meta_analysis.REML,
+      },
+      'wider_rows': [r.study.text['id'] for r in wide],
+      'pooled': pooled,
+      'egger': dataclasses.asdict(egger),
+    }
+  )
+
+
+def _errors(study, single, source):
+  """((fusion, single) standard errors, reason)."""
+  for kind in ('interval', 'counts') if 'interval' in source else ('counts',):
+    found = [
+      published.standard_error(study, role, source=kind)
+      for role in ('fusion', single)
+    ]
+    reason = next((r for _, r in found if r), '')
+    if not reason:
+      return tuple(se for se, _ in found), ''
+  return (math.nan, math.nan), reason
+
+
+def _rows(studies, rows_of, errors_from):
+  """The rows of an analysis, and by id why others are left out."""
+  rows, left_out = [], {}
+  for study in studies:
+    found = published.gain(study)
+    name = study.text['id']
+    if found['estimate'] is None:
+      left_out[name] = found['reason']
+      continue
+    if study.get('metric') != published.AUROC:
+      left_out[name] = f'the metric is {study.get("metric") or "unknown"}'
+      continue
+    known = None not in (study.get('events'), study.get('non_events'))
+    if rows_of == EVENTS_KNOWN and not known:
+      left_out[name] = 'the number of events is unknown'
+      continue
+    pair, reason = _errors(study, found['single'], errors_from)
+    if reason or not min(pair) > 0:
+      left_out[name] = reason or 'a standard error is 0'
+      continue
+    rows.append(_Row(study, found['estimate'], *pair))
+  return rows, left_out
+
+
+def _pooled(rows, correlation, estimator) -> dict[str, Any]:
+  if len(rows) < 2:
+    empty = {f.name: None for f in dataclasses.fields(meta_analysis.Pooled)}
+    return {
+      **empty,
+      'estimator': estimator,
+      'k': len(rows),
+      'reason': f'{len(rows)} studies can be pooled, two are needed',
+    }
+  se = np.array([r.se(correlation) for r in rows])
+  found = meta_analysis.pool(np.array([r.gain for r in rows]), se**2, estimator)
+  return dataclasses.asdict(found)
+
+
+def _study(study, rows) -> dict[str, Any]:
+  row = next((r for r in rows if r.study is study), None)
+  gain = published.gain(study)
+  if row is not None:
+    se = row.se(DEFAULT_CORRELATION)
+    reach = 1.959963984540054 * se
+    gain |= {'se': se, 'low': row.gain - reach, 'high': row.gain + reach}
+  elif gain['estimate'] is not None:
+    reason = _rows([study], *ANALYSES[-1])[1][study.text['id']]
+    gain |= {'se': None, 'low': None, 'high': None, 'reason': reason}
+  errors = {}
+  for role in published.ROLES:
+    errors[role] = {}
+    for source in ('counts', 'interval'):
+      se, reason = published.standard_error(study, role, source=source)
+      errors[role][source] = {
+        'se': se,
+        **({'reason': reason} if reason else {}),
+      }
+  return {
+    'name': study.name,
+    'cells': {
+      column: {'text': study.text[column], 'state': study.state[column]}
+      for column in published.COLUMNS
+    },
+    'gain': gain,
+    'standard_errors': errors,
+    'exact_interval': published.exact_interval(study),
+    'risk_of_bias': published.risk_of_bias(study),
+  }
+
+
+def _counts(studies, main) -> dict[str, int]:
+  def of(column):
+    return sum(s.get(column) is not None for s in studies)
+
+  review = [s for s in studies if s.get('in_review')]
+  return {
+    'studies': len(studies),
+    'in_review': len(review),
+    'unknown': sum(s.text['confidence'] == published.UNKNOWN for s in studies),
+    'from_memory': sum(
+      s.text['confidence'] == published.MEMORY for s in studies
+    ),
+    'fusion': of('fusion'),
+    'both_singles': sum(
+      published.risk_of_bias(s)['both_singles'] is True for s in studies
+    ),
+    'interval': sum(
+      s.get('fusion_low') is not None and s.get('fusion_high') is not None
+      for s in studies
+    ),
+    'events': of('events'),
+    'pooled': len(main),
+  }
+
+
+def _plain(value):
+  if isinstance(value, dict):
+    return {k: _plain(v) for k, v in value.items()}
+  if isinstance(value, list | tuple):
+    return [_plain(v) for v in value]
+  if isinstance(value, float) and not math.isfinite(value):
+    return None
+  return value

@@ -1,0 +1,267 @@
+"""Tests of a summary's question, tests, references and registration."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+from absl.testing import absltest
+
+from fusion_jax.core import errors, types
+from fusion_jax.evaluation import config as config_lib
+from fusion_jax.evaluation import summary
+from tests.evaluation import summary_test
+
+table_of = summary_test._table
+summarise = summary_test._summarise
+
+
+class QuestionTest(absltest.TestCase):
+  def test_every_comparison_and_the_question_are_told(self):
+    found = summarise(table_of())
+    self.assertEqual(found['version'], 2)
+    question = found['question']
+    self.assertEqual(
+      (question['verdict'], question['arm']), ('superior', 'joint')
+    )
+    self.assertIn("'joint' is superior", question['sentence'])
+    self.assertEqual(
+      question['patients_needed'], found['comparisons'][0]['patients_needed']
+    )
+    for c in found['comparisons']:
+      self.assertIn(f"'{c['arm']}'", c['sentence'])
+      self.assertIn(c['verdict'], c['sentence'])
+    self.assertIn('these fitted models', found['evaluation']['estimand'])
+
+  def test_all_inferior(self):
+    found = summarise(table_of(), singles=['joint'], fusions=['image', 'ehr'])
+    self.assertEqual(found['question']['verdict'], 'inferior')
+    self.assertEqual(found['question']['arm'], 'ehr')
+
+  def test_equivalent(self):
+    config = config_lib.EvaluationConfig(replicates=199, margin=0.2)
+    found = summarise(
+      table_of(arms={'image': 1.2, 'late': 1.2}),
+      singles=['image'],
+      fusions=['late'],
+      config=config,
+    )
+    self.assertEqual(found['question']['verdict'], 'equivalent')
+
+  def test_nothing_compared(self):
+    found = summarise(table_of(), fusions=[])
+    self.assertEqual(found['question']['verdict'], 'inconclusive')
+    self.assertIsNone(found['question']['arm'])
+
+
+class TestsTest(absltest.TestCase):
+  def test_corrected_t_goes_with_the_spread_over_folds(self):
+    found = summarise(table_of())
+    for c in found['comparisons']:
+      t = c['corrected_t']
+      self.assertEqual(t['df'], 2)
+      self.assertAlmostEqual(t['t'], c['difference'] / c['fold_sd'])
+      self.assertBetween(t['p'], 0, 1)
+    single = summarise(table_of(folds=1, valid=False))['comparisons'][0]
+    self.assertIsNone(single['corrected_t']['t'])
+    self.assertIn('fewer than two', single['corrected_t']['reason'])
+
+  def test_corrected_t_where_lower_is_better(self):
+    config = config_lib.EvaluationConfig(replicates=199, metric='brier')
+    joint = summarise(table_of(), config=config)['comparisons'][0]
+    self.assertLess(joint['corrected_t']['t'], 0)
+    self.assertLess(joint['corrected_t']['p'], 0.5)
+
+  def test_components(self):
+    found = summarise(table_of())['arms']['joint']['variability']
+    parts = found['components']
+    self.assertAlmostEqual(parts['seed_sd'], found['seed_sd'])
+    self.assertBetween(parts['seed_share'], 0, 1)
+    alone = summarise(table_of(seeds=(0,)))['arms']['joint']['variability']
+    self.assertEqual(alone['components']['reason'], 'one seed only')
+
+  def test_permutation_only_where_asked_for(self):
+    self.assertNotIn('permutation', summarise(table_of())['comparisons'][0])
+    config = config_lib.EvaluationConfig(replicates=199, permutations=99)
+    for c in summarise(table_of(), config=config)['comparisons']:
+      self.assertEqual(c['permutation']['permutations'], 99)
+      self.assertGreaterEqual(c['permutation']['p'], 0.01)
+
+  def test_bca(self):
+    config = config_lib.EvaluationConfig(replicates=199, interval='bca')
+    found, plain = summarise(table_of(), config=config), summarise(table_of())
+    self.assertEqual(found['evaluation']['method'], 'bca')
+    self.assertEqual(found['comparisons'], plain['comparisons'])
+    for arm, entry in found['arms'].items():
+      value, other = (
+        x['metrics']['auroc'] for x in (entry, plain['arms'][arm])
+      )
+      self.assertEqual(value['estimate'], other['estimate'])
+      self.assertAlmostEqual(value['low'], other['low'], delta=0.04)
+      self.assertLess(value['low'], value['estimate'])
+    self.assertNotEqual(found['arms'], plain['arms'])
+
+  def test_delong_is_told_where_it_applies(self):
+    found = summarise(table_of(folds=1, seeds=(0,), valid=False))
+    for c in found['comparisons']:
+      self.assertIn('no reference', c['delong']['reason'])
+    given = summarise(table_of(folds=1, valid=False), reference='ehr')
+    joint = given['comparisons'][0]
+    self.assertAlmostEqual(joint['delong']['difference'], joint['difference'])
+    self.assertNotIn('holm', joint)
+    several = summarise(table_of())['comparisons'][0]['delong']
+    self.assertIn('one fold', several['reason'])
+    self.assertIsNone(several['se'])
+
+
+class DeLongTest(absltest.TestCase):
+  CONFIG = config_lib.EvaluationConfig(interval='delong')
+
+  def _of(self, table=None, **changes):
+    if table is None:
+      table = table_of(folds=1, seeds=(0,), valid=False)
+    settings = dict(config=self.CONFIG, reference='ehr')
+    return summarise(table, **{**settings, **changes})
+
+  def test_holm_and_no_resamples(self):
+    found = self._of()
+    self.assertEqual(found['evaluation']['adjustment'], 'holm')
+    joint, late = found['comparisons']
+    self.assertEqual(joint['verdict'], 'superior')
+    self.assertEqual(joint['holm'], joint['p_adjusted'])
+    self.assertAlmostEqual(joint['se'], joint['delong']['se'])
+    self.assertAlmostEqual(joint['p_adjusted'], 2 * joint['p'])
+    self.assertLess(joint['low'], joint['delong']['low'])
+    self.assertEqual(late['verdict'], 'inconclusive')
+    value = found['arms']['joint']['metrics']
+    self.assertLess(value['auroc']['low'], value['auroc']['estimate'])
+    self.assertIsNone(value['brier']['low'])
+    self.assertIn('no resamples', value['brier']['reason'])
+    self.assertTrue(any('independent' in w for w in found['warnings']))
+
+  def test_near_the_bootstrap(self):
+    table = table_of(folds=1, seeds=(0,), valid=False)
+    table = dataclasses.replace(table, patient_id=table.study_id)
+    found = self._of(table)
+    boot = summarise(table, reference='ehr')
+    for a, b in zip(found['comparisons'], boot['comparisons'], strict=True):
+      self.assertAlmostEqual(a['se'] / b['se'], 1, delta=0.25)
+    self.assertFalse(any('independent' in w for w in found['warnings']))
+
+  def test_where_it_does_not_apply(self):
+    with self.assertRaisesRegex(errors.UserError, 'one fold, here are 3'):
+      self._of(table_of())
+    brier = config_lib.EvaluationConfig(interval='delong', metric='brier')
+    with self.assertRaisesRegex(errors.UserError, 'not brier'):
+      self._of(config=brier)
+    for task, folds, message in (
+      (summary_test.BINARY, 2, 'here are 2'),
+      (types.Task(types.REGRESSION, ('y',)), 1, 'not r2'),
+    ):
+      with self.assertRaisesRegex(errors.UserError, message):
+        summary.check_config(task, self.CONFIG, folds=folds)
+    summary.check_config(summary_test.BINARY, self.CONFIG, folds=1)
+
+  def test_one_class_and_three_studies(self):
+    table = table_of(n=3, folds=1, seeds=(0,), valid=False)
+    for labels in (table.labels, np.zeros_like(table.labels)):
+      found = self._of(dataclasses.replace(table, labels=labels))
+      json.dumps(found, allow_nan=False)
+      for c in found['comparisons']:
+        self.assertEqual(c['verdict'], 'inconclusive')
+        self.assertIsNone(c['low'])
+        self.assertTrue(c['reason'])
+
+
+class NamedReferenceTest(absltest.TestCase):
+  def test_all_others_are_compared_with_it(self):
+    found = summarise(
+      table_of(valid=False),
+      singles=[],
+      fusions=['image', 'joint', 'late'],
+      reference='ehr',
+    )
+    self.assertEqual(
+      [c['reference'] for c in found['comparisons']], ['ehr'] * 3
+    )
+    self.assertEqual(found['evaluation']['reference'], 'ehr')
+    self.assertEqual(found['arms']['ehr']['role'], 'reference')
+    self.assertEqual(
+      found['best_single']['estimate'],
+      found['arms']['ehr']['metrics']['auroc']['estimate'],
+    )
+    self.assertTrue(any('given by name' in w for w in found['warnings']))
+    self.assertFalse(
+      any('compared with nothing' in w for w in found['warnings'])
+    )
+    self.assertIn("superior to 'ehr'", found['question']['sentence'])
+
+  def test_superior_still_has_to_beat_every_single_arm(self):
+    found = summarise(
+      table_of(), singles=['joint'], fusions=['ehr'], reference='image'
+    )
+    (c,) = found['comparisons']
+    self.assertGreater(c['low'], 0)
+    self.assertNotEqual(c['verdict'], 'superior')
+    self.assertIn('not shown to be better than joint', c['reason'])
+
+  def test_is_no_fusion_arm(self):
+    found = summarise(table_of(), reference='late')
+    self.assertEqual([c['arm'] for c in found['comparisons']], ['joint'])
+
+  def test_unknown(self):
+    with self.assertRaisesRegex(errors.UserError, "Did you mean 'joint'"):
+      summarise(table_of(n=24), reference='jiont')
+
+
+class RegisteredTest(absltest.TestCase):
+  def _file(self, **changes):
+    path = pathlib.Path(self.create_tempdir().full_path) / 'plan.json'
+    fixed = {
+      'metric': 'auroc',
+      'margin': 0.02,
+      'arms': ['image', 'ehr', 'joint', 'late'],
+      'reference': 'best_single',
+    }
+    path.write_text(json.dumps({**fixed, **changes}))
+    return config_lib.EvaluationConfig(replicates=199, registered=str(path))
+
+  def test_as_registered(self):
+    self.assertIsNone(summarise(table_of())['registration'])
+    found = summarise(table_of(), config=self._file())
+    self.assertEmpty(found['registration']['deviations'])
+    self.assertLen(found['registration']['sha256'], 64)
+    self.assertEqual(found['warnings'], summarise(table_of())['warnings'])
+
+  def test_deviations_are_warnings(self):
+    config = self._file(margin=0.05, arms=['image', 'ehr', 'joint'])
+    found = summarise(table_of(), config=config)
+    lines = found['registration']['deviations']
+    self.assertLen(lines, 2)
+    self.assertContainsSubset(lines, found['warnings'])
+
+  def test_cohort(self):
+    config = self._file(cohort='abc')
+    found = summarise(table_of(), config=config, cohort={'digest': 'abc'})
+    self.assertEmpty(found['registration']['deviations'])
+    other = summarise(table_of(), config=config)
+    self.assertLen(other['registration']['deviations'], 1)
+
+  def test_unreadable(self):
+    config = config_lib.EvaluationConfig(registered='none.json')
+    with self.assertRaisesRegex(errors.UserError, 'No such registration'):
+      summarise(table_of(n=24), config=config)
+    with self.assertRaisesRegex(errors.UserError, 'No such registration'):
+      summary.check_config(summary_test.BINARY, config, folds=3)
+
+
+class SectionsTest(absltest.TestCase):
+  def test_stand_at_the_top(self):
+    found = summarise(table_of(), sections={'learning': [np.float64(1.5)]})
+    self.assertEqual(found['learning'], [1.5])
+    with self.assertRaisesRegex(ValueError, 'arms is a key'):
+      summarise(table_of(n=24), sections={'arms': {}})
+
+
+if __name__ == '__main__':
+  absltest.main()
