@@ -77,18 +77,25 @@ class _Classical(learner.Learner):
   _absent: float
   _file: str
 
-  def _table(self, inputs: learner.Inputs, half: int):
-    """(n, p) columns of the arm's modalities and which are categorical."""
-    blocks, kinds = [], []
+  def blocks(
+    self, inputs: learner.Inputs, half: int
+  ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By modality in the table's order, (n, p) columns and (p,) kinds.
+
+    A kind is whether the column is categorical.
+    """
+    found = {}
     if types.IMAGE in self.arm.modalities:
       image = self._image(inputs, half)
-      blocks.append(image)
-      kinds.append(np.zeros(image.shape[1], bool))
+      found[types.IMAGE] = image, np.zeros(image.shape[1], bool)
     if types.EHR in self.arm.modalities:
-      ehr, is_categorical = self._ehr(inputs)
-      blocks.append(ehr)
-      kinds.append(is_categorical)
-    return np.concatenate(blocks, axis=1), np.concatenate(kinds)
+      found[types.EHR] = self._ehr(inputs)
+    return found
+
+  def _table(self, inputs: learner.Inputs, half: int):
+    """(n, p) columns of the arm's modalities and which are categorical."""
+    columns, kinds = zip(*self.blocks(inputs, half).values(), strict=True)
+    return np.concatenate(columns, axis=1), np.concatenate(kinds)
 
   def _image(self, inputs, half):
     here = inputs.cohort.present[types.IMAGE]
@@ -109,7 +116,7 @@ class _Classical(learner.Learner):
         m.logits(self._table(seen, half)[0][at])
         for half, m in enumerate(t.models)
       ]
-      out.append(self._mean(each))
+      out.append(self.mean(each))
     return out
 
   def save(self, trained, folder, *, fitted, extra):

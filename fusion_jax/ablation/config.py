@@ -10,16 +10,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import audit_config
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
 from fusion_jax.data import config as data_config
 from fusion_jax.evaluation import config as evaluation_config
+from fusion_jax.evaluation import controls as controls_lib
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
 
 # These may differ between two commands that share a run folder: they add
 # nodes (see `extended`) or change what is done with finished ones.
-EXTENDABLE = ('run_arms', 'seeds', 'trials', 'evaluation', 'parallel')
+EXTENDABLE = (
+  'run_arms',
+  'seeds',
+  'trials',
+  'evaluation',
+  'audits',
+  'controls',
+  'footprint',
+  'parallel',
+)
+# Stands for every control condition.
+ALL = 'all'
 # Where decoded images are kept says nothing about what they show.
 _IMMATERIAL = ('cohort.cache_dir',)
 
@@ -41,6 +54,28 @@ class ClassicalConfig:
   l2: float = 1.0
 
 
+@dataclasses.dataclass(frozen=True)
+class ControlsConfig:
+  """Which conditions ask whether a gain is fusion; docs/controls.md.
+
+  Attributes:
+    conditions: names of `controls.CONDITIONS`, or 'all'; empty for none.
+    emap_studies: how many studies of a test part, of whole patients, are
+      paired with each other for 'emap', which is then compared on these.
+  """
+
+  conditions: tuple[str, ...] = ()
+  emap_studies: int = 200
+
+  @property
+  def names(self) -> tuple[str, ...]:
+    """The conditions in the order of `controls.CONDITIONS`."""
+    known = controls_lib.CONDITIONS
+    if ALL in self.conditions:
+      return known
+    return tuple(name for name in known if name in self.conditions)
+
+
 def _default_arms() -> dict[str, arms_lib.ArmConfig]:
   return dict(arms_lib.ARMS)
 
@@ -56,6 +91,9 @@ class ExperimentConfig:
     training: how neural arms are trained.
     classical: where the classical arms' search starts.
     evaluation: how arms are compared.
+    audits: which attempts to predict without meaning are made.
+    controls: which controls ask whether a gain is fusion.
+    footprint: whether operations, latency and memory are measured.
     parallel: how devices are used.
     arms: what each known arm is made of.
     run_arms: the arms to run; empty for all that the cohort allows.
@@ -74,6 +112,9 @@ class ExperimentConfig:
   evaluation: evaluation_config.EvaluationConfig = (
     evaluation_config.EvaluationConfig()
   )
+  audits: audit_config.AuditsConfig = audit_config.AuditsConfig()
+  controls: ControlsConfig = ControlsConfig()
+  footprint: bool = False
   parallel: parallel_config.ParallelConfig = parallel_config.ParallelConfig()
   arms: dict[str, arms_lib.ArmConfig] = dataclasses.field(
     default_factory=_default_arms
@@ -101,6 +142,8 @@ def check(config: ExperimentConfig) -> None:
       f'seed={config.seed}: expected 0 or a positive whole number.'
     )
   _check_classical(config.classical)
+  _check_controls(config.controls)
+  audit_config.check(config.audits)
   training_config.check(config.training)
   arms_lib.check(config.arms)
   arms_lib.check_names(config.arms, config.run_arms)
@@ -117,6 +160,20 @@ def _check_classical(classical: ClassicalConfig) -> None:
     value = getattr(classical, name)
     if not legal(value):
       raise errors.UserError(f'classical.{name}={value}: expected {expected}.')
+
+
+def _check_controls(controls: ControlsConfig) -> None:
+  known = (*controls_lib.CONDITIONS, ALL)
+  for name in controls.conditions:
+    if name not in known:
+      raise errors.unknown_name(
+        'condition', name, known, where='controls.conditions'
+      )
+  if controls.emap_studies < 2:
+    raise errors.UserError(
+      f'controls.emap_studies={controls.emap_studies}: expected a whole number '
+      'of at least 2.'
+    )
 
 
 def extended(
@@ -137,9 +194,13 @@ def extended(
     run_arms = ()
   elif run_arms and not set(before) <= set(run_arms):
     run_arms = tuple(dict.fromkeys([*before, *run_arms]))
+  conditions = saved.get('controls', {}).get('conditions', ())
+  conditions = dict.fromkeys([*conditions, *config.controls.conditions])
   return dataclasses.replace(
     config,
     run_arms=run_arms,
+    controls=dataclasses.replace(config.controls, conditions=tuple(conditions)),
+    footprint=config.footprint or saved.get('footprint', False),
     seeds=max(config.seeds, saved.get('seeds', 1)),
     trials=max(config.trials, saved.get('trials', 1)),
   )

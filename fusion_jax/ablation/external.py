@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import learner as learner_lib
-from fusion_jax.ablation import learners, outcome
+from fusion_jax.ablation import frozen, outcome
+from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors, types
@@ -129,19 +128,28 @@ def apply(
   listed = _listed(run, arms)
   cohort = reader.open_cohort(config.cohort)
   _check(run, cohort, listed)
-  work = _Application(run, config, cohort)
-  tables = [
-    outcome.table(
-      cohort,
-      arm,
-      place,
-      part=predictions_lib.TEST,
-      rows=np.arange(len(cohort)),
-      logits=logits,
-    )
-    for arm in listed
-    for place, logits in work.logits(arm).items()
-  ]
+  hazards = _hazards(run, config, listed)
+  work = frozen.Frozen(config, run.models, store_lib.Store(run.path), cohort)
+  everyone = np.arange(len(cohort))
+  tables = []
+  for arm in listed:
+    for place, logits in work.logits(arm).items():
+      survival = {}
+      if hazards:
+        survival = hazards[arm, place].survival(
+          cohort, run.config.arms[arm], rows=everyone, logits=logits
+        )
+      tables.append(
+        outcome.table(
+          cohort,
+          arm,
+          place,
+          part=predictions_lib.TEST,
+          rows=everyone,
+          logits=logits,
+          survival=survival,
+        )
+      )
   summary = outcome.finish(
     folder,
     predictions_lib.concat(tables),
@@ -160,7 +168,7 @@ def apply(
         'models': {arm: len(run.models['arms'][arm]) for arm in listed},
       }
     },
-    test=[np.arange(len(cohort))],
+    test=[everyone],
     started=started,
     reference=_reference(run, listed),
   )
@@ -211,6 +219,33 @@ def _check(run, cohort: cohort_lib.Cohort, listed) -> None:
       )
 
 
+def _hazards(
+  run, config, listed
+) -> dict[tuple[str, tuple[int, int, int]], hazards_lib.Hazards]:
+  """By arm and place, what the run has stored; {} if nothing.
+
+  Folders of runs made before survival was stored have nothing.
+  """
+  times = tuple(run.models.get('horizons', ()))
+  asked = config.evaluation.horizons
+  if run.models['task']['kind'] == types.SURVIVAL and set(asked) - set(times):
+    known = ', '.join(f'{t:g}' for t in times) or 'no time'
+    raise errors.UserError(
+      f'evaluation.horizons={",".join(f"{t:g}" for t in asked)}: the run in '
+      f"'{run.path}' knows survival at {known}. Name other times there first: "
+      f'python -m experiments.ablate --config={run.path / store_lib.CONFIG} '
+      f'--out={run.path} --set=evaluation.horizons=...'
+    )
+  if not times:
+    return {}
+  found = {}
+  for arm in listed:
+    for entry in run.models['arms'][arm]:
+      hazards = hazards_lib.Hazards.from_json(times, entry['cumulative_hazard'])
+      found[arm, frozen.place_of(entry)] = hazards.only(asked)
+  return found
+
+
 def _size(shape) -> str:
   h, w, c = shape
   return f'{h} x {w} with {c} channel{"s" if c > 1 else ""}'
@@ -248,57 +283,3 @@ def _reference(run, listed) -> dict[tuple[int, int], str]:
     if arm is not None:
       found[choice['repeat'], choice['fold']] = arm
   return found
-
-
-class _Application:
-  """Predictions of a run's arms on one cohort, upstream ones made once."""
-
-  def __init__(self, run: Run, config, cohort):
-    self._run = run
-    self._config = config
-    self._cohort = cohort
-    self._store = store_lib.Store(run.path)
-    self._logits: dict[str, dict] = {}
-    self._features: dict[str, dict] = {}
-
-  def logits(self, arm: str) -> dict[tuple, np.ndarray]:
-    """By repeat, fold and seed, (n, s) logits of all studies."""
-    if arm not in self._logits:
-      everyone = np.arange(len(self._cohort))
-      learner, places, trained, inputs = self._load(arm)
-      found = learner.predict(trained, inputs, [everyone] * len(places))
-      self._logits[arm] = dict(zip(places, found, strict=True))
-    return self._logits[arm]
-
-  def _encode(self, arm: str) -> dict[tuple, tuple[np.ndarray, ...]]:
-    """By place and half, (n, c) features of all studies."""
-    if arm not in self._features:
-      learner, places, trained, inputs = self._load(arm)
-      found = learner.encode(trained, inputs)
-      self._features[arm] = dict(zip(places, found, strict=True))
-    return self._features[arm]
-
-  def _load(self, arm: str):
-    parts: arms_lib.ArmConfig = self._run.config.arms[arm]
-    learner = learners.create_learner(
-      parts,
-      self._cohort.task,
-      training=self._config.training,
-      parallel=self._config.parallel,
-    )
-    places, trained, inputs = [], [], []
-    for entry in self._run.models['arms'][arm]:
-      place = entry['repeat'], entry['fold'], entry['seed']
-      model, fitted = learner.load(self._store.model_folder(entry['key']))
-      features, logits = (), {}
-      if parts.image_input == arms_lib.FEATURES:
-        features = self._encode(parts.upstream[0])[place]
-      elif parts.learner == arms_lib.RULE:
-        for modality, other in zip(
-          parts.modalities, parts.upstream, strict=True
-        ):
-          logits[modality] = self.logits(other)[place]
-      places.append(place)
-      trained.append(model)
-      inputs.append(learner_lib.Inputs(self._cohort, fitted, features, logits))
-    return learner, places, trained, inputs

@@ -161,7 +161,7 @@ class Learner(abc.ABC):
   def _second_stage(self) -> bool:
     return self.arm.image_input == arms_lib.FEATURES
 
-  def _mean(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+  def mean(self, logits: Sequence[np.ndarray]) -> np.ndarray:
     """(n, s) mean of the models' logits."""
     if self.task.kind == types.MULTICLASS:
       # Those of one model are known up to a constant per study.

@@ -25,7 +25,8 @@ class Neural(learner.Learner):
     self._training = training
     self._parallel = parallel
 
-  def _model_config(self, inputs: learner.Inputs) -> models.ModelConfig:
+  def model_config(self, inputs: learner.Inputs) -> models.ModelConfig:
+    """What its models are made of."""
     # Given features need no gradient either way; this says what the arm is.
     frozen = (types.IMAGE,) if self._second_stage else ()
     return models.ModelConfig(
@@ -37,7 +38,8 @@ class Neural(learner.Learner):
       levels=inputs.fitted.config.max_levels,
     )
 
-  def _source(self, inputs: learner.Inputs, half: int) -> batches.Source:
+  def source(self, inputs: learner.Inputs, half: int) -> batches.Source:
+    """What the model of a half sees of the cohort."""
     reads_image = types.IMAGE in self.arm.modalities
     how = self.arm.image_input if reads_image else ''
     cohort, fitted = inputs.cohort, inputs.fitted
@@ -61,7 +63,7 @@ class Neural(learner.Learner):
       key = (id(inputs.fitted), id(features))
       if key not in number:
         number[key] = len(sources)
-        sources.append(self._source(inputs, half))
+        sources.append(self.source(inputs, half))
       places.append(number[key])
     return batches.FleetData(pairs[0][0].cohort, tuple(sources)), places
 
@@ -93,7 +95,7 @@ class Neural(learner.Learner):
       on_epoch(epoch, float(seen.mean()) if len(seen) else float('nan'))
 
     result = neural.fit_fleet(
-      model_config=self._model_config(jobs[0].inputs),
+      model_config=self.model_config(jobs[0].inputs),
       task=self.task,
       data=data,
       members=members,
@@ -153,7 +155,7 @@ class Neural(learner.Learner):
       ]
     )
     return {
-      'model_config': self._model_config(inputs[0]),
+      'model_config': self.model_config(inputs[0]),
       'task': self.task,
       'data': data,
       'fitted': fitted,
@@ -164,7 +166,7 @@ class Neural(learner.Learner):
 
   def logits(self, trained, inputs, rows):
     found = iter(neural.predict_fleet(**self._members(trained, inputs, rows)))
-    return [self._mean([next(found) for _ in t.models]) for t in trained]
+    return [self.mean([next(found) for _ in t.models]) for t in trained]
 
   def encode(self, trained, inputs):
     everyone = np.arange(len(inputs[0].cohort))

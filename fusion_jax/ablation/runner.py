@@ -10,9 +10,17 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import audits as audits_lib
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import (
+  controls,
+  finished,
+  footprints,
+  learners,
+  outcome,
+)
+from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import learner as learner_lib
-from fusion_jax.ablation import learners, outcome
 from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import progress as progress_lib
@@ -24,6 +32,7 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import reader
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.evaluation import summary as summary_lib
 from fusion_jax.parallel import strategy
 
 # Of a node's record, what logs and saved models repeat.
@@ -75,6 +84,8 @@ def run(
   splits = splits_lib.make_splits(cohort, config.splits)
   for split in splits:
     _check_split(cohort, split)
+  summary_lib.check_config(cohort.task, config.evaluation, folds=len(splits))
+  horizons = hazards_lib.horizons(cohort, config.evaluation)
   cells = [
     plan_lib.Cell(s.repeat, s.fold, splits_lib.digest(s, cohort))
     for s in splits
@@ -102,7 +113,7 @@ def run(
     summary = None
     if any(arm not in work.failures for arm in listed):
       progress.message('Evaluating')
-      summary = work.evaluate(warnings)
+      summary = work.evaluate(warnings, horizons)
     store.log('end', failures=work.failures)
   return Report(summary, work.failures)
 
@@ -269,42 +280,114 @@ class _Run:
       parallel=nodes_lib.parallel_of(self.config, self.plan, arm),
     )
 
-  def evaluate(self, warnings: Sequence[str]) -> dict[str, Any]:
+  def _controls(self, models, intact) -> list[predictions_lib.Predictions]:
+    def train(plan):
+      work = _Run(
+        self.config,
+        self.cohort,
+        self.splits.values(),
+        plan,
+        self.store,
+        self.progress,
+      )
+      with self.progress:
+        work.run_all()
+      return work.failures
+
+    return controls.make(
+      finished.Finished(
+        self.config,
+        self.cohort,
+        [*self.splits.values()],
+        self.plan,
+        self.store,
+        models,
+        train,
+        self.progress.message,
+      ),
+      intact,
+    )
+
+  def evaluate(
+    self, warnings: Sequence[str], horizons: Sequence[float]
+  ) -> dict[str, Any]:
     """Predictions, summary and costs of all arms that did not fail."""
     arms = [a for a in self.plan.listed if a not in self.failures]
-    self.store.write_json(
-      store_lib.MODELS,
-      outcome.models(self.store, self.plan, self.cohort, self.failures),
-    )
     tables = []
+    hazards: dict[str, hazards_lib.Hazards] = {}
     for arm in arms:
+      parts = self.config.arms[arm]
       for node in outcome.chosen(self.store, self.plan, arm):
         arrays = self.store.read(node.key).arrays
         split = self.splits[node.repeat, node.fold]
-        tables += [
-          outcome.table(
-            self.cohort,
-            node.arm,
-            node.place,
-            part=part,
-            rows=getattr(split, part),
-            logits=arrays[nodes_lib.LOGITS.format(part=part)],
-          )
+        given = {
+          part: {
+            'rows': getattr(split, part),
+            'logits': arrays[nodes_lib.LOGITS.format(part=part)],
+          }
           for part in predictions_lib.PARTS
-        ]
+        }
+        if horizons:
+          hazards[node.key] = hazards_lib.Hazards.estimate(
+            self.cohort, parts, times=horizons, **given[predictions_lib.VALID]
+          )
+        for part, values in given.items():
+          survival = {}
+          if horizons:
+            survival = hazards[node.key].survival(self.cohort, parts, **values)
+          tables.append(
+            outcome.table(
+              self.cohort,
+              node.arm,
+              node.place,
+              part=part,
+              survival=survival,
+              **values,
+            )
+          )
+    models = outcome.models(
+      self.store, self.plan, self.cohort, self.failures, hazards
+    )
+    self.store.write_json(store_lib.MODELS, models)
+    tables += self._controls(models, outcome.together(tables))
+    audits = audits_lib.run(
+      self.cohort,
+      [*self.splits.values()],
+      config=self.config.audits,
+      evaluation=self.config.evaluation,
+      preprocessing=self.config.preprocess,
+      seed=self.config.seed,
+      folder=self.store.path,
+    )
     return outcome.finish(
       self.store.path,
-      predictions_lib.concat(tables),
+      outcome.together(tables),
       config=self.config,
       cohort=self.cohort,
       arms=arms,
-      costs=outcome.costs(self.store, self.plan, self.config.arms),
+      costs=self._costs(models, arms),
       warnings=[
         *self.failures.values(),
+        *audits_lib.warnings(audits),
         *warnings,
         *outcome.notes(self.store, self.plan, arms),
       ],
-      audits={'tuning': outcome.tuning(self.plan, self.config)},
+      audits={'tuning': outcome.tuning(self.plan, self.config), **audits},
       test=[s.test for s in self.splits.values()],
       started=self._started,
+      sections={
+        'history': outcome.history(self.store, self.plan, self.failures),
+        **self.store.read_json(store_lib.ROBUSTNESS),
+      },
     )
+
+  def _costs(self, models, arms) -> dict[str, dict[str, Any]]:
+    found = outcome.costs(self.store, self.plan, self.config.arms)
+    if self.config.footprint:
+      self.progress.message('Measuring what each arm takes')
+      measured = footprints.measure(
+        self.config, models, self.store, self.cohort, arms
+      )
+      for arm, amounts in measured.items():
+        found[arm].update(amounts)
+    return found

@@ -5,7 +5,7 @@
   nodes/<key>/         node.json, arrays.npz and, for models, model/
   log.jsonl            one line per event
   models.json          keys of the models that count, by arm
-  predictions.parquet, summary.json, report.html
+  predictions.parquet, summary.json, curves.json, report.html
 
 A node is written beside its place and renamed into it, so a process killed at
 any moment leaves finished nodes and nothing that looks like one.
@@ -34,6 +34,8 @@ SPLITS = 'splits.csv'
 PREDICTIONS = 'predictions.parquet'
 SUMMARY = 'summary.json'
 MODELS = 'models.json'
+CURVES = 'curves.json'
+ROBUSTNESS = 'robustness.json'
 REPORT = 'report.html'
 LOG = 'log.jsonl'
 
@@ -223,6 +225,11 @@ class Store:
     """Writes a file of the run folder at once and complete."""
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + '\n'
     self.write_text(name, text)
+
+  def read_json(self, name: str) -> dict[str, Any]:
+    """What `write_json` wrote; {} if there is no such file."""
+    path = self.path / name
+    return json.loads(path.read_text('utf-8')) if path.is_file() else {}
 
   def write_text(self, name: str, text: str) -> None:
     """Likewise."""

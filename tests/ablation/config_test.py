@@ -114,6 +114,26 @@ class ConfigTest(parameterized.TestCase):
       'training.momentum is 0.9 there and null here',
     )
 
+  def test_controls(self):
+    self.assertEqual(config().controls.names, ())
+    both = config('controls.conditions=emap,image_permuted').controls
+    self.assertEqual(both.names, ('image_permuted', 'emap'))
+    self.assertLen(config('controls.conditions=all').controls.names, 8)
+    with self.assertRaisesRegex(errors.UserError, "mean 'ehr_noise'.*all"):
+      config_lib.check(config('controls.conditions=ehr_nois'))
+    with self.assertRaisesRegex(errors.UserError, 'emap_studies=1: expected'):
+      config_lib.check(config('controls.emap_studies=1'))
+
+  def test_controls_are_only_ever_added(self):
+    saved = core_config.to_dict(config('controls.conditions=emap'))
+    given = config('controls.conditions=ensemble', 'controls.emap_studies=9')
+    found = config_lib.extended(saved, given).controls
+    self.assertEqual(found.names, ('emap', 'ensemble'))
+    self.assertEqual(found.emap_studies, 9)
+    self.assertEqual(config_lib.first_difference(saved, given), '')
+    del saved['controls']
+    self.assertEqual(config_lib.extended(saved, given), given)
+
   def test_it_is_frozen(self):
     with self.assertRaises(dataclasses.FrozenInstanceError):
       config().seeds = 2

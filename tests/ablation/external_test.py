@@ -105,5 +105,73 @@ class ExternalTest(parameterized.TestCase):
       external.open_run(self.path)
 
 
+class SurvivalTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    base = pathlib.Path(self.create_tempdir().full_path)
+    self.path, self.out = base / 'run', base / 'out'
+    self.cohort = tiny.cohort(kind=types.SURVIVAL, absent=True)
+    runner_test.run(
+      self.path, cohort=self.cohort, arms='run_arms=ehr_linear,image_pca'
+    )
+
+  def _apply(self, cohort, horizons=()):
+    run = external.open_run(self.path)
+    evaluation = dataclasses.replace(run.config.evaluation, horizons=horizons)
+    config = dataclasses.replace(
+      run.config,
+      cohort=external.cohort_config(run, name='other'),
+      evaluation=evaluation,
+    )
+    with mock.patch.object(reader, 'open_cohort', return_value=cohort):
+      external.apply(run, config, self.out)
+    return predictions.read(self.out / 'predictions.parquet')
+
+  def test_the_same_cohort_gives_the_same_curves(self):
+    before = predictions.read(self.path / 'predictions.parquet')
+    after = self._apply(self.cohort)
+    self.assertEqual(set(after.survival), set(before.survival))
+    self.assertLen(before.survival, 3)
+    for name, curve in before.survival.items():
+      places = zip(after.study_id, after.arm, after.fold, strict=True)
+      curves = dict(zip(places, after.survival[name], strict=True))
+      for study, arm, fold, value in zip(
+        before.study_id, before.arm, before.fold, curve, strict=True
+      ):
+        self.assertEqual(curves[study, arm, fold], value)
+
+  def test_labels_of_the_other_cohort_have_no_say(self):
+    other = tiny.cohort(60, kind=types.SURVIVAL, seed=3)
+    before = self._apply(other)
+    labels = other.labels * np.array([50.0, 1.0])
+    after = self._apply(dataclasses.replace(other, labels=labels))
+    self.assertEqual(list(before.survival), list(after.survival))
+    for name, curve in before.survival.items():
+      np.testing.assert_array_equal(after.survival[name], curve)
+
+  def test_only_times_that_the_run_knows(self):
+    models = json.loads((self.path / 'models.json').read_text())
+    known = models['horizons'][1]
+    found = self._apply(self.cohort, (known,))
+    self.assertEqual(list(found.survival), [f'{known:g}'])
+    with self.assertRaisesRegex(
+      errors.UserError, 'horizons=0.123: the run in .* knows survival at'
+    ) as caught:
+      self._apply(self.cohort, (0.123,))
+    self.assertNotIn('\n', str(caught.exception))
+
+  def test_a_run_made_before_curves_were_stored(self):
+    path = self.path / 'models.json'
+    models = json.loads(path.read_text())
+    del models['horizons']
+    for entries in models['arms'].values():
+      for entry in entries:
+        del entry['cumulative_hazard']
+    path.write_text(json.dumps(models))
+    self.assertEmpty(self._apply(self.cohort).survival)
+    with self.assertRaisesRegex(errors.UserError, 'knows survival at no time'):
+      self._apply(self.cohort, (0.5,))
+
+
 if __name__ == '__main__':
   absltest.main()

@@ -106,7 +106,7 @@ class LearnerTest(parameterized.TestCase):
     one = Constant(arms.ARMS['image'], task)
     logits = np.array([[0.0, 1.0, 2.0]])
     np.testing.assert_allclose(
-      links.scores_from_logits(task, one._mean([logits, logits + 100])),
+      links.scores_from_logits(task, one.mean([logits, logits + 100])),
       links.scores_from_logits(task, logits),
     )
 

@@ -73,7 +73,7 @@ class NeuralLearnerTest(parameterized.TestCase):
       ('early_raw', ()),
       ('joint', ()),
     ):
-      found = learner_of(arm, cohort.task)._model_config(inputs)
+      found = learner_of(arm, cohort.task).model_config(inputs)
       self.assertEqual(found.frozen, frozen, arm)
 
   def test_regression_is_in_the_labels_unit(self):

@@ -1,0 +1,288 @@
+"""What missing modalities and fewer patients do to the arms of a run.
+
+The arms are trained again on cohorts with a modality withheld, or on parts of
+the training patients; each such run is an ablation of its own in a folder
+below the run's. docs/robustness.md says how to read the results.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import changes, external, frozen, outcome, runner
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import progress as progress_lib
+from fusion_jax.ablation import store as store_lib
+from fusion_jax.core import errors
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import reader, withhold
+from fusion_jax.data import splits as splits_lib
+from fusion_jax.evaluation import entries, missing, resampling
+from fusion_jax.evaluation import folds as folds_lib
+from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.evaluation import summary as summary_lib
+
+FOLDER = 'robustness'
+
+
+def check(train_missing: Sequence[str], fractions: Sequence[float]) -> None:
+  """Checks what is asked for.
+
+  Raises:
+    UserError: naming the value and what is legal.
+  """
+  for text in train_missing:
+    withhold.parse(text)
+  for fraction in fractions:
+    if not 0 < fraction < 1:
+      raise errors.UserError(
+        f'A fraction of {fraction:g} of the training patients: expected a '
+        'number above 0 and below 1; the run itself is the whole.'
+      )
+
+
+def extend(
+  run: external.Run,
+  *,
+  train_missing: Sequence[str],
+  fractions: Sequence[float],
+  arms: Sequence[str],
+  progress: progress_lib.Progress,
+) -> dict[str, Any]:
+  """Adds curves to a run's summary, and writes it.
+
+  Without fractions an earlier learning curve stays; curves of missing
+  modalities are made anew, from trainings that are kept.
+
+  Returns:
+    The summary.
+
+  Raises:
+    UserError: for an arm that the run does not have, or a training that fails.
+  """
+  for arm in arms:
+    if arm not in run.summary['arms']:
+      raise errors.unknown_name(
+        'arm of this run', arm, list(run.summary['arms']), where='--arms'
+      )
+  store = store_lib.Store(run.path)
+  found = store.read_json(store_lib.ROBUSTNESS)
+  if len(reader.open_cohort(run.config.cohort).modalities) > 1:
+    found['missing'] = missing_curves(run, train_missing, arms, progress)
+  if fractions:
+    found['learning_curve'] = learning_curve(run, fractions, arms, progress)
+  found = entries.plain(found)
+  store.write_json(store_lib.ROBUSTNESS, found)
+  summary = {**run.summary, **found}
+  summary_lib.write(summary, run.path / store_lib.SUMMARY)
+  return summary
+
+
+def missing_curves(
+  run: external.Run,
+  train_missing: Sequence[str],
+  arms: Sequence[str],
+  progress: progress_lib.Progress,
+) -> list[dict[str, Any]]:
+  """Curves over test rates, for the run and for each train rate.
+
+  Args:
+    run: the finished run.
+    train_missing: 'MODALITY:SHARE' withheld from all studies in training and
+      validation; the test studies keep it before the curve takes it away.
+    arms: whose; those they need come along.
+    progress: told of the trainings.
+
+  Returns:
+    Rows of `evaluation.missing.curves`, with `train_modality` (None for the
+    run itself) and `train_rate`.
+  """
+  config = _narrowed(run.config, arms)
+  cohort = reader.open_cohort(config.cohort)
+  splits = splits_lib.make_splits(cohort, config.splits)
+  trainings = [(None, 0.0, config, run.path)]
+  for text in train_missing:
+    modality, share = withhold.parse(text)
+    changed = dataclasses.replace(
+      config, cohort=dataclasses.replace(config.cohort, withhold=(text,))
+    )
+    name = f'missing-{modality}-{share:g}'
+    trainings.append(
+      (modality, share, changed, _train(run, name, changed, progress))
+    )
+  found = []
+  for modality, share, changed, folder in trainings:
+    for row in _curves(run, changed, folder, cohort, splits, arms):
+      found.append({'train_modality': modality, 'train_rate': share, **row})
+  return found
+
+
+def learning_curve(
+  run: external.Run,
+  fractions: Sequence[float],
+  arms: Sequence[str],
+  progress: progress_lib.Progress,
+) -> list[dict[str, Any]]:
+  """The metric of comparison by share of the training patients.
+
+  Returns:
+    For each fraction, the whole last, {fraction, patients, arms: {arm:
+    entry}, gain: {arm: entry}}: patients trained on (mean over folds), the
+    metric, and the difference from the best single modality of that training.
+  """
+  config = _narrowed(run.config, arms)
+  cohort = reader.open_cohort(config.cohort)
+  found = []
+  for fraction in [*sorted(fractions), 1.0]:
+    changed = dataclasses.replace(
+      config, splits=dataclasses.replace(config.splits, train_fraction=fraction)
+    )
+    summary = run.summary
+    if fraction < 1:
+      folder = _train(run, f'fraction-{fraction:g}', changed, progress)
+      summary = external.open_run(folder).summary
+    splits = splits_lib.make_splits(cohort, changed.splits)
+    metric = summary['evaluation']['metric']
+    found.append(
+      {
+        'fraction': fraction,
+        'patients': float(
+          np.mean([len(np.unique(cohort.patient[s.train])) for s in splits])
+        ),
+        'arms': {
+          arm: _without_count(entry['metrics'][metric])
+          for arm, entry in summary['arms'].items()
+        },
+        'gain': {
+          x['arm']: {
+            'estimate': x['difference'],
+            'low': x['low'],
+            'high': x['high'],
+            **({'reason': x['reason']} if x['low'] is None else {}),
+          }
+          for x in summary['comparisons']
+        },
+      }
+    )
+  return found
+
+
+def _without_count(entry: Mapping[str, Any]) -> dict[str, Any]:
+  return {k: v for k, v in entry.items() if k != 'undefined_cells'}
+
+
+def _narrowed(config, arms) -> config_lib.ExperimentConfig:
+  """The run's configuration for some arms, without further controls."""
+  return dataclasses.replace(
+    config,
+    run_arms=tuple(arms) or config.run_arms,
+    controls=config_lib.ControlsConfig(),
+  )
+
+
+def _train(run, name, config, progress) -> pathlib.Path:
+  """Runs an ablation in the run's folder.
+
+  Raises:
+    UserError: if an arm could not be trained.
+  """
+  folder = run.path / FOLDER / name
+  progress.message(f'Training again: {name}')
+  report = runner.run(config, store_lib.Store(folder), progress)
+  if report.failures:
+    raise errors.UserError(f'{name}: {next(iter(report.failures.values()))}')
+  return folder
+
+
+def _curves(run, config, folder, cohort, splits, arms) -> list[dict[str, Any]]:
+  trained = external.open_run(folder)
+  listed = [a for a in trained.summary['arms'] if not arms or a in arms]
+  references = {
+    (x['repeat'], x['fold']): x['arm']
+    for x in trained.summary['best_single']['by_fold']
+  }
+  named = [*dict.fromkeys([*listed, *filter(None, references.values())])]
+  intact = _arranged(config, trained, cohort, splits, named, '')
+  absent = {
+    modality: _arranged(config, trained, cohort, splits, named, modality)
+    for modality in cohort.modalities
+  }
+  evaluation = run.config.evaluation
+  return missing.curves(
+    cohort.task,
+    intact,
+    absent,
+    arms=listed,
+    references=[references.get((f.repeat, f.fold)) for f in intact],
+    others={m: singles_without(config, named, m) for m in absent},
+    metric=run.summary['evaluation']['metric'],
+    resamples=resampling.draw(
+      np.concatenate([f.patient for f in intact]),
+      replicates=evaluation.replicates,
+      seed=evaluation.seed,
+    ),
+    seed=config.seed,
+  )
+
+
+def singles_without(
+  config: config_lib.ExperimentConfig, arms: Sequence[str], modality: str
+) -> list[str]:
+  """The single-modality arms among `arms` that do not see `modality`."""
+  return [
+    a
+    for a in arms
+    if config.arms[a].strategy == arms_lib.SINGLE
+    and modality not in config.arms[a].modalities
+  ]
+
+
+def _arranged(
+  config: config_lib.ExperimentConfig,
+  trained: external.Run,
+  cohort: cohort_lib.Cohort,
+  splits: Sequence[splits_lib.Split],
+  arms: Sequence[str],
+  withheld: str,
+) -> Sequence[folds_lib.Fold]:
+  """Test parts as the trained models predict them, a modality withheld."""
+  store = store_lib.Store(trained.path)
+  tables = []
+  for group in changes.together(splits):
+    seen = cohort
+    if withheld:
+      condition = f'{withheld}_{changes.ABSENT}'
+      seen, _ = changes.change(cohort, condition, group, seed=config.seed)
+    test = {(s.repeat, s.fold): s.test for s in group}
+    places = [
+      p
+      for arm in arms
+      for p in map(frozen.place_of, trained.models['arms'][arm])
+      if p[:2] in test
+    ]
+    work = frozen.Frozen(
+      config,
+      trained.models,
+      store,
+      seen,
+      places=set(places),
+      rows=lambda place, test=test: test[place[:2]],
+    )
+    for arm in arms:
+      for place, logits in work.logits(arm).items():
+        rows = test[place[:2]]
+        tables.append(
+          outcome.table(
+            cohort,
+            arm,
+            place,
+            part=predictions_lib.TEST,
+            rows=rows,
+            logits=logits[rows],
+          )
+        )
+  return folds_lib.arrange(predictions_lib.concat(tables))

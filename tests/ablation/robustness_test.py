@@ -1,0 +1,113 @@
+"""Tests of training again with less."""
+
+import tempfile
+
+import rich.console
+from absl.testing import absltest, parameterized
+
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import external, progress, robustness, runner, store
+from fusion_jax.core import errors
+from fusion_jax.data import config as data_config
+from fusion_jax.evaluation import config as evaluation_config
+
+_ARMS = ('ehr_linear', 'image_pca', 'early_pca')
+
+
+def _config():
+  return config_lib.ExperimentConfig(
+    cohort=data_config.CohortConfig(n=240, image_size=16),
+    splits=data_config.SplitConfig(folds=2),
+    evaluation=evaluation_config.EvaluationConfig(replicates=60),
+    run_arms=_ARMS,
+  )
+
+
+class _Quiet(progress.Progress):
+  """Counts what is trained."""
+
+  def __init__(self):
+    super().__init__(rich.console.Console(quiet=True))
+    self.trained = []
+
+  def advance(self, arm):
+    self.trained.append(arm)
+
+
+class RobustnessTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+    runner.run(_config(), store.Store(cls.folder), _Quiet())
+
+  def extend(self, **changes):
+    quiet = _Quiet()
+    arguments = {'train_missing': (), 'fractions': (), 'arms': (), **changes}
+    summary = robustness.extend(
+      external.open_run(self.folder), progress=quiet, **arguments
+    )
+    return summary, quiet.trained
+
+  def test_the_run_itself_needs_no_training(self):
+    summary, trained = self.extend()
+    self.assertEmpty(trained)
+    rows = summary['missing']
+    self.assertEqual({r['train_rate'] for r in rows}, {0.0})
+    self.assertEqual({r['modality'] for r in rows}, {'image', 'ehr'})
+    for row in rows:
+      if row['rate'] == 0:
+        for arm, entry in row['arms'].items():
+          self.assertAlmostEqual(
+            entry['estimate'],
+            summary['arms'][arm]['metrics']['auroc']['estimate'],
+          )
+    last = [r for r in rows if r['rate'] == 1 and r['modality'] == 'image']
+    for row in last:
+      # One constant for all: chance. The EHR arm does not look at images.
+      self.assertEqual(row['arms']['image_pca']['estimate'], 0.5)
+      self.assertEqual(
+        row['arms']['ehr_linear']['estimate'],
+        summary['arms']['ehr_linear']['metrics']['auroc']['estimate'],
+      )
+
+  def test_training_with_less_is_kept_and_shown(self):
+    asked = {'train_missing': ['image:0.5'], 'fractions': [0.5]}
+    summary, trained = self.extend(**asked)
+    self.assertLen(trained, 2 * 2 * len(_ARMS))
+    shown = {(r['train_modality'], r['train_rate']) for r in summary['missing']}
+    self.assertEqual(shown, {(None, 0.0), ('image', 0.5)})
+    half, whole = summary['learning_curve']
+    self.assertEqual([half['fraction'], whole['fraction']], [0.5, 1.0])
+    self.assertAlmostEqual(half['patients'] / whole['patients'], 0.5, delta=0.1)
+    self.assertEqual(
+      whole['arms']['early_pca']['estimate'],
+      summary['arms']['early_pca']['metrics']['auroc']['estimate'],
+    )
+    again, trained = self.extend(**asked)
+    self.assertEmpty(trained)
+    self.assertEqual(again['missing'], summary['missing'])
+    # A later evaluation of the run keeps what was added.
+    runner.run(_config(), store.Store(self.folder), _Quiet())
+    kept = external.open_run(self.folder).summary
+    self.assertEqual(kept['learning_curve'], summary['learning_curve'])
+
+  def test_an_arm_the_run_lacks_is_one_line(self):
+    with self.assertRaisesRegex(errors.UserError, "'joint'"):
+      self.extend(arms=['joint'])
+
+
+class CheckTest(parameterized.TestCase):
+  @parameterized.parameters(0.0, 1.0, -0.5, float('nan'))
+  def test_fractions(self, fraction):
+    with self.assertRaisesRegex(errors.UserError, 'fraction'):
+      robustness.check([], [fraction])
+
+  def test_withheld(self):
+    robustness.check(['image:0.5'], [0.5])
+    with self.assertRaises(errors.UserError):
+      robustness.check(['image'], [])
+
+
+if __name__ == '__main__':
+  absltest.main()
