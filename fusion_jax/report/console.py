@@ -9,6 +9,7 @@ import rich.table
 import rich.text
 
 from fusion_jax.report import content as content_lib
+from fusion_jax.report import findings
 from fusion_jax.report import text as text_lib
 
 # Below this width what an arm costs goes into a table of its own.
@@ -41,8 +42,10 @@ def print_summary(
   reasons = text_lib.Reasons()
   wide = console.width >= _WIDE
   gap = int(console.width >= _ROOMY)
+  answer = _answer(summary)
   parts = [
     _lines([page.title], 'bold'),
+    *answer,
     _lines(f'{name}: {text}' for name, text in page.facts),
     _main_table(page, page.groups, reasons, wide, gap),
   ]
@@ -53,14 +56,40 @@ def print_summary(
   if page.complete:
     parts.append(_main_table(page, page.complete, reasons, False, gap))
   parts.append(_fold_table(page))
-  if page.warnings:
-    parts.append(_lines((f'Warning: {x}' for x in page.warnings), 'yellow'))
+  alarms = findings.alarms(summary)
+  warnings = findings.not_said(page.warnings, alarms)
+  if warnings:
+    parts.append(_lines((f'Warning: {x}' for x in warnings), 'yellow'))
+  if alarms:
+    parts.append(
+      _lines((f'ALARM, {x.name}: {_told(x)}' for x in alarms), 'bold red')
+    )
   for part in parts:
     console.print()
     console.print(part)
   # Last, as the tables above hand out the marks of the reasons.
   console.print()
   console.print(_lines([*reasons.lines(), *page.footnotes], 'dim'))
+  for part in answer:
+    console.print()
+    console.print(part)
+
+
+def _answer(summary) -> list[rich.text.Text]:
+  """Whether fusion helps, which stands first and last."""
+  question = summary.get('question') or {}
+  if not question.get('sentence'):
+    return []
+  verdict = question.get('verdict') or ''
+  style = _STYLES.get(verdict, '').replace('dim', '')
+  return [
+    _text(f'Does fusion help? {verdict.capitalize()}. ', f'bold {style}')
+    + _text(question['sentence'])
+  ]
+
+
+def _told(audit: findings.Audit) -> str:
+  return audit.sentence or 'it predicts the label.'
 
 
 def _lines(lines: Iterable[str], style: str = '') -> rich.text.Text:

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.report import notes, tables
 from fusion_jax.report import text as text_lib
 
 SINGLE = 'single modality'
@@ -118,16 +119,26 @@ class Content:
     found += [SPREADS[x] for x in self._spreads()]
     return [*found, 'params', 'time', 'compile']
 
-  def side_cells(self, row: Row, reasons: text_lib.Reasons) -> list[str]:
+  def side_values(self, row: Row) -> list[tables.Cell]:
     """One arm's cells under `side_names`."""
     numbers = [row.calibration.get(x) for x in self._calibration()]
     numbers += [row.spread.get(x) for x in self._spreads()]
+    costs = (
+      (text_lib.count(row.parameters), row.parameters),
+      (text_lib.duration(row.seconds), row.seconds),
+      (text_lib.duration(row.compile_seconds), row.compile_seconds),
+    )
     return [
-      *(text_lib.estimate(x, reasons) for x in numbers),
-      text_lib.count(row.parameters),
-      text_lib.duration(row.seconds),
-      text_lib.duration(row.compile_seconds),
+      *(
+        tables.Cell() if x is None else tables.plain(x.estimate, x.reason)
+        for x in numbers
+      ),
+      *(tables.Cell(t, value='' if v is None else v) for t, v in costs),
     ]
+
+  def side_cells(self, row: Row, reasons: text_lib.Reasons) -> list[str]:
+    """`side_values` as text."""
+    return [cell.shown(reasons) for cell in self.side_values(row)]
 
   def _calibration(self) -> list[str]:
     rows = self.rows()
@@ -164,12 +175,12 @@ def build(summary: Mapping[str, Any]) -> Content:
     complete_title=complete_title,
     folds=_folds(summary),
     others={
-      arm: [(name, _number(x)) for name, x in entry['metrics'].items()]
+      arm: [(name, text_lib.number(x)) for name, x in entry['metrics'].items()]
       for arm, entry in summary['arms'].items()
     },
     margin=summary['evaluation']['margin'],
     warnings=summary['warnings'],
-    footnotes=_footnotes(summary),
+    footnotes=notes.of(summary),
   )
 
 
@@ -190,16 +201,6 @@ def strategy_of(arm: str, entry: Mapping[str, Any]) -> str:
   return OTHER_FUSION if found == SINGLE else found
 
 
-def _number(
-  entry: Mapping[str, Any] | None, key: str = 'estimate'
-) -> text_lib.Number | None:
-  if entry is None:
-    return None
-  return text_lib.Number(
-    entry[key], entry.get('low'), entry.get('high'), entry.get('reason', '')
-  )
-
-
 def _groups(summary, part) -> Groups:
   """Rows of `part`, which is the summary or its complete cases."""
   metric = summary['evaluation']['metric']
@@ -212,7 +213,7 @@ def _groups(summary, part) -> Groups:
     row = dataclasses.replace(row, type=whole.get('type', ''))
     found[strategy_of(arm, whole)].append(row)
   if found[SINGLE]:
-    best = _number(part['best_single'])
+    best = text_lib.number(part['best_single'])
     found[SINGLE].append(Row(arm=REFERENCE, primary=best))
   return [(name, rows) for name, rows in found.items() if rows]
 
@@ -224,16 +225,20 @@ def _row(arm, entry, comparison, metric) -> Row:
   comparison = comparison or {}
   return Row(
     arm=arm,
-    primary=_number(metrics[metric]),
+    primary=text_lib.number(metrics[metric]),
     # The verdict carries the reason, so that it is not marked twice.
     difference=comparison
-    and dataclasses.replace(_number(comparison, 'difference'), reason='')
+    and dataclasses.replace(
+      text_lib.number(comparison, 'difference'), reason=''
+    )
     or None,
     p_adjusted=comparison.get('p_adjusted'),
     verdict=comparison.get('verdict', ''),
     verdict_reason=comparison.get('reason', ''),
     patients_needed=comparison.get('patients_needed'),
-    calibration={k: _number(metrics[k]) for k in CALIBRATION if k in metrics},
+    calibration={
+      k: text_lib.number(metrics[k]) for k in CALIBRATION if k in metrics
+    },
     spread={
       name: text_lib.Number(
         spread[name], reason=spread.get(f'{name}_reason', '')
@@ -258,10 +263,11 @@ def _facts(summary) -> list[tuple[str, str]]:
   ]
   tuning = summary['audits'].get('tuning', {})
   named = {
-    'notes': cohort.get('notes'),
+    'notes': _joined(cohort.get('notes')),
     f'best possible {task["metric"]}': cohort.get('oracle'),
     'licence': cohort.get('licence'),
     'citation': cohort.get('citation'),
+    'trained on': trained_on(summary),
     'trials of each arm': tuning.get('trials'),
     'cohort digest': cohort.get('digest'),
     'configuration': run.get('config_digest'),
@@ -269,15 +275,55 @@ def _facts(summary) -> list[tuple[str, str]]:
   }
   for name, value in named.items():
     if value:
-      found.append((name, _plain_text(value)))
+      found.append((name, plain_text(value)))
   return found
 
 
-def _plain_text(value) -> str:
+def trained_here(summary: Mapping[str, Any]) -> bool:
+  """Whether the models are this run's own, not other people's."""
+  return bool(summary['run'].get('config_digest')) or any(
+    x.get('strategy') for x in summary['arms'].values()
+  )
+
+
+def trained_on(summary: Mapping[str, Any]) -> str:
+  """The cohort of frozen models that are tested on another one, or ''."""
+  external = (summary.get('audits') or {}).get('external') or {}
+  return external.get('trained_on') or ''
+
+
+def apart(summary: Mapping[str, Any]) -> str:
+  """What the parts of a fold do not share, as far as that is known."""
+  cohort = summary['cohort']
+  if cohort['patients'] == cohort['studies']:
+    return 'no study in common (every study counts as its own patient)'
+  return 'no patient in common'
+
+
+def events(summary: Mapping[str, Any]) -> int | None:
+  """How many tested studies had the event; None if that is not known.
+
+  Folds are added up only where each study is tested in one of them.
+  """
+  folds = summary['folds']
+  counts = [x['events'] for x in folds]
+  once = sum(x['studies'] for x in folds) == summary['cohort']['studies']
+  if once and all(isinstance(x, int) for x in counts):
+    return sum(counts)
+  return None
+
+
+def _joined(notes) -> str:
+  """Sentences one after the other."""
+  return notes if isinstance(notes, str) else ' '.join(notes or ())
+
+
+def plain_text(value) -> str:
+  """A value of a summary on one line."""
   if isinstance(value, Mapping):
-    return ', '.join(f'{k} {_plain_text(v)}' for k, v in value.items())
+    return ', '.join(f'{k} {plain_text(v)}' for k, v in value.items())
   if isinstance(value, list | tuple):
-    return '; '.join(map(_plain_text, value))
+    return '; '.join(map(plain_text, value))
   if value is None:
     return text_lib.UNDEFINED
   return text_lib.plain(value) if isinstance(value, float) else str(value)
@@ -302,53 +348,7 @@ def _folds(summary) -> list[tuple[str, str, str, str, str]]:
         reference,
         str(fold['studies']),
         str(fold['patients']),
-        '' if events is None else _plain_text(events),
+        '' if events is None else plain_text(events),
       )
     )
-  return found
-
-
-def _footnotes(summary) -> list[str]:
-  evaluation = summary['evaluation']
-  metric, margin = evaluation['metric'], text_lib.plain(evaluation['margin'])
-  better = 'above' if evaluation['higher_is_better'] else 'below'
-  found = [
-    f'{metric}: mean over folds, repeats and seeds of the value on each '
-    "fold's test part."
-    + ('' if evaluation['higher_is_better'] else ' Lower is better.'),
-    f'[95%]: patients redrawn {evaluation["replicates"]} times, with the '
-    'trained models as they are. It does not cover what training anew would '
-    'change.',
-  ]
-  if summary['comparisons']:
-    found += [
-      'difference: arm minus the single-modality arm that was best on each '
-      "fold's validation part, on the same studies. Interval and p hold for "
-      f'all {len(summary["comparisons"])} fusion arms together (max-t '
-      'bootstrap, one-sided 2.5%).',
-      f'superior: interval {better} 0, and also against every '
-      'single-modality arm that ran. inferior: interval on the other side of '
-      f'0. equivalent: 90% interval within {margin} of 0. inconclusive: '
-      'none of these.',
-    ]
-  if any(x.get('type') for x in summary['arms'].values()):
-    found.append(
-      'I, II: type of early and joint fusion (Huang et al., 2020). Early I '
-      'joins original features, II extracted ones; joint I trains an encoder '
-      'of every modality, II of one.'
-    )
-  metrics = {m for x in summary['arms'].values() for m in x['metrics']}
-  if 'brier' in metrics:
-    found.append('Brier: lower is better.')
-  if 'calibration_slope' in metrics:
-    found.append(
-      'slope: of calibration; 1 is perfect, below 1 scores are too extreme.'
-    )
-  found.append(
-    'time, compile: of the models of the arm itself, not of those it builds on.'
-  )
-  found.append(
-    'fold sd: of the mean over folds, corrected for shared training studies '
-    '(Nadeau and Bengio, 2003). seed sd: between seeds within a fold.'
-  )
   return found

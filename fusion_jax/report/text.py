@@ -1,6 +1,8 @@
 """Numbers as the text of a cell."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 UNDEFINED = 'n/a'
 
@@ -98,3 +100,14 @@ def duration(seconds: float | None) -> str:
   if seconds < 100:
     return f'{seconds:.2g} s' if seconds < 10 else f'{seconds:.0f} s'
   return f'{seconds / 60:.3g} min'
+
+
+def number(
+  entry: Mapping[str, Any] | None, key: str = 'estimate'
+) -> Number | None:
+  """A summary's {estimate, low, high, reason}; None where there is none."""
+  if entry is None:
+    return None
+  return Number(
+    entry.get(key), entry.get('low'), entry.get('high'), entry.get('reason', '')
+  )

@@ -5,7 +5,7 @@ import rich.console
 from absl.testing import absltest, parameterized
 
 from fusion_jax.report import console
-from tests.report import samples
+from tests.report import parts, samples
 
 
 class ConsoleTest(parameterized.TestCase):
@@ -105,6 +105,36 @@ class ConsoleTest(parameterized.TestCase):
     text = self.printed()
     self.assertIn('(1) first reason', text)
     self.assertIn('(2) second reason', text)
+
+  def test_the_answer_stands_first_and_last(self):
+    self.summary['question'] = {
+      'verdict': 'equivalent',
+      'arm': 'joint',
+      'sentence': 'Fusion gains less than the margin.',
+      'patients_needed': None,
+    }
+    text = self.printed(140)
+    answer = 'Does fusion help? Equivalent. Fusion gains less than the margin.'
+    self.assertEqual(text.count(answer), 2)
+    self.assertLess(text.index(answer), text.index('task: binary'))
+    self.assertEqual(text.strip().splitlines()[-1].strip(), answer)
+
+  def test_without_a_question_there_is_no_answer(self):
+    self.summary['question'] = None
+    self.assertNotIn('Does fusion help', self.printed())
+
+  def test_alarms_are_loud_and_said_once(self):
+    self.summary['audits'] = parts.audits()
+    sentence = self.summary['audits']['missingness']['sentence']
+    self.summary['warnings'].append(f'Audit missingness: {sentence}')
+    text = self.printed(200)
+    self.assertIn(f'ALARM, missingness: {sentence}', text)
+    self.assertEqual(text.count(sentence), 1)
+    self.assertNotIn('row_order', text)
+    colored = self.printed(
+      200, force_terminal=True, color_system='standard', no_color=False
+    )
+    self.assertIn('\x1b[1;31mALARM', colored)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,107 @@
+"""Everything a reader gets: page, figures, tables and model cards."""
+
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from fusion_jax.core import errors, files
+from fusion_jax.report import cards, html, page, sections, tables
+
+PAGE = 'report.html'
+# Lists what was written, so that a later report takes away what it no longer
+# has, and nothing else.
+LIST = 'report_files.txt'
+FIGURES = 'figures'
+TABLES = 'tables'
+CARDS = 'model_cards'
+
+
+def write(
+  summary: Mapping[str, Any],
+  curves: Mapping[str, Any] | None,
+  folder: str | os.PathLike,
+) -> pathlib.Path:
+  """Writes the report of a run into its folder.
+
+  report.html, figures/*.svg and *.pdf, tables/*.csv and *.tex,
+  model_cards/*.md, and report_files.txt, which lists them. All is made before
+  the first file is written; each file appears complete or not at all, the page
+  last. Files of an earlier report that this one does not have are removed.
+
+  Args:
+    summary: what `summary.json` holds.
+    curves: what `curves.json` holds; None if there is none.
+    folder: where to; it has to exist.
+
+  Returns:
+    The page's path.
+
+  Raises:
+    UserError: if something cannot be written.
+  """
+  folder = pathlib.Path(folder)
+  found = contents(summary, curves)
+  for name in (FIGURES, TABLES, CARDS):
+    try:
+      (folder / name).mkdir(exist_ok=True)
+    except OSError as e:
+      raise errors.UserError(
+        f"Could not make the folder '{folder / name}': {e.strerror or e}."
+      ) from None
+  older = _listed(folder)
+  for name in sorted(found, key=lambda x: x == PAGE):
+    _write(folder / name, found[name])
+  _write(folder / LIST, '\n'.join([*sorted(found), '']).encode())
+  for name in older - set(found):
+    (folder / name).unlink(missing_ok=True)
+  return folder / PAGE
+
+
+def contents(
+  summary: Mapping[str, Any], curves: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
+  """By path in the folder, what the files hold."""
+  built = page.build(summary, curves)
+  found = {}
+  for drawn in built.figures():
+    found[f'{FIGURES}/{drawn.name}.svg'] = drawn.svg.encode()
+    found[f'{FIGURES}/{drawn.name}.pdf'] = drawn.pdf()
+  for table in (*built.tables(), *sections.curve_tables(curves or {})):
+    found[f'{TABLES}/{table.name}.csv'] = tables.to_csv(table).encode()
+    if table.printed:
+      found[f'{TABLES}/{table.name}.tex'] = tables.to_tex(table).encode()
+  names: set[str] = set()
+  for arm in summary['arms']:
+    name = sections.slug(arm)
+    # Names of other people's arms may differ in what a file name drops.
+    while name in names:
+      name += '_'
+    names.add(name)
+    found[f'{CARDS}/{name}.md'] = cards.render(summary, arm).encode()
+  found[PAGE] = html.render_page(built).encode()
+  return found
+
+
+def _write(path: pathlib.Path, data: bytes) -> None:
+  with files.saving(path) as part:
+    part.write_bytes(data)
+
+
+def _listed(folder: pathlib.Path) -> set[str]:
+  """Files of an earlier report, of the kinds that are written here."""
+  try:
+    lines = (folder / LIST).read_text(encoding='utf-8').splitlines()
+  except (OSError, ValueError):
+    return set()
+  kinds = {FIGURES: ('svg', 'pdf'), TABLES: ('csv', 'tex'), CARDS: ('md',)}
+  found = set()
+  for line in lines:
+    room, _, name = line.partition('/')
+    stem, _, kind = name.rpartition('.')
+    if stem == sections.slug(stem) + '_' * (
+      len(stem) - len(sections.slug(stem))
+    ):
+      if kind in kinds.get(room, ()):
+        found.add(line)
+  return found

@@ -1,0 +1,63 @@
+"""Which arms a figure with room for a few shows; tables show all of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusion_jax.report import content as content_lib
+
+MOST = 6
+
+
+def main_arm(summary: Mapping[str, Any]) -> str | None:
+  """The fusion arm that carries the verdict, or else the best one."""
+  carried = (summary.get('question') or {}).get('arm')
+  if carried in summary['arms']:
+    return carried
+  fusions = [a for a, x in summary['arms'].items() if x['role'] == 'fusion']
+  return _best(summary, fusions)
+
+
+def shown(summary: Mapping[str, Any]) -> list[str]:
+  """At most MOST arms: the references, then the best fusion by strategy.
+
+  The arm that carries the verdict is always among them.
+  """
+  arms = summary['arms']
+  votes: dict[str, int] = {}
+  for fold in summary['best_single']['by_fold']:
+    if fold['arm'] in arms:
+      votes[fold['arm']] = votes.get(fold['arm'], 0) + 1
+  singles = sorted(votes, key=lambda a: -votes[a])[:2]
+  # The best arm of a modality that was never the best stands for it.
+  seen = {a.split('_')[0] for a in singles}
+  rest = [
+    a
+    for a, x in arms.items()
+    if x['role'] == 'single' and a.split('_')[0] not in seen
+  ]
+  other = _best(summary, rest)
+  if other and len(singles) < 3:
+    singles.append(other)
+  by_strategy: dict[str, list[str]] = {}
+  for arm, entry in arms.items():
+    if entry['role'] == 'fusion':
+      strategy = content_lib.strategy_of(arm, entry)
+      by_strategy.setdefault(strategy, []).append(arm)
+  fusions = [_best(summary, group) for group in by_strategy.values()]
+  main = main_arm(summary)
+  found = dict.fromkeys([*filter(None, [main, *fusions])])
+  kept = list(found)[: MOST - len(singles)]
+  if not singles and not kept:
+    return list(arms)[:MOST]
+  return [a for a in arms if a in singles] + [a for a in arms if a in kept]
+
+
+def _best(summary, arms) -> str | None:
+  evaluation = summary['evaluation']
+  sign = 1 if evaluation['higher_is_better'] else -1
+  values = {
+    a: summary['arms'][a]['metrics'][evaluation['metric']]['estimate']
+    for a in arms
+  }
+  known = {a: v for a, v in values.items() if v is not None}
+  return max(known, key=lambda a: sign * known[a]) if known else None

@@ -1,0 +1,170 @@
+"""ROC, precision-recall, calibration, decision and risk-coverage curves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusion_jax.report.figures import style
+
+# By name in curves.json: title, x axis, y axis, and what one should see.
+KINDS = {
+  'roc': (
+    'ROC curve',
+    '1 - specificity',
+    'sensitivity',
+    'Better is further up and left; the diagonal is chance.',
+  ),
+  'pr': (
+    'Precision and recall',
+    'recall (sensitivity)',
+    'precision (PPV)',
+    'Better is further up and right.',
+  ),
+  'calibration': (
+    'Calibration',
+    'predicted probability',
+    'observed share',
+    'On the diagonal predictions are right on average.',
+  ),
+  'decision': (
+    'Decision curve',
+    'threshold probability',
+    'net benefit',
+    'Better is higher; compare with treating all and treating none.',
+  ),
+  'risk_coverage': (
+    'Risk and coverage',
+    'share of studies kept',
+    'error among those kept',
+    'Better is lower: how wrong a model is where it is most sure.',
+  ),
+}
+MOST = 6
+TREAT_ALL = 'treat_all'
+_X = ('x', 'threshold', 'coverage')
+_Y = ('y', 'net_benefit', 'risk')
+_DIAGONAL = ('roc', 'calibration')
+
+
+def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+  """By arm and kind, with 'KIND/LABEL' where there is one for each label.
+
+  Curves without a single defined point are left out.
+  """
+  found: dict[str, dict[str, Any]] = {}
+  for arm, of_arm in curves.items():
+    if 'threshold' in of_arm:
+      of_arm = {'decision': of_arm}
+    by_kind = {}
+    for kind, curve in of_arm.items():
+      parts = {kind: curve}
+      if not any(k in curve for k in _X):
+        parts = {f'{kind}/{label}': x for label, x in curve.items()}
+      for name, part in parts.items():
+        if kind in KINDS and _defined(part):
+          by_kind[name] = part
+    found[arm] = by_kind
+  return found
+
+
+def _defined(curve) -> bool:
+  points = next((curve[k] for k in _Y if k in curve), None) or ()
+  return any(y is not None for y in points)
+
+
+def kinds(curves: Mapping[str, Any], arms: Sequence[str]) -> list[str]:
+  """Names of the curves that any of the arms has ('roc', 'roc/LABEL')."""
+  found = [k for arm in arms for k in curves.get(arm, {})]
+  order = list(KINDS)
+  return sorted(dict.fromkeys(found), key=lambda k: order.index(base(k)))
+
+
+def base(kind: str) -> str:
+  """The kind without a label."""
+  return kind.split('/')[0]
+
+
+def points(curve: Mapping[str, Any]) -> dict[str, list[float]]:
+  """x, y and, where there are any, low and high of one curve."""
+  x = next((curve[k] for k in _X if k in curve), [])
+  y = next((curve[k] for k in _Y if k in curve), [])
+  found = {'x': style.values(x), 'y': style.values(y)}
+  if curve.get('low') and curve.get('high'):
+    found['low'] = style.values(curve['low'])
+    found['high'] = style.values(curve['high'])
+  return found
+
+
+def draw(
+  curves: Mapping[str, Any],
+  kind: str,
+  arms: Sequence[str],
+  *,
+  probabilities: bool = True,
+):
+  """One kind of curve of several arms as a matplotlib figure.
+
+  Args:
+    curves: what `flat` returned.
+    kind: one of `kinds`.
+    arms: at most MOST.
+    probabilities: whether models predict them, and not values in some unit.
+  """
+  _, x_name, y_name, _ = KINDS[base(kind)]
+  if not probabilities:
+    x_name, y_name = 'predicted', 'observed'
+  drawn = [arm for arm in arms if kind in curves.get(arm, {})][:MOST]
+  with style.context():
+    canvas = style.new(4.2, 3.9)
+    axes = canvas.subplots()
+    tops = []
+    for number, arm in enumerate(drawn):
+      curve = points(curves[arm][kind])
+      look = style.look(number)
+      axes.plot(
+        curve['x'],
+        curve['y'],
+        label=style.label(arm),
+        markevery=(0.06 + 0.03 * number, 0.24),
+        **look,
+      )
+      tops += curve['y']
+      if 'low' in curve:
+        axes.fill_between(
+          curve['x'],
+          curve['low'],
+          curve['high'],
+          color=look['color'],
+          alpha=0.13,
+          linewidth=0,
+        )
+    if base(kind) in _DIAGONAL:
+      axes.axline((0, 0), slope=1, color=style.FAINT, linewidth=0.8)
+    if base(kind) == 'decision':
+      _decision(axes, curves.get(TREAT_ALL, {}).get(kind), tops)
+    elif base(kind) == 'risk_coverage':
+      axes.set_xlim(0, 1)
+      axes.set_ylim(bottom=0)
+    elif probabilities:
+      axes.set_xlim(-0.01, 1.01)
+      axes.set_ylim(-0.01, 1.01)
+    axes.set_xlabel(x_name)
+    axes.set_ylabel(y_name)
+    style.legend(canvas, axes)
+  return canvas
+
+
+def _decision(axes, everyone, tops) -> None:
+  if everyone:
+    curve = points(everyone)
+    axes.plot(
+      curve['x'],
+      curve['y'],
+      color=style.INK,
+      linewidth=0.9,
+      label='treat all',
+    )
+  axes.axhline(0, color=style.FAINT, linewidth=0.9, label='treat none')
+  # Treating all falls without end; what matters lies around zero.
+  defined = [y for y in tops if y == y]
+  top = max([*defined, 0.05])
+  axes.set_ylim(-0.25 * top, 1.08 * top)

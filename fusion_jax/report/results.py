@@ -1,0 +1,304 @@
+"""Tables of what the arms did and how they compare."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusion_jax.report import content as content_lib
+from fusion_jax.report import tables
+from fusion_jax.report import text as text_lib
+
+Column = tables.Column
+
+
+def arms(
+  page: content_lib.Content,
+  groups: content_lib.Groups,
+  *,
+  name: str = 'arms',
+  title: str = '',
+) -> tables.Table:
+  """The main table: every arm, its difference and its verdict."""
+  metric = page.metric
+  columns = [
+    Column('arm', word=True),
+    Column(f'{metric} [95%]', interval=True),
+    Column('difference [95%]', interval=True),
+    Column('p adj'),
+    Column('verdict', word=True),
+    Column('patients needed'),
+  ]
+
+  def row(x: content_lib.Row) -> list[tables.Cell]:
+    return [
+      tables.word(f'{x.arm} {x.type}'.rstrip(), value=x.arm),
+      _estimate(x.primary),
+      _estimate(x.difference, signed=True),
+      tables.Cell(text_lib.p_value(x.p_adjusted), value=_or(x.p_adjusted)),
+      tables.Cell(x.verdict, style=x.verdict, reason=x.verdict_reason),
+      tables.count(x.patients_needed),
+    ]
+
+  return tables.Table(
+    name,
+    title
+    or f'{metric} of every arm and its difference from the best single '
+    'modality',
+    columns,
+    [(heading, [row(x) for x in rows]) for heading, rows in groups],
+  )
+
+
+def side(page: content_lib.Content) -> tables.Table:
+  """Calibration, spread of training and cost."""
+  names = page.side_names()
+  columns = [Column('arm', word=True), *(Column(x) for x in names)]
+
+  def row(x: content_lib.Row) -> list[tables.Cell]:
+    return [tables.word(x.arm), *page.side_values(x)]
+
+  return tables.Table(
+    'costs',
+    'Calibration, spread and cost' if len(names) > 3 else 'Cost',
+    columns,
+    [
+      (heading, [row(x) for x in rows if x.arm != content_lib.REFERENCE])
+      for heading, rows in page.groups
+    ],
+  )
+
+
+def folds(page: content_lib.Content) -> tables.Table:
+  """The test part and the reference of every fold."""
+  return tables.plain_table(
+    'folds',
+    'Reference and test part of each fold',
+    [
+      Column('fold', word=True),
+      Column('best single modality on validation', word=True),
+      Column('studies'),
+      Column('patients'),
+      Column('events'),
+    ],
+    [[tables.word(x) for x in fold] for fold in page.folds],
+  )
+
+
+def metrics(page: content_lib.Content) -> tables.Table:
+  """Every metric of every arm."""
+  return tables.plain_table(
+    'metrics',
+    f'Every metric of {len(page.others)} arms',
+    [
+      Column('arm', word=True),
+      Column('metric', word=True),
+      Column('estimate [95%]', interval=True),
+    ],
+    [
+      [tables.word(arm), tables.word(name), _estimate(number)]
+      for arm, numbers in page.others.items()
+      for name, number in numbers
+    ],
+    folded=True,
+  )
+
+
+def against(summary: Mapping[str, Any]) -> tables.Table:
+  """Every fusion arm against every single-modality arm."""
+  rows = [
+    [
+      tables.word(comparison['arm']),
+      tables.word(x['reference']),
+      _estimate(text_lib.number(x, 'difference'), signed=True),
+      tables.Cell(text_lib.p_value(x.get('p')), value=_or(x.get('p'))),
+      tables.Cell(
+        text_lib.p_value(x.get('p_adjusted')), value=_or(x.get('p_adjusted'))
+      ),
+    ]
+    for comparison in summary['comparisons']
+    for x in comparison.get('against', ())
+  ]
+  return tables.plain_table(
+    'against_each',
+    'Every fusion arm against every single-modality arm',
+    [
+      Column('arm', word=True),
+      Column('against', word=True),
+      Column('difference [95%]', interval=True),
+      Column('p'),
+      Column('p adj'),
+    ],
+    rows,
+    folded=True,
+  )
+
+
+def other_tests(summary: Mapping[str, Any]) -> tables.Table:
+  """DeLong's, the corrected t test and Holm's p, where there are any."""
+  titles = {
+    'delong': 'DeLong p',
+    'permutation': 'permutation p',
+    'corrected_t': 'corrected t p',
+    'holm': 'Holm p',
+  }
+  rows = []
+  known = [
+    key for key in titles if any(x.get(key) for x in summary['comparisons'])
+  ]
+  for x in summary['comparisons']:
+    if any(x.get(key) is not None for key in known):
+      cells = [_p(x.get(key)) for key in known]
+      rows.append([tables.word(x['arm']), *cells])
+  return tables.plain_table(
+    'other_tests',
+    'The same differences by other tests, beside the verdict',
+    [Column('arm', word=True), *(Column(titles[k]) for k in known)],
+    rows,
+    folded=True,
+  )
+
+
+def by_fold(summary: Mapping[str, Any]) -> tables.Table:
+  """The metric of comparison, fold by fold, and its spread."""
+  places = list(
+    dict.fromkeys(
+      (x['repeat'], x['fold'])
+      for entry in summary['arms'].values()
+      for x in entry.get('folds', ())
+    )
+  )
+  several = len({r for r, _ in places}) > 1
+  rows = []
+  for arm, entry in summary['arms'].items():
+    found = {(x['repeat'], x['fold']): x for x in entry.get('folds', ())}
+    spread = entry.get('variability', {})
+    rows.append(
+      [
+        tables.word(arm),
+        *(
+          tables.plain(x.get('estimate'), x.get('reason', ''))
+          if (x := found.get(place))
+          else tables.Cell()
+          for place in places
+        ),
+        *(
+          tables.plain(spread.get(k), spread.get(f'{k}_reason', ''))
+          for k in content_lib.SPREADS
+        ),
+      ]
+    )
+  return tables.plain_table(
+    'training',
+    f'{summary["evaluation"]["metric"]} by fold, mean over seeds',
+    [
+      Column('arm', word=True),
+      *(Column(f'fold {r}/{f}' if several else f'fold {f}') for r, f in places),
+      *(Column(x) for x in content_lib.SPREADS.values()),
+    ],
+    rows if places else [],
+    wide=True,
+  )
+
+
+def recalibration(summary: Mapping[str, Any]) -> tables.Table:
+  """Calibration as it is and after recalibration on validation parts."""
+  rows = []
+  for arm, entry in summary['arms'].items():
+    found = entry.get('calibration')
+    if not found:
+      continue
+    rows.append(_calibrated(arm, 'as trained', found))
+    for method, after in (found.get('recalibrated') or {}).items():
+      rows.append(_calibrated(arm, method, after))
+  brier = {
+    arm: (entry.get('metrics') or {}).get('brier')
+    for arm, entry in summary['arms'].items()
+  }
+  for row in rows:
+    if row[1].text == 'as trained' and brier[row[0].text]:
+      row[2] = _estimate(text_lib.number(brier[row[0].text]))
+  return tables.plain_table(
+    'recalibration',
+    'Calibration as trained and after recalibration on validation',
+    [
+      Column('arm', word=True),
+      Column('recalibration', word=True),
+      *(Column(x.replace('_', ' '), interval=True) for x in _CALIBRATION),
+    ],
+    rows,
+    folded=True,
+  )
+
+
+_CALIBRATION = (
+  'brier',
+  'log_loss',
+  'ece',
+  'ece_debiased',
+  'reliability',
+  'resolution',
+)
+
+
+def _calibrated(arm, method, found) -> list[tables.Cell]:
+  reason = found.get('reason', '')
+  return [
+    tables.word(arm),
+    tables.word(method),
+    *(_number(found.get(x), reason, x in found) for x in _CALIBRATION),
+  ]
+
+
+def _number(value, reason, there) -> tables.Cell:
+  """An entry or a bare number; blank where the summary has no such key."""
+  if isinstance(value, Mapping):
+    return tables.Cell(number=text_lib.number(value))
+  if value is None and not there:
+    return tables.Cell()
+  return tables.Cell(number=text_lib.Number(value, reason=reason))
+
+
+def _p(test) -> tables.Cell:
+  if test is None:
+    return tables.Cell()
+  if not isinstance(test, Mapping):
+    return tables.Cell(text_lib.p_value(test), value=test)
+  if test.get('p') is None:
+    return tables.Cell(
+      text_lib.UNDEFINED, value='', reason=test.get('reason', '')
+    )
+  return tables.Cell(text_lib.p_value(test['p']), value=test['p'])
+
+
+def _estimate(number, signed=False) -> tables.Cell:
+  if number is None:
+    return tables.Cell()
+  return tables.Cell(number=number, signed=signed)
+
+
+def _or(value) -> float | str:
+  return '' if value is None else value
+
+
+def history(entries: Sequence[Mapping[str, Any]]) -> tables.Table:
+  """Every arm that was ever run, finished or not."""
+  return tables.plain_table(
+    'history',
+    'Every arm that was started in this folder',
+    [
+      Column('arm', word=True),
+      Column('outcome', word=True),
+      Column('models'),
+      Column('why', word=True),
+    ],
+    [
+      [
+        tables.word(x['arm']),
+        tables.Cell(
+          x['status'], style='inferior' if x['status'] == 'failed' else ''
+        ),
+        tables.count(x.get('models')),
+        tables.word(x.get('reason') or ''),
+      ]
+      for x in entries
+    ],
+  )

@@ -1,0 +1,250 @@
+"""Missing modalities, learning curves, trade-offs, the value of the image."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusion_jax.report import content as content_lib
+from fusion_jax.report import tables
+from fusion_jax.report import text as text_lib
+from fusion_jax.report.figures import lines
+
+Column = tables.Column
+
+# Names of costs on axes and in tables.
+COSTS = {
+  'parameters': 'parameters',
+  'flops': 'FLOPs of one prediction',
+  'training_seconds': 'seconds of training',
+  'latency_seconds': 'seconds of one prediction',
+  'memory_bytes': 'bytes of memory',
+}
+# What the size of a training part may be told by, in this order.
+_SIZES = ('patients', 'studies', 'fraction')
+_KNOWN = ('arms', 'gain')
+
+
+def _rows(entries, keys) -> tables.Table:
+  """(keys, arm, entry, gain) of a list of {..., arms, gain}."""
+  rows = []
+  for entry in entries:
+    for arm, number in (entry.get('arms') or {}).items():
+      gain = (entry.get('gain') or {}).get(arm)
+      rows.append(
+        [
+          tables.word(arm),
+          *(_plain(entry.get(k)) for k in keys),
+          tables.Cell(number=text_lib.number(number)),
+          tables.Cell()
+          if gain is None
+          else tables.Cell(number=text_lib.number(gain), signed=True),
+        ]
+      )
+  return rows
+
+
+def _plain(value) -> tables.Cell:
+  if value is None:
+    return tables.Cell()
+  text = f'{value:g}' if isinstance(value, float) else str(value)
+  return tables.Cell(text, value=value)
+
+
+def _keys(entries) -> list[str]:
+  """What the entries are told apart by: their plain values."""
+  found = dict.fromkeys(
+    key
+    for entry in entries
+    for key, value in entry.items()
+    if key not in _KNOWN and isinstance(value, str | int | float)
+  )
+  return list(found)
+
+
+def missing(summary: Mapping[str, Any]) -> tables.Table:
+  """The metric of every arm by share of studies without a modality."""
+  entries = summary.get('missing') or ()
+  keys = _keys(entries)
+  return _varied(summary, 'missing', 'Missing modalities', entries, keys)
+
+
+def learning(summary: Mapping[str, Any]) -> tables.Table:
+  """The metric of every arm by size of the training part."""
+  entries = summary.get('learning_curve') or ()
+  keys = _keys(entries)
+  return _varied(summary, 'learning_curve', 'Learning curve', entries, keys)
+
+
+def _varied(summary, name, title, entries, keys) -> tables.Table:
+  metric = summary['evaluation']['metric']
+  return tables.plain_table(
+    name,
+    f'{title}: every number',
+    [
+      Column('arm', word=True),
+      *(Column(k.replace('_', ' '), word=True) for k in keys),
+      Column(f'{metric} [95%]', interval=True),
+      Column('gain [95%]', interval=True),
+    ],
+    _rows(entries, keys),
+    folded=True,
+  )
+
+
+def missing_series(
+  summary: Mapping[str, Any], arms: Sequence[str]
+) -> dict[tuple[str, ...], dict[str, list[lines.Point]]]:
+  """By what is lost, how, and in which training, the curves of some arms."""
+  entries = [_told(x) for x in summary.get('missing') or ()]
+  return _series(entries, arms, 'rate')
+
+
+def _told(entry) -> dict[str, Any]:
+  """The training as one text, where it lacked a modality as well."""
+  kept = {k: v for k, v in entry.items() if not k.startswith('train_')}
+  if entry.get('train_modality') and entry.get('train_rate'):
+    kept['training'] = (
+      f'trained without {entry["train_modality"]} in {entry["train_rate"]:.0%}'
+    )
+  return kept
+
+
+def learning_series(
+  summary: Mapping[str, Any], arms: Sequence[str]
+) -> tuple[str, dict[tuple[str, ...], dict[str, list[lines.Point]]]]:
+  """What the size is told by, and the curves of some arms."""
+  entries = summary.get('learning_curve') or ()
+  size = next((k for k in _SIZES if entries and k in entries[0]), '')
+  if not size:
+    return '', {}
+  kept = [
+    {k: v for k, v in x.items() if k == size or k not in _SIZES}
+    for x in entries
+  ]
+  return size, _series(kept, arms, size)
+
+
+def _series(entries, arms, x_key):
+  found: dict[tuple[str, ...], dict[str, list[lines.Point]]] = {}
+  for entry in entries:
+    if entry.get(x_key) is None:
+      continue
+    panel = tuple(
+      f'{k.replace("_", " ")} {v:g}' if isinstance(v, float) else str(v)
+      for k, v in entry.items()
+      if k not in (*_KNOWN, x_key) and isinstance(v, str | float)
+    )
+    series = found.setdefault(panel, {arm: [] for arm in arms})
+    for arm in arms:
+      number = text_lib.number((entry.get('arms') or {}).get(arm))
+      if number is not None:
+        series[arm].append(lines.Point(entry[x_key], number))
+  for series in found.values():
+    for points in series.values():
+      points.sort(key=lambda p: p.x)
+  return found
+
+
+def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
+  """Costs and performance of every arm."""
+  found = summary.get('tradeoffs') or {}
+  entries = found.get('arms') or {}
+  costs = [k for k in COSTS if any(k in x for x in entries.values())]
+  return tables.plain_table(
+    'tradeoffs',
+    'What every arm costs and is worth',
+    [
+      Column('arm', word=True),
+      Column(found.get('metric', 'estimate')),
+      *(Column(COSTS[k]) for k in costs),
+      Column('nothing cheaper is better in', word=True),
+    ],
+    [
+      [
+        tables.word(arm),
+        tables.plain(x.get('estimate')),
+        *(_cost(k, x.get(k)) for k in costs),
+        tables.word(', '.join(COSTS.get(k, k) for k in x.get('front') or ())),
+      ]
+      for arm, x in entries.items()
+    ],
+  )
+
+
+def _cost(name, value) -> tables.Cell:
+  if value is None:
+    return tables.Cell()
+  show = text_lib.duration if name.endswith('seconds') else text_lib.count
+  return tables.Cell(show(value), value=value)
+
+
+def spots(summary: Mapping[str, Any]) -> dict[str, list[lines.Spot]]:
+  """By cost, what a trade-off figure shows."""
+  entries = (summary.get('tradeoffs') or {}).get('arms') or {}
+  found: dict[str, list[lines.Spot]] = {}
+  for arm, entry in entries.items():
+    for cost in COSTS:
+      if entry.get(cost) is not None and arm in summary['arms']:
+        whole = summary['arms'][arm]
+        found.setdefault(cost, []).append(
+          lines.Spot(
+            arm,
+            content_lib.strategy_of(arm, whole),
+            entry[cost],
+            text_lib.Number(entry.get('estimate')),
+            cost in (entry.get('front') or ()),
+          )
+        )
+  return found
+
+
+def image_series(
+  summary: Mapping[str, Any], arms: Sequence[str]
+) -> dict[str, list[lines.Point]]:
+  """By arm, the net benefit that the image adds at every threshold."""
+  found = (summary.get('image_value') or {}).get('arms') or {}
+  return {
+    arm: [
+      lines.Point(x, text_lib.Number(y, low, high))
+      for x, y, low, high in zip(
+        found[arm].get('threshold') or (),
+        found[arm].get('difference') or (),
+        found[arm].get('low') or (),
+        found[arm].get('high') or (),
+        strict=True,
+      )
+    ]
+    for arm in arms
+    if arm in found
+  }
+
+
+def for_whom(summary: Mapping[str, Any]) -> tables.Table:
+  """What the image changes for whom, at one threshold."""
+  found = summary.get('image_value') or {}
+  threshold = found.get('threshold')
+  groups = []
+  for part in found.get('for_whom') or ():
+    size = [tables.count(part.get(k)) for k in ('studies', 'events')]
+    rows = []
+    for arm, x in (part.get('arms') or {}).items():
+      shares = [tables.plain(x.get(k)) for k in ('changed', 'improved')]
+      benefit = tables.Cell(
+        number=text_lib.number(x.get('net_benefit')), signed=True
+      )
+      rows.append([tables.word(arm), *size, *shares, benefit])
+    groups.append((part['group'], rows))
+  at = '' if threshold is None else f' at a threshold of {threshold:.3f}'
+  return tables.Table(
+    'image_value',
+    f'For whom the image changes decisions{at}',
+    [
+      Column('arm', word=True),
+      Column('studies'),
+      Column('events'),
+      Column('decisions changed'),
+      Column('of them rightly'),
+      Column('net benefit gained [95%]', interval=True),
+    ],
+    groups,
+    folded=True,
+  )

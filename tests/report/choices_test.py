@@ -1,0 +1,71 @@
+import copy
+
+from absl.testing import absltest
+
+from fusion_jax.report import choices
+from tests.report import samples
+
+
+class ChoicesTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.shared = samples.sample()
+
+  def setUp(self):
+    super().setUp()
+    self.summary = copy.deepcopy(self.shared)
+
+  def test_references_and_the_best_of_each_strategy(self):
+    found = choices.shown(self.summary)
+    references = {x['arm'] for x in self.summary['best_single']['by_fold']}
+    self.assertContainsSubset(references, found)
+    self.assertContainsSubset(samples.FUSIONS, found)
+    # The modality that was never the best is shown by its best arm.
+    self.assertIn('image', found)
+
+  def test_at_most_six_and_the_main_one_among_them(self):
+    arms = self.summary['arms']
+    for k in range(9):
+      arms[f's{k}_x'] = {**arms['joint'], 'strategy': 'early'}
+      arms[f'other{k}'] = arms['joint']
+    self.summary['question'] = {'arm': 's8_x', 'verdict': 'superior'}
+    found = choices.shown(self.summary)
+    self.assertLessEqual(len(found), choices.MOST)
+    self.assertIn('s8_x', found)
+
+  def test_the_main_arm_is_the_question_s_or_the_best(self):
+    self.summary['question'] = {'arm': 'late_mean'}
+    self.assertEqual(choices.main_arm(self.summary), 'late_mean')
+    self.summary['question'] = {'arm': None}
+    values = {
+      a: self.summary['arms'][a]['metrics']['auroc']['estimate']
+      for a in samples.FUSIONS
+    }
+    self.assertEqual(
+      choices.main_arm(self.summary), max(values, key=values.get)
+    )
+
+  def test_lower_may_be_better(self):
+    summary = samples.sample(metric='brier')
+    summary['question'] = None
+    values = {
+      a: summary['arms'][a]['metrics']['brier']['estimate']
+      for a in samples.FUSIONS
+    }
+    self.assertEqual(choices.main_arm(summary), min(values, key=values.get))
+
+  def test_neither_single_nor_fusion(self):
+    for entry in self.summary['arms'].values():
+      entry['role'] = 'other'
+    for fold in self.summary['best_single']['by_fold']:
+      fold['arm'] = None
+    self.assertIsNone(choices.main_arm({**self.summary, 'question': None}))
+    self.assertEqual(
+      choices.shown({**self.summary, 'question': None}),
+      list(self.summary['arms']),
+    )
+
+
+if __name__ == '__main__':
+  absltest.main()

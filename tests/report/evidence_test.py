@@ -1,0 +1,114 @@
+"""Tests of fusion_jax.report.evidence."""
+
+import json
+import pathlib
+import re
+
+from absl.testing import absltest
+
+from fusion_jax.core import errors
+from fusion_jax.evaluation import published, synthesis
+from fusion_jax.report import evidence
+from tests import imports
+
+OWN = imports.ROOT / 'experiments/published/studies.csv'
+
+
+class EvidenceTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.result = synthesis.synthesise(published.read(OWN))
+    cls.drawn = evidence.figures(cls.result)
+    cls.page = evidence.page(cls.result, cls.drawn)
+
+  def setUp(self):
+    super().setUp()
+    self.out = pathlib.Path(self.create_tempdir().full_path) / 'new' / 'out'
+
+  def test_nothing_from_memory_looks_established(self):
+    for study in self.result['studies']:
+      if study['cells']['confidence']['text'] != 'memory':
+        continue
+      row = next(
+        x for x in self.page.splitlines() if x.startswith(f'| {study["name"]} ')
+      )
+      for cell in row.strip('| ').split(' | '):
+        self.assertTrue(
+          cell == evidence.UNKNOWN or evidence.UNVERIFIED in cell, row
+        )
+
+  def test_unknown_rows_are_there(self):
+    row = next(x for x in self.page.splitlines() if x.startswith('| review_a '))
+    self.assertEqual(row.count(evidence.UNKNOWN), 9)
+
+  def test_tables_have_equal_rows(self):
+    blocks = re.findall(r'(?:^\|.*\n)+', self.page, re.M)
+    self.assertLen(blocks, 3)
+    for block in blocks:
+      self.assertLen({x.count('|') for x in block.splitlines()}, 1)
+
+  def test_files(self):
+    written = evidence.write(self.result, self.out)
+    self.assertTrue(all(x.is_file() for x in written))
+    names = {x.relative_to(self.out).as_posix() for x in written}
+    for link in re.findall(
+      r'\]\(([^)]+)\)', (self.out / 'evidence.md').read_text()
+    ):
+      self.assertIn(link, names)
+    stored = json.loads((self.out / 'evidence.json').read_text())
+    self.assertEqual(stored['counts'], self.result['counts'])
+    self.assertStartsWith(
+      (self.out / 'figures/evidence_forest.pdf').read_bytes().decode('latin1'),
+      '%PDF',
+    )
+
+  def test_files_are_the_same_again(self):
+    first = {
+      x.name: x.read_bytes() for x in evidence.write(self.result, self.out)
+    }
+    again = {
+      x.name: x.read_bytes() for x in evidence.write(self.result, self.out)
+    }
+    self.assertEqual(first, again)
+
+  def test_figures_show_gains_only_of_checked_rows(self):
+    forest, funnel = self.drawn
+    svg = forest.svg
+    self.assertIn('Walston 2022', svg)
+    self.assertNotIn('Yoo', svg)
+    self.assertIn('standard error', funnel.svg)
+
+  def test_nothing_to_draw(self):
+    bare = self.result | {
+      'studies': [
+        s
+        for s in self.result['studies']
+        if s['cells']['confidence']['text'] == 'unknown'
+      ]
+    }
+    bare['pooled'] = [p | {'estimate': None} for p in bare['pooled']]
+    bare['primary'] = bare['primary'] | {'rows': []}
+    bare['wider_rows'] = []
+    self.assertEmpty(evidence.figures(bare))
+    self.assertNotIn('](figures/', evidence.page(bare, []))
+
+  def test_docs_are_up_to_date(self):
+    evidence.write_docs(self.result, self.out)
+    for name in ('evidence.md', 'figures/evidence_forest.svg'):
+      self.assertTrue((imports.ROOT / 'docs' / name).is_file(), name)
+    self.assertEqual(
+      (imports.ROOT / 'docs/evidence.md').read_text(),
+      (self.out / 'evidence.md').read_text(),
+      'run: python -m experiments.evidence --docs=docs',
+    )
+
+  def test_an_impossible_folder_is_one_line(self):
+    self.out.parent.mkdir()
+    self.out.write_text('a file')
+    with self.assertRaisesRegex(errors.UserError, 'Could not make'):
+      evidence.write(self.result, self.out)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,144 @@
+import copy
+
+from absl.testing import absltest
+
+from fusion_jax.report import findings, tables, text
+from tests.report import parts, samples
+
+
+def rows(table):
+  """By the texts of the word columns, the other cells."""
+  return {
+    tuple(c.text for c, k in zip(row, table.columns, strict=True) if k.word): [
+      c for c, k in zip(row, table.columns, strict=True) if not k.word
+    ]
+    for row in table.rows()
+  }
+
+
+class FindingsTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.shared = parts.rich(samples.sample())
+
+  def setUp(self):
+    super().setUp()
+    self.summary = copy.deepcopy(self.shared)
+
+  def test_audits_begin_with_alarms(self):
+    found = findings.audits(self.summary)
+    self.assertEqual(found[0].name, 'missingness')
+    self.assertTrue(found[0].alarm)
+    self.assertEqual([x.alarm for x in found].count(True), 1)
+    self.assertEqual(found[0].number, text.Number(0.871, 0.851, 0.891))
+    self.assertNotIn('tuning', [x.name for x in found])
+    self.assertEqual(
+      [x.name for x in findings.alarms(self.summary)], ['missingness']
+    )
+
+  def test_audits_say_their_outcome(self):
+    table = findings.audit_table(findings.audits(self.summary))
+    outcome = {row[0].text: row[5].text for row in table.rows()}
+    self.assertEqual(
+      outcome,
+      {
+        'missingness': 'alarm',
+        'row order': 'no alarm',
+        'time': 'not possible',
+        'duplicates': 'no alarm',
+      },
+    )
+
+  def test_audits_of_other_forms(self):
+    self.summary['audits'] = {
+      'external': {'trained_on': 'x', 'models': {'image': 5}},
+      'grouped': {
+        'a': {'auroc': parts.entry(0.7), 'alarm': True, 'sentence': 'A.'},
+        'b': {'alarm': False, 'reason': 'not tried', 'sentence': ''},
+      },
+    }
+    found = findings.audits(self.summary)
+    self.assertEqual([x.name for x in found], ['grouped: a', 'grouped: b'])
+    self.assertEqual(found[0].metric, 'auroc')
+    self.assertEqual(found[1].number, text.Number(None, reason='not tried'))
+
+  def test_warnings_that_repeat_an_alarm(self):
+    alarms = findings.alarms(self.summary)
+    lines = ['one', f'Audit missingness: {alarms[0].sentence}']
+    self.assertEqual(findings.not_said(lines, alarms), ['one'])
+    self.assertEqual(findings.not_said(lines, []), lines)
+
+  def test_controls_are_the_summary_s(self):
+    found = rows(findings.controls(self.summary))
+    entry = self.summary['controls']['joint']['conditions']['image_permuted']
+    left, lost = found['joint', 'image permuted']
+    self.assertEqual(left.number, text.number(entry['metrics']['auroc']))
+    self.assertEqual(lost.number, text.number(entry['loss']))
+    self.assertLen(found, 8 * 3)
+
+  def test_a_control_that_was_not_run_is_left_out(self):
+    entry = self.summary['controls']['joint']
+    entry['conditions'] = {}
+    entry['ensemble'] = parts.entry(None, reason='not run')
+    names = [x.name for x in findings.control_lines(self.summary, 'joint')]
+    self.assertEqual(names, ['EMAP (no interactions)'])
+
+  def test_fusion_answers_know_three_states(self):
+    found = {
+      row[0].text: [c.text for c in row[1:]]
+      for row in findings.fusion_answers(self.summary).rows()
+    }
+    self.assertEqual(found['joint'], ['yes', 'not shown', 'not tested'])
+
+  def test_shapley_without_values_is_empty(self):
+    self.assertTrue(findings.shapley(self.summary))
+    for entry in self.summary['controls'].values():
+      entry['shapley'] = {'reason': 'needs other conditions'}
+    self.assertFalse(findings.shapley(self.summary))
+
+  def test_subgroups_tell_size_metric_and_gain(self):
+    table = findings.subgroups(self.summary)
+    heading, group = table.groups[0]
+    self.assertEqual(heading, 'sex female')
+    row = next(row for row in group if row[0].text == 'joint')
+    entry = self.summary['subgroups'][0]['arms']['joint']
+    self.assertEqual([c.value for c in row[1:4]], [300, 200, 90])
+    self.assertEqual(row[4].number, text.number(entry['metrics']['auroc']))
+    self.assertEqual(row[5].number, text.number(entry['gain']))
+
+  def test_small_groups_are_counted_but_not_named(self):
+    self.assertEqual(
+      findings.suppressed(self.summary),
+      ['sex: 1 group was too small to be reported.'],
+    )
+    told = tables.to_csv(findings.subgroups(self.summary))
+    self.assertNotIn('unknown', told)
+
+  def test_subgroup_lines_have_a_heading_for_each_column(self):
+    lines = findings.subgroup_lines(self.summary, 'joint')
+    self.assertEqual(
+      [x.heading for x in lines],
+      ['sex', '', 'age', '', 'sex x age', 'available'],
+    )
+    self.assertEqual(lines[0].name, 'female (n 300)')
+    self.assertEmpty(findings.subgroup_lines(self.summary, 'image'))
+
+  def test_equalised_odds(self):
+    self.summary['equalised_odds'][0]['label'] = 'x'
+    found = rows(findings.equalised_odds(self.summary))
+    self.assertIn(('sex, x', 'image'), found)
+    self.assertEqual(found['sex', 'joint'][0].number.estimate, 0.06)
+
+  def test_nothing_of_it(self):
+    for key in ('audits', 'controls', 'subgroups', 'equalised_odds'):
+      self.summary[key] = None
+    self.assertEmpty(findings.audits(self.summary))
+    self.assertFalse(findings.controls(self.summary))
+    self.assertFalse(findings.subgroups(self.summary))
+    self.assertFalse(findings.equalised_odds(self.summary))
+    self.assertEmpty(findings.control_sentences(self.summary))
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,99 @@
+import copy
+import re
+
+from absl.testing import absltest
+
+from fusion_jax.report import methods
+from tests.report import parts, samples
+
+
+class MethodsTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.shared = parts.rich(samples.sample(missing=True))
+
+  def setUp(self):
+    super().setUp()
+    self.summary = copy.deepcopy(self.shared)
+
+  def text(self):
+    return '\n'.join(methods.write(self.summary)[0])
+
+  def test_citations_are_numbered_as_they_come(self):
+    paragraphs, references = methods.write(self.summary)
+    cited = []
+    for found in re.findall(r'\[([\d,]+)\]', '\n'.join(paragraphs)):
+      cited += [int(x) for x in found.split(',')]
+    first = list(dict.fromkeys(cited))
+    self.assertEqual(first, list(range(1, len(references) + 1)))
+    self.assertEqual(
+      [x.split('.')[0] for x in references], [str(x) for x in first]
+    )
+
+  def test_says_the_facts_of_the_run(self):
+    text = self.text()
+    for word in (
+      '120 studies of 60 patients',
+      '42 events',
+      'binary (outcome)',
+      'image, ehr, ehr_trees',
+      '199 bootstrap replicates',
+      'all 3 fusion arms',
+      'within .020 of 0',
+      '9f9f',
+      'missingness raised an alarm',
+    ):
+      self.assertIn(word, text)
+
+  def test_what_is_not_known_is_for_the_authors(self):
+    self.assertIn('[Authors: name and cite the cohort', self.text())
+    self.assertIn('[Authors: describe the models', self.text())
+    self.summary['cohort']['citation'] = 'Doe (2020), Cohort.'
+    self.summary['run']['config_digest'] = 'abc'
+    self.assertIn('Cohort: Doe (2020), Cohort.', self.text())
+    self.assertNotIn('[Authors', self.text())
+
+  def test_only_what_was_done_is_cited(self):
+    everything = '\n'.join(methods.write(self.summary)[1])
+    for name in ('Hessel', 'Shapley', 'Platt', 'Vickers', 'Hardt'):
+      self.assertIn(name, everything)
+    plain = '\n'.join(methods.write(parts.bare(samples.sample()))[1])
+    for name in ('Hessel', 'Shapley', 'Platt', 'Vickers', 'Hardt', 'Holm'):
+      self.assertNotIn(name, plain)
+
+  def test_delong(self):
+    self.summary['evaluation']['method'] = 'delong'
+    for comparison in self.summary['comparisons']:
+      comparison['holm'] = 0.01
+    text = self.text()
+    self.assertIn('takes studies as independent', text)
+    self.assertIn('method of Holm', text)
+    self.assertNotIn('max-t', text)
+    self.assertNotIn('bootstrap replicates', text)
+
+  def test_a_reference_given_by_name(self):
+    self.summary['evaluation']['reference'] = 'ehr_trees'
+    self.assertIn("The reference was 'ehr_trees'", self.text())
+
+  def test_frozen_models(self):
+    self.summary['audits']['external'] = {'trained_on': 'elsewhere'}
+    text = self.text()
+    self.assertIn('trained on another cohort (elsewhere) and frozen', text)
+    self.assertNotIn('folds; training', text)
+
+  def test_patients_that_are_not_known(self):
+    self.summary['run']['config_digest'] = 'abc'
+    self.assertIn('had no patient in common', self.text())
+    self.summary['cohort']['patients'] = 120
+    self.assertNotIn('had no patient in common', self.text())
+    self.assertIn('counts as its own patient', self.text())
+
+  def test_counts_of_folds_that_overlap_are_not_added(self):
+    for fold in self.summary['folds']:
+      fold['studies'] = 120
+    self.assertNotIn('events)', self.text())
+
+
+if __name__ == '__main__':
+  absltest.main()
