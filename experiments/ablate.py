@@ -14,12 +14,10 @@ import sys
 import rich.console
 from absl import flags
 
-from experiments import launch, settings
+from experiments import launch, output, settings
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import progress, runner, store
 from fusion_jax.parallel import cache
-from fusion_jax.report import console as report_console
-from fusion_jax.report import html
 
 _COHORT = flags.DEFINE_string(
   'cohort', None, 'A built-in world, a folder with cohort.toml, or a .toml.'
@@ -42,6 +40,15 @@ _TRIALS = flags.DEFINE_integer(
 _CONFIG = flags.DEFINE_string(
   'config', 'default', 'A file of experiments/configs, or a saved config.json.'
 )
+_REGISTERED = flags.DEFINE_string(
+  'registered', None, 'A file that fixed metric, margin, arms and reference.'
+)
+_CONTROLS = flags.DEFINE_string(
+  'controls', None, "Conditions that ask whether a gain is fusion, or 'all'."
+)
+_FOOTPRINT = flags.DEFINE_bool(
+  'footprint', None, 'Measure operations, latency and memory of each arm.'
+)
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of any setting; comes last.'
 )
@@ -53,13 +60,16 @@ def _run() -> int:
   config = settings.resolve(
     _CONFIG.value,
     {
+      **settings.registered(_REGISTERED.value),
       'cohort.name': _COHORT.value,
       'cohort.data_root': _DATA_ROOT.value,
-      'run_arms': _ARMS.value,
+      **({} if _ARMS.value is None else {'run_arms': _ARMS.value}),
       'splits.folds': _FOLDS.value,
       'splits.repeats': _REPEATS.value,
       'seeds': _SEEDS.value,
       'trials': _TRIALS.value,
+      'controls.conditions': _CONTROLS.value,
+      'footprint': _FOOTPRINT.value,
       'parallel.strategy': _PARALLEL.value,
     },
     _SET.value,
@@ -76,8 +86,7 @@ def _run() -> int:
     )
     return 130
   if report.summary is not None:
-    html.write_html(report.summary, folder / store.REPORT)
-    report_console.print_summary(report.summary, console)
+    output.show(report.summary, folder, console)
   for failure in report.failures.values():
     print(failure, file=sys.stderr)
   console.print(f'Run folder: {folder}', soft_wrap=True, markup=False)

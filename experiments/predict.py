@@ -9,13 +9,11 @@ import pathlib
 import rich.console
 from absl import flags
 
-from experiments import launch
-from fusion_jax.ablation import external, store
+from experiments import launch, output
+from fusion_jax.ablation import external
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
 from fusion_jax.parallel import cache
-from fusion_jax.report import console as report_console
-from fusion_jax.report import html
 
 _RUN = flags.DEFINE_string('run', '', 'The folder of a finished run.')
 _COHORT = flags.DEFINE_string(
@@ -52,7 +50,12 @@ def _run() -> int:
         _SETTABLE,
         where=f'--set={override}',
       )
-  config = dataclasses.replace(run.config, cohort=cohort)
+  # What was registered was registered for the cohort of the run.
+  config = dataclasses.replace(
+    run.config,
+    cohort=cohort,
+    evaluation=dataclasses.replace(run.config.evaluation, registered=''),
+  )
   config = core_config.apply_overrides(config, _SET.value, flag='--set')
   folder = pathlib.Path(
     _OUT.value or external.default_folder(run, config, _ARMS.value)
@@ -64,8 +67,7 @@ def _run() -> int:
     markup=False,
   )
   summary = external.apply(run, config, folder, arms=_ARMS.value)
-  html.write_html(summary, folder / store.REPORT)
-  report_console.print_summary(summary, console)
+  output.show(summary, folder, console)
   console.print(f'Results: {folder}', soft_wrap=True, markup=False)
   return 0
 

@@ -10,6 +10,7 @@ from experiments import configs
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
+from fusion_jax.evaluation import registration
 
 
 def named(name: str) -> config_lib.ExperimentConfig:
@@ -25,6 +26,23 @@ def named(name: str) -> config_lib.ExperimentConfig:
     raise errors.unknown_name('configuration', name, known, where='--config')
   module = importlib.import_module(f'{configs.__name__}.{name}')
   return module.get_config()
+
+
+def registered(path: str | None) -> dict[str, Any]:
+  """What a registration fixes, by dotted name in the configuration.
+
+  Raises:
+    UserError: if the file cannot be read.
+  """
+  if path is None:
+    return {}
+  fixed = registration.load(path)
+  return {
+    'evaluation.registered': path,
+    'evaluation.metric': fixed.metric,
+    'evaluation.margin': fixed.margin,
+    'run_arms': ','.join(fixed.arms),
+  }
 
 
 def resolve(
@@ -46,4 +64,7 @@ def resolve(
   config = core_config.apply_overrides(config, given, flag='--set')
   config = core_config.apply_overrides(config, overrides, flag='--set')
   config_lib.check(config)
+  if config.evaluation.registered:
+    # What cannot be read is said before anything is trained.
+    registration.load(config.evaluation.registered)
   return config

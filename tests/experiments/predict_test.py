@@ -5,7 +5,7 @@ import pathlib
 
 from absl.testing import absltest
 
-from tests.experiments import ablate_test
+from tests.experiments import ablate_test, evaluate_test
 
 
 def predict(work, *flags):
@@ -25,7 +25,7 @@ class PredictTest(absltest.TestCase):
     self.assertStartsWith(str(folder), 'run/external/redundant-')
     self.assertEqual(
       {x.name for x in (work / folder).iterdir()},
-      {'predictions.parquet', 'summary.json', 'report.html'},
+      {'predictions.parquet', *evaluate_test.FILES},
     )
     summary = json.loads((work / folder / 'summary.json').read_text())
     self.assertEqual(summary['cohort']['studies'], 100)

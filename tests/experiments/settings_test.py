@@ -22,6 +22,23 @@ class SettingsTest(absltest.TestCase):
     core_config.save(config, path)
     self.assertEqual(settings.resolve(path, {}, []), config)
 
+  def test_a_registration_sets_what_it_fixes(self):
+    self.assertEmpty(settings.registered(None))
+    path = self.create_tempfile(
+      'plan.json',
+      '{"metric": "auprc", "margin": 0.05, "arms": ["ehr", "image"], '
+      '"reference": "best_single"}',
+    ).full_path
+    config = settings.resolve('default', settings.registered(path), [])
+    self.assertEqual(config.evaluation.registered, path)
+    self.assertEqual(config.evaluation.metric, 'auprc')
+    self.assertEqual(config.evaluation.margin, 0.05)
+    self.assertEqual(config.run_arms, ('ehr', 'image'))
+
+  def test_a_registration_is_read_before_anything_runs(self):
+    with self.assertRaisesRegex(errors.UserError, 'No such registration'):
+      settings.resolve('default', {}, ['evaluation.registered=none.json'])
+
   def test_unknown_names(self):
     with self.assertRaisesRegex(errors.UserError, "Did you mean 'quick'"):
       settings.named('quik')

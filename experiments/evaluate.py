@@ -1,0 +1,132 @@
+"""Evaluates anyone's predictions: estimates, intervals, comparisons, verdict.
+
+  python -m experiments.evaluate --predictions=FILE --reference=ARM --out=DIR
+  python -m experiments.evaluate --predictions=FILE --singles=ct,labs --out=DIR
+
+FILE is CSV or Parquet with the columns study_id, patient_id, arm, label, score,
+and optionally fold, seed, part, weight, subgroup_*: see docs/summary.md. With
+several --singles, rows of part 'valid' choose the reference of each fold.
+"""
+
+import dataclasses
+import pathlib
+
+import rich.console
+from absl import flags
+
+from experiments import launch, output
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import roles, store
+from fusion_jax.core import config as core_config
+from fusion_jax.core import errors
+from fusion_jax.evaluation import controls, curves
+from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.evaluation import registration as registration_lib
+from fusion_jax.evaluation import summary as summary_lib
+
+_PREDICTIONS = flags.DEFINE_string(
+  'predictions', '', 'A .csv or .parquet file of predictions.'
+)
+_OUT = flags.DEFINE_string('out', '', 'Where summary and report go.')
+_REFERENCE = flags.DEFINE_string(
+  'reference', '', 'An arm to compare all others with.'
+)
+_SINGLES = flags.DEFINE_list('singles', [], 'Single-modality arms.')
+_FUSIONS = flags.DEFINE_list('fusions', [], 'Fusion arms.')
+_INTERVAL = flags.DEFINE_string(
+  'interval', None, 'bootstrap (default), bca or delong.'
+)
+_MARGIN = flags.DEFINE_float('margin', None, 'Of equivalence; default 0.02.')
+_METRIC = flags.DEFINE_string(
+  'metric', None, "What arms are compared by; default the task's primary one."
+)
+_REGISTERED = flags.DEFINE_string(
+  'registered', None, 'A file that fixed metric, margin, arms and reference.'
+)
+_SET = flags.DEFINE_multi_string(
+  'set', [], 'NAME=VALUE of an evaluation setting; comes last.'
+)
+
+
+def _config(fixed):
+  """The evaluation's settings: registered ones, then flags, then --set."""
+  given = {
+    'interval': _INTERVAL.value,
+    'margin': _MARGIN.value,
+    'metric': _METRIC.value,
+    'registered': _REGISTERED.value,
+  }
+  given = {k: v for k, v in given.items() if v is not None}
+  if fixed is not None:
+    given = {'metric': fixed.metric, 'margin': fixed.margin, **given}
+  config = config_lib.ExperimentConfig()
+  config = dataclasses.replace(
+    config, evaluation=dataclasses.replace(config.evaluation, **given)
+  )
+  for override in _SET.value:
+    group = override.partition('.')[0]
+    if group != 'evaluation':
+      raise errors.unknown_name(
+        'setting', group, ['evaluation'], where=f'--set={override}'
+      )
+  config = core_config.apply_overrides(config, _SET.value, flag='--set')
+  return config.evaluation
+
+
+def _run() -> int:
+  if not _PREDICTIONS.value or not _OUT.value:
+    raise errors.UserError(
+      'Give both --predictions=FILE and --out=DIR (see --help).'
+    )
+  fixed, reference = None, _REFERENCE.value
+  if _REGISTERED.value:
+    fixed = registration_lib.load(_REGISTERED.value)
+    if fixed.reference != registration_lib.BEST_SINGLE:
+      reference = reference or fixed.reference
+  config = _config(fixed)
+  folder = pathlib.Path(_OUT.value)
+  if (folder / store.CONFIG).exists():
+    raise errors.UserError(
+      f"'{folder}' holds a run, which this would overwrite: give another --out."
+    )
+  predictions = predictions_lib.read(_PREDICTIONS.value)
+  singles, fusions = roles.assign(
+    predictions.arms,
+    singles=_SINGLES.value,
+    fusions=_FUSIONS.value,
+    reference=reference,
+  )
+  summary_lib.check_config(
+    predictions.task,
+    config,
+    folds=len(set(zip(predictions.repeat, predictions.fold, strict=True))),
+  )
+  store.make_folder(folder)
+  summary = summary_lib.summarise(
+    predictions,
+    singles=singles,
+    fusions=fusions,
+    config=config,
+    reference=reference or None,
+    cohort={'name': pathlib.Path(_PREDICTIONS.value).stem},
+    run={'predictions': _PREDICTIONS.value},
+    sections={
+      'controls': controls.summarise(
+        predictions,
+        singles=singles,
+        fusions=fusions,
+        config=config,
+        reference=reference or None,
+      )
+    },
+  )
+  curves.write(curves.of(predictions, config=config), folder / store.CURVES)
+  summary_lib.write(summary, folder / store.SUMMARY)
+  console = rich.console.Console(highlight=False)
+  output.show(summary, folder, console)
+  console.print(f'Results: {folder}', soft_wrap=True, markup=False)
+  return 0
+
+
+if __name__ == '__main__':
+  launch.main(_run)

@@ -1,0 +1,63 @@
+"""Missing modalities and fewer patients: trains a run's arms again.
+
+  python -m experiments.robustness --run=RUN
+  python -m experiments.robustness --run=RUN --train_missing=image:0.5
+  python -m experiments.robustness --run=RUN --fractions=0.25,0.5 --arms=joint
+
+Adds curves over the share of test studies without a modality, for the run
+itself and for arms trained with a modality withheld, and learning curves to the
+run's summary and report. Trainings are kept below RUN/robustness.
+"""
+
+import rich.console
+from absl import flags
+
+from experiments import launch, output
+from fusion_jax.ablation import external, progress, robustness
+from fusion_jax.core import errors
+from fusion_jax.parallel import cache
+
+_RUN = flags.DEFINE_string('run', '', 'The folder of a finished run.')
+_TRAIN_MISSING = flags.DEFINE_list(
+  'train_missing', [], 'MODALITY:SHARE to withhold in training.'
+)
+_FRACTIONS = flags.DEFINE_list(
+  'fractions', [], 'Shares of the training patients to train on.'
+)
+_ARMS = flags.DEFINE_list('arms', [], 'Arms to look at; all if empty.')
+
+
+def _fractions() -> list[float]:
+  found = []
+  for text in _FRACTIONS.value:
+    try:
+      found.append(float(text))
+    except ValueError:
+      raise errors.UserError(
+        f"--fractions: '{text}' is not a number."
+      ) from None
+  return found
+
+
+def _run() -> int:
+  cache.keep_compiled_programs()
+  if not _RUN.value:
+    raise errors.UserError('Give --run=DIR (see --help).')
+  fractions = _fractions()
+  robustness.check(_TRAIN_MISSING.value, fractions)
+  run = external.open_run(_RUN.value)
+  console = rich.console.Console(highlight=False)
+  summary = robustness.extend(
+    run,
+    train_missing=_TRAIN_MISSING.value,
+    fractions=fractions,
+    arms=_ARMS.value,
+    progress=progress.Progress(console),
+  )
+  output.show(summary, run.path, console)
+  console.print(f'Run folder: {run.path}', soft_wrap=True, markup=False)
+  return 0
+
+
+if __name__ == '__main__':
+  launch.main(_run)
