@@ -1,0 +1,1 @@
+"""Simulations of what the verdict says where the truth is known."""

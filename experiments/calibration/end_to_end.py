@@ -1,0 +1,224 @@
+"""Runs through real splits, training, stacking and the whole summary.
+
+Given the label, image and EHR columns are jointly normal with one covariance,
+and the EHR columns are a noisy copy of the image's: given the image they say
+nothing of the label, so no fusion has a true gain. Scores of linear models are
+then normal given the label, and the true AUROC of each trained model is
+Phi(w'm / sqrt(2 w'Sw)): coverage is of what the interval is about, these
+trained models.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import special
+
+from experiments.calibration import cells
+from fusion_jax.core import types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import config as data_config
+from fusion_jax.data import splits as splits_lib
+from fusion_jax.evaluation import comparison, predictions, summary
+from fusion_jax.evaluation import config as evaluation_config
+from fusion_jax.fusion import late
+from fusion_jax.training import classical
+
+SINGLES = ('image_linear', 'ehr_linear')
+RULES = (late.MEAN, late.WEIGHTED, late.STACK)
+FUSIONS = ('joint_linear', *(f'late_{rule}' for rule in RULES))
+FOLDS = 3
+
+_IMAGE_COLUMNS, _EHR_COLUMNS = 12, 6
+_IMAGE_AUROC = 0.80
+_COPY_NOISE = 0.8
+_PREVALENCE = 0.35
+_OF_PATIENT = 0.5
+_TASK = types.Task(types.BINARY, ('event',))
+# A fitted arm may lie this little above the reference without being better.
+_ROUNDING = 1e-9
+
+
+def geometry() -> tuple[np.ndarray, np.ndarray]:
+  """Shift (p,) between the classes and covariance (p, p) of all columns.
+
+  Image columns come first and are independent, with equal shifts; EHR column j
+  is the sum of two image columns and noise.
+  """
+  d = math.sqrt(2) * special.ndtri(_IMAGE_AUROC)
+  shift = np.full(_IMAGE_COLUMNS, d / math.sqrt(_IMAGE_COLUMNS))
+  copy = np.zeros((_EHR_COLUMNS, _IMAGE_COLUMNS))
+  for j in range(_EHR_COLUMNS):
+    copy[j, [j, j + 1]] = math.sqrt(0.5)
+  mixing = np.concatenate([np.eye(_IMAGE_COLUMNS), copy])
+  noise = np.zeros(_IMAGE_COLUMNS + _EHR_COLUMNS)
+  noise[_IMAGE_COLUMNS:] = _COPY_NOISE**2
+  return mixing @ shift, mixing @ mixing.T + np.diag(noise)
+
+
+def true_auroc(weights: np.ndarray) -> float:
+  """AUROC of the score x @ weights in the population; .5 if constant."""
+  shift, covariance = geometry()
+  spread = weights @ covariance @ weights
+  if spread <= 0:
+    return 0.5
+  return float(special.ndtr(weights @ shift / math.sqrt(2 * spread)))
+
+
+def make(cell: cells.Cell, rng: np.random.Generator) -> cohort_lib.Cohort:
+  """A cohort of the cell's size; its numeric columns are those of `geometry`.
+
+  All studies of a patient have one label.
+  """
+  shift, covariance = geometry()
+  n, p = cell.n, len(shift)
+  patients = math.ceil(n / cell.per_patient)
+  patient = np.arange(n) // cell.per_patient
+  sick = rng.random(patients) < _PREVALENCE
+  noise = rng.standard_normal((n, p))
+  if cell.per_patient > 1:
+    noise *= math.sqrt(1 - _OF_PATIENT)
+    own = rng.standard_normal((patients, p))
+    noise += math.sqrt(_OF_PATIENT) * own[patient]
+  x = noise @ np.linalg.cholesky(covariance).T + sick[patient][:, None] * shift
+  return cohort_lib.Cohort(
+    name=cell.world,
+    task=_TASK,
+    digest=cell.world,
+    study=np.array([f's{i:06}' for i in range(n)]),
+    patient=np.array([f'p{i:06}' for i in patient]),
+    labels=sick[patient][:, None].astype(float),
+    numeric=x,
+    numeric_names=tuple(f'x{j}' for j in range(p)),
+  )
+
+
+def verdict(
+  cell: cells.Cell, settings: cells.Settings, run: int
+) -> Mapping[str, float]:
+  """One cohort from splits to verdicts.
+
+  Outcomes: `superior` (any arm is called superior), `wrongly` (any arm whose
+  trained models are truly no better than those of the reference is),
+  `arm_covered` and `differences_covered` (of the trained models' true values,
+  as in `scores.verdict`), `fewest` (patients in the smaller class) and
+  `reference_is_image` (share of folds).
+  """
+  cohort = make(cell, cell.rng(settings.seed, run))
+  config = data_config.SplitConfig(folds=FOLDS, seed=run)
+  tables, true = [], {}
+  for split in splits_lib.make_splits(cohort, config):
+    found, weights = train(cohort, split)
+    tables += found
+    true[split.fold] = {a: true_auroc(w) for a, w in weights.items()}
+  result = summary.summarise(
+    predictions.concat(tables),
+    singles=SINGLES,
+    fusions=FUSIONS,
+    config=evaluation_config.EvaluationConfig(
+      replicates=settings.replicates, seed=run
+    ),
+  )
+  chosen = {c['fold']: c['arm'] for c in result['best_single']['by_fold']}
+  called, wrongly, covered = [], [], []
+  for c in result['comparisons']:
+    gap = np.mean(
+      [true[g][c['arm']] - true[g][chosen[g]] for g in sorted(chosen)]
+    )
+    superior = c['verdict'] == comparison.SUPERIOR
+    called.append(superior)
+    wrongly.append(superior and not gap > _ROUNDING)
+    covered.append(_inside(c, gap))
+  inside = [
+    _inside(
+      result['arms'][arm]['metrics']['auroc'],
+      np.mean([by_arm[arm] for by_arm in true.values()]),
+    )
+    for arm in (*SINGLES, *FUSIONS)
+  ]
+  classes = [
+    len(np.unique(cohort.patient[cohort.labels[:, 0] == y])) for y in (0, 1)
+  ]
+  return {
+    'superior': float(any(called)),
+    'wrongly': float(any(wrongly)),
+    'arm_covered': float(np.mean(inside)),
+    'differences_covered': float(all(covered)),
+    'reference_is_image': float(
+      np.mean([arm == SINGLES[0] for arm in chosen.values()])
+    ),
+    'fewest': float(min(classes)),
+  }
+
+
+def _inside(entry, value) -> bool:
+  """Whether an interval holds a value; one that is undefined does not."""
+  if entry['low'] is None or entry['high'] is None:
+    return False
+  return bool(entry['low'] <= value <= entry['high'])
+
+
+def train(cohort, split):
+  """Predictions of all arms of a fold, and by arm its weights (p,)."""
+  x, y = cohort.numeric, cohort.labels
+  p = x.shape[1]
+  columns = {
+    SINGLES[0]: np.arange(_IMAGE_COLUMNS),
+    SINGLES[1]: np.arange(_IMAGE_COLUMNS, p),
+    FUSIONS[0]: np.arange(p),
+  }
+  logits, weights = {}, {}
+  for arm, used in columns.items():
+    fitted = classical.fit_elastic_net(
+      task=_TASK,
+      x=x[split.train][:, used],
+      labels=y[split.train],
+      weight=None,
+      x_valid=x[split.valid][:, used],
+      labels_valid=y[split.valid],
+      weight_valid=None,
+    )
+    weights[arm] = np.zeros(p)
+    weights[arm][used] = fitted.coefficients[:, 0]
+    logits[arm] = fitted.logits(x[:, used])
+  present = {arm: np.ones(len(x), bool) for arm in SINGLES}
+  for rule in RULES:
+    arm = f'late_{rule}'
+    fitted = late.fit_late(
+      rule,
+      task=_TASK,
+      valid_logits={a: logits[a][split.valid] for a in SINGLES},
+      valid_present={a: present[a][split.valid] for a in SINGLES},
+      valid_labels=y[split.valid],
+    )
+
+    def apply(values, fitted=fitted):
+      return fitted.apply(
+        values, {a: np.ones(len(values[a]), bool) for a in SINGLES}
+      )
+
+    logits[arm] = apply({a: logits[a] for a in SINGLES})
+    # All three rules are linear in the logits, and so in the columns.
+    zero = {a: np.zeros((1, 1)) for a in SINGLES}
+    weights[arm] = sum(
+      (apply({**zero, a: np.ones((1, 1))}) - apply(zero)).item() * weights[a]
+      for a in SINGLES
+    )
+  tables = [
+    predictions.create(
+      task=_TASK,
+      study_id=cohort.study[rows],
+      patient_id=cohort.patient[rows],
+      arm=arm,
+      labels=y[rows],
+      scores=special.expit(values[rows]),
+      fold=split.fold,
+      part=part,
+    )
+    for arm, values in logits.items()
+    for part, rows in (
+      (predictions.TEST, split.test),
+      (predictions.VALID, split.valid),
+    )
+  ]
+  return tables, weights

@@ -1,0 +1,50 @@
+"""Tests of experiments.evidence, as a user runs it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from absl.testing import absltest
+
+from tests import imports
+
+
+class EvidenceTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.work = pathlib.Path(self.create_tempdir('work').full_path)
+
+  def _run(self, *flags):
+    return subprocess.run(
+      [sys.executable, '-m', 'experiments.evidence', *flags],
+      cwd=self.work,
+      env={**os.environ, 'PYTHONPATH': str(imports.ROOT)},
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+
+  def test_own_table(self):
+    done = self._run('--out=found', '--docs=pages')
+    self.assertEqual(done.returncode, 0, done.stderr)
+    result = json.loads((self.work / 'found/evidence.json').read_text())
+    self.assertEqual(result['counts']['in_review'], 17)
+    self.assertTrue((self.work / 'pages/figures/evidence_funnel.svg').is_file())
+
+  def test_bad_input_is_one_line(self):
+    (self.work / 'bad.csv').write_text('id,stduy\na,b\n')
+    for flags, message in (
+      ([], '--out=DIR'),
+      (['--out=o', '--studies=none.csv'], "'none.csv' cannot be read"),
+      (['--out=o', '--studies=bad.csv'], "Did you mean 'study'"),
+    ):
+      done = self._run(*flags)
+      self.assertEqual(done.returncode, 2, done.stderr)
+      (line,) = done.stderr.strip().splitlines()
+      self.assertIn(message, line)
+
+
+if __name__ == '__main__':
+  absltest.main()
