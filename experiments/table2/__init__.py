@@ -1,0 +1,1 @@
+"""The controlled experiments behind experiments/review_table.py."""
