@@ -25,7 +25,7 @@ ALPHA_EQUIVALENCE = 0.05
 POWER = 0.8
 _NORMAL_QUANTILE_OF_POWER = 0.8416212335729143
 
-# Differences this small relative to the metric are rounding errors.
+# Differences this small are rounding errors.
 ROUNDING = 1e-12
 
 # Intervals need this share of the replicates to be defined.
@@ -295,9 +295,8 @@ def compare(
   found = []
   for i, arm in enumerate(fusions):
     others = tuple(_against(s, f, i) for s, f in against.items())
-    verdict, reason = _verdict(
-      main, i, others, margin, _gaps(values, references, place, arm)
-    )
+    gaps = _gaps(values, references, place, arm)
+    verdict, reason = _verdict(main, i, others, margin, gaps, any(references))
     found.append(
       Comparison(
         arm=arm,
@@ -354,8 +353,10 @@ def _against(single: str, family: Family, i: int) -> Against:
   )
 
 
-def _verdict(family, i, against, margin, gaps) -> tuple[str, str]:
+def _verdict(family, i, against, margin, gaps, chosen) -> tuple[str, str]:
   """The first of inferior, superior, equivalent that holds, and a reason."""
+  if not chosen:
+    return INCONCLUSIVE, 'no fold has a reference to compare with'
   if family.reasons[i]:
     return INCONCLUSIVE, family.reasons[i]
   if family.below[i]:

@@ -13,7 +13,14 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.evaluation import config as config_lib
-from fusion_jax.evaluation import entries, metrics, resampling, thresholds
+from fusion_jax.evaluation import (
+  entries,
+  metrics,
+  parts,
+  resampling,
+  sentences,
+  thresholds,
+)
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import predictions as predictions_lib
@@ -146,8 +153,7 @@ def summarise(
   absent: dict[str, _Measured] = {}
   same = False
   for name in names:
-    folds = folds_lib.arrange(predictions, condition=name)
-    folds = _matched(test, thresholds.attach(task, folds, valid))
+    folds = _matched(test, folds_lib.arrange(predictions, condition=name))
     if name == ENSEMBLE:
       of_reference = _reference(work, folds, references)
       same = _same(test, folds, references)
@@ -212,11 +218,11 @@ def _reference(work, folds, references) -> _Measured:
     if fold is None or arm not in fold.scores:
       renamed.append(None)
     else:
-      parts = {
+      own = {
         name: {_MADE: getattr(fold, name).get(arm, {})}
         for name in ('scores', 'thresholds', 'survival')
       }
-      renamed.append(dataclasses.replace(fold, **parts))
+      renamed.append(dataclasses.replace(fold, **own))
   return work.measure(renamed, [_MADE])
 
 
@@ -232,20 +238,19 @@ def _same(test, folds, references) -> bool:
 
 
 def _constant(task, fold) -> folds_lib.Fold:
-  """The fold with the best constant prediction of its own test labels."""
-  labels, weight = fold.labels, fold.weight[:, None]
-  if task.kind == types.MULTICLASS:
-    known = ~np.isnan(labels)
-    labels = np.where(known, labels == np.arange(task.num_outputs), np.nan)
+  """The fold with the mean of its own test labels as every prediction."""
+  n = len(fold.study)
   if task.kind == types.SURVIVAL:
     scores = np.zeros(1)
   else:
-    known = ~np.isnan(labels)
+    labels = parts.one_hot(
+      parts.Model(task, fold.labels, fold.labels, None, None, None, ())
+    )
+    known, weight = ~np.isnan(labels), fold.weight[:, None]
     total = (known * weight).sum(axis=0)
-    scores = np.where(known, labels, 0) * weight
-    scores = scores.sum(axis=0) / np.where(total > 0, total, 1)
-  scores = np.tile(scores, (len(fold.study), 1))
-  return dataclasses.replace(fold, scores={_MADE: {0: scores}})
+    scores = (np.where(known, labels, 0) * weight).sum(axis=0)
+    scores = scores / np.where(total > 0, total, 1)
+  return dataclasses.replace(fold, scores={_MADE: {0: np.tile(scores, (n, 1))}})
 
 
 def _over_folds(values, replicates):
@@ -352,12 +357,13 @@ def _shown(conditions, name) -> str:
 
 
 def _sentence(work, arm, conditions, fusion, same) -> str:
-  metric = work.metric
+  metric = sentences.metric_name(work.metric)
   uses, beats = fusion['uses_both'], fusion['beats_ensemble']
   said = []
   if uses is not None:
-    parts = [
-      f'the {_NAMES[m]} among patients costs {_shown(conditions, name)}'
+    exchanged = [
+      f'the {_NAMES[m]} among patients makes its {metric} worse by '
+      f'{_shown(conditions, name)}'
       for m, name in zip(MODALITIES, PERMUTED, strict=True)
       if _above(conditions, name) is not None
     ]
@@ -366,11 +372,11 @@ def _sentence(work, arm, conditions, fusion, same) -> str:
       if uses
       else ('is not shown to use both modalities')
     )
-    said.append(f'{start}: exchanging {", exchanging ".join(parts)} {metric}')
+    said.append(f'{start}: exchanging {", exchanging ".join(exchanged)}')
   if fusion['interactions'] is not None:
     has = 'has' if fusion['interactions'] else 'is not shown to have'
     said.append(
-      f'{has} interactions that matter: without them it loses '
+      f'{has} interactions that matter: without them its {metric} is worse by '
       f'{_shown(conditions, EMAP)}'
     )
   if beats is not None:
@@ -378,7 +384,7 @@ def _sentence(work, arm, conditions, fusion, same) -> str:
     said.append(
       f'{verb} an ensemble of two models of the best single modality'
       f'{f" ({_SAME})" if same else ""}: '
-      f'difference {_shown(conditions, ENSEMBLE)}'
+      f'its {metric} is better by {_shown(conditions, ENSEMBLE)}'
     )
   if not said:
     return f'{arm}: whether its gain is fusion was not tested.'

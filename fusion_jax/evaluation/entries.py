@@ -17,6 +17,8 @@ def entry(
   estimate: float,
   interval: tuple[float, float, str],
   undefined: Sequence[tuple[int, str]] = (),
+  *,
+  otherwise: str = 'no model was evaluated',
 ) -> dict[str, Any]:
   """{estimate, low, high}, with a reason wherever something is undefined.
 
@@ -24,11 +26,12 @@ def entry(
     estimate: NaN where undefined.
     interval: (low, high, reason).
     undefined: (fold, reason) of models whose metric was left out.
+    otherwise: the reason of a NaN without any of those.
   """
   low, high, reason = interval
   if math.isnan(estimate):
     low, high = math.nan, math.nan
-    reason = undefined[0][1] if undefined else 'no model was evaluated'
+    reason = undefined[0][1] if undefined else otherwise
   found = {'estimate': estimate, 'low': low, 'high': high}
   if undefined:
     found['undefined_cells'] = len(undefined)
@@ -42,9 +45,12 @@ def resampled(
   estimate: float,
   replicates: np.ndarray,
   undefined: Sequence[tuple[int, str]] = (),
+  *,
+  otherwise: str = 'no model was evaluated',
 ) -> dict[str, Any]:
-  """The entry of a statistic with (r,) bootstrap replicates."""
-  return entry(estimate, comparison_lib.interval(replicates), undefined)
+  """The entry of a statistic with (r,) bootstrap replicates; see `entry`."""
+  interval = comparison_lib.interval(replicates)
+  return entry(estimate, interval, undefined, otherwise=otherwise)
 
 
 def comparison(
@@ -110,7 +116,9 @@ def comparison(
   if math.isnan(found['fold_sd']):
     found['fold_sd_reason'] = variance.no_fold_sd(c.fold_differences)
   if c.patients_needed is None:
-    found['patients_needed_reason'] = 'the difference shows no variance'
+    found['patients_needed_reason'] = (
+      c.reason if math.isnan(c.se) else 'the difference shows no variance'
+    )
   return found
 
 

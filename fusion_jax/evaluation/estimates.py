@@ -129,17 +129,18 @@ def test_to_train(
 
   The studies of a repeat are those tested in any of its folds; what is
   neither tested nor validated on in a fold was trained on. NaN if nothing is
-  left to have been trained on, as with another cohort's studies.
+  left to have been trained on, as with another cohort's studies, or if studies
+  were validated on that are tested in no fold, so that folds are missing.
   """
-  validated = {(f.repeat, f.fold): len(f.study) for f in valid}
+  validated = {(f.repeat, f.fold): f.study for f in valid}
   ratios = []
   for fold in test:
     everyone = np.unique(
       np.concatenate([f.study for f in test if f.repeat == fold.repeat])
     )
-    n_valid = validated.get((fold.repeat, fold.fold), 0)
-    n_train = len(everyone) - len(fold.study) - n_valid
-    if n_train <= 0:
+    held_out = validated.get((fold.repeat, fold.fold), fold.study[:0])
+    n_train = len(everyone) - len(fold.study) - len(held_out)
+    if n_train <= 0 or not np.isin(held_out, everyone).all():
       return math.nan
     ratios.append(len(fold.study) / n_train)
   return float(np.mean(ratios)) if ratios else math.nan

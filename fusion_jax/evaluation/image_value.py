@@ -11,6 +11,7 @@ from fusion_jax.evaluation import (
   bands,
   decision,
   metrics,
+  ranking,
   resampling,
   thresholds,
 )
@@ -94,7 +95,9 @@ def image_value(
     entry}}}]}: `threshold` is the share of test studies with the event, at
     which `for_whom` is evaluated. `changed` is the share of a group's studies
     whose decision the image turns, `improved` how many of those rightly (mean
-    over models). None if no fold has a reference.
+    over models); NaN with `improved_reason` if it turns none. `for_whom` is
+    empty, with a `reason`, where there is no prevalence below 1 to decide at;
+    a third without studies is left out. None if no fold has a reference.
   """
   if task.kind != types.BINARY:
     return None
@@ -108,7 +111,9 @@ def image_value(
   labels = np.concatenate([f.labels[:, 0] for f in shared])
   weight = np.concatenate([f.weight for f in shared])
   known = ~np.isnan(labels)
-  threshold = float(np.average(labels[known], weights=weight[known]))
+  threshold = float(
+    ranking.ratio(weight[known] @ labels[known], weight[known].sum())
+  )
   found = {
     'threshold': threshold,
     'arms': {
@@ -117,19 +122,27 @@ def image_value(
     },
     'for_whom': [],
   }
+  if not threshold < 1:
+    why = 'every study has the event'
+    if np.isnan(threshold):
+      why = 'no study with weight has a known label'
+    return {**found, 'reason': why}
   thirds = [_thirds(fold) for fold in shared]
   for k, name in enumerate(_THIRDS):
     part = [
       fold.take(third == k) for fold, third in zip(shared, thirds, strict=True)
     ]
     part = [fold for fold in part if len(fold.study)]
+    if not part:
+      continue
+    sick = [fold.study[fold.labels[:, 0] == 1] for fold in part]
     found['for_whom'].append(
       {
         'group': f'{name} of the risk that the EHR gives',
         'studies': len(
           np.unique(np.concatenate([fold.study for fold in part]))
         ),
-        'events': int(sum(np.nansum(fold.labels[:, 0]) for fold in part)),
+        'events': len(np.unique(np.concatenate(sick))),
         'arms': {
           arm: _of_group(task, part, arm, threshold, resamples) for arm in arms
         },
@@ -152,13 +165,15 @@ def _thirds(fold) -> np.ndarray:
 
 
 def _of_group(task, folds, arm, threshold, resamples) -> dict[str, Any]:
-  folds = [f for f in folds if arm in f.scores]
+  folds = [f for f in folds if arm in f.scores and not np.isnan(f.labels).all()]
   if not folds:
     nothing = {'estimate': np.nan, 'low': np.nan, 'high': np.nan}
+    reason = 'no model was evaluated on a known label'
     return {
       'changed': np.nan,
       'improved': np.nan,
-      'net_benefit': {**nothing, 'reason': 'no model was evaluated'},
+      'net_benefit': {**nothing, 'reason': reason},
+      'reason': reason,
     }
   at = np.array([threshold])
 
@@ -193,8 +208,13 @@ def _of_group(task, folds, arm, threshold, resamples) -> dict[str, Any]:
       changed += w[turned].sum()
       right += w[turned & (before != (y == 1))].sum()
       total += w[known].sum()
-  return {
+  found = {
     'changed': changed / total if total else np.nan,
     'improved': right / changed if changed else np.nan,
     'net_benefit': entry,
   }
+  if not total:
+    found['changed_reason'] = 'no study with a known label'
+  if not changed:
+    found['improved_reason'] = 'no decision changes'
+  return found

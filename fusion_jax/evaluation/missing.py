@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import types
-from fusion_jax.evaluation import comparison, metrics, resampling
+from fusion_jax.evaluation import entries, metrics, resampling
 from fusion_jax.evaluation import folds as folds_lib
 
 RANDOM = 'random'
@@ -179,12 +179,9 @@ def _evaluate(task, folds, arms, references, metric, resamples):
 
 
 def _entry(observed, replicates) -> dict[str, Any]:
-  estimate = float(observed[0])
-  low, high, reason = comparison.interval(replicates)
-  if np.isnan(estimate):
-    low, high, reason = np.nan, np.nan, 'undefined in every fold'
-  entry = {'estimate': estimate, 'low': low, 'high': high}
-  return entry | ({'reason': reason} if reason else {})
+  return entries.resampled(
+    float(observed[0]), replicates, otherwise='undefined in every fold'
+  )
 
 
 def _driver(fold, names) -> np.ndarray | None:

@@ -78,7 +78,7 @@ def paired(
     return _undefined(permutations, reason)
   patients = np.unique(np.concatenate([f.patient for f in folds]))
   rng = np.random.default_rng([seed, 1])
-  swaps = rng.random((len(patients), permutations)) < 0.5
+  swaps = rng.integers(2, size=(len(patients), permutations), dtype=bool)
   # The first column is the observed data.
   swaps = np.concatenate([np.zeros((len(patients), 1), bool), swaps], axis=1)
   sign = 1 if metrics.higher_is_better(metric) else -1
@@ -113,50 +113,6 @@ def paired(
     (1 + more) / (1 + permutations),
     (1 + further) / (1 + permutations),
     permutations,
-  )
-
-
-def auroc(
-  positive: np.ndarray,
-  first: np.ndarray,
-  second: np.ndarray,
-  patient: np.ndarray,
-  *,
-  permutations: int,
-  seed: int = 0,
-) -> Result:
-  """The same for the AUROCs of two sets of scores on n studies.
-
-  Args:
-    positive: (n,) bool.
-    first: (n,) scores.
-    second: (n,) scores to compare with.
-    patient: (n,) str.
-    permutations: number of random swaps.
-    seed: of the swaps.
-  """
-  n = len(positive)
-  table = folds_lib.Fold(
-    repeat=0,
-    fold=0,
-    study=np.arange(n).astype(str),
-    patient=np.asarray(patient).astype(str),
-    labels=np.asarray(positive, np.float64)[:, None],
-    weight=np.ones(n),
-    complete=np.ones(n, bool),
-    scores={
-      name: {0: np.asarray(s, np.float64)[:, None]}
-      for name, s in (('first', first), ('second', second))
-    },
-  )
-  return paired(
-    types.Task(types.BINARY, ('label',)),
-    [table],
-    arm='first',
-    references=['second'],
-    metric='auroc',
-    permutations=permutations,
-    seed=seed,
   )
 
 

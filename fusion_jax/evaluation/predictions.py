@@ -253,8 +253,9 @@ def check(predictions: Predictions, *, where: str = 'predictions') -> None:
 
   Raises:
     UserError: for an empty table, unknown parts, labels or scores that are
-      not of the task, a study with two patients, labels or weights, duplicate
-      rows, and models of one fold that do not cover the same studies.
+      not of the task, a study with two patients, labels, weights or subgroups,
+      duplicate rows, and models of one fold that do not cover the same
+      studies.
   """
   if not len(predictions):
     raise errors.UserError(f'{where}: there are no predictions.')
@@ -398,6 +399,7 @@ def _study_problems(p: Predictions):
     'patients': factorize(p.patient_id)[1],
     'labels': None,
     'weights': p.weight,
+    **{f'subgroups {k!r}': factorize(v)[1] for k, v in p.subgroup.items()},
   }
   for what, column in differing.items():
     if what == 'labels':

@@ -8,7 +8,13 @@ from scipy import optimize
 from sklearn import isotonic
 
 from fusion_jax.core import types
-from fusion_jax.evaluation import calibration, metrics, parts, reliability
+from fusion_jax.evaluation import (
+  calibration,
+  metrics,
+  parts,
+  ranking,
+  reliability,
+)
 from fusion_jax.evaluation import folds as folds_lib
 
 TEMPERATURE = 'temperature'
@@ -138,6 +144,15 @@ def report(
   return found
 
 
+def _effective(weight: np.ndarray) -> np.ndarray:
+  """Weights that sum to the effective number of studies (Kish, 1965).
+
+  So that bias corrections and smoothing, which count studies, do not depend
+  on the unit of the weights.
+  """
+  return weight * ranking.ratio(weight.sum(), (weight**2).sum())
+
+
 def _measure(task, fold, scores) -> np.ndarray:
   """(9,) losses and the decomposition of one model."""
   losses = metrics.evaluate(task, fold.labels, scores, fold.weight, _LOSSES)
@@ -149,7 +164,7 @@ def _measure(task, fold, scores) -> np.ndarray:
     rows = ~np.isnan(truth[:, i])
     if rows.any():
       kernel = reliability.decompose(truth[rows, i] > 0, scores[rows, i])
-      of_label.append(kernel(fold.weight[rows, None])[:, 0])
+      of_label.append(kernel(_effective(fold.weight[rows])[:, None])[:, 0])
   if not of_label:
     of_label = [np.full(len(reliability.DECOMPOSITION), np.nan)]
   values = [losses[name].estimate for name in _LOSSES]
@@ -234,6 +249,7 @@ def _smallest(loss: Callable[[float], float]) -> float:
 
 
 def _platt(y, s, weight) -> Map:
+  weight = _effective(weight)
   up, down = weight @ y, weight @ (1 - y)
   target = np.where(y > 0, (up + 1) / (up + 2), 1 / (down + 2))
   a, b = calibration.logistic(target, calibration.logit(s), weight)

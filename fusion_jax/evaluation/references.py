@@ -1,5 +1,6 @@
 """What fusion is compared with in each fold."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,4 +78,7 @@ def _best(scores, candidates, metric) -> tuple[str, str]:
   arm = comparison.choose_reference(scores, candidates, up)
   if arm is None:
     return candidates[0], f'{metric} is undefined on the validation part'
+  unknown = [f"'{name}'" for name, x in scores.items() if math.isnan(x)]
+  if unknown:
+    return arm, f'{metric} of {", ".join(unknown)} is unknown on validation'
   return arm, ''

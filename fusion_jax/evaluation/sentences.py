@@ -21,6 +21,7 @@ _NAMES = {
   'auprc': 'AUPRC',
   'brier': 'Brier score',
   'c_index': 'C index',
+  'c_index_uno': "Uno's C",
   'r2': 'R2',
   'rmse': 'root mean squared error',
   'mae': 'mean absolute error',
@@ -33,10 +34,10 @@ _NAMES = {
 def metric_name(metric: str) -> str:
   """A metric as a sentence names it: 'auroc/x' is 'AUROC of x'."""
   base, _, part = metric.partition('/')
-  macro = base.endswith('_macro')
-  base = base.removesuffix('_macro')
+  average = next((x for x in ('macro', 'micro') if base.endswith(f'_{x}')), '')
+  base = base.removesuffix(f'_{average}')
   name = _NAMES.get(base, base.replace('_', ' '))
-  name = f'macro {name}' if macro else name
+  name = f'{average} {name}' if average else name
   return f'{name} of {part}' if part else name
 
 
@@ -150,8 +151,8 @@ def of_question(
     return {
       'verdict': comparison_lib.INCONCLUSIVE,
       'arm': None,
-      'sentence': 'Nothing can be said about fusion: there is no fusion arm '
-      'and single modality to compare.',
+      'sentence': 'Nothing can be said about fusion: a fusion arm and '
+      'something to compare it with are needed.',
       'patients_needed': None,
       'patients_needed_reason': 'nothing was compared',
     }
@@ -218,7 +219,9 @@ def _reference(c) -> str:
 
 def _amount(c) -> str:
   """'0.042 higher'."""
-  word = 'higher' if c['difference'] >= 0 else 'lower'
+  if not c['difference']:
+    return 'the same'
+  word = 'higher' if c['difference'] > 0 else 'lower'
   return f'{number(abs(c["difference"]))} {word}'
 
 
@@ -242,9 +245,15 @@ def _superior(c, margin, family) -> str:
     told += f'; adjusted p {number(c["holm"])}'
   return (
     f"'{c['arm']}' is superior to {_reference(c)}: its "
-    f'{metric_name(c["metric"])} is {_amount(c)} ({told}), and it '
-    'is better than every single modality that was run.'
+    f'{metric_name(c["metric"])} is {_amount(c)} ({told}){_also(c)}.'
   )
+
+
+def _also(c) -> str:
+  """What else a superior arm has beaten."""
+  if any(x['reference'] != c['reference'] for x in c['against']):
+    return ', and it is better than every single modality that was run'
+  return ''
 
 
 def _inferior(c, margin, family) -> str:
@@ -309,8 +318,8 @@ def _training(c, variability) -> str:
     spread[-1] += number(c['fold_sd'])
   if not spread:
     return (
-      f'{_ABOUT}; with one fold and one seed, what training again would change '
-      'is unknown.'
+      f'{_ABOUT}; what training again would change cannot be seen from these '
+      'folds and seeds.'
     )
   return f'{_ABOUT}; training again is not in it: {", ".join(spread)}.'
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import types
-from fusion_jax.evaluation import comparison, metrics, ranking, resampling
 from fusion_jax.evaluation import config as config_lib
+from fusion_jax.evaluation import entries as entries_lib
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
+from fusion_jax.evaluation import metrics, ranking, resampling
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import thresholds as thresholds_lib
 
@@ -86,10 +87,12 @@ def find(predictions: predictions_lib.Predictions) -> Groups:
   study, place = predictions_lib.factorize(p.study_id)
   first = np.zeros(len(study), np.int64)
   first[place[::-1]] = np.arange(len(place))[::-1]
-  available = {
-    AVAILABLE + name: np.where(x[first], YES, NO)
-    for name, x in p.available.items()
-  }
+  available = {}
+  for name, x in p.available.items():
+    # As for complete cases: a modality is there if it is in every row.
+    everywhere = np.ones(len(study), bool)
+    np.logical_and.at(everywhere, place, x)
+    available[AVAILABLE + name] = np.where(everywhere, YES, NO)
   return Groups(
     study,
     {name: x[first].astype(str) for name, x in p.subgroup.items()},
@@ -385,16 +388,11 @@ def _gap(levels, rates) -> dict[str, Any]:
   }
 
 
-def _entry(values, reason: str = '') -> dict[str, Any]:
+def _entry(values, undefined=(), otherwise='undefined in every fold'):
   """{estimate, low, high} of (1 + r,) an estimate and its replicates."""
-  entry = {'estimate': float(values[0]), 'low': math.nan, 'high': math.nan}
-  if math.isnan(entry['estimate']):
-    return {**entry, 'reason': reason or 'undefined in every fold'}
-  low, high, too_few_defined = comparison.interval(values[1:])
-  entry.update(low=low, high=high)
-  if too_few_defined:
-    entry['reason'] = too_few_defined
-  return entry
+  return entries_lib.resampled(
+    float(values[0]), values[1:], undefined, otherwise=otherwise
+  )
 
 
 def _arms(task, folds, references, *, arms, wanted, metric, resamples):
@@ -413,11 +411,9 @@ def _arms(task, folds, references, *, arms, wanted, metric, resamples):
       undefined = estimates.undefined(arm, name)
       entries[name] = _entry(
         np.append(estimates.estimate[name][a], replicates.means[a, m]),
-        undefined[0][1] if undefined else '',
+        undefined,
       )
-      if undefined:
-        entries[name]['undefined_cells'] = len(undefined)
-    gain = np.full(1, math.nan)
+    gain = np.full(1 + replicates.by_fold.shape[2], math.nan)
     if compared:
       values = estimates.values[metric]
       difference = values[compared, a] - values[compared, others]
@@ -429,7 +425,7 @@ def _arms(task, folds, references, *, arms, wanted, metric, resamples):
       gain = metrics.mean([*np.column_stack([difference, paired])])
     found[arm] = {
       'metrics': entries,
-      'gain': _entry(gain, 'no reference is defined in this group'),
+      'gain': _entry(gain, otherwise='no reference is defined in this group'),
     }
   return found
 

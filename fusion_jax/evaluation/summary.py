@@ -322,7 +322,7 @@ def _evaluate(work, folds, references):
     references=references,
     values=work.sign * values,
     margin=work.config.margin,
-    patients=len(work.resamples.patients),
+    patients=len(np.unique(np.concatenate([f.patient for f in folds]))),
     **source.families(work.sign),
   )
   chosen = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.evaluation import meta_analysis, published
+from fusion_jax.evaluation import entries, meta_analysis, published
 
 VERSION = 1
 # Of the paired AUROCs of two models on the same patients, which no paper says.
@@ -66,7 +66,7 @@ def synthesise(studies: Sequence[published.Study]) -> dict[str, Any]:
   egger = meta_analysis.egger(
     [r.gain for r in main], [r.se(DEFAULT_CORRELATION) for r in main]
   )
-  return _plain(
+  return entries.plain(
     {
       'version': VERSION,
       'studies': [_study(s, wide) for s in studies],
@@ -190,13 +190,3 @@ def _counts(studies, main) -> dict[str, int]:
     'events': of('events'),
     'pooled': len(main),
   }
-
-
-def _plain(value):
-  if isinstance(value, dict):
-    return {k: _plain(v) for k, v in value.items()}
-  if isinstance(value, list | tuple):
-    return [_plain(v) for v in value]
-  if isinstance(value, float) and not math.isfinite(value):
-    return None
-  return value

@@ -58,9 +58,11 @@ def tradeoffs(
   sign = 1 if higher_is_better else -1
   names = list(arms)
   values = [_number(arms[a]['metrics'][metric]['estimate']) for a in names]
-  found: dict[str, dict[str, Any]] = {
-    a: {'estimate': v} for a, v in zip(names, values, strict=True)
-  }
+  found: dict[str, dict[str, Any]] = {}
+  for arm, value in zip(names, values, strict=True):
+    found[arm] = {'estimate': value}
+    if math.isnan(value):
+      found[arm]['reason'] = arms[arm]['metrics'][metric]['reason']
   on: dict[str, list[str]] = {a: [] for a in names}
   for cost in COSTS:
     amounts = [_amount(arms[a].get('cost', {}), cost) for a in names]

@@ -97,7 +97,7 @@ class VerdictTest(absltest.TestCase):
     )
     self.assertEqual(found.verdict, 'inconclusive')
     self.assertTrue(math.isnan(found.difference))
-    self.assertIn('undefined', found.reason)
+    self.assertIn('no fold has a reference', found.reason)
     self.assertGreater(found.against[0].low, 0)
 
 

@@ -144,6 +144,8 @@ class SummariseTest(parameterized.TestCase):
     found = summarise(table, config=config)['joint']
     entry = found['conditions']['emap']
     self.assertGreater(entry['loss']['low'], 0)
+    self.assertIn('makes its Brier score worse by 0.', found['sentence'])
+    self.assertIn('its Brier score is better by', found['sentence'])
     brier = entry['metrics']['brier']
     self.assertGreater(brier['low'], 0)
     self.assertLess(brier['low'], brier['high'])

@@ -107,6 +107,12 @@ class VariabilityTest(absltest.TestCase):
     test = [_fold(k, [0, 1], [[0, 1]]) for k in range(3)]
     self.assertTrue(np.isnan(estimates.test_to_train(test, [])))
 
+  def test_training_size_is_unknown_where_folds_are_missing(self):
+    # Study 9 was validated on, so it is of the cohort, but never tested.
+    test = [_fold(k, [0, 1], [[0, 1]], start=2 * k) for k in range(3)]
+    valid = [_fold(k, [1], [[1]], start=9) for k in range(3)]
+    self.assertTrue(np.isnan(estimates.test_to_train(test, valid)))
+
 
 if __name__ == '__main__':
   absltest.main()

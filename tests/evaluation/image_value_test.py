@@ -1,13 +1,14 @@
 """Tests of the value of the image."""
 
 import dataclasses
+import json
 
 import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.core import types
+from fusion_jax.evaluation import entries, image_value, resampling
 from fusion_jax.evaluation import folds as folds_lib
-from fusion_jax.evaluation import image_value, resampling
 
 _TASK = types.Task(types.BINARY, ('sick',))
 
@@ -96,6 +97,41 @@ class ImageValueTest(absltest.TestCase):
         resamples=resampling.draw(fold.patient, replicates=50, seed=0),
       )
     )
+
+  def test_without_a_prevalence_to_decide_at(self):
+    fold = _fold()
+    for labels, reason in ((1.0, 'every study'), (np.nan, 'known label')):
+      with self.subTest(reason):
+        here = dataclasses.replace(
+          fold, labels=np.full_like(fold.labels, labels)
+        )
+        found = _value([here])
+        self.assertEqual(found['for_whom'], [])
+        self.assertIn(reason, found['reason'])
+        json.dumps(entries.plain(found), allow_nan=False)
+
+  def test_two_studies_are_in_two_of_the_thirds(self):
+    fold = _fold()
+    two = fold.take(np.array([0, 1]))
+    two = dataclasses.replace(two, labels=np.array([[0.0], [1.0]]))
+    found = _value([two])['for_whom']
+    self.assertEqual([g['studies'] for g in found], [1, 1])
+
+  def test_a_third_without_known_labels_has_a_reason(self):
+    fold = _fold()
+    low = fold.scores['ehr'][0] == 0.02
+    fold = dataclasses.replace(fold, labels=np.where(low, np.nan, fold.labels))
+    first = _value([fold])['for_whom'][0]['arms']['joint']
+    self.assertIn('known label', first['net_benefit']['reason'])
+    self.assertTrue(np.isnan(first['changed']))
+
+  def test_no_study_with_the_event_counts_twice(self):
+    once = _fold()
+    again = dataclasses.replace(once, repeat=1)
+    for group in _value([once, again])['for_whom']:
+      self.assertLessEqual(group['events'], group['studies'])
+    events = sum(g['events'] for g in _value([once, again])['for_whom'])
+    self.assertEqual(events, once.labels.sum())
 
 
 if __name__ == '__main__':

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import math
 
@@ -17,10 +18,7 @@ def _fold(rng, number=0, *, n=30, gain=0.0, seeds=1, patients=None):
   patients = np.arange(n) if patients is None else patients
 
   def scores(extra):
-    return special(y + extra * y + rng.normal(size=n))[:, None]
-
-  def special(x):
-    return 1 / (1 + np.exp(-x))
+    return 1 / (1 + np.exp(-(y + extra * y + rng.normal(size=n))))[:, None]
 
   return folds.Fold(
     repeat=0,
@@ -34,6 +32,15 @@ def _fold(rng, number=0, *, n=30, gain=0.0, seeds=1, patients=None):
       'a': {k: scores(gain) for k in range(seeds)},
       'b': {k: scores(0) for k in range(seeds)},
     },
+  )
+
+
+def _of_scores(y, first, second):
+  """One fold of given scores; every study is its own patient."""
+  part = _fold(np.random.default_rng(0), n=len(y))
+  scores = {'a': {0: first[:, None]}, 'b': {0: second[:, None]}}
+  return dataclasses.replace(
+    part, labels=np.asarray(y, float)[:, None], scores=scores
   )
 
 
@@ -61,9 +68,8 @@ class PairedTest(absltest.TestCase):
       two = np.where(swap, ranks[0], ranks[1])
       differences.append(sk.roc_auc_score(y, one) - sk.roc_auc_score(y, two))
     exact = np.mean(np.array(differences) >= observed - 1e-12)
-    found = permutation.auroc(
-      y == 1, first, second, np.arange(n), permutations=20000
-    )
+    part = _of_scores(y, first, second)
+    found = _paired([part], permutations=20000)
     self.assertAlmostEqual(found.difference, observed)
     self.assertAlmostEqual(found.p, exact, delta=0.015)
 
@@ -121,9 +127,7 @@ class PairedTest(absltest.TestCase):
       found = _paired([part], **changes)
       self.assertTrue(math.isnan(found.p))
       self.assertIn(reason, found.reason)
-    found = permutation.auroc(
-      np.ones(3, bool), *rng.normal(size=(2, 3)), np.arange(3), permutations=9
-    )
+    found = _paired([_of_scores(np.ones(3), *rng.normal(size=(2, 3)))])
     self.assertIn('undefined', found.reason)
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import pathlib
 from unittest import mock
@@ -227,6 +228,16 @@ class CheckTest(parameterized.TestCase):
     patient = table.patient_id.copy()
     patient[-1] = 'p0'
     self._refused(_replace(table, patient_id=patient), 'different patients')
+
+  def test_study_in_two_subgroups(self):
+    table = _table()
+    sex = np.where(table.study_id == table.study_id[0], 'f', 'm')
+    predictions.check(dataclasses.replace(table, subgroup={'sex': sex}))
+    sex[-1] = 'f'
+    self._refused(
+      dataclasses.replace(table, subgroup={'sex': sex}),
+      "different subgroups 'sex'",
+    )
 
   def test_arms_cover_the_same_studies(self):
     table = _table()

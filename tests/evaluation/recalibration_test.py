@@ -176,5 +176,35 @@ class ReportTest(absltest.TestCase):
     self.assertEmpty(recalibration.report(task, [test], [valid], arms=['a']))
 
 
+class WeightsTest(absltest.TestCase):
+  def test_their_unit_does_not_matter(self):
+    rng = np.random.default_rng(0)
+    scores = rng.random((200, 1))
+    labels = (rng.random((200, 1)) < scores).astype(float)
+    weight = rng.exponential(size=200)
+    found = []
+    for unit in (1.0, 1e-4, 1e4):
+      fold = dataclasses.replace(_fold(labels, scores), weight=unit * weight)
+      values = recalibration.report(BINARY, [fold], [fold], arms=['a'])['a']
+      self.assertNotIn('reason', values)
+      after = values.pop('recalibrated')
+      found.append([*values.values(), after['platt']['log_loss']])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
+
+  def test_equal_weights_are_studies(self):
+    rng = np.random.default_rng(0)
+    scores, labels = rng.random((50, 1)), rng.integers(0, 2, (50, 1))
+    fold = _fold(labels.astype(float), scores)
+    found = recalibration.report(BINARY, [fold], [], arms=['a'])['a']
+    kernel = reliability.decompose(labels[:, 0] > 0, scores[:, 0])
+    values = dict(
+      zip(
+        reliability.DECOMPOSITION, kernel(np.ones((50, 1)))[:, 0], strict=True
+      )
+    )
+    self.assertAlmostEqual(found['ece_debiased'], values['ece_debiased'])
+
+
 if __name__ == '__main__':
   absltest.main()

@@ -73,6 +73,12 @@ class ChooseTest(absltest.TestCase):
     self.assertEqual(found[0]['arm'], 'image')
     self.assertIn('undefined', found[0]['reason'])
 
+  def test_a_candidate_without_validation_predictions_is_told(self):
+    found = _choose(valid=[_fold(0, {'image': 1}), VALID[1]])
+    self.assertEqual(found[0]['arm'], 'image')
+    self.assertIn("'ehr' is unknown on validation", found[0]['reason'])
+    self.assertNotIn('reason', found[1])
+
 
 if __name__ == '__main__':
   absltest.main()

@@ -16,6 +16,7 @@ def _comparison(verdict='superior', arm='joint', **changes):
     'fold_sd': 0.011,
     'verdict': verdict,
     'patients_needed': 1240,
+    'against': [{'reference': 'image'}, {'reference': 'ehr'}],
   }
   return {**values, **changes}
 
@@ -42,6 +43,8 @@ class WordsTest(parameterized.TestCase):
   @parameterized.parameters(
     ('auroc', 'AUROC'),
     ('auroc_macro', 'macro AUROC'),
+    ('auroc_micro', 'micro AUROC'),
+    ('c_index_uno', "Uno's C"),
     ('auroc/melanoma', 'AUROC of melanoma'),
     ('brier', 'Brier score'),
     ('log_loss', 'log loss'),
@@ -103,6 +106,12 @@ class ComparisonTest(absltest.TestCase):
     self.assertIn('90% interval of the difference -0.010 to +0.012', told)
     self.assertIn('within the margin of 0.02', told)
 
+  def test_no_difference_is_neither_higher_nor_lower(self):
+    told = _told(
+      _comparison('equivalent', difference=0.0, low90=0.0, high90=0.0)
+    )
+    self.assertIn('its AUROC is the same, and', told)
+
   def test_inconclusive(self):
     reason = 'not shown to be better than ehr'
     told = _told(_comparison('inconclusive', reason=reason))
@@ -122,7 +131,7 @@ class ComparisonTest(absltest.TestCase):
     self.assertStartsWith(
       told, "'joint' against the best single modality is inconclusive: no"
     )
-    self.assertIn('one fold and one seed', told)
+    self.assertIn('cannot be seen from these folds and seeds', told)
     self.assertNotIn('None', told)
 
   def test_no_interval(self):
@@ -132,6 +141,9 @@ class ComparisonTest(absltest.TestCase):
   def test_a_given_reference(self):
     told = _told(_comparison(reference='ehr'))
     self.assertIn("superior to 'ehr'", told)
+    self.assertIn('better than every single modality', told)
+    alone = _comparison(reference='ct', against=[{'reference': 'ct'}])
+    self.assertNotIn('single modality', _told(alone))
 
   def test_holm(self):
     told = _told(_comparison(holm=0.0021))

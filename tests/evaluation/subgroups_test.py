@@ -114,6 +114,17 @@ class GroupsTest(absltest.TestCase):
     self.assertNotIn({'available_ehr': 'yes'}, cells)
     self.assertLen(cells, 2 + 2 + 2 + 4)
 
+  def test_a_modality_is_there_if_every_row_says_so(self):
+    p = make()
+    image = p.available['image'].copy()
+    row = np.flatnonzero(image & (p.part == 'test'))[0]
+    image[row] = False
+    p = dataclasses.replace(p, available={**p.available, 'image': image})
+    study = p.study_id[[row]]
+    for table in (p, p.take(np.arange(len(p))[::-1])):
+      found = subgroups.find(table).of('available_image', study)
+      self.assertEqual(found[0], 'no')
+
   def test_pairs_that_do_not_occur_are_no_groups(self):
     groups = subgroups.Groups(
       np.array(['a', 'b']),

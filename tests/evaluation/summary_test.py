@@ -3,6 +3,7 @@ import pathlib
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from scipy import stats
 
 from fusion_jax.core import errors, types
 from fusion_jax.evaluation import config as config_lib
@@ -196,6 +197,11 @@ class SummariseTest(parameterized.TestCase):
     )
     self.assertSameElements(part['arms'], found['arms'])
     self.assertLen(part['comparisons'], 2)
+    self.assertLess(part['patients'], found['cohort']['patients'])
+    for c in part['comparisons']:
+      reach = (c['difference'] - c['low']) / c['se'] + stats.norm.ppf(0.8)
+      needed = part['patients'] * (reach * c['se'] / CONFIG.margin) ** 2
+      self.assertAlmostEqual(c['patients_needed'], needed, delta=1)
     self.assertNotEqual(
       part['arms']['ehr']['metrics']['auroc'],
       found['arms']['ehr']['metrics']['auroc'],

@@ -39,7 +39,10 @@ class FrontTest(parameterized.TestCase):
 class TradeoffsTest(absltest.TestCase):
   def arms(self):
     def arm(estimate, **cost):
-      return {'metrics': {'m': {'estimate': estimate}}, 'cost': cost}
+      value = {'estimate': estimate}
+      if estimate is None:
+        value['reason'] = 'one class'
+      return {'metrics': {'m': value}, 'cost': cost}
 
     return {
       'small': arm(0.8, parameters=10, seconds=1.0),
@@ -59,6 +62,7 @@ class TradeoffsTest(absltest.TestCase):
     self.assertEqual(found['large']['training_seconds'], 5.0)
     self.assertEqual(found['late']['training_seconds'], 9.0)
     self.assertEmpty(found['broken']['front'])
+    self.assertEqual(found['broken']['reason'], 'one class')
     self.assertNotIn('flops', found['small'])
 
   def test_lower_may_be_better(self):
