@@ -40,7 +40,11 @@ def permutation(work: work_lib.Work) -> dict[str, Any]:
   """
   tables, reason, columns = [], '', 0
   for split in work.splits:
-    x = _floor(work, split)
+    try:
+      x = _floor(work, split)
+    except errors.UserError as e:
+      reason = str(e)
+      continue
     columns = max(columns, x.shape[1])
     for number in range(work.config.permutations):
       rng = np.random.default_rng([work.seed, split.repeat, split.fold, number])
@@ -60,7 +64,7 @@ def permutation(work: work_lib.Work) -> dict[str, Any]:
   shown = work.shown(entry)
   alarm = not math.isnan(entry['low']) and entry['low'] > work.chance
   if 'reason' in entry:
-    sentence = f'Permuted labels were not tried: {entry["reason"]}.'
+    sentence = f'Not measured: {entry["reason"].rstrip(".")}.'
   elif alarm:
     sentence = (
       f'Models trained on permuted labels still reach {shown}: test labels '

@@ -24,7 +24,7 @@ class Shortcut:
 
   Attributes:
     of: the facts.
-    what: how a sentence names them.
+    what: how a sentence names them, in the plural.
     none: why there are none, where there are none.
     advice: what to look into if they predict the label.
   """
@@ -38,7 +38,7 @@ class Shortcut:
 SHORTCUTS: Mapping[str, Shortcut] = {
   config_lib.MISSINGNESS: Shortcut(
     facts.missingness,
-    'Which values and modalities are missing, and nothing else',
+    'Gaps in values and modalities alone',
     'nothing is missing, or in all studies alike',
     'any arm that sees what is missing may rank studies by how they were '
     'recorded.',
@@ -63,13 +63,13 @@ SHORTCUTS: Mapping[str, Shortcut] = {
   ),
   config_lib.ROW_ORDER: Shortcut(
     facts.row_order,
-    'The row number in the table alone',
+    'Row numbers in the table alone',
     'there is one study only',
     'the table seems to be sorted by something that goes with the label.',
   ),
   config_lib.TIME: Shortcut(
     facts.time,
-    'The time of the prediction alone',
+    'Times of the predictions alone',
     'the cohort names no index_time',
     'labels, or who was recorded, changed over time.',
   ),

@@ -43,7 +43,8 @@ def make(
     missing = [k for k in plan.by_key() if not run.store.has(k)]
     if missing:
       run.say(f'Control ensemble: {len(missing)} models to train')
-      run.train(plan)
+      for failure in run.train(plan).values():
+        run.say(failure)
   splits = {(s.repeat, s.fold): s for s in run.splits}
   seeds = run.config.seeds
   found = []

@@ -179,7 +179,9 @@ def _listed(run, arms) -> list[str]:
   known = list(run.summary['arms'])
   for name in arms:
     if name not in known:
-      raise errors.unknown_name('arm of this run', name, known, where='--arms')
+      raise errors.unknown_name(
+        'arm', name, known, where=f"--arms, of '{run.path}'"
+      )
   return [a for a in known if not arms or a in arms]
 
 
@@ -258,9 +260,9 @@ def _shared_patients(run, cohort) -> list[str]:
   if not len(shared):
     return []
   return [
-    f'{len(shared)} of the {len(here)} patient ids of this cohort (such as '
-    f"'{shared[0]}') also occur in the cohort the models were trained on: if "
-    'they are the same people, this is no external validation.'
+    f'{len(shared)} of the {len(here)} patient ids of this cohort also occur '
+    'in the cohort the models were trained on: if they are the same people, '
+    'this is no external validation.'
   ]
 
 

@@ -47,14 +47,8 @@ def measure(
   Raises:
     UserError: if no study has all modalities.
   """
-  complete = np.all(list(cohort.present.values()), axis=0)
-  if not complete.any():
-    raise errors.UserError(
-      f"Cohort '{cohort.name}' has no study with all modalities to measure a "
-      'prediction on (--footprint).'
-    )
   before = store.read_json(FILE)
-  one = cohort.subset(np.flatnonzero(complete)[:1])
+  one = cohort.subset(complete(cohort)[:1])
   own: dict[str, Amounts] = {}
 
   def whole(arm) -> Amounts:
@@ -79,6 +73,21 @@ def measure(
     for arm, amounts in own.items()
   }
   store.write_json(FILE, {**before, **kept})
+  return found
+
+
+def complete(cohort: cohort_lib.Cohort) -> np.ndarray:
+  """Numbers of the studies that can be measured on: all modalities are there.
+
+  Raises:
+    UserError: if there is none.
+  """
+  found = np.flatnonzero(np.all(list(cohort.present.values()), axis=0))
+  if not len(found):
+    raise errors.UserError(
+      f"Cohort '{cohort.name}' has no study with all modalities to measure a "
+      'prediction on (--footprint).'
+    )
   return found
 
 

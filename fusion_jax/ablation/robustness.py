@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import changes, external, frozen, outcome, runner
+from fusion_jax.ablation import (
+  audit_config,
+  changes,
+  external,
+  finished,
+  frozen,
+  outcome,
+  runner,
+)
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import progress as progress_lib
 from fusion_jax.ablation import store as store_lib
@@ -55,29 +63,47 @@ def extend(
 ) -> dict[str, Any]:
   """Adds curves to a run's summary, and writes it.
 
-  Without fractions an earlier learning curve stays; curves of missing
-  modalities are made anew, from trainings that are kept.
+  Without fractions an earlier learning curve stays, if it is of the same
+  models; curves of missing modalities are made anew, from trainings that are
+  kept. No other process can change the run meanwhile.
 
   Returns:
     The summary.
 
   Raises:
-    UserError: for an arm that the run does not have, or a training that fails.
+    UserError: for an arm that the run does not have, a training that fails, or
+      a run that is in use.
   """
+  store = store_lib.Store(run.path)
+  with store.alone():
+    # It may have gone on since it was opened.
+    return _extend(
+      external.open_run(run.path),
+      store,
+      train_missing=train_missing,
+      fractions=fractions,
+      arms=arms,
+      progress=progress,
+    )
+
+
+def _extend(run, store, *, train_missing, fractions, arms, progress):
   for arm in arms:
     if arm not in run.summary['arms']:
       raise errors.unknown_name(
-        'arm of this run', arm, list(run.summary['arms']), where='--arms'
+        'arm', arm, list(run.summary['arms']), where=f"--arms, of '{run.path}'"
       )
-  store = store_lib.Store(run.path)
-  found = store.read_json(store_lib.ROBUSTNESS)
+  found, stale = finished.kept_curves(store, run.config, run.models)
+  if stale:
+    progress.message(finished.STALE)
   if len(reader.open_cohort(run.config.cohort).modalities) > 1:
     found['missing'] = missing_curves(run, train_missing, arms, progress)
   if fractions:
     found['learning_curve'] = learning_curve(run, fractions, arms, progress)
   found = entries.plain(found)
-  store.write_json(store_lib.ROBUSTNESS, found)
+  finished.keep_curves(store, run.config, run.models, found)
   summary = {**run.summary, **found}
+  summary['warnings'] = [x for x in summary['warnings'] if x != finished.STALE]
   summary_lib.write(summary, run.path / store_lib.SUMMARY)
   return summary
 
@@ -94,14 +120,15 @@ def missing_curves(
     run: the finished run.
     train_missing: 'MODALITY:SHARE' withheld from all studies in training and
       validation; the test studies keep it before the curve takes it away.
-    arms: whose; those they need come along.
+    arms: whose; empty for all. Those they need and the single modalities that
+      they are compared with are trained as well.
     progress: told of the trainings.
 
   Returns:
     Rows of `evaluation.missing.curves`, with `train_modality` (None for the
     run itself) and `train_rate`.
   """
-  config = _narrowed(run.config, arms)
+  config = _narrowed(run, arms)
   cohort = reader.open_cohort(config.cohort)
   splits = splits_lib.make_splits(cohort, config.splits)
   trainings = [(None, 0.0, config, run.path)]
@@ -134,7 +161,7 @@ def learning_curve(
     entry}, gain: {arm: entry}}: patients trained on (mean over folds), the
     metric, and the difference from the best single modality of that training.
   """
-  config = _narrowed(run.config, arms)
+  config = _narrowed(run, arms)
   cohort = reader.open_cohort(config.cohort)
   found = []
   for fraction in [*sorted(fractions), 1.0]:
@@ -156,6 +183,7 @@ def learning_curve(
         'arms': {
           arm: _without_count(entry['metrics'][metric])
           for arm, entry in summary['arms'].items()
+          if not arms or arm in arms
         },
         'gain': {
           x['arm']: {
@@ -165,6 +193,7 @@ def learning_curve(
             **({'reason': x['reason']} if x['low'] is None else {}),
           }
           for x in summary['comparisons']
+          if not arms or x['arm'] in arms
         },
       }
     )
@@ -175,12 +204,20 @@ def _without_count(entry: Mapping[str, Any]) -> dict[str, Any]:
   return {k: v for k, v in entry.items() if k != 'undefined_cells'}
 
 
-def _narrowed(config, arms) -> config_lib.ExperimentConfig:
-  """The run's configuration for some arms, without further controls."""
+def _narrowed(run, arms) -> config_lib.ExperimentConfig:
+  """The run's configuration for some arms and what they are compared with.
+
+  Nothing is asked of these trainings but predictions.
+  """
+  config = run.config
+  singles = [a for a, x in run.summary['arms'].items() if x['role'] == 'single']
   return dataclasses.replace(
     config,
-    run_arms=tuple(arms) or config.run_arms,
+    # An arm that failed in the run itself is not tried again here.
+    run_arms=tuple(dict.fromkeys([*singles, *(arms or run.summary['arms'])])),
+    audits=audit_config.AuditsConfig(names=(audit_config.NONE,)),
     controls=config_lib.ControlsConfig(),
+    footprint=False,
   )
 
 

@@ -86,6 +86,8 @@ def run(
     _check_split(cohort, split)
   summary_lib.check_config(cohort.task, config.evaluation, folds=len(splits))
   horizons = hazards_lib.horizons(cohort, config.evaluation)
+  if config.footprint:
+    footprints.complete(cohort)
   cells = [
     plan_lib.Cell(s.repeat, s.fold, splits_lib.digest(s, cohort))
     for s in splits
@@ -359,6 +361,7 @@ class _Run:
       seed=self.config.seed,
       folder=self.store.path,
     )
+    curves, stale = finished.kept_curves(self.store, self.config, models)
     return outcome.finish(
       self.store.path,
       outcome.together(tables),
@@ -370,6 +373,7 @@ class _Run:
         *self.failures.values(),
         *audits_lib.warnings(audits),
         *warnings,
+        *([finished.STALE] if stale else ()),
         *outcome.notes(self.store, self.plan, arms),
       ],
       audits={'tuning': outcome.tuning(self.plan, self.config), **audits},
@@ -377,7 +381,7 @@ class _Run:
       started=self._started,
       sections={
         'history': outcome.history(self.store, self.plan, self.failures),
-        **self.store.read_json(store_lib.ROBUSTNESS),
+        **curves,
       },
     )
 

@@ -36,7 +36,6 @@ SUMMARY = 'summary.json'
 MODELS = 'models.json'
 CURVES = 'curves.json'
 ROBUSTNESS = 'robustness.json'
-REPORT = 'report.html'
 LOG = 'log.jsonl'
 
 _NODES = 'nodes'
@@ -77,15 +76,24 @@ class Store:
         files, cannot be written or is in use.
     """
     self.check(config)
-    with self._explained():
-      make_folder(self._nodes)
-      with self._locked():
-        for rest in self._nodes.glob(f'{_UNFINISHED}*'):
-          shutil.rmtree(rest)
-        for rest in files.unfinished(self.path):
-          rest.unlink()
-        self.write_json(CONFIG, core_config.to_dict(config))
-        yield
+    make_folder(self._nodes)
+    with self.alone():
+      for rest in self._nodes.glob(f'{_UNFINISHED}*'):
+        shutil.rmtree(rest)
+      for rest in files.unfinished(self.path):
+        rest.unlink()
+      self.write_json(CONFIG, core_config.to_dict(config))
+      yield
+
+  @contextlib.contextmanager
+  def alone(self) -> Iterator[None]:
+    """Keeps other processes out of a folder that is there.
+
+    Raises:
+      UserError: if it cannot be written or is in use.
+    """
+    with self._explained(), self._locked():
+      yield
 
   def check(self, config: config_lib.ExperimentConfig) -> None:
     """Checks that `open` would not refuse `config`; changes nothing.

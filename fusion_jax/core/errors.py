@@ -48,7 +48,11 @@ def unknown_name(
   guess = nearest(name, known)
   place = f' ({where})' if where else ''
   hint = f" Did you mean '{guess}'?" if guess else ''
+  # 'modality', but 'arm of this run'.
+  head, _, tail = kind.partition(' of ')
+  head = f'{head[:-1]}ie' if head.endswith('y') else head
+  several = f'{head}s of {tail}' if tail else f'{head}s'
   return UserError(
     f"Unknown {kind} '{name}'{place}.{hint} "
-    f'Known {kind}s: {", ".join(known) or "none"}.'
+    f'Known {several}: {", ".join(known) or "none"}.'
   )

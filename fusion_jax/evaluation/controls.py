@@ -353,7 +353,10 @@ def _judge(conditions) -> dict[str, bool | None]:
 
 def _shown(conditions, name) -> str:
   x = conditions[name]['loss']
-  return f'{x["estimate"]:.3f} ({x["low"]:.3f} to {x["high"]:.3f})'
+  estimate, low, high = map(
+    sentences.number, (x['estimate'], x['low'], x['high'])
+  )
+  return f'{estimate} ({low} to {high})'
 
 
 def _sentence(work, arm, conditions, fusion, same) -> str:

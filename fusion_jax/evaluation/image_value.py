@@ -84,7 +84,7 @@ def image_value(
   Args:
     task: what is predicted; None is returned unless it is binary.
     folds: g test parts.
-    arms: fusion arms.
+    arms: fusion arms; without any there is no value, and None is returned.
     references: (g,) the arm that sees the EHR alone and was best on each
       fold's validation part, or None.
     resamples: of the patients.
@@ -99,7 +99,7 @@ def image_value(
     empty, with a `reason`, where there is no prevalence below 1 to decide at;
     a third without studies is left out. None if no fold has a reference.
   """
-  if task.kind != types.BINARY:
+  if task.kind != types.BINARY or not arms:
     return None
   shared = [
     _with_reference(fold, reference)

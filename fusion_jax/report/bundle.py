@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fusion_jax.core import errors, files
@@ -27,7 +27,8 @@ def write(
   report.html, figures/*.svg and *.pdf, tables/*.csv and *.tex,
   model_cards/*.md, and report_files.txt, which lists them. All is made before
   the first file is written; each file appears complete or not at all, the page
-  last. Files of an earlier report that this one does not have are removed.
+  after what it stands beside. Files of an earlier report that this one does not
+  have are removed; none is forgotten if this is interrupted.
 
   Args:
     summary: what `summary.json` holds.
@@ -50,11 +51,12 @@ def write(
         f"Could not make the folder '{folder / name}': {e.strerror or e}."
       ) from None
   older = _listed(folder)
+  _list(folder, older | set(found))
   for name in sorted(found, key=lambda x: x == PAGE):
     _write(folder / name, found[name])
-  _write(folder / LIST, '\n'.join([*sorted(found), '']).encode())
   for name in older - set(found):
     (folder / name).unlink(missing_ok=True)
+  _list(folder, found)
   return folder / PAGE
 
 
@@ -86,6 +88,10 @@ def contents(
 def _write(path: pathlib.Path, data: bytes) -> None:
   with files.saving(path) as part:
     part.write_bytes(data)
+
+
+def _list(folder: pathlib.Path, names: Iterable[str]) -> None:
+  _write(folder / LIST, '\n'.join([*sorted(names), '']).encode())
 
 
 def _listed(folder: pathlib.Path) -> set[str]:

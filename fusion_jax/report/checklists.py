@@ -166,22 +166,22 @@ def _measures(summary, curves) -> str:
 
 
 def _recalibration(summary, curves) -> str:
-  if any(
-    (x.get('calibration') or {}).get('recalibrated')
-    for x in summary['arms'].values()
-  ):
+  if content_lib.recalibrated(summary):
     return 'recalibrated on validation parts; results in the report'
   return ''
 
 
 def _output(summary, curves) -> str:
+  kind = summary['task']['kind']
+  if kind == 'survival' and not content_lib.trained_here(summary):
+    return 'a score that is higher where the risk is'
   return {
     'binary': 'the probability of the outcome',
     'multiclass': 'the probability of every class',
     'multilabel': 'the probability of every label',
     'regression': 'the value of the outcome',
     'survival': 'a log relative hazard',
-  }.get(summary['task']['kind'], '')
+  }.get(kind, '')
 
 
 def _registration(summary, curves) -> str:
@@ -207,11 +207,6 @@ def _artefacts(summary, curves) -> str:
 def _performance(summary, curves) -> str:
   metric = summary['evaluation']['metric']
   return f'{metric} and other metrics of every arm with 95% intervals'
-
-
-def _limits(summary, curves) -> str:
-  count = len(summary['warnings']) + len(findings.alarms(summary))
-  return f'{count} warnings of the run to begin with' if count else ''
 
 
 def _absent(summary, curves) -> str:
@@ -294,7 +289,10 @@ def _clusters(summary, curves) -> str:
   alone = cohort['patients'] == cohort['studies']
   if alone or notes.by_delong(summary['evaluation']):
     return ''
-  return 'patients, not studies, are redrawn, and each is in one part only'
+  text = 'patients, not studies, are redrawn'
+  if _split(summary, curves):
+    text += ', and each is in one part of a fold only'
+  return text
 
 
 ANSWERS: Mapping[
@@ -310,7 +308,6 @@ ANSWERS: Mapping[
   'fairness': _fairness,
   'leakage': _leakage,
   'licence': _licence,
-  'limits': _limits,
   'measures': _measures,
   'missing': _missing,
   'models': _models,

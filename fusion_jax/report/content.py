@@ -292,6 +292,20 @@ def trained_on(summary: Mapping[str, Any]) -> str:
   return external.get('trained_on') or ''
 
 
+def recalibrated(summary: Mapping[str, Any]) -> list[str]:
+  """The ways in which predictions of some arm could be recalibrated."""
+  return list(
+    dict.fromkeys(
+      way
+      for entry in summary['arms'].values()
+      for way, after in (
+        (entry.get('calibration') or {}).get('recalibrated') or {}
+      ).items()
+      if after.get('brier') is not None
+    )
+  )
+
+
 def apart(summary: Mapping[str, Any]) -> str:
   """What the parts of a fold do not share, as far as that is known."""
   cohort = summary['cohort']

@@ -34,7 +34,6 @@ def page(result: Mapping[str, Any], drawn: Sequence[style.Drawn]) -> str:
   Args:
     result: what `evaluation.synthesis.synthesise` gives.
     drawn: its `figures`, found in the folder figures/ beside the page.
-    figures: folder of the figures as the page sees it.
   """
   count = result['counts']
   parts = [

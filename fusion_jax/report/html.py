@@ -1,12 +1,10 @@
 """A report as one HTML file that needs nothing else."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 
-from fusion_jax.core import files
 from fusion_jax.report import page as page_lib
 from fusion_jax.report import text as text_lib
 
@@ -41,18 +39,3 @@ def render_page(page: page_lib.Page) -> str:
     interval=lambda x: text_lib.interval(x, reasons),
     plain=text_lib.plain,
   )
-
-
-def write_html(
-  summary: Mapping[str, Any],
-  path: str | os.PathLike,
-  curves: Mapping[str, Any] | None = None,
-) -> None:
-  """Writes the page; the file appears complete or not at all.
-
-  Raises:
-    UserError: if it cannot be written.
-  """
-  text = render(summary, curves)
-  with files.saving(path) as part:
-    part.write_text(text, encoding='utf-8')

@@ -167,6 +167,9 @@ def _training(summary) -> str:
       f' and {trials} hyperparameter {settings}, chosen by '
       f'{tuning["chosen_by"]}'
     )
+    fixed = tuning.get('without_hyperparameters')
+    if fixed and trials > 1:
+      text += f' ({", ".join(fixed)} had none to choose)'
   return f'{text}.'
 
 
@@ -191,13 +194,17 @@ def _estimates(writer, summary) -> None:
     'Calibration was described by slope and intercept.'
     if 'calibration_slope' in metrics
     else '',
-    'Predictions were also recalibrated on validation parts (temperature, '
-    f'Platt {writer.cite("platt")}, isotonic).'
-    if any(
-      (x.get('calibration') or {}).get('recalibrated')
-      for x in summary['arms'].values()
-    )
-    else '',
+    _recalibration(writer, content_lib.recalibrated(summary)),
+  )
+
+
+def _recalibration(writer, ways) -> str:
+  told = [f'Platt {writer.cite(x)}' if x == 'platt' else x for x in ways]
+  if not told:
+    return ''
+  return (
+    'Predictions were also recalibrated on validation parts '
+    f'({", ".join(told)}).'
   )
 
 
@@ -225,8 +232,13 @@ def _comparison(writer, summary) -> None:
   holm = any(x.get('holm') is not None for x in comparisons)
   writer.add(
     f'Comparison. The reference was {notes.reference(summary)}.',
-    f'The differences of all {len(comparisons)} fusion arms from it form one '
-    'family with a one-sided error of 2.5%:'
+    (
+      f'The differences of all {len(comparisons)} fusion arms from it form one '
+      'family'
+      if len(comparisons) > 1
+      else 'The difference of the one fusion arm from it is tested'
+    )
+    + ' with a one-sided error of 2.5%:'
     + (
       f' p values were adjusted by the method of Holm {writer.cite("holm")}.'
       if holm
@@ -264,12 +276,10 @@ def _checks(writer, summary) -> None:
   audits = findings.audits(summary)
   alarms = [x.name for x in audits if x.alarm]
   sentences = []
-  if summary.get('controls'):
+  controls = _controls(writer, summary.get('controls') or {})
+  if controls:
     sentences.append(
-      'Whether a gain is fusion was tested with an additive projection '
-      f'{writer.cite("hessel")}, exchanged and withheld modalities, an '
-      'ensemble of equal cost and Shapley values '
-      f'{writer.cite("shapley")}, as far as they were run.'
+      f'Whether a gain is fusion was tested with {", ".join(controls)}.'
     )
   if audits:
     sentences.append(
@@ -285,13 +295,39 @@ def _checks(writer, summary) -> None:
     sentences.append(
       f'Gaps of equalised odds are reported {writer.cite("hardt")}.'
     )
-  if summary.get('image_value'):
+  if (summary.get('image_value') or {}).get('arms'):
     sentences.append(
       'The value of the image is a difference of net benefit '
       f'{writer.cite("vickers")}.'
     )
   if sentences:
     writer.add('Checks.', *sentences)
+
+
+def _controls(writer, controls) -> list[str]:
+  """The controls that were made, with their sources."""
+  made = {c for x in controls.values() for c in x.get('conditions') or ()}
+  found = [
+    text
+    for end, text in (
+      ('permuted', 'modalities exchanged among patients'),
+      ('noise', 'modalities replaced by noise'),
+      ('absent', 'modalities withheld'),
+    )
+    if any(c.endswith(f'_{end}') for c in made)
+  ]
+  if 'emap' in made:
+    found.append(f'an additive projection {writer.cite("hessel")}')
+  if 'ensemble' in made:
+    found.append('an ensemble of two models of the best single modality')
+  if any(
+    (v or {}).get('estimate') is not None
+    for x in controls.values()
+    for v in (x.get('shapley') or {}).values()
+    if isinstance(v, Mapping)
+  ):
+    found.append(f'Shapley values {writer.cite("shapley")}')
+  return found
 
 
 def _software(writer, summary) -> None:

@@ -20,8 +20,7 @@ def of(summary: Mapping[str, Any]) -> list[str]:
   if summary['comparisons']:
     found += [
       f'difference: arm minus {reference(summary)}, on the same studies. '
-      'Interval and p hold for all '
-      f'{len(summary["comparisons"])} fusion arms together '
+      f'Interval and p hold for {_family(summary["comparisons"])} '
       f'({_adjustment(evaluation)}, one-sided 2.5%).',
       f'superior: interval {better} 0, and also against every '
       'single-modality arm that ran. inferior: interval on the other side of '
@@ -73,6 +72,12 @@ def _interval(evaluation) -> str:
     f'[95%]: {how} with the trained models as they are. It does not cover what '
     'training anew would change.'
   )
+
+
+def _family(comparisons) -> str:
+  if len(comparisons) == 1:
+    return 'the one fusion arm'
+  return f'all {len(comparisons)} fusion arms together'
 
 
 def _adjustment(evaluation) -> str:

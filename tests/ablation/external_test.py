@@ -49,6 +49,9 @@ class ExternalTest(parameterized.TestCase):
     self.assertTrue(
       any('48 of the 48 patient ids' in x for x in summary['warnings'])
     )
+    text = json.dumps(summary)
+    for patient in set(cohort.patient):
+      self.assertNotIn(f"'{patient}'", text)
 
   def test_other_patients_and_columns_in_another_order(self):
     cohort = tiny.cohort(60, seed=3)

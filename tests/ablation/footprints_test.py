@@ -1,9 +1,12 @@
 """Tests of what arms are said to take."""
 
+import dataclasses
 import json
+import pathlib
 import tempfile
 from unittest import mock
 
+import numpy as np
 import rich.console
 from absl.testing import absltest
 
@@ -47,6 +50,26 @@ class FootprintsTest(absltest.TestCase):
       cohort or reader.open_cohort(run.config.cohort),
       list(run.summary['arms']),
     )
+
+  def test_what_cannot_be_measured_is_said_before_anything_is_trained(self):
+    cohort = reader.open_cohort(_config().cohort)
+    half = np.arange(len(cohort)) % 2 == 0
+    apart = dataclasses.replace(
+      cohort,
+      image_mask=cohort.image_mask & half[:, None],
+      numeric=np.where(half[:, None], np.nan, cohort.numeric),
+      categorical=np.where(half[:, None], None, cohort.categorical),
+    )
+    folder = pathlib.Path(self.create_tempdir().full_path) / 'run'
+    quiet = progress.Progress(rich.console.Console(quiet=True))
+    with mock.patch.object(reader, 'open_cohort', return_value=apart):
+      with self.assertRaisesRegex(errors.UserError, 'no study with all'):
+        runner.run(
+          dataclasses.replace(_config(), footprint=True),
+          store.Store(folder),
+          quiet,
+        )
+    self.assertFalse(folder.exists())
 
   def test_every_arm_has_a_latency(self):
     for arm, amounts in self.found.items():

@@ -1,12 +1,20 @@
 """Tests of training again with less."""
 
+import dataclasses
 import tempfile
 
 import rich.console
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import external, progress, robustness, runner, store
+from fusion_jax.ablation import (
+  external,
+  finished,
+  progress,
+  robustness,
+  runner,
+  store,
+)
 from fusion_jax.core import errors
 from fusion_jax.data import config as data_config
 from fusion_jax.evaluation import config as evaluation_config
@@ -88,9 +96,54 @@ class RobustnessTest(absltest.TestCase):
     self.assertEmpty(trained)
     self.assertEqual(again['missing'], summary['missing'])
     # A later evaluation of the run keeps what was added.
-    runner.run(_config(), store.Store(self.folder), _Quiet())
-    kept = external.open_run(self.folder).summary
-    self.assertEqual(kept['learning_curve'], summary['learning_curve'])
+    self.assertEqual(
+      self.evaluated()['learning_curve'], summary['learning_curve']
+    )
+
+  def evaluated(self, **changes):
+    config = _config()
+    evaluation = dataclasses.replace(config.evaluation, **changes)
+    config = dataclasses.replace(config, evaluation=evaluation)
+    runner.run(config, store.Store(self.folder), _Quiet())
+    return external.open_run(self.folder).summary
+
+  def test_curves_of_another_state_are_left_out_and_said_so(self):
+    self.extend()
+    kept = self.evaluated()
+    self.assertIn('missing', kept)
+    self.assertNotIn(finished.STALE, kept['warnings'])
+    changed = self.evaluated(replicates=50)
+    self.assertNotIn('missing', changed)
+    self.assertIn(finished.STALE, changed['warnings'])
+    again, trained = self.extend()
+    self.assertEmpty(trained)
+    self.assertIn('missing', again)
+    self.assertNotIn(finished.STALE, again['warnings'])
+    kept = self.evaluated(replicates=50)
+    self.assertEqual(kept['missing'], again['missing'])
+    self.evaluated()
+
+  def test_one_arm_keeps_its_references(self):
+    summary, _ = self.extend(
+      train_missing=['ehr:0.5'], fractions=[0.6], arms=['early_pca']
+    )
+    for row in [*summary['missing'], *summary['learning_curve']]:
+      self.assertEqual(list(row['arms']), ['early_pca'])
+      self.assertEqual(list(row['gain']), ['early_pca'])
+
+  def test_an_arm_that_failed_is_not_tried_again(self):
+    run = external.open_run(self.folder)
+    arms = dict(run.summary['arms'])
+    del arms['ehr_linear']
+    partly = dataclasses.replace(run, summary={**run.summary, 'arms': arms})
+    self.assertCountEqual(
+      robustness._narrowed(partly, ()).run_arms, ['image_pca', 'early_pca']
+    )
+
+  def test_a_run_in_use_is_one_line(self):
+    with store.Store(self.folder).alone():
+      with self.assertRaisesRegex(errors.UserError, 'in use by process'):
+        self.extend()
 
   def test_an_arm_the_run_lacks_is_one_line(self):
     with self.assertRaisesRegex(errors.UserError, "'joint'"):

@@ -18,6 +18,15 @@ class ErrorsTest(absltest.TestCase):
       str(error), "Unknown arm 'zzz' (--arms=zzz). Known arms: image."
     )
 
+  def test_plurals(self):
+    for kind, plural in (
+      ('modality', 'modalities'),
+      ('arm of this run', 'arms of this run'),
+      ('metric', 'metrics'),
+    ):
+      error = errors.unknown_name(kind, 'a', ['b'])
+      self.assertIn(f'Known {plural}: b.', str(error))
+
   def test_unknown_name_of_nothing_and_of_an_iterator(self):
     self.assertIn('none', str(errors.unknown_name('arm', 'a', [])))
     names = (x for x in ['joint', 'image'])

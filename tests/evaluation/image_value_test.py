@@ -86,6 +86,7 @@ class ImageValueTest(absltest.TestCase):
     self.assertEqual(found['threshold'], 0)
 
   def test_other_tasks_and_no_reference_have_none(self):
+    self.assertIsNone(_value([_fold()], arms=[]))
     self.assertIsNone(_value([_fold()], references=[None]))
     fold = _fold()
     self.assertIsNone(

@@ -40,7 +40,7 @@ class PredictTest(absltest.TestCase):
       self.assertRegex(last, rf'{folder}-[0-9a-f]{{8}}$')
       self.assertEqual((work / folder / 'summary.json').read_bytes(), before)
     for flag, message in (
-      ('--arms=joint', "Unknown arm of this run 'joint'"),
+      ('--arms=joint', "Unknown arm 'joint' (--arms, of "),
       ('--set=training.epochs=3', "setting of frozen models 'training'"),
       ('--set=cohort.task=survival', 'survival task'),
       ('--out=run', 'holds a run'),

@@ -8,7 +8,7 @@ from unittest import mock
 from absl.testing import absltest
 
 from fusion_jax.core import errors
-from fusion_jax.report import bundle, cards, html
+from fusion_jax.report import bundle, html
 from tests.report import parts, samples
 
 
@@ -99,6 +99,17 @@ class BundleTest(absltest.TestCase):
           bundle.write(self.plain, None, self.folder)
     self.assertEmpty(self.files())
 
+  def test_what_an_interrupted_report_wrote_is_removed_by_the_next(self):
+    wide = {**bundle.contents(self.plain), 'figures/wide.svg': b'x'}
+    with mock.patch.object(bundle, 'contents', return_value=wide):
+      with mock.patch.object(bundle, 'PAGE', 'no/such/folder.html'):
+        wide['no/such/folder.html'] = wide.pop('report.html')
+        with self.assertRaises(errors.UserError):
+          bundle.write(self.plain, None, self.folder)
+    self.assertIn('figures/wide.svg', self.files())
+    bundle.write(self.plain, None, self.folder)
+    self.assertNotIn('figures/wide.svg', self.files())
+
   def test_a_folder_that_is_a_file(self):
     (self.folder / 'figures').write_text('x')
     with self.assertRaisesRegex(errors.UserError, 'figures'):
@@ -112,48 +123,6 @@ class BundleTest(absltest.TestCase):
     self.assertLen(found, len(summary['arms']))
     for name in found:
       self.assertRegex(name, r'^model_cards/\w+\.md$')
-
-
-class CardsTest(absltest.TestCase):
-  @classmethod
-  def setUpClass(cls):
-    super().setUpClass()
-    cls.summary = parts.rich(samples.sample())
-
-  def test_headings_are_those_of_a_model_card(self):
-    text = cards.render(self.summary, 'joint')
-    self.assertEqual(
-      re.findall(r'^#+ (.*)$', text, re.MULTILINE),
-      [
-        'Model card: joint',
-        'Model details',
-        'Intended use',
-        'Factors',
-        'Metrics',
-        'Evaluation data',
-        'Training data',
-        'Quantitative analyses',
-        'Ethical considerations',
-        'Caveats and recommendations',
-      ],
-    )
-
-  def test_says_the_facts_of_the_arm(self):
-    text = cards.render(self.summary, 'joint')
-    entry = self.summary['arms']['joint']['metrics']['auroc']
-    self.assertIn(f'{entry["estimate"]:.3f}'.removeprefix('0'), text)
-    for word in ('joint fusion', 'made\\_up', '12.3k', 'sex female', 'Alarm'):
-      self.assertIn(word, text)
-    self.assertNotIn('sex unknown', text)
-    self.assertIn('for the authors', text.lower())
-
-  def test_every_arm_of_every_summary_has_one(self):
-    for summary in (self.summary, samples.sample()):
-      for arm in summary['arms']:
-        self.assertNotIn('None', cards.render(summary, arm))
-
-  def test_names_are_no_markdown(self):
-    self.assertEqual(cards.escape('a_b | <i>\n# x'), 'a\\_b \\| \\<i\\> \\# x')
 
 
 if __name__ == '__main__':

@@ -63,6 +63,8 @@ class ChecklistsTest(absltest.TestCase):
       '18a',
       '19',
       '25',
+      '26',
+      '18f',
     ):
       self.assertEqual(found['TRIPOD+AI', item], '')
     for (name, label), answer in found.items():
@@ -83,6 +85,19 @@ class ChecklistsTest(absltest.TestCase):
     ours, theirs = self.items(own), self.items(self.plain)
     self.assertNotEqual(ours['TRIPOD+AI', '12a'], '')
     self.assertEqual(theirs['TRIPOD+AI', '12a'], '')
+    several = 'Analysis: several studies of a patient accounted for'
+    self.assertIn('one part', ours['PROBAST+AI', several])
+    self.assertNotIn('one part', theirs['PROBAST+AI', several])
+
+  def test_how_many_there_are_is_no_reason_for_how_many(self):
+    few = copy.deepcopy(self.plain)
+    few['question'] = {'verdict': 'inconclusive'}
+    self.assertEqual(self.items(few)['TRIPOD+AI', '10'], '')
+
+  def test_other_people_s_risk_scores_are_no_hazards(self):
+    survival = copy.deepcopy(self.plain)
+    survival['task'] = {**survival['task'], 'kind': 'survival'}
+    self.assertNotIn('hazard', self.items(survival)['TRIPOD+AI', '15'])
 
   def test_patients_that_are_not_known_are_no_clusters(self):
     key = ('PROBAST+AI', 'Analysis: several studies of a patient accounted for')

@@ -1,12 +1,9 @@
 import copy
-import os
-import pathlib
 import re
-from unittest import mock
 
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import types
 from fusion_jax.report import html as html_lib
 from tests.report import parts, reader, samples
 
@@ -23,7 +20,6 @@ class HtmlTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.summary = copy.deepcopy(self.plain)
-    self.folder = pathlib.Path(self.create_tempdir().full_path)
 
   def render(self, **changes):
     self.summary.update(changes)
@@ -231,28 +227,6 @@ class HtmlTest(parameterized.TestCase):
       ):
         found = contrast(color[ink], color[paper])
         self.assertGreaterEqual(found, least, f'{ink} on {paper}')
-
-  def test_writes_the_page(self):
-    path = self.folder / 'report.html'
-    path.write_text('older')
-    html_lib.write_html(self.summary, path)
-    self.assertEqual(path.read_text(), html_lib.render(self.summary))
-    self.assertEqual(os.listdir(self.folder), ['report.html'])
-
-  def test_a_failed_write_leaves_the_older_page(self):
-    path = self.folder / 'report.html'
-    path.write_text('older')
-    with mock.patch.object(
-      os, 'replace', side_effect=OSError(28, 'No space left on device')
-    ):
-      with self.assertRaisesRegex(errors.UserError, 'No space left'):
-        html_lib.write_html(self.summary, path)
-    self.assertEqual(path.read_text(), 'older')
-    self.assertEqual(os.listdir(self.folder), ['report.html'])
-
-  def test_missing_folder(self):
-    with self.assertRaisesRegex(errors.UserError, 'report.html'):
-      html_lib.write_html(self.summary, self.folder / 'no' / 'report.html')
 
 
 def contrast(one: str, other: str) -> float:

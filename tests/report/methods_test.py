@@ -3,7 +3,7 @@ import re
 
 from absl.testing import absltest
 
-from fusion_jax.report import methods
+from fusion_jax.report import checklists, methods, notes
 from tests.report import parts, samples
 
 
@@ -54,6 +54,15 @@ class MethodsTest(absltest.TestCase):
     self.assertIn('Cohort: Doe (2020), Cohort.', self.text())
     self.assertNotIn('[Authors', self.text())
 
+  def test_arms_without_hyperparameters_are_not_said_to_be_tuned(self):
+    self.summary['run']['config_digest'] = 'abc'
+    self.summary['audits']['tuning'] = {
+      'trials': 3,
+      'chosen_by': 'lowest validation loss',
+      'without_hyperparameters': ['late_mean'],
+    }
+    self.assertIn('(late_mean had none to choose)', self.text())
+
   def test_only_what_was_done_is_cited(self):
     everything = '\n'.join(methods.write(self.summary)[1])
     for name in ('Hessel', 'Shapley', 'Platt', 'Vickers', 'Hardt'):
@@ -61,6 +70,34 @@ class MethodsTest(absltest.TestCase):
     plain = '\n'.join(methods.write(parts.bare(samples.sample()))[1])
     for name in ('Hessel', 'Shapley', 'Platt', 'Vickers', 'Hardt', 'Holm'):
       self.assertNotIn(name, plain)
+
+  def test_controls_that_were_not_made_are_not_told(self):
+    for entry in self.summary['controls'].values():
+      entry['conditions'] = {'emap': entry['conditions']['emap']}
+      entry['shapley'] = {}
+    text = self.text()
+    self.assertRegex(text, r'tested with an additive projection \[\d+\]\.')
+    self.assertNotIn('Shapley', text)
+
+  def test_a_recalibration_that_was_not_possible_is_not_told(self):
+    for entry in self.summary['arms'].values():
+      ways = entry.get('calibration', {}).get('recalibrated', {})
+      for way in ways:
+        ways[way] = {'brier': None, 'models': 0, 'reason': 'no validation part'}
+    self.assertNotIn('recalibrated', self.text())
+    answers = {
+      x.number: x.answer for x in checklists.build(self.summary)[0].items
+    }
+    self.assertEqual((answers['12f'], answers['24']), ('', ''))
+
+  def test_one_fusion_arm_is_no_family(self):
+    self.summary['comparisons'] = self.summary['comparisons'][:1]
+    self.assertIn('the one fusion arm', self.text())
+    self.assertIn('for the one fusion arm', ' '.join(notes.of(self.summary)))
+
+  def test_no_image_has_no_value(self):
+    self.summary['image_value']['arms'] = {}
+    self.assertNotIn('value of the image', self.text())
 
   def test_delong(self):
     self.summary['evaluation']['method'] = 'delong'

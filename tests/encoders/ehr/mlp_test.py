@@ -40,16 +40,6 @@ class EHREncodersTest(parameterized.TestCase):
     self.assertTrue(np.isfinite(features.pooled).all())
     self.assertTrue(all(x.size for x in jax.tree.leaves(params)))
 
-  def test_raw_is_numbers_indicators_and_one_hot_without_parameters(self):
-    inputs = _inputs(2, 1)
-    features, params = _encode(raw.raw(levels=4), inputs)
-    self.assertEmpty(jax.tree.leaves(params))
-    self.assertEqual(features.pooled.shape, (5, 2 + 2 + 4))
-    np.testing.assert_array_equal(features.pooled[0, :4], [0, 0, 1, 1])
-    np.testing.assert_array_equal(
-      features.pooled[:, 4:].argmax(1), inputs['categorical'][:, 0]
-    )
-
   @parameterized.parameters(mlp.mlp, raw.raw)
   def test_what_an_unobserved_number_holds_does_not_matter(self, build):
     inputs = _inputs()
