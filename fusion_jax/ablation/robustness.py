@@ -126,12 +126,13 @@ def missing_curves(
 
   Returns:
     Rows of `evaluation.missing.curves`, with `train_modality` (None for the
-    run itself) and `train_rate`.
+    run itself) and `train_rate`. There is no gain where a single-modality arm
+    could not be trained: without it the best of them would be too easy to beat.
   """
   config = _narrowed(run, arms)
   cohort = reader.open_cohort(config.cohort)
   splits = splits_lib.make_splits(cohort, config.splits)
-  trainings = [(None, 0.0, config, run.path)]
+  trainings = [(None, 0.0, config, _Training(run.path, True))]
   for text in train_missing:
     modality, share = withhold.parse(text)
     changed = dataclasses.replace(
@@ -142,8 +143,10 @@ def missing_curves(
       (modality, share, changed, _train(run, name, changed, progress))
     )
   found = []
-  for modality, share, changed, folder in trainings:
-    for row in _curves(run, changed, folder, cohort, splits, arms):
+  for modality, share, changed, training in trainings:
+    for row in _curves(run, changed, training.folder, cohort, splits, arms):
+      if not training.comparable:
+        row['gain'] = {}
       found.append({'train_modality': modality, 'train_rate': share, **row})
   return found
 
@@ -159,7 +162,8 @@ def learning_curve(
   Returns:
     For each fraction, the whole last, {fraction, patients, arms: {arm:
     entry}, gain: {arm: entry}}: patients trained on (mean over folds), the
-    metric, and the difference from the best single modality of that training.
+    metric, and the difference from the best single modality of that training,
+    none where a single-modality arm could not be trained.
   """
   config = _narrowed(run, arms)
   cohort = reader.open_cohort(config.cohort)
@@ -168,10 +172,11 @@ def learning_curve(
     changed = dataclasses.replace(
       config, splits=dataclasses.replace(config.splits, train_fraction=fraction)
     )
-    summary = run.summary
+    summary, comparable = run.summary, True
     if fraction < 1:
-      folder = _train(run, f'fraction-{fraction:g}', changed, progress)
-      summary = external.open_run(folder).summary
+      training = _train(run, f'fraction-{fraction:g}', changed, progress)
+      comparable = training.comparable
+      summary = external.open_run(training.folder).summary
     splits = splits_lib.make_splits(cohort, changed.splits)
     metric = summary['evaluation']['metric']
     found.append(
@@ -193,7 +198,7 @@ def learning_curve(
             **({'reason': x['reason']} if x['low'] is None else {}),
           }
           for x in summary['comparisons']
-          if not arms or x['arm'] in arms
+          if comparable and (not arms or x['arm'] in arms)
         },
       }
     )
@@ -221,18 +226,29 @@ def _narrowed(run, arms) -> config_lib.ExperimentConfig:
   )
 
 
-def _train(run, name, config, progress) -> pathlib.Path:
-  """Runs an ablation in the run's folder.
+@dataclasses.dataclass(frozen=True)
+class _Training:
+  """A finished ablation, and whether all its single arms are there."""
+
+  folder: pathlib.Path
+  comparable: bool
+
+
+def _train(run, name, config, progress) -> _Training:
+  """Runs an ablation in the run's folder; arms that fail are left out.
 
   Raises:
-    UserError: if an arm could not be trained.
+    UserError: if no arm could be trained.
   """
   folder = run.path / FOLDER / name
   progress.message(f'Training again: {name}')
   report = runner.run(config, store_lib.Store(folder), progress)
-  if report.failures:
-    raise errors.UserError(f'{name}: {next(iter(report.failures.values()))}')
-  return folder
+  for failure in report.failures.values():
+    progress.message(f'{name}: {failure}')
+  if report.summary is None:
+    raise errors.UserError(f'{name}: no arm could be trained.')
+  lost = [config.arms[a].strategy for a in report.failures]
+  return _Training(folder, arms_lib.SINGLE not in lost)
 
 
 def _curves(run, config, folder, cohort, splits, arms) -> list[dict[str, Any]]:

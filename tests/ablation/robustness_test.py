@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+from unittest import mock
 
 import rich.console
 from absl.testing import absltest, parameterized
@@ -148,6 +149,49 @@ class RobustnessTest(absltest.TestCase):
   def test_an_arm_the_run_lacks_is_one_line(self):
     with self.assertRaisesRegex(errors.UserError, "'joint'"):
       self.extend(arms=['joint'])
+
+
+class FailureTest(absltest.TestCase):
+  def test_an_arm_that_fails_again_is_left_out(self):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    runner.run(_config(), store.Store(folder), _Quiet())
+    real = runner.run
+
+    def failing(config, place, progress):
+      arms = tuple(a for a in config.run_arms if a != 'image_pca')
+      report = real(dataclasses.replace(config, run_arms=arms), place, progress)
+      return runner.Report(report.summary, {'image_pca': 'It failed.'})
+
+    with mock.patch.object(runner, 'run', failing):
+      summary = robustness.extend(
+        external.open_run(folder),
+        train_missing=['image:0.5'],
+        fractions=[0.5],
+        arms=(),
+        progress=_Quiet(),
+      )
+    half, whole = summary['learning_curve']
+    self.assertNotIn('image_pca', half['arms'])
+    self.assertIn('early_pca', half['arms'])
+    # What is left of the single modalities may be too easy to beat.
+    self.assertEmpty(half['gain'])
+    self.assertIn('early_pca', whole['gain'])
+    gains = {r['train_rate']: bool(r['gain']) for r in summary['missing']}
+    self.assertEqual(gains, {0.0: True, 0.5: False})
+
+  def test_nothing_trained_is_one_line(self):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    runner.run(_config(), store.Store(folder), _Quiet())
+    nothing = runner.Report(None, {'image_pca': 'It failed.'})
+    with mock.patch.object(runner, 'run', return_value=nothing):
+      with self.assertRaisesRegex(errors.UserError, 'no arm could be trained'):
+        robustness.extend(
+          external.open_run(folder),
+          train_missing=(),
+          fractions=[0.5],
+          arms=(),
+          progress=_Quiet(),
+        )
 
 
 class CheckTest(parameterized.TestCase):
