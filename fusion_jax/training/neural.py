@@ -97,7 +97,11 @@ def _programs(model_config, task, training, cohort, strategy):
 
 def _pad_members(items: Sequence[Any], multiple: int) -> list[Any]:
   items = list(items)
-  return items + [items[-1]] * (-len(items) % multiple)
+  # A loop over one member would be unrolled, compiled differently and give
+  # results that differ in the last bit from those of a whole fleet.
+  size = max(len(items), 2)
+  size += -size % multiple
+  return items + [items[-1]] * (size - len(items))
 
 
 def _row_plan(

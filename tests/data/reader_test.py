@@ -216,6 +216,7 @@ def _twin(folder, name: str, n: int = 60) -> None:
     'region': ['FACE', 'ARM'],
     'sex': ['male', 'female', ''],
     'localization': ['back', 'trunk', ''],
+    'source_site': ['vidir', 'rosendahl'],
     **dict.fromkeys(
       ('itch', 'grew', 'hurt', 'changed', 'bleed', 'elevation'), unknown
     ),
