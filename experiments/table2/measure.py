@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fusion_jax.ablation import changes, external, frozen, outcome
+from fusion_jax.ablation import external, robustness
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
@@ -157,36 +157,12 @@ def predicted(
   some of them in training.
 
   Args:
-    run: of one repeat.
+    run: finished.
     arms: whose models.
     absent: the modality withheld; empty for none.
   """
   cohort, splits = opened(run, whole=True)
-  seen = cohort
-  if absent:
-    condition = f'{absent}_{changes.ABSENT}'
-    seen, _ = changes.change(cohort, condition, splits, seed=run.config.seed)
-  test = {(s.repeat, s.fold): s.test for s in splits}
-  work = frozen.Frozen(
-    run.config,
-    run.models,
-    store_lib.Store(run.path),
-    seen,
-    rows=lambda place: test[place[:2]],
-  )
-  tables = [
-    outcome.table(
-      cohort,
-      arm,
-      place,
-      part=predictions_lib.TEST,
-      rows=test[place[:2]],
-      logits=logits[test[place[:2]]],
-    )
-    for arm in arms
-    for place, logits in work.logits(arm).items()
-  ]
-  return folds_lib.arrange(predictions_lib.concat(tables))
+  return robustness.predicted(run.config, run, cohort, splits, arms, absent)
 
 
 def by_arm(

@@ -259,12 +259,11 @@ def _curves(run, config, folder, cohort, splits, arms) -> list[dict[str, Any]]:
     for x in trained.summary['best_single']['by_fold']
   }
   named = [*dict.fromkeys([*listed, *filter(None, references.values())])]
-  intact = _arranged(config, trained, cohort, splits, named, '')
+  intact = predicted(config, trained, cohort, splits, named)
   absent = {
-    modality: _arranged(config, trained, cohort, splits, named, modality)
+    modality: predicted(config, trained, cohort, splits, named, modality)
     for modality in cohort.modalities
   }
-  evaluation = run.config.evaluation
   return missing.curves(
     cohort.task,
     intact,
@@ -273,11 +272,7 @@ def _curves(run, config, folder, cohort, splits, arms) -> list[dict[str, Any]]:
     references=[references.get((f.repeat, f.fold)) for f in intact],
     others={m: singles_without(config, named, m) for m in absent},
     metric=run.summary['evaluation']['metric'],
-    resamples=resampling.draw(
-      np.concatenate([f.patient for f in intact]),
-      replicates=evaluation.replicates,
-      seed=evaluation.seed,
-    ),
+    resamples=resampling.draw_folds(intact, run.config.evaluation),
     seed=config.seed,
   )
 
@@ -294,15 +289,24 @@ def singles_without(
   ]
 
 
-def _arranged(
+def predicted(
   config: config_lib.ExperimentConfig,
   trained: external.Run,
   cohort: cohort_lib.Cohort,
   splits: Sequence[splits_lib.Split],
   arms: Sequence[str],
-  withheld: str,
-) -> Sequence[folds_lib.Fold]:
-  """Test parts as the trained models predict them, a modality withheld."""
+  withheld: str = '',
+) -> tuple[folds_lib.Fold, ...]:
+  """Test parts as the trained models predict them, a modality withheld.
+
+  Args:
+    config: what the arms are made of.
+    trained: whose models.
+    cohort: whose test studies; it may hold what `trained` was not shown.
+    splits: of the cohort.
+    arms: whose models.
+    withheld: the modality; empty for none.
+  """
   store = store_lib.Store(trained.path)
   tables = []
   for group in changes.together(splits):

@@ -140,11 +140,7 @@ def summarise(
     task, test, valid, singles=singles, metric=metric, given=reference
   )
   references = [c['arm'] for c in choice]
-  resamples = resampling.draw(
-    np.concatenate([f.patient for f in test]),
-    replicates=config.replicates,
-    seed=config.seed,
-  )
+  resamples = resampling.draw_folds(test, config)
   work = _Work(task, metric, resamples)
   present = {arm for fold in test for arm in fold.scores}
   fusions = [a for a in fusions if a in present]

@@ -40,11 +40,7 @@ def of(
     predictions.task,
     test,
     arms=list(dict.fromkeys(arm for fold in test for arm in fold.scores)),
-    resamples=resampling.draw(
-      np.concatenate([f.patient for f in test]),
-      replicates=config.replicates,
-      seed=config.seed,
-    ),
+    resamples=resampling.draw_folds(test, config),
   )
 
 

@@ -58,11 +58,7 @@ def of(
     test,
     arms=[a for a in fusions if any(a in f.scores for f in test)],
     references=[c['arm'] for c in choice],
-    resamples=resampling.draw(
-      np.concatenate([f.patient for f in test]),
-      replicates=config.replicates,
-      seed=config.seed,
-    ),
+    resamples=resampling.draw_folds(test, config),
   )
 
 

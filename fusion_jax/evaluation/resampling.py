@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fusion_jax.core import types
+from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import metrics, ranking
 
@@ -68,6 +69,20 @@ def draw(patients: np.ndarray, *, replicates: int, seed: int) -> Resamples:
     found = np.bincount(cells.reshape(-1), minlength=p * width)
     counts[:, lo : lo + width] = found.reshape(p, width)
   return Resamples(patients, counts)
+
+
+def draw_folds(
+  folds: Sequence[folds_lib.Fold], config: config_lib.EvaluationConfig
+) -> Resamples:
+  """The draws of all patients in the folds that the configuration fixes.
+
+  Whatever is said of the same test parts shares them.
+  """
+  return draw(
+    np.concatenate([f.patient for f in folds]),
+    replicates=config.replicates,
+    seed=config.seed,
+  )
 
 
 def replicate(

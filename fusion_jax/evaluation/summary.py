@@ -146,9 +146,7 @@ def summarise(
     fusions=tuple(
       a for a in dict.fromkeys(fusions) if a in present and a != named
     ),
-    resamples=resampling.draw(
-      patients, replicates=config.replicates, seed=config.seed
-    ),
+    resamples=resampling.draw_folds(test, config),
     left_out=bca.jackknife(patients, seed=config.seed)
     if config.interval == config_lib.BCA
     else None,
