@@ -373,9 +373,7 @@ def _forest(result):
   ):
     for i, (name, number) in enumerate(members):
       lines.append(forest.Line(name, number, '' if i else heading))
-  return forest.draw(
-    lines, axis='AUROC (or other metric) of fusion minus best single'
-  )
+  return forest.draw(lines, axis='gain of fusion over the best single')
 
 
 def _funnel(result):

@@ -43,7 +43,10 @@ def draw(
     return None
   rows = len(lines) + sum(bool(x.heading) for x in lines)
   with style.context():
-    canvas = style.new(4.5, 0.8 + 0.235 * rows)
+    # Long names must not take the room of the plot.
+    longest = max(len(x.name) for x in lines)
+    width = 4.5 + 0.075 * max(0, longest - 18)
+    canvas = style.new(width, 0.8 + 0.235 * rows)
     axes = canvas.subplots()
     axes.grid(False, axis='y')
     if margin and zero is not None:
