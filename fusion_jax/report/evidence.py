@@ -51,10 +51,10 @@ def page(result: Mapping[str, Any], drawn: Sequence[style.Drawn]) -> str:
     'searching for such studies, not by a systematic review, so that nothing '
     'here estimates what all studies would show.',
     f'`{UNVERIFIED}` marks what was not checked against its source: such a '
-    f'number is in no computation and no figure. `{UNKNOWN}` is what the source '
-    'that was read does not say. The gain is the AUROC (or other metric) of fusion '
-    'minus that of the best single modality reported, with a 95% interval '
-    'where there is a standard error and a correlation of '
+    f'number is in no computation and no figure. `{UNKNOWN}` is what the '
+    'source that was read does not say. The gain is the AUROC (or other '
+    'metric) of fusion minus that of the best single modality reported, with '
+    'a 95% interval where there is a standard error and a correlation of '
     f'{result["primary"]["correlation"]} between the two on the same patients.',
     '## Results as published',
     *_results(result),
