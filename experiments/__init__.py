@@ -1,1 +1,15 @@
-"""Floor 7: launchers."""
+"""Floor 7: launchers.
+
+`python -m experiments.NAME` imports this before anything that takes time, so
+that a launcher can be interrupted from its first moment.
+"""
+
+import sys
+
+from experiments import interrupts
+
+if sys.argv[0] == '-m':
+  # What Python calls itself while it looks for the module to run.
+  interrupts.end_process()
+elif '--multiprocessing-fork' in sys.orig_argv:
+  interrupts.die_silently()

@@ -76,17 +76,16 @@ def _run() -> int:
   )
   folder = pathlib.Path(_OUT.value or config_lib.default_folder(config))
   console = rich.console.Console(highlight=False)
-  try:
+  with launch.resumable(folder):
     report = runner.run(config, store.Store(folder), progress.Progress(console))
-  except KeyboardInterrupt:
-    print(
-      f"Interrupted. What is finished is kept in '{folder}'; the same command "
-      'goes on from there.',
-      file=sys.stderr,
-    )
-    return 130
-  if report.summary is not None:
-    output.show(report.summary, folder, console)
+    if report.summary is not None:
+      tables = [
+        *(
+          output.controls(report.summary) if config.controls.conditions else ()
+        ),
+        *(output.footprints(report.summary) if config.footprint else ()),
+      ]
+      output.show(report.summary, folder, console, tables)
   for failure in report.failures.values():
     print(failure, file=sys.stderr)
   console.print(f'Run folder: {folder}', soft_wrap=True, markup=False)

@@ -1,6 +1,9 @@
 """Lists the arms, what they are made of and the tasks they can be trained for.
 
-python -m experiments.arms
+  python -m experiments.arms
+  python -m experiments.arms --config=RUN/config.json
+
+The names are those of --arms and of --set=arms.NAME.PART=... elsewhere.
 """
 
 import rich.box

@@ -19,7 +19,7 @@ from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import roles, store
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
-from fusion_jax.evaluation import controls, curves
+from fusion_jax.evaluation import caveats, controls, curves, folds
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import registration as registration_lib
 from fusion_jax.evaluation import summary as summary_lib
@@ -73,6 +73,15 @@ def _config(fixed):
   return config.evaluation
 
 
+def _remove(path: pathlib.Path) -> None:
+  try:
+    path.unlink(missing_ok=True)
+  except OSError as e:
+    raise errors.UserError(
+      f"Could not remove '{path}': {e.strerror}."
+    ) from None
+
+
 def _run() -> int:
   if not _PREDICTIONS.value or not _OUT.value:
     raise errors.UserError(
@@ -90,7 +99,14 @@ def _run() -> int:
       f"'{folder}' holds a run, which this would overwrite: give another --out."
     )
   predictions = predictions_lib.read(_PREDICTIONS.value)
-  singles, fusions = roles.assign(
+  if not _REFERENCE.value and reference and reference not in predictions.arms:
+    raise errors.unknown_name(
+      'arm',
+      reference,
+      predictions.arms,
+      where=f"reference of '{_REGISTERED.value}'",
+    )
+  assigned = roles.assign(
     predictions.arms,
     singles=_SINGLES.value,
     fusions=_FUSIONS.value,
@@ -102,28 +118,30 @@ def _run() -> int:
     folds=len(set(zip(predictions.repeat, predictions.fold, strict=True))),
   )
   store.make_folder(folder)
+  common = {
+    'singles': assigned.singles,
+    'fusions': assigned.fusions,
+    'config': config,
+    'reference': reference or None,
+  }
   summary = summary_lib.summarise(
     predictions,
-    singles=singles,
-    fusions=fusions,
-    config=config,
-    reference=reference or None,
+    **common,
+    warnings=[
+      *caveats.of_patients(folds.arrange(predictions)),
+      *assigned.warnings,
+    ],
     cohort={'name': pathlib.Path(_PREDICTIONS.value).stem},
     run={'predictions': _PREDICTIONS.value},
-    sections={
-      'controls': controls.summarise(
-        predictions,
-        singles=singles,
-        fusions=fusions,
-        config=config,
-        reference=reference or None,
-      )
-    },
+    sections={'controls': controls.summarise(predictions, **common)},
   )
-  curves.write(curves.of(predictions, config=config), folder / store.CURVES)
-  summary_lib.write(summary, folder / store.SUMMARY)
+  drawn = curves.of(predictions, config=config)
+  # Gone first and back last: where it is, all else is there and of it.
+  _remove(folder / store.SUMMARY)
+  curves.write(drawn, folder / store.CURVES)
   console = rich.console.Console(highlight=False)
   output.show(summary, folder, console)
+  summary_lib.write(summary, folder / store.SUMMARY)
   console.print(f'Results: {folder}', soft_wrap=True, markup=False)
   return 0
 

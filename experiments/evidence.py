@@ -8,13 +8,18 @@ gains, forest and funnel plot. What is unknown stays unknown.
 """
 
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
+import rich.console
+import rich.text
 from absl import flags
 
-from experiments import launch
+from experiments import launch, output
 from fusion_jax.core import errors
 from fusion_jax.evaluation import published, synthesis
-from fusion_jax.report import evidence
+from fusion_jax.report import evidence, tables
+from fusion_jax.report import text as text_lib
 
 STUDIES = pathlib.Path(__file__).parent / 'published' / 'studies.csv'
 
@@ -27,6 +32,52 @@ _DOCS = flags.DEFINE_string(
 )
 
 
+def _pooled(result: Mapping[str, Any]) -> tables.Table:
+  """The pooled gain of the primary and the wider choice of studies."""
+  errors_from = result['pooled'][0]['errors']
+  primary = {**result['primary'], 'errors': errors_from}
+  rows = []
+  for p in result['pooled']:
+    if all(p[x] == primary[x] for x in ('correlation', 'estimator', 'errors')):
+      rows.append(
+        [
+          tables.word(p['rows']),
+          tables.count(p['k']),
+          _cell(p, 'low', 'high'),
+          _cell(p, 'prediction_low', 'prediction_high'),
+        ]
+      )
+  return tables.plain_table(
+    'pooled',
+    'Pooled gain over the best single modality reported, random effects',
+    [
+      tables.Column('studies with', word=True),
+      tables.Column('studies'),
+      tables.Column('gain [95%]', interval=True),
+      tables.Column('a new study [95%]', interval=True),
+    ],
+    rows,
+    note=f'{primary["estimator"].upper()}; a correlation of '
+    f'{primary["correlation"]} between two AUROCs on the same patients is '
+    f'assumed; standard errors from {errors_from}.',
+  )
+
+
+def _cell(pooled: Mapping[str, Any], low: str, high: str) -> tables.Cell:
+  number = text_lib.Number(
+    pooled['estimate'], pooled[low], pooled[high], pooled.get('reason', '')
+  )
+  return tables.Cell(number=number, signed=True)
+
+
+def _egger(found: Mapping[str, Any]) -> str:
+  if found['reason']:
+    return f"Egger's test was not done: {found['reason']}."
+  return (
+    f"Egger's test of small-study effects: p = {text_lib.p_value(found['p'])}."
+  )
+
+
 def _run() -> int:
   if not (_OUT.value or _DOCS.value):
     raise errors.UserError('Say where the results should go with --out=DIR.')
@@ -36,12 +87,17 @@ def _run() -> int:
   if _DOCS.value:
     written += evidence.write_docs(result, _DOCS.value)
   count = result['counts']
-  print(
+  console = rich.console.Console(highlight=False)
+  console.print(
     f'{count["studies"]} studies, {count["fusion"]} with a checked result of '
-    f'fusion, {count["events"]} with a known number of events.'
+    f'fusion, {count["both_singles"]} also of each single modality, '
+    f'{count["events"]} with a known number of events.'
   )
+  console.print()
+  output.print_table(_pooled(result), console)
+  console.print(rich.text.Text(_egger(result['egger'])))
   for path in written:
-    print(path)
+    console.print(rich.text.Text(f'Wrote {path}'), soft_wrap=True)
   return 0
 
 

@@ -1,11 +1,16 @@
 """What every launcher shares: flags in, one clear line out when it fails."""
 
+import contextlib
 import errno
+import multiprocessing
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from absl import app, flags, logging
 
+from experiments import interrupts
 from fusion_jax.core import errors
 
 
@@ -13,9 +18,28 @@ def main(run: Callable[[], int | None]) -> None:
   """Parses the flags, calls `run()` and exits with what it returns.
 
   Faults a user can act on become text on stderr and exit code 2: a UserError,
-  an unknown or malformed flag, a full disk. An interrupt exits with 130.
+  an unknown or malformed flag, a full disk. SIGINT (an interrupt) exits with
+  130 and SIGTERM with 143, with one line each.
   """
-  app.run(lambda argv: _guarded(run, argv), flags_parser=_parse)
+  interrupts.end_process()
+  try:
+    app.run(lambda argv: _guarded(run, argv), flags_parser=_parse)
+  except BrokenPipeError:
+    # Whoever reads this, such as `head`, has read enough.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(128 + signal.SIGPIPE) from None
+
+
+@contextlib.contextmanager
+def resumable(folder: str | os.PathLike) -> Iterator[None]:
+  """Has the line about an interrupt of this block say what it leaves."""
+  try:
+    yield
+  except KeyboardInterrupt as e:
+    raise type(e)(
+      f"What is finished is kept in '{folder}'; the same command goes on from "
+      'there.'
+    ) from None
 
 
 def _fail(message: str) -> None:
@@ -26,6 +50,7 @@ def _fail(message: str) -> None:
 def _parse(argv: list[str]) -> list[str]:
   if any(x in ('--help', '-help', '-h') for x in argv[1:]):
     _print_help(argv[0])
+    sys.stdout.flush()
     raise SystemExit(0)
   try:
     return flags.FLAGS(argv)
@@ -33,10 +58,8 @@ def _parse(argv: list[str]) -> list[str]:
     known = [x.name for x in _own_flags()]
     guess = errors.nearest(e.flagname, known)
     hint = f" Did you mean '--{guess}'?" if guess else ''
-    _fail(
-      f"Unknown flag '--{e.flagname}'.{hint} "
-      f'Flags: {", ".join(f"--{x}" for x in known)}.'
-    )
+    flags_known = ', '.join(f'--{x}' for x in known) or 'none'
+    _fail(f"Unknown flag '--{e.flagname}'.{hint} Flags: {flags_known}.")
   except flags.Error as e:
     _fail(' '.join(str(e).split()))
 
@@ -55,8 +78,9 @@ def _own_flags() -> list[flags.Flag]:
 def _print_help(program: str) -> None:
   doc = sys.modules['__main__'].__doc__ or ''
   print(doc.strip())
-  print('\nFlags:')
-  for flag in _own_flags():
+  own = _own_flags()
+  print('\nFlags:' if own else '\nNo flags.')
+  for flag in own:
     shown = f' (default {flag.default_as_str})' if flag.default else ''
     print(f'  --{flag.name}: {" ".join(flag.help.split())}{shown}')
 
@@ -71,14 +95,21 @@ def _guarded(run, argv) -> int | None:
     # What libraries log for their authors is not for the user of a launcher.
     logging.set_verbosity(logging.WARNING)
   try:
+    interrupts.raise_exception()
     return run()
   except errors.UserError as e:
     _fail(str(e))
-  except KeyboardInterrupt:
-    print('Interrupted.', file=sys.stderr)
-    raise SystemExit(130) from None
+  except KeyboardInterrupt as e:
+    number = interrupts.number(e)
+    print(interrupts.WORDS[number], *e.args, file=sys.stderr, flush=True)
+    for process in multiprocessing.active_children():
+      process.terminate()
+    raise SystemExit(128 + number) from None
   except OSError as e:
     if e.errno not in (errno.ENOSPC, errno.EDQUOT):
       raise
     place = f" while writing '{e.filename}'" if e.filename else ''
     _fail(f'The disk is full{place}: free some space and run this again.')
+  finally:
+    sys.stdout.flush()
+    interrupts.end_process()

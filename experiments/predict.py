@@ -1,6 +1,9 @@
 """Applies a run's frozen arms to another cohort (external validation).
 
-python -m experiments.predict --run=RUN --cohort=DIR_OR_TOML
+  python -m experiments.predict --run=RUN --cohort=DIR_OR_TOML
+  python -m experiments.predict --run=RUN --cohort=DIR_OR_TOML --arms=joint
+
+Nothing is trained: the models of all folds and seeds predict every study.
 """
 
 import dataclasses

@@ -47,14 +47,16 @@ def _run() -> int:
   robustness.check(_TRAIN_MISSING.value, fractions)
   run = external.open_run(_RUN.value)
   console = rich.console.Console(highlight=False)
-  summary = robustness.extend(
-    run,
-    train_missing=_TRAIN_MISSING.value,
-    fractions=fractions,
-    arms=_ARMS.value,
-    progress=progress.Progress(console),
-  )
-  output.show(summary, run.path, console)
+  with launch.resumable(run.path):
+    summary = robustness.extend(
+      run,
+      train_missing=_TRAIN_MISSING.value,
+      fractions=fractions,
+      arms=_ARMS.value,
+      progress=progress.Progress(console),
+    )
+    tables = output.curves(summary, _ARMS.value)
+    output.show(summary, run.path, console, tables)
   console.print(f'Run folder: {run.path}', soft_wrap=True, markup=False)
   return 0
 

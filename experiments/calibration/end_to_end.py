@@ -8,6 +8,7 @@ Phi(w'm / sqrt(2 w'Sw)): coverage is of what the interval is about, these
 trained models.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping
 
@@ -81,15 +82,25 @@ def make(cell: cells.Cell, rng: np.random.Generator) -> cohort_lib.Cohort:
     own = rng.standard_normal((patients, p))
     noise += math.sqrt(_OF_PATIENT) * own[patient]
   x = noise @ np.linalg.cholesky(covariance).T + sick[patient][:, None] * shift
-  return cohort_lib.Cohort(
-    name=cell.world,
-    task=_TASK,
-    digest=cell.world,
+  return _cohort(
+    cell.world,
     study=np.array([f's{i:06}' for i in range(n)]),
     patient=np.array([f'p{i:06}' for i in patient]),
     labels=sick[patient][:, None].astype(float),
     numeric=x,
-    numeric_names=tuple(f'x{j}' for j in range(p)),
+  )
+
+
+def _cohort(name, *, study, patient, labels, numeric) -> cohort_lib.Cohort:
+  return cohort_lib.Cohort(
+    name=name,
+    task=_TASK,
+    digest=name,
+    study=study,
+    patient=patient,
+    labels=labels,
+    numeric=numeric,
+    numeric_names=tuple(f'x{j}' for j in range(numeric.shape[1])),
   )
 
 
@@ -105,9 +116,44 @@ def verdict(
   `reference_is_image` (share of folds).
   """
   cohort = make(cell, cell.rng(settings.seed, run))
+  return _outcomes(cohort, _splits(cohort, run), settings, run)
+
+
+def fresh(
+  cell: cells.Cell, settings: cells.Settings, run: int
+) -> Mapping[str, float]:
+  """As `verdict`, with the same models, but each fold is tested on others.
+
+  The patients of a test part are replaced by as many new ones, so that no
+  model was trained on patients that another one is tested on.
+  """
+  rng = cell.rng(settings.seed, run)
+  cohort = make(cell, rng)
+  splits = [
+    dataclasses.replace(s, test=s.test + cell.n) for s in _splits(cohort, run)
+  ]
+  return _outcomes(_joined(cohort, make(cell, rng)), splits, settings, run)
+
+
+def _splits(cohort, run) -> list[splits_lib.Split]:
   config = data_config.SplitConfig(folds=FOLDS, seed=run)
+  return splits_lib.make_splits(cohort, config)
+
+
+def _joined(one, other) -> cohort_lib.Cohort:
+  """Both cohorts, the other one's studies and patients under new names."""
+  return _cohort(
+    one.name,
+    study=np.concatenate([one.study, np.char.add('new-', other.study)]),
+    patient=np.concatenate([one.patient, np.char.add('new-', other.patient)]),
+    labels=np.concatenate([one.labels, other.labels]),
+    numeric=np.concatenate([one.numeric, other.numeric]),
+  )
+
+
+def _outcomes(cohort, splits, settings, run) -> Mapping[str, float]:
   tables, true = [], {}
-  for split in splits_lib.make_splits(cohort, config):
+  for split in splits:
     found, weights = train(cohort, split)
     tables += found
     true[split.fold] = {a: true_auroc(w) for a, w in weights.items()}
@@ -136,9 +182,9 @@ def verdict(
     )
     for arm in (*SINGLES, *FUSIONS)
   ]
-  classes = [
-    len(np.unique(cohort.patient[cohort.labels[:, 0] == y])) for y in (0, 1)
-  ]
+  tested = np.concatenate([split.test for split in splits])
+  patients, labels = cohort.patient[tested], cohort.labels[tested, 0]
+  classes = [len(np.unique(patients[labels == y])) for y in (0, 1)]
   return {
     'superior': float(any(called)),
     'wrongly': float(any(wrongly)),

@@ -8,9 +8,10 @@ FUNCTIONS = {
   'power': scores.verdict,
   'naive': scores.naive,
   'end_to_end': end_to_end.verdict,
+  'fresh': end_to_end.fresh,
 }
 DEFAULT_RUNS = {'scores': 1000, 'power': 1000, 'naive': 1000}
-DEFAULT_RUNS |= {'end_to_end': 300}
+DEFAULT_RUNS |= {'end_to_end': 300, 'fresh': 300}
 FAMILIES = (1, 7, 15)
 SIZES = (100, 250, 1000, 5000)
 GAINS = (0.01, 0.02, 0.04)
@@ -22,7 +23,7 @@ def grid(parts: tuple[str, ...], max_n: int = 0) -> list[cells.Cell]:
   """The cells of the parts, without those of more than `max_n` studies."""
   found = []
   for part in parts:
-    if part == 'end_to_end':
+    if part in findings.WHOLE:
       found += [
         cells.Cell(part, len(end_to_end.FUSIONS), n, p)
         for n in COHORTS

@@ -46,7 +46,7 @@ class _Classical(learner.Learner):
       )
     return learner.Trained(
       models=tuple(found),
-      parameters=sum(int(m.cost['parameters']) for m in found),
+      parameters=self.parameters(found, job.inputs.fitted),
       seconds=time.perf_counter() - start,
       notes=tuple(n for m in found for n in getattr(m, 'notes', ())),
     )
@@ -109,6 +109,9 @@ class _Classical(learner.Learner):
     # Lets an additive learner tell absence from an average image.
     return np.concatenate([values, ~here[:, None]], axis=1)
 
+  def size(self, model):
+    return int(model.cost['parameters'])
+
   def logits(self, trained, inputs, rows):
     out = []
     for t, seen, at in zip(trained, inputs, rows, strict=True):
@@ -135,9 +138,9 @@ class _Classical(learner.Learner):
       self._kind.load(path / self._file)
       for path in learner.model_folders(folder)
     ]
-    parameters = sum(int(m.cost['parameters']) for m in found)
     with np.load(pathlib.Path(folder) / _FITTED, allow_pickle=False) as f:
       fitted = preprocess.Fitted.from_arrays({k: f[k] for k in f.files})
+    parameters = self.parameters(found, fitted)
     return learner.Trained(tuple(found), parameters), fitted
 
 
@@ -191,9 +194,12 @@ class Rule(learner.Learner):
     )
     return learner.Trained(
       models=(rule,),
-      parameters=sum(np.size(x) for x in rule.state.values()),
+      parameters=self.parameters([rule], job.inputs.fitted),
       seconds=time.perf_counter() - start,
     )
+
+  def size(self, model):
+    return sum(np.size(x) for x in model.state.values())
 
   def logits(self, trained, inputs, rows):
     out = []
@@ -216,5 +222,5 @@ class Rule(learner.Learner):
     rule = late.LateRule.from_json(json.loads((folder / _RULE).read_text()))
     with np.load(folder / _FITTED, allow_pickle=False) as f:
       fitted = preprocess.Fitted.from_arrays({k: f[k] for k in f.files})
-    parameters = sum(np.size(x) for x in rule.state.values())
+    parameters = self.parameters([rule], fitted)
     return learner.Trained((rule,), parameters), fitted

@@ -1,13 +1,29 @@
-"""What the models of each arm take: operations, latency, memory.
+"""What a prediction of each arm takes: operations, latency, memory.
 
-The models alone are measured, on one study that has all modalities: neither
-preprocessing nor reading. An arm on frozen features or predictions also takes
-what the arms before it take.
+It is measured on one study that has all modalities, from its decoded image and
+its standardised record to the logits, along everything fitted that it passes
+through: an arm on frozen features or on predictions also takes what the arms
+before it take, with both halves of each, and reduced pixels take their
+projection. Reading and decoding files, and imputing and standardising columns
+and channels, are left out.
+
+Operations are a multiplication and an addition for each coefficient of a
+linear model, for each number of a late rule and for each pixel and principal
+component; for networks they are what the compiler counts. The area means and
+histograms of reduced pixels multiply no fitted number: they are part of the
+latency, not of the operations.
 """
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import functools
+import os
+import pathlib
+import platform
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from fusion_jax.ablation import arms as arms_lib
@@ -21,8 +37,29 @@ from fusion_jax.training import footprint as footprint_lib
 
 FILE = 'footprint.json'
 
-# By name in a summary's `cost`.
-Amounts = dict[str, float | None]
+# By name in a summary's `cost`; a None has its `<name>_reason` beside it.
+Amounts = dict[str, Any]
+
+_PROCESSORS = pathlib.Path('/proc/cpuinfo')
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """What the models of one arm take; those it builds on apart.
+
+  Attributes:
+    predict: predicts one study.
+    flops: of that; None if unknown.
+    memory_bytes: of a step of training; None if unknown.
+    flops_reason: why they are unknown.
+    memory_reason: why it is unknown.
+  """
+
+  predict: Callable[[], Any]
+  flops: float | None
+  memory_bytes: float | None
+  flops_reason: str = 'the compiler counts no operations on this device'
+  memory_reason: str = 'the compiler counts no memory on this device'
 
 
 def measure(
@@ -32,10 +69,10 @@ def measure(
   cohort: cohort_lib.Cohort,
   arms: Sequence[str],
 ) -> dict[str, Amounts]:
-  """By arm, flops, latency_seconds and memory_bytes; None where unknown.
+  """By arm, flops, latency_seconds, latency_iqr_seconds and memory_bytes.
 
   What was measured before is read from the run folder: an arm whose first
-  model is the same is not measured again.
+  models are the same is not measured again on the same kind of machine.
 
   Args:
     config: of the run.
@@ -49,31 +86,32 @@ def measure(
   """
   before = store.read_json(FILE)
   one = cohort.subset(complete(cohort)[:1])
-  own: dict[str, Amounts] = {}
-
-  def whole(arm) -> Amounts:
-    parts = config.arms[arm]
-    found = dict(own_of(arm))
-    for other in parts.upstream:
-      found = together(found, whole(other))
-    return found
-
-  def own_of(arm) -> Amounts:
-    if arm not in own:
-      first = models['arms'][arm][0]
-      if before.get(arm, {}).get('key') == first['key']:
-        own[arm] = {n: before[arm][n] for n in _NAMES}
-      else:
-        own[arm] = _own(config, models, store, one, arm, first)
-    return own[arm]
-
-  found = {arm: whole(arm) for arm in arms}
-  kept = {
-    arm: {'key': models['arms'][arm][0]['key'], **amounts}
-    for arm, amounts in own.items()
+  part = functools.cache(functools.partial(_part, config, models, store, one))
+  here = {**machine(), 'jax': jax.__version__}
+  causes, paths = {}, {}
+  for arm in arms:
+    path = _path(config.arms, arm)
+    keys = [models['arms'][x][0]['key'] for x in path]
+    causes[arm] = {'machine': here, 'models': keys}
+    if before.get(arm, {}).get('causes') != causes[arm]:
+      paths[arm] = [part(x) for x in path]
+  latencies = footprint_lib.latencies(
+    {arm: functools.partial(_predict, path) for arm, path in paths.items()}
+  )
+  fresh = {
+    arm: {
+      'causes': causes[arm],
+      'amounts': {
+        **together(path),
+        'latency_seconds': latencies[arm].seconds,
+        'latency_iqr_seconds': list(latencies[arm].iqr_seconds),
+      },
+    }
+    for arm, path in paths.items()
   }
-  store.write_json(FILE, {**before, **kept})
-  return found
+  found = {**before, **fresh}
+  store.write_json(FILE, found)
+  return {arm: found[arm]['amounts'] for arm in arms}
 
 
 def complete(cohort: cohort_lib.Cohort) -> np.ndarray:
@@ -91,72 +129,128 @@ def complete(cohort: cohort_lib.Cohort) -> np.ndarray:
   return found
 
 
-_NAMES = ('flops', 'latency_seconds', 'memory_bytes')
+def machine() -> dict[str, Any]:
+  """What a latency depends on here; nothing that tells one host from its twin.
+
+  Networks run on `device`, everything else on `processor`.
+  """
+  return {
+    'platform': f'{platform.system()} {platform.machine()}',
+    'processor': _processor(),
+    'processors': os.cpu_count(),
+    'device': jax.local_devices()[0].device_kind,
+  }
 
 
-def _own(config, models, store, one, arm, first) -> Amounts:
-  place = frozen.place_of(first)
+def _processor() -> str:
+  try:
+    text = _PROCESSORS.read_text(encoding='utf-8')
+  except OSError:
+    text = ''
+  found = re.search(r'^model name\s*:\s*(.+)$', text, re.MULTILINE)
+  return found[1].strip() if found else platform.processor() or 'unknown'
+
+
+def together(parts: Sequence[Part]) -> Amounts:
+  """What a prediction takes that passes through all `parts`.
+
+  Parts are trained one after the other, so memory is that of the largest.
+  """
+  flops = [x.flops for x in parts]
+  memory = [x.memory_bytes for x in parts if x.memory_bytes is not None]
+  found: Amounts = {
+    'flops': None if None in flops else float(sum(flops)),
+    'memory_bytes': max(memory, default=None),
+  }
+  if found['flops'] is None:
+    found['flops_reason'] = parts[flops.index(None)].flops_reason
+  if found['memory_bytes'] is None:
+    found['memory_bytes_reason'] = parts[0].memory_reason
+  return found
+
+
+def _path(arms, arm) -> list[str]:
+  """The arms that a prediction passes through, in that order."""
+  before = [x for other in arms[arm].upstream for x in _path(arms, other)]
+  return [*before, arm]
+
+
+def _predict(path):
+  for part in path:
+    part.predict()
+
+
+def _part(config, models, store, one, arm) -> Part:
+  place = frozen.place_of(models['arms'][arm][0])
   loaded = frozen.Frozen(config, models, store, one, places={place}).load(arm)
-  learner, trained = loaded.learner, loaded.trained[0]
-  inputs = loaded.inputs[0]
-  kind = config.arms[arm].learner
-  if kind == arms_lib.NEURAL:
-    each = [
-      footprint_lib.measure(
-        model_config=learner.model_config(inputs),
-        task=one.task,
-        data=batches.FleetData(one, (learner.source(inputs, half),)),
-        fitted=model,
-        config=config.training,
-      )
-      for half, model in enumerate(trained.models)
-    ]
-    # Halves predict both, but train one after the other.
-    return {
-      'flops': _sum([x.flops for x in each]),
-      'latency_seconds': sum(x.latency_seconds for x in each),
-      'memory_bytes': _most([x.memory_bytes for x in each]),
-    }
-  row = np.zeros(1, int)
-  if kind == arms_lib.RULE:
-    seconds = footprint_lib.latency(
-      lambda: learner.logits([trained], [inputs], [row])
-    )
+  inputs, parts = loaded.inputs[0], config.arms[arm]
+  if parts.learner == arms_lib.NEURAL:
+    found = _neural(loaded, config.training, one)
+  elif parts.learner == arms_lib.RULE:
+    found = _rule(loaded)
   else:
-    tables = [
-      np.concatenate(
-        [x for x, _ in learner.blocks(inputs, half).values()], axis=1
-      )
-      for half in range(len(trained.models))
-    ]
-    seconds = footprint_lib.latency(
-      lambda: [m.logits(x) for m, x in zip(trained.models, tables, strict=True)]
+    found = _classical(loaded)
+  if parts.image_input != arms_lib.PIXELS:
+    return found
+
+  def predict():
+    inputs.fitted.pixels(one)
+    found.predict()
+
+  projection = 2.0 * inputs.fitted.pixel_fit.components.size
+  return dataclasses.replace(
+    found,
+    predict=predict,
+    flops=None
+    if found.flops is None
+    else found.flops + projection * int(one.image_mask.sum()),
+  )
+
+
+def _neural(loaded, training, one) -> Part:
+  learner, inputs = loaded.learner, loaded.inputs[0]
+  each = [
+    footprint_lib.measure(
+      model_config=learner.model_config(inputs),
+      task=one.task,
+      data=batches.FleetData(one, (learner.source(inputs, half),)),
+      fitted=model,
+      config=training,
+      encode=learner.arm.strategy == arms_lib.UPSTREAM,
     )
-  # A multiplication and an addition for each coefficient; what scikit-learn's
-  # trees do is not counted.
-  linear = kind != arms_lib.TREES
-  return {
-    'flops': 2.0 * trained.parameters if linear else None,
-    'latency_seconds': seconds,
-    'memory_bytes': None,
-  }
+    for half, model in enumerate(loaded.trained[0].models)
+  ]
+  halves = [Part(x.predict, x.flops, x.memory_bytes) for x in each]
+  found = together(halves)
+  return Part(lambda: _predict(halves), found['flops'], found['memory_bytes'])
 
 
-def together(mine: Amounts, before: Amounts) -> Amounts:
-  """What two models take of which one needs the other."""
-  return {
-    'flops': _sum([mine['flops'], before['flops']]),
-    'latency_seconds': _sum(
-      [mine['latency_seconds'], before['latency_seconds']]
-    ),
-    'memory_bytes': _most([mine['memory_bytes'], before['memory_bytes']]),
-  }
+_NO_STEPS = 'not trained by steps'
 
 
-def _sum(amounts):
-  return None if None in amounts else float(sum(amounts))
+def _rule(loaded) -> Part:
+  row = np.zeros(1, int)
+  return Part(
+    lambda: loaded.learner.logits(loaded.trained, loaded.inputs, [row]),
+    flops=2.0 * loaded.trained[0].parameters,
+    memory_bytes=None,
+    memory_reason=_NO_STEPS,
+  )
 
 
-def _most(amounts):
-  # Where only one of them is a neural model, its memory is the larger one.
-  return max((x for x in amounts if x is not None), default=None)
+def _classical(loaded) -> Part:
+  learner, models = loaded.learner, loaded.trained[0].models
+  tables = [
+    np.concatenate(
+      [x for x, _ in learner.blocks(loaded.inputs[0], half).values()], axis=1
+    )
+    for half in range(len(models))
+  ]
+  trees = learner.arm.learner == arms_lib.TREES
+  return Part(
+    lambda: [m.logits(x) for m, x in zip(models, tables, strict=True)],
+    flops=None if trees else sum(2.0 * m.coefficients.size for m in models),
+    memory_bytes=None,
+    flops_reason='the operations of trees are not counted',
+    memory_reason=_NO_STEPS,
+  )

@@ -68,7 +68,7 @@ class Trained:
 
   Attributes:
     models: one, or one per half.
-    parameters: of all models together.
+    parameters: what `Learner.parameters` counts.
     seconds: of training.
     compile_seconds: of compilation.
     best_epoch: by model; empty if not trained by epochs.
@@ -120,6 +120,24 @@ class Learner(abc.ABC):
     rows: Sequence[np.ndarray],
   ) -> list[np.ndarray]:
     """For each node, (len(rows), s) float64 logits of the studies `rows`."""
+
+  @abc.abstractmethod
+  def size(self, model: Any) -> int:
+    """How many fitted numbers of one model a prediction passes through."""
+
+  def parameters(self, models: Sequence[Any], fitted: preprocess.Fitted) -> int:
+    """How many fitted numbers a prediction passes through.
+
+    Those of all models and, where they see reduced pixels, those of the
+    reduction (`pixels.PixelFit`). What standardises the columns of the record
+    and the channels of the image is not counted, of no arm.
+    """
+    found = sum(self.size(m) for m in models)
+    if self.arm.image_input == arms_lib.PIXELS:
+      fit = fitted.pixel_fit
+      parts = fit.centre, fit.components, fit.low, fit.high, fit.mean, fit.std
+      found += sum(x.size for x in parts)
+    return found
 
   @abc.abstractmethod
   def save(self, trained: Trained, folder, *, fitted, extra) -> None:

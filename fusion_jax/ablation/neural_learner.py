@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+import jax
 import numpy as np
 
 from fusion_jax.ablation import arms as arms_lib
@@ -106,8 +107,8 @@ class Neural(learner.Learner):
     found = iter(result.fitted)
     share = 1 / len(jobs)
     return [
-      self._trained([next(found) for _ in parts], result, share)
-      for parts in rows
+      self._trained(job, [next(found) for _ in parts], result, share)
+      for job, parts in zip(jobs, rows, strict=True)
     ]
 
   def _standardise_labels(self, data, places, jobs, rows):
@@ -129,19 +130,26 @@ class Neural(learner.Learner):
         )
     return dataclasses.replace(data, sources=tuple(sources))
 
-  def _trained(self, fitted, result, share) -> learner.Trained:
+  def _trained(self, job, fitted, result, share) -> learner.Trained:
     failures = [f.failure for f in fitted if f.failure]
     if not failures and not all(np.isfinite(f.valid_loss) for f in fitted):
       failures = ['the validation loss was never finite']
     return learner.Trained(
       models=tuple(fitted),
-      parameters=sum(f.parameters for f in fitted),
+      parameters=self.parameters(fitted, job.inputs.fitted),
       seconds=result.seconds * share,
       compile_seconds=result.compile_seconds * share,
       best_epoch=tuple(f.best_epoch for f in fitted),
       history=tuple(f.history for f in fitted),
       failure=failures[0] if failures else '',
     )
+
+  def size(self, model):
+    if self.arm.strategy != arms_lib.UPSTREAM:
+      return model.parameters
+    # Its features pass through the encoder only.
+    head = jax.tree.leaves(model.params['combiner'])
+    return model.parameters - sum(x.size for x in head)
 
   def _members(self, trained, inputs, rows):
     """Everything per model instead of per node."""
@@ -195,5 +203,6 @@ class Neural(learner.Learner):
     for path in learner.model_folders(folder):
       model, _, arrays = checkpoints.load(path)
       found.append(model)
-    trained = learner.Trained(tuple(found), sum(m.parameters for m in found))
-    return trained, preprocess.Fitted.from_arrays(arrays)
+    fitted = preprocess.Fitted.from_arrays(arrays)
+    trained = learner.Trained(tuple(found), self.parameters(found, fitted))
+    return trained, fitted

@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import datetime
-import os
 import pathlib
 import platform
 import sys
@@ -16,6 +15,7 @@ import numpy as np
 
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import footprints
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
@@ -140,8 +140,9 @@ def costs(
   """By arm of the table, what it took.
 
   `parameters` are those of everything a prediction passes through, mean over
-  models; `seconds` and `compile_seconds` sum over the arm's own nodes;
-  `upstream_seconds` are those of arms it needs, which others may share.
+  the chosen models (`Learner.parameters` says what is counted); `seconds` and
+  `compile_seconds` sum over the arm's own nodes; `upstream_seconds` are those
+  of arms it needs, which others may share.
   """
   records = {
     arm: [store.record(n.key) for n in nodes if store.has(n.key)]
@@ -152,7 +153,8 @@ def costs(
     return float(sum(r[name] for r in records[arm]))
 
   def parameters(arm):
-    own = [r['parameters'] for r in records[arm]]
+    nodes = chosen(store, plan, arm)
+    own = [store.record(n.key)['parameters'] for n in nodes]
     below = sum(parameters(other) for other in arms[arm].upstream)
     return below + (round(float(np.mean(own))) if own else 0)
 
@@ -302,7 +304,7 @@ def finish(
       'finished': _timestamp(time.time()),
       'seconds': round(time.time() - started, 3),
       'command': ' '.join(sys.argv),
-      'processors': os.cpu_count(),
+      **footprints.machine(),
       'backend': jax.default_backend(),
       'devices': jax.local_device_count(),
       'python': platform.python_version(),

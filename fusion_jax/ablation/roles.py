@@ -1,9 +1,25 @@
 """Which arms of a table of predictions are single modalities, which fusion."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.core import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Roles:
+  """What the arms of a table are.
+
+  Attributes:
+    singles: names of the single-modality arms.
+    fusions: of the fusion arms.
+    warnings: what a reader has to be told about that.
+  """
+
+  singles: tuple[str, ...]
+  fusions: tuple[str, ...]
+  warnings: tuple[str, ...] = ()
 
 
 def assign(
@@ -12,22 +28,24 @@ def assign(
   singles: Sequence[str] = (),
   fusions: Sequence[str] = (),
   reference: str = '',
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-  """Names of the single-modality arms and of the fusion arms.
+) -> Roles:
+  """The roles of the arms.
 
   Where only one of the two is named, all others are the other kind. Where
   neither is, an arm that has the name of one of the library's has its role,
-  and any other is fusion, which takes a reference to compare it with.
+  and any other is taken as fusion, with a warning; it takes a reference to
+  compare it with.
 
   Args:
     present: arms that have predictions.
     singles: named as single modalities.
     fusions: named as fusion.
-    reference: an arm to compare with; it is no fusion arm.
+    reference: an arm to compare with; it is none of the fusion arms.
 
   Raises:
-    UserError: for a name that has no predictions, that is in both lists, or
-      if roles are neither given nor known.
+    UserError: for a name that has no predictions, that is in both lists, if
+      roles are neither given nor known, or if that leaves no fusion arm or
+      nothing to compare it with.
   """
   for flag, names in (
     ('--singles', singles),
@@ -42,32 +60,55 @@ def assign(
       raise errors.UserError(
         f"Arm '{name}' is in both --singles and --fusions."
       )
-  named = {*singles, *fusions}
-  rest = [a for a in present if a not in named and a != reference]
-  if singles and fusions:
-    return tuple(singles), tuple(fusions)
-  if singles:
-    return tuple(singles), tuple(rest)
-  if fusions:
-    return tuple(rest), tuple(fusions)
   known = {
     name: arm.strategy == arms_lib.SINGLE
     for name, arm in arms_lib.ARMS.items()
     if arm.strategy != arms_lib.UPSTREAM
   }
-  unknown = [a for a in rest if a not in known]
-  if unknown and not reference:
-    raise errors.UserError(
-      f"Is arm '{unknown[0]}' a single modality or fusion? Give "
-      '--singles=ARM,... or --reference=ARM. Arms of the file: '
-      f'{", ".join(present)}.'
+  rest = [a for a in present if a not in (*singles, *fusions, reference)]
+  warnings = []
+  if not singles and not fusions:
+    if reference in known:
+      rest.append(reference)
+    unknown = [a for a in rest if a not in known]
+    if unknown and not reference:
+      raise errors.UserError(
+        f"Is arm '{unknown[0]}' a single modality or fusion? Give "
+        '--singles=ARM,... or --reference=ARM. Arms of the file: '
+        f'{", ".join(present)}.'
+      )
+    if unknown:
+      warnings.append(
+        f'Taken as fusion, as not named otherwise: {_quoted(unknown)}. Name '
+        'single modalities with --singles.'
+      )
+    listed = [a for a in known if a in rest]
+    singles = [a for a in listed if known[a]]
+    fusions = [*(a for a in listed if not known[a]), *unknown]
+  elif not fusions:
+    fusions = rest
+  elif not singles:
+    singles = rest
+  if reference in fusions:
+    warnings.append(
+      f"The reference '{reference}' is fusion itself: verdicts are about "
+      'fusion against fusion.'
     )
-  listed = [a for a in known if a in present]
-  return (
-    tuple(a for a in listed if known[a]),
-    tuple(
-      a
-      for a in [*listed, *unknown]
-      if not known.get(a, False) and a != reference
-    ),
-  )
+  fusions = [a for a in fusions if a != reference]
+  if not fusions:
+    raise errors.UserError(
+      'No fusion arm is left to compare: the arms of the file are '
+      f'{_quoted(present)}, single modalities {_quoted(singles)}'
+      + (f", the reference '{reference}'" if reference else '')
+      + '. Name fusion arms with --fusions.'
+    )
+  if not singles and not reference:
+    raise errors.UserError(
+      f'There is nothing to compare {_quoted(fusions)} with: the file has no '
+      'arm that is not fusion. Give --reference=ARM.'
+    )
+  return Roles(tuple(singles), tuple(fusions), tuple(warnings))
+
+
+def _quoted(names: Sequence[str]) -> str:
+  return ', '.join(f"'{x}'" for x in names) or 'none'

@@ -51,6 +51,7 @@ def unknown_name(
   # 'modality', but 'arm of this run'.
   head, _, tail = kind.partition(' of ')
   head = f'{head[:-1]}ie' if head.endswith('y') else head
+  head = f'{head}e' if head.endswith('s') else head
   several = f'{head}s of {tail}' if tail else f'{head}s'
   return UserError(
     f"Unknown {kind} '{name}'{place}.{hint} "

@@ -182,7 +182,8 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
   Raises:
     UserError: if there is no such file or it has other columns.
     ProblemsError: listing unknown studies, parts and numbers, studies named
-      twice, patients in several parts and empty parts.
+      twice, patients in several parts, empty parts and test parts of a repeat
+      that overlap.
   """
   try:
     with open(path, encoding='utf-8', newline='') as f:
@@ -224,6 +225,7 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
       f'repeat {repeat}, fold {fold}: {x}' for x in _faults(split, cohort)
     ]
     splits.append(split)
+  problems += _overlaps(splits, cohort)
   if not problems and not splits:
     problems.append('it has no rows')
   if problems:
@@ -231,6 +233,21 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
       f"Split file '{path}' does not fit cohort '{cohort.name}':", problems
     )
   return splits
+
+
+def _overlaps(splits, cohort) -> list[str]:
+  """Repeats that test some studies more often than others."""
+  found = []
+  for repeat in sorted({s.repeat for s in splits}):
+    tests = [s.test for s in splits if s.repeat == repeat]
+    rows, times = np.unique(np.concatenate(tests), return_counts=True)
+    if (times > 1).any() and not (times == len(tests)).all():
+      found.append(
+        f"repeat {repeat}: study '{cohort.study[rows[np.argmax(times)]]}' is "
+        'tested in several folds, but not every study in all of them; give '
+        'divisions that overlap different repeats'
+      )
+  return found
 
 
 _SOURCE = {

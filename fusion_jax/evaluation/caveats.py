@@ -39,8 +39,8 @@ def of_table(
   for name, patients in _patients_by_class(task, folds).items():
     if patients < FEWEST_PATIENTS:
       lines.append(
-        f'Only {patients} patients {name}: with fewer than {FEWEST_PATIENTS} '
-        f'the intervals may not cover 95%.'
+        f'Only {patients} patient{"" if patients == 1 else "s"} {name}: with '
+        f'fewer than {FEWEST_PATIENTS} the intervals may not cover 95%.'
       )
   for arm in absent:
     lines.append(f"Arm '{arm}' has no test predictions.")
@@ -61,6 +61,59 @@ def of_table(
         f'({len(seeds)} seeds in all).'
       )
   return lines
+
+
+def of_validation(
+  test: Sequence[folds_lib.Fold], valid: Sequence[folds_lib.Fold]
+) -> list[str]:
+  """Warnings about patients in the validation and the test part of a fold."""
+  validated = {(f.repeat, f.fold): f.patient for f in valid}
+  known: set[str] = set()
+  studies: set[str] = set()
+  for fold in test:
+    seen = np.isin(
+      fold.patient, validated.get((fold.repeat, fold.fold), fold.patient[:0])
+    )
+    known.update(fold.patient[seen].tolist())
+    studies.update(fold.study[seen].tolist())
+  if not known:
+    return []
+  return [
+    f'Leakage: {_count(known, "patient")} ({_count(studies, "test study")}) '
+    'in the validation and the test part of the same fold. What was chosen on '
+    'validation has seen them: the estimates may be too good.'
+  ]
+
+
+def of_patients(folds: Sequence[folds_lib.Fold]) -> list[str]:
+  """Warnings about patients who are tested in several folds of a repeat.
+
+  For divisions by others: this library keeps such patients out of training.
+
+  Args:
+    folds: test parts. Repeats whose folds all test the same studies, as those
+      of another cohort, are left alone.
+  """
+  found: set[str] = set()
+  studies: set[str] = set()
+  for repeat in sorted({f.repeat for f in folds}):
+    parts = [f for f in folds if f.repeat == repeat]
+    if all(np.array_equal(f.study, parts[0].study) for f in parts):
+      continue
+    patients, times = np.unique(
+      np.concatenate([np.unique(f.patient) for f in parts]), return_counts=True
+    )
+    found.update(patients[times > 1].tolist())
+    for f in parts:
+      again = np.isin(f.patient, patients[times > 1])
+      studies.update(f.study[again].tolist())
+  if not found:
+    return []
+  return [
+    f'Leakage? {_count(found, "patient")} ({_count(studies, "study")}) tested '
+    'in several folds of a repeat. Unless their other studies were kept out of '
+    'training, the models have seen them: the estimates may be too good.'
+  ]
 
 
 def of_estimates(
@@ -134,6 +187,14 @@ def of_choice(
       )
       lines.append(f'Reference in repeat/fold {listed}: {reason}; {outcome}.')
   return lines
+
+
+def _count(found: set[str], noun: str) -> str:
+  """'1 study', '12 studies'."""
+  if len(found) == 1:
+    return f'1 {noun}'
+  stem = f'{noun[:-1]}ies' if noun.endswith('y') else f'{noun}s'
+  return f'{len(found):,} {stem}'
 
 
 def _patients_by_class(task, folds) -> dict[str, int]:

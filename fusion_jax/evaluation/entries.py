@@ -173,7 +173,7 @@ def variability(
     },
   }
   if math.isnan(found['seed_sd']):
-    found['seed_sd_reason'] = 'one seed only'
+    found['seed_sd_reason'] = variance.ONE_SEED
   if math.isnan(found['fold_sd']):
     found['fold_sd_reason'] = variance.no_fold_sd(values)
   if math.isnan(parts.seed_share):

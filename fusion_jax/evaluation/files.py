@@ -17,6 +17,8 @@ from fusion_jax.core import files as core_files
 
 _METADATA = b'fusion_jax'
 _VERSION = 1
+# Beyond this not every whole number is a float64.
+_LARGEST = 2**53
 _WHOLE = ('repeat', 'fold', 'seed')
 _OPTIONAL = (*_WHOLE, 'part', 'condition')
 _TEXT = ('study_id', 'patient_id', 'arm', 'part', 'condition', 'label')
@@ -38,6 +40,9 @@ def read(path: pathlib.Path, task: types.Task | None) -> dict[str, Any]:
       wrong type.
   """
   table = _open(path)
+  for name in table.column_names:
+    if table.column_names.count(name) > 1:
+      raise errors.UserError(f"'{path}' has several columns '{name}'.")
   return _from_arrow(table, task or _task_of(table, path), path)
 
 
@@ -114,9 +119,15 @@ def _task_of(table: pa.Table, path: pathlib.Path) -> types.Task:
   if scores:
     return types.Task(types.MULTICLASS, tuple(scores))
   values = _floats(table, 'label', path)
-  known = values[~np.isnan(values)]
-  kind = types.BINARY if np.isin(known, (0, 1)).all() else types.REGRESSION
-  return types.Task(kind, ('label',))
+  known = np.unique(values[~np.isnan(values)])
+  if np.isin(known, (0, 1)).all():
+    return types.Task(types.BINARY, ('label',))
+  if len(known) == 2:
+    raise errors.UserError(
+      f"'{path}': label is {known[0]:g} or {known[1]:g}; a binary label is 0 "
+      'or 1.'
+    )
+  return types.Task(types.REGRESSION, ('label',))
 
 
 def _from_arrow(
@@ -186,7 +197,9 @@ def _stack(table, names, path) -> np.ndarray:
 
 def _floats(table: pa.Table, name: str, path) -> np.ndarray:
   if name not in table.column_names:
-    raise errors.UserError(f"'{path}' has no column '{name}'.")
+    raise errors.UserError(
+      f"'{path}' has no column '{name}'; it has {_quoted(table.column_names)}."
+    )
   column = table.column(name)
   kind = column.type
   if pa.types.is_dictionary(kind):
@@ -216,7 +229,7 @@ def _floats(table: pa.Table, name: str, path) -> np.ndarray:
 
 def _wholes(table, name, path) -> np.ndarray:
   values = _floats(table, name, path)
-  bad = ~(np.isfinite(values) & (values == np.floor(values)))
+  bad = ~((np.abs(values) <= _LARGEST) & (values == np.floor(values)))
   if bad.any():
     row = int(np.argmax(bad))
     raise errors.UserError(

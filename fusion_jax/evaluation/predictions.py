@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from fusion_jax.core import errors, types
-from fusion_jax.evaluation import files
+from fusion_jax.evaluation import division, files
 
 VALID = 'valid'
 TEST = 'test'
@@ -254,8 +254,8 @@ def check(predictions: Predictions, *, where: str = 'predictions') -> None:
   Raises:
     UserError: for an empty table, unknown parts, labels or scores that are
       not of the task, a study with two patients, labels, weights or subgroups,
-      duplicate rows, and models of one fold that do not cover the same
-      studies.
+      duplicate rows, models of one fold that do not cover the same studies,
+      and folds that divide the studies as `division.faults` does not allow.
   """
   if not len(predictions):
     raise errors.UserError(f'{where}: there are no predictions.')
@@ -265,7 +265,11 @@ def check(predictions: Predictions, *, where: str = 'predictions') -> None:
     *_label_problems(predictions),
   ]
   if not problems:
-    problems = [*_study_problems(predictions), *_key_problems(predictions)]
+    problems = [
+      *_study_problems(predictions),
+      *_key_problems(predictions),
+      *_division_problems(predictions),
+    ]
   if len(problems) == 1:
     raise errors.UserError(f'{where}: {problems[0]}')
   if problems:
@@ -323,10 +327,10 @@ def _first(bad: np.ndarray) -> int:
 
 
 def _part_problems(p: Predictions):
-  for part in factorize(p.part)[0]:
-    if part not in PARTS:
-      yield f"unknown part '{part}'; known parts: {', '.join(PARTS)}."
-  if not np.any((p.part == TEST) & (p.condition == INTACT)):
+  unknown = [x for x in factorize(p.part)[0] if x not in PARTS]
+  if unknown:
+    yield f"unknown part '{unknown[0]}'; known parts: {', '.join(PARTS)}."
+  elif not np.any((p.part == TEST) & (p.condition == INTACT)):
     yield "no row has part 'test' and condition 'intact'."
 
 
@@ -450,3 +454,15 @@ def _key_problems(p: Predictions):
       f'studies of a fold.'
     )
     return
+
+
+def _division_problems(p: Predictions):
+  studies, study = factorize(p.study_id)
+  yield from division.faults(
+    studies,
+    study=study,
+    repeat=p.repeat,
+    fold=p.fold,
+    test=p.part == TEST,
+    valid=p.part == VALID,
+  )

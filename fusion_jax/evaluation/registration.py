@@ -110,7 +110,7 @@ def deviations(
     margin: of equivalence.
     arms: that have predictions.
     reference: 'best_single' or the name of an arm.
-    cohort: digest of the cohort; empty if unknown.
+    cohort: digest of the cohort; empty if unknown, see `unchecked`.
   """
   found = []
   for name, here in (
@@ -129,13 +129,28 @@ def deviations(
   for arm in arms:
     if arm not in registration.arms:
       found.append(f"Arm '{arm}' was run but is not registered.")
-  if registration.cohort and registration.cohort != cohort:
-    there = f'has digest {cohort}' if cohort else 'has no known digest'
+  if registration.cohort and cohort and registration.cohort != cohort:
     found.append(
-      f'Registered cohort digest {registration.cohort}, but this cohort '
-      f'{there}.'
+      f'Registered cohort digest {registration.cohort}, but this cohort has '
+      f'digest {cohort}.'
     )
   return found
+
+
+def unchecked(registration: Registration, *, cohort: str = '') -> list[str]:
+  """One sentence for everything of which nobody knows whether it was followed.
+
+  Args:
+    registration: what was fixed.
+    cohort: digest of the cohort; empty if unknown.
+  """
+  if not registration.cohort or cohort:
+    return []
+  return [
+    f'Registered cohort digest {registration.cohort} was not checked: it is a '
+    'hash of images, records and labels, which a file of predictions does not '
+    'hold.'
+  ]
 
 
 def _shown(value: Any) -> str:

@@ -85,6 +85,7 @@ def attach(summary: dict[str, Any]) -> dict[str, Any]:
     higher_is_better=evaluation['higher_is_better'],
     variability=spread,
     complete=complete,
+    registered=summary['registration'],
   )
   return {**summary, 'question': question, 'comparisons': told}
 
@@ -127,6 +128,7 @@ def of_question(
   higher_is_better: bool,
   variability: Mapping[str, Mapping[str, Any]],
   complete: Mapping[str, Any] | None = None,
+  registered: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Whether fusion beats its reference: one verdict for all fusion arms.
 
@@ -141,6 +143,7 @@ def of_question(
     higher_is_better: of the metric.
     variability: by arm.
     complete: the summary's complete cases, if there are any.
+    registered: the summary's registration, if there is one.
 
   Returns:
     {verdict, arm, sentence, patients_needed}: `arm` is the best one with that
@@ -167,6 +170,7 @@ def of_question(
     needed = best['patients_needed']
   parts = [
     _headline(verdict, comparisons, same, best, margin),
+    _registered(registered),
     _needed(needed, margin, patients),
   ]
   if best is not None:
@@ -177,10 +181,7 @@ def of_question(
   if others:
     other = question_verdict([c['verdict'] for c in others])
     if other != verdict:
-      parts.append(
-        f'On the {complete["studies"]} studies that have all modalities the '
-        f'verdict is {other}.'
-      )
+      parts.append(f'{_on_complete(complete["studies"])} {other}.')
   found = {
     'verdict': verdict,
     'arm': None if best is None else best['arm'],
@@ -212,9 +213,12 @@ def _better(c, higher_is_better):
 
 
 def _reference(c) -> str:
-  if c['reference'] == registration.BEST_SINGLE:
-    return 'the best single modality'
-  return f"'{c['reference']}'"
+  if c['reference'] != registration.BEST_SINGLE:
+    return f"'{c['reference']}'"
+  if len(c['against']) == 1:
+    only = c['against'][0]['reference']
+    return f"the only single modality that was evaluated ('{only}')"
+  return 'the best single modality'
 
 
 def _amount(c) -> str:
@@ -251,8 +255,15 @@ def _superior(c, margin, family) -> str:
 
 def _also(c) -> str:
   """What else a superior arm has beaten."""
-  if any(x['reference'] != c['reference'] for x in c['against']):
-    return ', and it is better than every single modality that was run'
+  others = [x['reference'] for x in c['against']]
+  if c['reference'] in others:
+    others.remove(c['reference'])
+  elif len(others) == 1:
+    return ''
+  if len(others) == 1:
+    return f", and it is better than '{others[0]}' too"
+  if others:
+    return ', and it is better than every single modality that was evaluated'
   return ''
 
 
@@ -295,9 +306,9 @@ def _needed(needed, margin, patients) -> str:
   if needed is None:
     return ''
   return (
-    f'To show a difference as large as the margin of {margin:g} in four '
-    f'studies out of five, {needed:,} patients have to be tested; here there '
-    f'were {patients:,}.'
+    f'To show a difference as large as the margin of {margin:g} with 80% '
+    f'power, {needed:,} patient{"" if needed == 1 else "s"} would have to be '
+    f'tested (here: {patients:,}).'
   )
 
 
@@ -330,47 +341,81 @@ def _complete_cases(c, complete, studies) -> str:
   amount = ''
   if complete['difference'] is not None:
     amount = f' (difference {number(complete["difference"], signed=True)})'
-  return (
-    f'On the {studies} studies that have all modalities the verdict is '
-    f'{complete["verdict"]}{amount}.'
+  return f'{_on_complete(studies)} {complete["verdict"]}{amount}.'
+
+
+def _on_complete(studies: int) -> str:
+  which = (
+    'the one study that has'
+    if studies == 1
+    else f'the {studies} studies that have'
   )
+  return f'On {which} all modalities the verdict is'
+
+
+def _registered(found) -> str:
+  """Whether the verdict is the one that was registered."""
+  if not found:
+    return ''
+  deviations = len(found['deviations'])
+  if deviations:
+    points = '1 point' if deviations == 1 else f'{deviations} points'
+    return (
+      f'The run deviates from its registration in {points} (see warnings), so '
+      'this verdict is not the registered one.'
+    )
+  but = ', but its cohort was not checked' if found['unchecked'] else ''
+  return f'This is as registered (SHA-256 {found["sha256"][:12]}){but}.'
 
 
 def _headline(verdict, comparisons, same, best, margin):
   k, reference = len(comparisons), _reference(comparisons[0])
-  arms = 'the only fusion arm' if k == 1 else f'all {k} fusion arms'
+  # A reference that was given by name may be fusion itself.
+  given = comparisons[0]['reference'] != registration.BEST_SINGLE
+  fusion, every = 'fusion', 'Fusion'
+  if given:
+    fusion, every = 'a fusion arm', 'Every fusion arm'
   if verdict == comparison_lib.SUPERIOR:
     others = [f"'{c['arm']}'" for c in same if c is not best]
-    also = (
-      f' So {_are(len(others))} superior: {", ".join(others)}.'
-      if others
-      else ''
-    )
+    also = f' Also superior: {", ".join(others)}.' if others else ''
     told = _superior(best, margin, k)
-    return f'Fusion beats {reference} here. {told}{also}'
+    return f'{fusion.capitalize()} beats {reference} here. {told}{also}'
   if verdict == comparison_lib.EQUIVALENT:
     inferior = k - len(same)
-    rest = f', {inferior} of them inferior' if inferior else ''
+    which = 'equivalent'
+    if inferior:
+      which = f'equivalent or inferior, {inferior} of them inferior'
     told = _equivalent(best, margin, k)
     return (
-      f'Fusion gains less than the margin of {margin:g} over {reference}: '
-      f'{arms} {_are(k)} equivalent or inferior{rest}. {told}'
+      f'{every} gains less than the margin of {margin:g} over {reference}: '
+      f'{_all_arms(k)} {which}. {told}'
     )
   if verdict == comparison_lib.INFERIOR:
     told = _inferior(best, margin, k)
+    least = 'The least bad: ' if k > 1 else ''
     return (
-      f'Fusion is worse than {reference} here: {arms} {_are(k)} inferior. '
-      f'The least bad: {told}'
+      f'{every} is worse than {reference} here: {_all_arms(k)} inferior. '
+      f'{least}{told}'
     )
   reasons = {c.get('reason', '') for c in same}
   because = ''
   if len(reasons) == 1 and '' not in reasons:
     because = f' ({reasons.pop()})'
+  which, rest = _all_arms(k), ''
+  if len(same) < k:
+    which = f'{len(same)} of {k} fusion arms {_are(len(same))}'
+    rest = ', and none is superior'
   return (
-    f'Whether fusion beats {reference} is not settled: no fusion arm is shown '
-    f'to be superior, and {len(same)} of {k} {_are(len(same))} '
-    f'inconclusive{because}.'
+    f'Whether {fusion} beats {reference} is not settled: {which} '
+    f'inconclusive{because}{rest}.'
   )
+
+
+def _all_arms(k: int) -> str:
+  """The fusion arms that were compared, with their verb."""
+  if k == 1:
+    return 'the only fusion arm is'
+  return 'both fusion arms are' if k == 2 else f'all {k} fusion arms are'
 
 
 def _are(count: int) -> str:

@@ -162,6 +162,7 @@ def summarise(
   registered = _registered(work, fixed, (cohort or {}).get('digest'))
   lines = [
     *warnings,
+    *caveats.of_validation(test, valid),
     *caveats.of_table(
       task, test, arms=work.arms, absent=[a for a in listed if a not in arms]
     ),
@@ -170,6 +171,7 @@ def summarise(
     *caveats.of_interval(test, config.interval),
     *thresholds.notes(test),
     *(registered or {}).get('deviations', ()),
+    *(registered or {}).get('unchecked', ()),
   ]
   calibrated = recalibration.report(task, test, valid, arms=work.arms)
   arms_out = {}
@@ -424,6 +426,7 @@ def _registered(work, fixed, digest) -> dict[str, Any] | None:
       reference=work.reference,
       cohort=digest or '',
     ),
+    'unchecked': registration_lib.unchecked(fixed, cohort=digest or ''),
   }
 
 

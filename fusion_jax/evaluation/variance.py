@@ -9,6 +9,8 @@ from scipy import special
 from fusion_jax.evaluation import comparison
 from fusion_jax.evaluation import estimates as estimates_lib
 
+ONE_SEED = 'one seed only, and a spread needs two'
+
 
 @dataclasses.dataclass(frozen=True)
 class CorrectedT:
@@ -72,8 +74,8 @@ def corrected_t(values: np.ndarray, test_to_train: float) -> CorrectedT:
 def no_fold_sd(values: np.ndarray) -> str:
   """Why `estimates.corrected_sd` of (g,) values is undefined."""
   if (~np.isnan(values)).sum() < 2:
-    return 'fewer than two folds are defined'
-  return 'the size of the training parts is unknown'
+    return 'the metric is defined in fewer than two folds'
+  return 'the size of the training parts, which it needs, is unknown'
 
 
 def components(
@@ -98,7 +100,7 @@ def components(
   if folds < 2:
     return Components(*nothing, 'fewer than two folds are defined')
   if total == folds:
-    return Components(*nothing, 'one seed only')
+    return Components(*nothing, ONE_SEED)
   means = np.array([x.mean() for x in cells])
   within = sum(((x - x.mean()) ** 2).sum() for x in cells) / (total - folds)
   centre = (sizes * means).sum() / total

@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings
+from fusion_jax.report import findings, notes
 from fusion_jax.report import text as text_lib
 
 _MARKDOWN = '\\`*_{}[]<>|#'
@@ -31,6 +31,7 @@ def render(summary: Mapping[str, Any], arm: str) -> str:
   )
   environment.filters['md'] = escape
   reasons = text_lib.Reasons()
+  alarms = findings.alarms(summary)
   compared = {x['arm']: x for x in summary['comparisons']}.get(arm)
   controls = (summary.get('controls') or {}).get(arm) or {}
   return environment.get_template('card.md').render(
@@ -42,10 +43,16 @@ def render(summary: Mapping[str, Any], arm: str) -> str:
     apart=content_lib.apart(summary),
     trained_on=content_lib.trained_on(summary),
     own=content_lib.trained_here(summary),
-    strategy=content_lib.strategy_of(arm, entry),
-    alarms=findings.alarms(summary),
+    kind=_kind(entry),
+    modalities=', '.join(entry.get('modalities') or ()) or 'not stated',
+    models=_models(summary, arm),
+    reference=_reference(compared),
+    averaged=notes.averaged(summary),
+    alarms=alarms,
+    warnings=findings.not_said(summary['warnings'], alarms),
+    spread=_spread(entry.get('variability') or {}, reasons),
     groups=_groups(summary, arm),
-    cost=_cost(entry.get('cost') or {}),
+    cost=_cost(entry.get('cost') or {}, _traded(summary, arm)),
     interval=lambda x, signed=False: text_lib.interval(
       text_lib.number(x)
       if 'estimate' in x
@@ -65,17 +72,81 @@ _COSTS = {
   'compile_seconds': 'Compiling',
   'upstream_seconds': 'Training of what it builds on',
   'latency_seconds': 'One prediction',
-  'memory_bytes': 'Bytes of memory',
+  'memory_bytes': 'Bytes of memory of a training step',
 }
 
 
-def _cost(cost) -> list[tuple[str, str]]:
+def _traded(summary, arm) -> Mapping[str, Any]:
+  """What the summary's trade-offs say about an arm."""
+  return ((summary.get('tradeoffs') or {}).get('arms') or {}).get(arm) or {}
+
+
+def _cost(cost, traded) -> list[tuple[str, str]]:
+  """Every cost, or why it is not known; none if the run has no costs."""
+  if all(value is None for value in cost.values()):
+    return []
   found = []
   for name, label in _COSTS.items():
     if cost.get(name) is not None:
       show = text_lib.duration if name.endswith('seconds') else text_lib.count
       found.append((label, show(cost[name])))
+    elif name != 'upstream_seconds':
+      reason = f'{name}_reason'
+      why = 'not known' if name in cost else 'not measured'
+      found.append((label, cost.get(reason) or traded.get(reason) or why))
   return found
+
+
+def _kind(entry) -> str:
+  if entry['role'] == 'single':
+    return content_lib.SINGLE
+  if entry['role'] != 'fusion':
+    return 'neither a single modality nor fusion'
+  strategy = content_lib.STRATEGIES.get(entry.get('strategy'))
+  if not strategy:
+    return 'fusion, strategy not stated'
+  return f'{strategy}, type {entry["type"]}' if entry.get('type') else strategy
+
+
+def _models(summary, arm) -> list[str]:
+  """How many models were evaluated, and what is lacking."""
+  parts = summary['arms'][arm].get('folds') or ()
+  found = []
+  if parts:
+    folds = 'fold' if len(parts) == 1 else 'folds'
+    count = sum(len(x['seeds']) for x in parts)
+    found.append(f'{count}, of {len(parts)} {folds}')
+  lacking = findings.without_models(summary).get(arm)
+  if lacking:
+    found.append(f'none of {lacking} of {len(summary["folds"])} folds')
+  found += [
+    f'the run says {x["status"]}: {x.get("reason") or "no reason given"}'
+    for x in summary.get('history') or ()
+    if x['arm'] == arm and x['status'] != 'finished'
+  ]
+  return found
+
+
+def _reference(comparison) -> str:
+  named = (comparison or {}).get('reference', 'best_single')
+  return 'the best single modality' if named == 'best_single' else f"'{named}'"
+
+
+def _spread(variability, reasons) -> list[tuple[str, str]]:
+  """What training again changes, or why that is not known."""
+  return [
+    (
+      content_lib.SPREADS[name],
+      text_lib.estimate(
+        text_lib.Number(
+          variability[name], reason=variability.get(f'{name}_reason', '')
+        ),
+        reasons,
+      ),
+    )
+    for name in content_lib.SPREADS
+    if name in variability
+  ]
 
 
 def _groups(summary, arm) -> list[tuple[str, Mapping[str, Any]]]:

@@ -1,8 +1,8 @@
 """Reporting checklists: what a run can answer, and what only authors can.
 
 TRIPOD+AI (Collins et al., 2024), CLAIM (2024 update, Tejani et al.) and
-PROBAST+AI (Moons et al., 2025), by own short labels; no item counts as
-answered unless the summary holds its answer.
+PROBAST+AI (Moons et al., 2025), by own short labels; an item has an answer only
+if the summary holds it, and counts as answered only if that is all it asks for.
 """
 
 import dataclasses
@@ -12,8 +12,10 @@ from importlib import resources
 from typing import Any
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, notes
+from fusion_jax.report import findings, methods, notes
 from fusion_jax.report import text as text_lib
+
+REST = '; the rest is for the authors'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,10 @@ class Checklist:
   items: Sequence[Item]
 
   def answered(self) -> int:
-    return sum(bool(x.answer) for x in self.items)
+    """How many items leave nothing to the authors."""
+    return sum(
+      bool(x.answer) and not x.answer.endswith(REST) for x in self.items
+    )
 
 
 def build(
@@ -44,13 +49,18 @@ def build(
   path = resources.files('fusion_jax.report') / 'templates' / 'checklists.toml'
   data = tomllib.loads(path.read_text(encoding='utf-8'))
   facts = {name: answer(summary, curves) for name, answer in ANSWERS.items()}
+
+  def told(key='', part='') -> str:
+    answer = facts[key] if key else ''
+    return answer + REST if answer and part else answer
+
   return [
     Checklist(
       entry['name'],
       entry['about'],
       [
-        Item(number, label, facts[key[0]] if key else '')
-        for number, label, *key in entry['items']
+        Item(number, label, told(*answer))
+        for number, label, *answer in entry['items']
       ],
     )
     for entry in data['checklist']
@@ -62,6 +72,12 @@ def _source(summary, curves) -> str:
   return str(citation) if citation else ''
 
 
+def _origin(summary, curves) -> str:
+  """The source of what models were trained on."""
+  same = _level(summary, curves)
+  return _source(summary, curves) if same else ''
+
+
 def _licence(summary, curves) -> str:
   licence = summary['cohort'].get('licence')
   return f'licence of the data: {licence}' if licence else ''
@@ -70,19 +86,29 @@ def _licence(summary, curves) -> str:
 def _preparation(summary, curves) -> str:
   if not content_lib.trained_here(summary):
     return ''
-  return (
-    'vocabularies, imputation, scaling and image statistics were fitted on the '
-    'training part of each fold alone'
-  )
+  text = methods.preparation(summary)
+  return text[0].lower() + text[1:]
 
 
 def _size(summary, curves) -> str:
   cohort = summary['cohort']
-  text = f'{cohort["studies"]} studies of {cohort["patients"]} patients tested'
+  text = f'tested: {cohort["studies"]} studies of {cohort["patients"]} patients'
   events = content_lib.events(summary)
   if events is not None:
     text += f', {events} with the event'
-  return f'{text}; by fold in the table of folds'
+  return text
+
+
+def _needed(summary, curves) -> str:
+  text = _size(summary, curves)
+  found = (summary.get('question') or {}).get('patients_needed')
+  if not found:
+    return text
+  margin = text_lib.plain(summary['evaluation']['margin'])
+  return (
+    f'{text}; to find a difference as large as the margin of {margin} in four '
+    f'studies out of five, {found} patients have to be tested'
+  )
 
 
 def _missing(summary, curves) -> str:
@@ -97,61 +123,107 @@ def _missing(summary, curves) -> str:
   return 'every tested study had all modalities'
 
 
+def _gaps(summary, curves) -> str:
+  """What is known of modalities that training studies lack."""
+  complete = summary.get('complete_cases')
+  if complete and _level(summary, curves):
+    return 'studies without a modality were kept'
+  return ''
+
+
 def _split(summary, curves) -> str:
-  folds = len(summary['folds'])
   own = content_lib.trained_here(summary)
-  if not own or folds < 2 or content_lib.trained_on(summary):
+  if not own or content_lib.trained_on(summary):
+    return ''
+  count = len(summary['folds'])
+  parts = f'{count} test parts' if count > 1 else 'one test part'
+  return f'{parts}, {_level(summary, curves)}; who is in which, in splits.csv'
+
+
+def _level(summary, curves) -> str:
+  own = content_lib.trained_here(summary)
+  if not own or content_lib.trained_on(summary):
+    return ''
+  return 'training, validation and test parts have ' + content_lib.apart(
+    summary
+  )
+
+
+def _internal(summary, curves) -> str:
+  level = _level(summary, curves)
+  return f'on parts of the same cohort; {level}' if level else ''
+
+
+def _external(summary, curves) -> str:
+  name = content_lib.trained_on(summary)
+  return f'frozen models, trained on {name}, were tested' if name else ''
+
+
+def _unseen(summary, curves) -> str:
+  return _external(summary, curves) or _internal(summary, curves)
+
+
+def _anew(summary, curves) -> str:
+  if len(summary['folds']) < 2 or not _level(summary, curves):
     return ''
   return (
-    f'{folds} test parts; training, validation and test parts of a fold have '
-    f'{content_lib.apart(summary)}'
+    'preprocessing, choice of settings and training were done in every fold'
   )
 
 
 def _models(summary, curves) -> str:
   if not content_lib.trained_here(summary):
     return ''
-  tuning = (summary.get('audits') or {}).get('tuning') or {}
-  text = f'{len(summary["arms"])} arms, in the model cards'
-  if tuning.get('trials'):
-    text += f'; {tuning["trials"]} settings tried per arm, fold and seed'
-  return text
+  count = len(summary['arms'])
+  return f'{count} {"arm" if count == 1 else "arms"}, in the model cards'
+
+
+def _training(summary, curves) -> str:
+  trials = _tuning(summary).get('trials')
+  if not trials:
+    return ''
+  settings = 'setting' if trials == 1 else 'settings'
+  return f'{trials} {settings} of hyperparameters per arm, fold and seed'
+
+
+def _tuning(summary) -> Mapping[str, Any]:
+  return (summary.get('audits') or {}).get('tuning') or {}
 
 
 def _choice(summary, curves) -> str:
-  tuning = (summary.get('audits') or {}).get('tuning') or {}
+  tuning = _tuning(summary)
   if not tuning.get('chosen_by'):
     return ''
   return f'chosen by {tuning["chosen_by"]}; no test study was used'
 
 
 def _seeds(summary, curves) -> str:
-  if not content_lib.trained_here(summary):
-    return ''
-  seeds = {
-    s
-    for x in summary['arms'].values()
-    for f in x.get('folds', ())
-    for s in f['seeds']
-  }
-  return (
-    f'random, {len(seeds)} seeds per fold'
-    if len(seeds) > 1
-    else ('random, one seed per fold')
+  seeds = max(
+    (
+      len(f['seeds'])
+      for x in summary['arms'].values()
+      for f in x.get('folds', ())
+    ),
+    default=0,
   )
+  if not seeds or not content_lib.trained_here(summary):
+    return ''
+  return f'{seeds} {"seed" if seeds == 1 else "seeds"} per fold'
+
+
+def _ensembles(summary, curves) -> str:
+  late = [a for a, x in summary['arms'].items() if x.get('strategy') == 'late']
+  if not late:
+    return ''
+  return f'{", ".join(late)}: of models of one modality each'
 
 
 def _fairness(summary, curves) -> str:
-  # Whether a modality was recorded is no group of people.
-  found = [
-    x
-    for x in summary.get('subgroups') or ()
-    if not x.get('suppressed')
-    and not all(c.startswith('available_') for c in x['group'])
-  ]
+  found = findings.declared(summary)
   if not found:
     return ''
-  text = f'{len(found)} declared subgroups in the report'
+  groups = 'subgroup' if len(found) == 1 else 'subgroups'
+  text = f'{len(found)} declared {groups} in the report'
   if summary.get('equalised_odds'):
     text += ', and gaps of equalised odds'
   return text
@@ -175,21 +247,33 @@ def _output(summary, curves) -> str:
   kind = summary['task']['kind']
   if kind == 'survival' and not content_lib.trained_here(summary):
     return 'a score that is higher where the risk is'
-  return {
+  text = {
     'binary': 'the probability of the outcome',
     'multiclass': 'the probability of every class',
     'multilabel': 'the probability of every label',
     'regression': 'the value of the outcome',
     'survival': 'a log relative hazard',
   }.get(kind, '')
+  if any(
+    'reason' not in place
+    for x in summary['arms'].values()
+    for place in x.get('thresholds') or ()
+  ):
+    text += '; thresholds were chosen on validation parts'
+  return text
 
 
 def _registration(summary, curves) -> str:
   found = summary.get('registration')
   if not found:
     return ''
-  deviations = len(found.get('deviations') or ())
-  return f'fixed beforehand, SHA-256 {found["sha256"]}; {deviations} deviations'
+  count = len(found.get('deviations') or ())
+  deviations = 'deviation' if count == 1 else 'deviations'
+  unchecked = len(found.get('unchecked') or ())
+  return (
+    f'held against a registration, SHA-256 {found["sha256"]}; {count} '
+    f'{deviations}' + (f', {unchecked} not checked' if unchecked else '')
+  )
 
 
 def _code(summary, curves) -> str:
@@ -201,12 +285,41 @@ def _code(summary, curves) -> str:
 def _artefacts(summary, curves) -> str:
   if not content_lib.trained_here(summary) or not summary['run'].get('folder'):
     return ''
+  if content_lib.trained_on(summary):
+    return (
+      'predictions are in this folder, models and configuration in that of the '
+      'run that trained them'
+    )
   return 'models, configuration and predictions are in the run folder'
 
 
 def _performance(summary, curves) -> str:
   metric = summary['evaluation']['metric']
-  return f'{metric} and other metrics of every arm with 95% intervals'
+  text = f'{metric} and other metrics of every arm with 95% intervals'
+  if notes.by_delong(summary['evaluation']):
+    text = f'{metric} of every arm with its 95% interval'
+  if findings.declared(summary):
+    return f'{text}, in subgroups too'
+  return f'{text}{REST}'
+
+
+def _diagnosis(summary, curves) -> str:
+  known = [
+    name
+    for name in ('sensitivity', 'specificity', 'ppv', 'npv')
+    if any(
+      (x['metrics'].get(name) or {}).get('estimate') is not None
+      for x in summary['arms'].values()
+    )
+  ]
+  if not known:
+    return ''
+  text = f'{notes.listed(known)} of every arm'
+  return (
+    text
+    if notes.by_delong(summary['evaluation'])
+    else (f'{text} with 95% intervals')
+  )
 
 
 def _absent(summary, curves) -> str:
@@ -215,103 +328,92 @@ def _absent(summary, curves) -> str:
   return ''
 
 
-def _needed(summary, curves) -> str:
-  found = (summary.get('question') or {}).get('patients_needed')
-  if not found:
-    return ''
-  margin = text_lib.plain(summary['evaluation']['margin'])
-  return f'{found} patients would be needed for a margin of {margin}'
-
-
 def _uncertainty(summary, curves) -> str:
-  evaluation = summary['evaluation']
-  text = f'{evaluation["replicates"]} replicates of a patient bootstrap'
+  evaluation, cohort = summary['evaluation'], summary['cohort']
   if notes.by_delong(evaluation):
-    text = "DeLong's intervals, studies taken as independent"
-  if summary['comparisons']:
-    text += f', all {len(summary["comparisons"])} comparisons as one family'
-  return f'{text}; training variability stands beside it'
+    found = ["DeLong's intervals, studies taken as independent"]
+  else:
+    found = [f'{evaluation["replicates"]} replicates of a patient bootstrap']
+    if cohort['patients'] != cohort['studies']:
+      found[0] += ', which redraws patients with all their studies'
+  count = len(summary['comparisons'])
+  if count > 1:
+    found.append(f'all {count} comparisons as one family')
+  if any(notes.varied(summary, x) for x in content_lib.SPREADS):
+    found.append('training variability beside it')
+  return '; '.join(found)
 
 
 def _robustness(summary, curves) -> str:
   told = {
-    'missing': 'missing modalities',
-    'controls': 'controls',
-    'learning_curve': 'learning curves',
-    'subgroups': 'subgroups',
+    'missing modalities': summary.get('missing'),
+    'controls': summary.get('controls'),
+    'learning curves': summary.get('learning_curve'),
+    'subgroups': findings.declared(summary),
   }
-  return ', '.join(v for k, v in told.items() if summary.get(k))
+  return ', '.join(name for name, there in told.items() if there)
 
 
-def _external(summary, curves) -> str:
-  name = content_lib.trained_on(summary)
-  return f'frozen models, trained on {name}, were tested' if name else ''
-
-
-def _shortcuts(summary, curves) -> str:
-  audits = findings.audits(summary)
-  if not audits:
-    return ''
-  alarms = [x.name for x in audits if x.alarm]
-  text = f'{len(audits)} audits of shortcuts'
-  return (
-    f'{text}; alarms: {", ".join(alarms)}' if alarms else (f'{text}, no alarm')
-  )
+def _shares(summary, curves) -> str:
+  if findings.shapley(summary):
+    return 'Shapley values of the modalities'
+  return ''
 
 
 def _leakage(summary, curves) -> str:
-  if not _split(summary, curves):
-    return ''
-  text = (
-    f'parts of a fold have {content_lib.apart(summary)}; all fitting is on the '
-    'training part'
-  )
-  shortcuts = _shortcuts(summary, curves)
-  return f'{text}; {shortcuts}' if shortcuts else text
+  found = [_level(summary, curves)]
+  tried = [x for x in findings.audits(summary) if x.possible()]
+  if tried:
+    alarms = [x.name for x in tried if x.alarm]
+    told = f'alarm: {", ".join(alarms)}' if alarms else 'no alarm'
+    audits = 'audit' if len(tried) == 1 else 'audits'
+    found.append(f'{len(tried)} {audits} of shortcuts and leaks, {told}')
+  return '; '.join(x for x in found if x)
 
 
-def _calibration(summary, curves) -> str:
-  metrics = {m for x in summary['arms'].values() for m in x['metrics']}
-  if 'calibration_slope' not in metrics:
-    return ''
-  return 'both, for every arm: discrimination, slope, intercept and Brier score'
+def _kinds(summary, curves) -> str:
+  metrics = {
+    name
+    for x in summary['arms'].values()
+    for name, value in x['metrics'].items()
+    if value.get('estimate') is not None
+  }
+  found = [f'discrimination ({m})' for m in _DISCRIMINATION if m in metrics][:1]
+  if 'calibration_slope' in metrics:
+    found.append('calibration')
+  if any(k.startswith('decision') for x in (curves or {}).values() for k in x):
+    found.append('net benefit')
+  if len(found) < 3:
+    return f'{notes.listed(found)}{REST}' if found else ''
+  return notes.listed(found)
 
 
-def _usefulness(summary, curves) -> str:
-  found = any(
-    kind.startswith('decision') for x in (curves or {}).values() for kind in x
-  )
-  return 'decision curves in the report' if found else ''
-
-
-def _clusters(summary, curves) -> str:
-  cohort = summary['cohort']
-  alone = cohort['patients'] == cohort['studies']
-  if alone or notes.by_delong(summary['evaluation']):
-    return ''
-  text = 'patients, not studies, are redrawn'
-  if _split(summary, curves):
-    text += ', and each is in one part of a fold only'
-  return text
+_DISCRIMINATION = ('auroc', 'auroc_macro', 'c_index')
 
 
 ANSWERS: Mapping[
   str, Callable[[Mapping[str, Any], Mapping[str, Any] | None], str]
 ] = {
   'absent': _absent,
+  'anew': _anew,
   'artefacts': _artefacts,
-  'calibration': _calibration,
   'choice': _choice,
-  'clusters': _clusters,
   'code': _code,
+  'diagnosis': _diagnosis,
+  'ensembles': _ensembles,
   'external': _external,
   'fairness': _fairness,
+  'gaps': _gaps,
+  'internal': _internal,
+  'kinds': _kinds,
   'leakage': _leakage,
+  'level': _level,
   'licence': _licence,
   'measures': _measures,
   'missing': _missing,
   'models': _models,
   'needed': _needed,
+  'origin': _origin,
   'output': _output,
   'performance': _performance,
   'preparation': _preparation,
@@ -319,9 +421,11 @@ ANSWERS: Mapping[
   'registration': _registration,
   'robustness': _robustness,
   'seeds': _seeds,
+  'shares': _shares,
   'size': _size,
   'source': _source,
   'split': _split,
+  'training': _training,
   'uncertainty': _uncertainty,
-  'usefulness': _usefulness,
+  'unseen': _unseen,
 }

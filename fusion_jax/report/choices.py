@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.report import content as content_lib
-
 MOST = 6
 
 
@@ -29,11 +27,11 @@ def shown(summary: Mapping[str, Any]) -> list[str]:
       votes[fold['arm']] = votes.get(fold['arm'], 0) + 1
   singles = sorted(votes, key=lambda a: -votes[a])[:2]
   # The best arm of a modality that was never the best stands for it.
-  seen = {a.split('_')[0] for a in singles}
+  seen = {_modalities(arms[a]) for a in singles} - {()}
   rest = [
     a
     for a, x in arms.items()
-    if x['role'] == 'single' and a.split('_')[0] not in seen
+    if x['role'] == 'single' and a not in singles and _modalities(x) not in seen
   ]
   other = _best(summary, rest)
   if other and len(singles) < 3:
@@ -41,8 +39,9 @@ def shown(summary: Mapping[str, Any]) -> list[str]:
   by_strategy: dict[str, list[str]] = {}
   for arm, entry in arms.items():
     if entry['role'] == 'fusion':
-      strategy = content_lib.strategy_of(arm, entry)
-      by_strategy.setdefault(strategy, []).append(arm)
+      # An arm whose strategy is not told stands for itself.
+      told = entry.get('strategy') or f'{arm} alone'
+      by_strategy.setdefault(told, []).append(arm)
   fusions = [_best(summary, group) for group in by_strategy.values()]
   main = main_arm(summary)
   found = dict.fromkeys([*filter(None, [main, *fusions])])
@@ -50,6 +49,11 @@ def shown(summary: Mapping[str, Any]) -> list[str]:
   if not singles and not kept:
     return list(arms)[:MOST]
   return [a for a in arms if a in singles] + [a for a in arms if a in kept]
+
+
+def _modalities(entry) -> tuple[str, ...]:
+  """What an arm sees; empty where the summary does not say."""
+  return tuple(sorted(entry.get('modalities') or ()))
 
 
 def _best(summary, arms) -> str | None:

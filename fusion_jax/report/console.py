@@ -5,6 +5,7 @@ from typing import Any
 
 import rich.box
 import rich.console
+import rich.measure
 import rich.table
 import rich.text
 
@@ -12,12 +13,15 @@ from fusion_jax.report import content as content_lib
 from fusion_jax.report import findings
 from fusion_jax.report import text as text_lib
 
-# Below this width what an arm costs goes into a table of its own.
-_WIDE = 138
-
-# Below this width columns stand as close as can be, so that no interval is
-# broken over two lines.
-_ROOMY = 90
+# What stands beside each other in the tables, and the room between columns:
+# the first that fits is taken, so that no interval is broken over two lines.
+_ESTIMATE, _DIFFERENCE, _SIDE = 'estimate', 'difference', 'side'
+_LAYOUTS = (
+  (((_ESTIMATE, _DIFFERENCE, _SIDE),), 1),
+  (((_ESTIMATE, _DIFFERENCE), (_SIDE,)), 1),
+  (((_ESTIMATE, _DIFFERENCE), (_SIDE,)), 0),
+  (((_ESTIMATE,), (_DIFFERENCE,), (_SIDE,)), 0),
+)
 
 _STYLES = {
   'superior': 'green',
@@ -39,23 +43,13 @@ def print_summary(
   """
   console = console or rich.console.Console()
   page = content_lib.build(summary)
-  reasons = text_lib.Reasons()
-  wide = console.width >= _WIDE
-  gap = int(console.width >= _ROOMY)
-  answer = _answer(summary)
-  parts = [
-    _lines([page.title], 'bold'),
-    *answer,
-    _lines(f'{name}: {text}' for name, text in page.facts),
-    _main_table(page, page.groups, reasons, wide, gap),
-  ]
-  if not wide:
-    parts.append(_side_table(page, reasons))
-  if page.complete_title:
-    parts.append(_lines([page.complete_title], 'bold'))
-  if page.complete:
-    parts.append(_main_table(page, page.complete, reasons, False, gap))
-  parts.append(_fold_table(page))
+  parts = [_lines([page.title], 'bold')]
+  verdict, sentence = _answer(summary)
+  if sentence:
+    parts.append(verdict)
+  parts.append(_lines(f'{name}: {text}' for name, text in page.facts))
+  arms, reasons = _arm_tables(page, console)
+  parts += [*arms, _fold_table(page)]
   alarms = findings.alarms(summary)
   warnings = findings.not_said(page.warnings, alarms)
   if warnings:
@@ -64,27 +58,39 @@ def print_summary(
     parts.append(
       _lines((f'ALARM, {x.name}: {_told(x)}' for x in alarms), 'bold red')
     )
+  parts.append(_lines([*reasons.lines(), *_explained(page)], 'dim'))
+  if sentence:
+    parts.append(verdict + _text(f' {sentence}'))
   for part in parts:
     console.print()
     console.print(part)
-  # Last, as the tables above hand out the marks of the reasons.
-  console.print()
-  console.print(_lines([*reasons.lines(), *page.footnotes], 'dim'))
-  for part in answer:
-    console.print()
-    console.print(part)
 
 
-def _answer(summary) -> list[rich.text.Text]:
-  """Whether fusion helps, which stands first and last."""
+def _answer(summary) -> tuple[rich.text.Text, str]:
+  """Whether fusion helps, in short, and the sentence that says how sure."""
   question = summary.get('question') or {}
-  if not question.get('sentence'):
-    return []
-  verdict = question.get('verdict') or ''
+  verdict = question.get('verdict') or 'undecided'
   style = _STYLES.get(verdict, '').replace('dim', '')
+  return (
+    _text(f'Does fusion help? {verdict.capitalize()}.', f'bold {style}'),
+    question.get('sentence') or '',
+  )
+
+
+def _explained(page) -> list[str]:
+  """The footnotes of what these tables show; others are of the page.
+
+  A footnote begins with the names that it explains.
+  """
+  rows = page.rows()
+  shown = {page.metric, '[95%]', *page.side_names()}
+  shown |= {r.arm for r in rows} | {r.mark for r in rows}
+  if page.compared():
+    shown |= {'difference', 'superior'}
   return [
-    _text(f'Does fusion help? {verdict.capitalize()}. ', f'bold {style}')
-    + _text(question['sentence'])
+    line
+    for line in page.footnotes
+    if not shown.isdisjoint(line.partition(':')[0].split(', '))
   ]
 
 
@@ -111,69 +117,101 @@ def _table(title: str = '', *, gap: int = 1) -> rich.table.Table:
   )
 
 
-def _add_groups(table, groups, cells) -> None:
-  """One heading line per strategy, then `cells(row)` for each of its arms."""
+def _arm_tables(page, console):
+  """The tables of all arms as wide as the console allows, and their reasons."""
+  for layout, gap in _LAYOUTS:
+    reasons = text_lib.Reasons()
+    tables = [
+      _arm_table(page, page.groups, kinds, reasons, gap) for kinds in layout
+    ]
+    found = [x for x in tables if x.row_count]
+    if page.complete_title:
+      found.append(_lines([page.complete_title], 'bold'))
+    for kinds in layout if page.complete else ():
+      kept = [x for x in kinds if x != _SIDE]
+      table = _arm_table(page, page.complete, kept, reasons, gap)
+      found += [table] if kept and table.row_count else []
+    if all(_natural(x, console) <= console.width for x in tables):
+      break
+  return found, reasons
+
+
+def _natural(table, console) -> int:
+  """The width of a table none of whose cells is broken."""
+  options = console.options.update(max_width=10_000)
+  return rich.measure.Measurement.get(console, options, table).maximum
+
+
+def _arm_table(page, groups, kinds, reasons, gap) -> rich.table.Table:
+  """One heading line per strategy, then one for each of its arms."""
+  kinds = [kind for kind in kinds if _columns(page, kind)]
+  titles = {
+    _DIFFERENCE: f'Difference from {page.reference}',
+    _SIDE: page.side_title(),
+  }
+  table = _table(titles.get(kinds[0], '') if kinds else '', gap=gap)
+  table.add_column('arm', overflow='fold')
+  for kind in kinds:
+    for name, justify in _columns(page, kind):
+      table.add_column(name, justify=justify, no_wrap=True)
   for strategy, rows in groups:
-    table.add_row(_text(strategy, 'italic'))
+    rows = [r for r in rows if any(_has(r, x) for x in kinds)]
+    if rows:
+      table.add_row(_text(strategy, 'italic'))
     for row in rows:
-      table.add_row(_text(f' {row.arm}'), *map(_as_text, cells(row)))
+      cells = [x for kind in kinds for x in _cells(page, row, kind, reasons)]
+      name = f' {row.arm} {row.mark}'.rstrip()
+      table.add_row(_text(name), *map(_as_text, cells))
+  return table
+
+
+def _has(row, kind) -> bool:
+  """Whether a row has something of a kind to show."""
+  if kind == _DIFFERENCE:
+    return row.difference is not None
+  return kind == _ESTIMATE or row.arm != content_lib.REFERENCE
+
+
+def _columns(page, kind) -> list[tuple[str, str]]:
+  """Headings, and the side on which the cells below them end."""
+  if kind == _ESTIMATE:
+    return [(f'{page.metric} [95%]', 'right')]
+  if kind == _SIDE:
+    return [(name, 'right') for name in page.side_names()]
+  if not page.compared():
+    return []
+  return [
+    ('difference [95%]', 'right'),
+    ('p adj', 'right'),
+    ('verdict', 'left'),
+  ]
+
+
+def _cells(page, row, kind, reasons):
+  """One arm's cells under `_columns`."""
+  if kind == _ESTIMATE:
+    return [text_lib.interval(row.primary, reasons)]
+  if kind == _SIDE:
+    return page.side_cells(row, reasons)
+  return [
+    text_lib.interval(row.difference, reasons, signed=True),
+    text_lib.p_value(row.p_adjusted),
+    _text(
+      reasons.mark(row.verdict, row.verdict_reason),
+      _STYLES.get(row.verdict, ''),
+    ),
+  ]
 
 
 def _as_text(cell) -> rich.text.Text:
   return _text(cell) if isinstance(cell, str) else cell
 
 
-def _main_table(page, groups, reasons, wide, gap) -> rich.table.Table:
-  table = _table(gap=gap)
-  table.add_column('arm', no_wrap=True)
-  table.add_column(f'{page.metric} [95%]', justify='right')
-  table.add_column('difference [95%]', justify='right')
-  table.add_column('p adj', justify='right', no_wrap=True)
-  table.add_column('verdict', no_wrap=True)
-  if wide:
-    _add_side_columns(table, page)
-
-  def cells(row):
-    found = [
-      text_lib.interval(row.primary, reasons),
-      text_lib.interval(row.difference, reasons, signed=True),
-      text_lib.p_value(row.p_adjusted),
-      _text(
-        reasons.mark(row.verdict, row.verdict_reason),
-        _STYLES.get(row.verdict, ''),
-      ),
-    ]
-    return [*found, *page.side_cells(row, reasons)] if wide else found
-
-  _add_groups(table, groups, cells)
-  return table
-
-
-def _add_side_columns(table, page) -> None:
-  for name in page.side_names():
-    table.add_column(name, justify='right')
-
-
-def _side_table(page, reasons) -> rich.table.Table:
-  names = page.side_names()
-  table = _table('Calibration, spread and cost' if len(names) > 3 else 'Cost')
-  table.add_column('arm', no_wrap=True)
-  _add_side_columns(table, page)
-  groups = [
-    (strategy, [r for r in rows if r.arm != content_lib.REFERENCE])
-    for strategy, rows in page.groups
-  ]
-  _add_groups(table, groups, lambda row: page.side_cells(row, reasons))
-  return table
-
-
 def _fold_table(page) -> rich.table.Table:
   table = _table('Reference and test part of each fold')
-  table.add_column('fold', no_wrap=True)
-  table.add_column('best single modality on validation')
-  table.add_column('studies', justify='right')
-  table.add_column('patients', justify='right')
-  table.add_column('events', justify='right')
+  for k, name in enumerate(page.fold_names):
+    counts = all(fold[k].isdigit() for fold in page.folds)
+    table.add_column(name, justify='right' if k and counts else 'left')
   for fold in page.folds:
     table.add_row(*map(_text, fold))
   return table

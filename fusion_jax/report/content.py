@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.core import types
 from fusion_jax.report import notes, tables
 from fusion_jax.report import text as text_lib
 
@@ -23,14 +24,23 @@ STRATEGIES = {
   'late': 'late fusion',
 }
 
-# The row of the single-modality arm that was best on validation, fold by fold.
+# The row of the single-modality arm that was best on validation, fold by fold,
+# and what stands behind the arm that is the reference in every fold.
 REFERENCE = '(best single)'
+_MARK = '(reference)'
 
 # Metrics shown beside the one of comparison.
 CALIBRATION = {'brier': 'Brier', 'calibration_slope': 'slope'}
 
 # How much training anew changes, where there are several folds or seeds.
 SPREADS = {'fold_sd': 'fold sd', 'seed_sd': 'seed sd'}
+
+# What an arm itself took, where that is known, and how it is written.
+COSTS = {
+  'parameters': ('params', text_lib.count),
+  'seconds': ('time', text_lib.duration),
+  'compile_seconds': ('compile', text_lib.duration),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +50,9 @@ class Row:
   Attributes:
     arm: its name.
     primary: the metric of comparison.
+    mark: behind its name, where it is what all others are compared with.
     type: I or II of early and joint fusion, or empty.
-    difference: from the best single modality.
+    difference: from the reference.
     p_adjusted: of that difference, over all fusion arms.
     verdict: superior, inferior, equivalent or inconclusive.
     verdict_reason: why it could not be another one.
@@ -55,6 +66,7 @@ class Row:
 
   arm: str
   primary: text_lib.Number
+  mark: str = ''
   type: str = ''
   difference: text_lib.Number | None = None
   p_adjusted: float | None = None
@@ -83,11 +95,14 @@ class Content:
     title: one line.
     metric: name of the metric of comparison.
     higher_is_better: of that metric.
+    reference: what fusion is compared with, in words.
     facts: (name, text) pairs about cohort and run.
     groups: (strategy, rows) in the order of STRATEGIES.
     complete: the same on studies that have all modalities; empty if all have.
     complete_title: how many those are.
-    folds: (fold, reference arm, studies, patients, events) as text.
+    fold_names: headings of `folds`.
+    folds: (fold, reference arm, studies, patients, and events where they are
+      known) as text.
     others: by arm, (name, number) of all metrics.
     margin: of equivalence.
     warnings: lines the reader must see.
@@ -97,11 +112,13 @@ class Content:
   title: str
   metric: str
   higher_is_better: bool
+  reference: str
   facts: Sequence[tuple[str, str]]
   groups: Groups
   complete: Groups
   complete_title: str
-  folds: Sequence[tuple[str, str, str, str, str]]
+  fold_names: Sequence[str]
+  folds: Sequence[Sequence[str]]
   others: Mapping[str, Sequence[tuple[str, text_lib.Number]]]
   margin: float
   warnings: Sequence[str]
@@ -110,30 +127,42 @@ class Content:
   def rows(self) -> list[Row]:
     return [row for _, rows in self.groups for row in rows]
 
+  def compared(self) -> bool:
+    """Whether any arm is compared with the reference."""
+    return any(row.difference for row in self.rows())
+
   def side_names(self) -> list[str]:
     """Headings of what stands beside an arm: calibration, spread, cost.
 
-    A spread that is known for no arm has none (one seed, one fold).
+    What is known for no arm has none (one seed, other people's predictions).
     """
     found = [CALIBRATION[x] for x in self._calibration()]
     found += [SPREADS[x] for x in self._spreads()]
-    return [*found, 'params', 'time', 'compile']
+    return [*found, *(COSTS[x][0] for x in self._costs())]
+
+  def side_title(self) -> str:
+    """What `side_names` are about."""
+    known = {
+      'calibration': self._calibration(),
+      'spread': self._spreads(),
+      'cost': self._costs(),
+    }
+    found = [name for name, keys in known.items() if keys]
+    return ' and '.join(
+      filter(None, (', '.join(found[:-1]), *found[-1:]))
+    ).capitalize()
 
   def side_values(self, row: Row) -> list[tables.Cell]:
     """One arm's cells under `side_names`."""
     numbers = [row.calibration.get(x) for x in self._calibration()]
     numbers += [row.spread.get(x) for x in self._spreads()]
-    costs = (
-      (text_lib.count(row.parameters), row.parameters),
-      (text_lib.duration(row.seconds), row.seconds),
-      (text_lib.duration(row.compile_seconds), row.compile_seconds),
-    )
+    costs = [(COSTS[x][1], getattr(row, x)) for x in self._costs()]
     return [
       *(
         tables.Cell() if x is None else tables.plain(x.estimate, x.reason)
         for x in numbers
       ),
-      *(tables.Cell(t, value='' if v is None else v) for t, v in costs),
+      *(tables.Cell(f(v), value='' if v is None else v) for f, v in costs),
     ]
 
   def side_cells(self, row: Row, reasons: text_lib.Reasons) -> list[str]:
@@ -143,6 +172,10 @@ class Content:
   def _calibration(self) -> list[str]:
     rows = self.rows()
     return [k for k in CALIBRATION if any(k in r.calibration for r in rows)]
+
+  def _costs(self) -> list[str]:
+    rows = self.rows()
+    return [k for k in COSTS if any(getattr(r, k) is not None for r in rows)]
 
   def _spreads(self) -> list[str]:
     known = [
@@ -165,23 +198,60 @@ def build(summary: Mapping[str, Any]) -> Content:
       f'Complete cases: {complete["studies"]} studies of '
       f'{complete["patients"]} patients have all modalities'
     )
+  fold_names, folds = _folds(summary)
   return Content(
     title=f'{cohort.get("name", "cohort")}: {metric} of every arm',
     metric=metric,
     higher_is_better=summary['evaluation']['higher_is_better'],
+    reference=reference_in_words(summary),
     facts=_facts(summary),
     groups=_groups(summary, summary),
     complete=_groups(summary, complete) if complete.get('arms') else (),
     complete_title=complete_title,
-    folds=_folds(summary),
+    fold_names=fold_names,
+    folds=folds,
     others={
       arm: [(name, text_lib.number(x)) for name, x in entry['metrics'].items()]
       for arm, entry in summary['arms'].items()
     },
     margin=summary['evaluation']['margin'],
     warnings=summary['warnings'],
-    footnotes=notes.of(summary),
+    footnotes=[*notes.of(summary), *_references(summary)],
   )
+
+
+def reference(summary: Mapping[str, Any]) -> str:
+  """The arm that is the reference in every fold, or '' if none has to be.
+
+  It was given by name, or is the only single modality.
+  """
+  named = summary['evaluation'].get('reference', 'best_single')
+  if named != 'best_single':
+    return named
+  singles = _singles(summary)
+  return singles[0] if len(singles) == 1 else ''
+
+
+def reference_in_words(summary: Mapping[str, Any]) -> str:
+  """What fusion is compared with."""
+  named = reference(summary)
+  return f"'{named}'" if named else 'the best single modality'
+
+
+def _singles(summary) -> list[str]:
+  return [a for a, x in summary['arms'].items() if x['role'] == 'single']
+
+
+def _references(summary) -> list[str]:
+  """What the mark or the row of the reference stands for."""
+  if not summary['comparisons']:
+    return []
+  if reference(summary):
+    return [f'{_MARK}: what fusion is compared with.']
+  return [
+    f'{REFERENCE}: fold by fold the single-modality arm that fusion is '
+    'compared with.'
+  ]
 
 
 def strategy_of(arm: str, entry: Mapping[str, Any]) -> str:
@@ -210,9 +280,10 @@ def _groups(summary, part) -> Groups:
   for arm, entry in part['arms'].items():
     whole = summary['arms'][arm]
     row = _row(arm, entry, compared.get(arm), metric)
-    row = dataclasses.replace(row, type=whole.get('type', ''))
+    mark = _MARK if arm == reference(summary) and compared else ''
+    row = dataclasses.replace(row, type=whole.get('type', ''), mark=mark)
     found[strategy_of(arm, whole)].append(row)
-  if found[SINGLE]:
+  if found[SINGLE] and compared and not reference(summary):
     best = text_lib.number(part['best_single'])
     found[SINGLE].append(Row(arm=REFERENCE, primary=best))
   return [(name, rows) for name, rows in found.items() if rows]
@@ -255,10 +326,10 @@ def _row(arm, entry, comparison, metric) -> Row:
 def _facts(summary) -> list[tuple[str, str]]:
   cohort, task, run = summary['cohort'], summary['task'], summary['run']
   found = [
-    ('task', f'{task["kind"]}: {", ".join(task["names"])}'),
+    ('task', f'{task["kind"]} ({", ".join(task["names"])})'),
     (
       'test parts',
-      f'{cohort["studies"]} studies of {cohort["patients"]} patients',
+      f'{cohort["studies"]:,} studies of {cohort["patients"]:,} patients',
     ),
   ]
   tuning = summary['audits'].get('tuning', {})
@@ -343,7 +414,8 @@ def plain_text(value) -> str:
   return text_lib.plain(value) if isinstance(value, float) else str(value)
 
 
-def _folds(summary) -> list[tuple[str, str, str, str, str]]:
+def _folds(summary) -> tuple[list[str], list[list[str]]]:
+  """Headings and rows."""
   chosen = {
     (x['repeat'], x['fold']): x for x in summary['best_single']['by_fold']
   }
@@ -351,18 +423,21 @@ def _folds(summary) -> list[tuple[str, str, str, str, str]]:
   found = []
   for fold in summary['folds']:
     choice = chosen.get((fold['repeat'], fold['fold']), {})
-    reference = choice.get('arm') or 'none'
+    arm = choice.get('arm') or 'none'
     if choice.get('reason'):
-      reference += f' ({choice["reason"]})'
+      arm += f' ({choice["reason"]})'
     name = f'{fold["repeat"]}/{fold["fold"]}' if several else str(fold['fold'])
+    row = [name, arm, str(fold['studies']), str(fold['patients'])]
     events = fold.get('events')
-    found.append(
-      (
-        name,
-        reference,
-        str(fold['studies']),
-        str(fold['patients']),
-        '' if events is None else plain_text(events),
-      )
-    )
-  return found
+    found.append([*row, *([] if events is None else [plain_text(events)])])
+  names = ['fold', 'best single modality on validation', 'studies', 'patients']
+  if reference(summary):
+    names[1] = 'reference'
+  if any(len(row) > len(names) for row in found):
+    names.append(_counted(summary['task']['kind']))
+  return names, [row + [''] * (len(names) - len(row)) for row in found]
+
+
+def _counted(kind: str) -> str:
+  """What the test parts are counted by beside studies and patients."""
+  return 'studies of each class' if kind == types.MULTICLASS else 'events'

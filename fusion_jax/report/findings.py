@@ -35,6 +35,11 @@ class Audit:
   alarm: bool
   sentence: str
 
+  def possible(self) -> bool:
+    """Whether it came to a result."""
+    known = self.number is not None and self.number.estimate is not None
+    return self.alarm or known
+
 
 def audits(summary: Mapping[str, Any]) -> list[Audit]:
   """All audits, alarms first; the account of tuning is none."""
@@ -105,11 +110,13 @@ def audit_table(found: Sequence[Audit]) -> tables.Table:
     [
       [
         tables.word(x.name),
-        tables.Cell() if x.number is None else tables.Cell(number=x.number),
+        tables.plain(None, 'the audit gave no number')
+        if x.number is None
+        else tables.Cell(number=x.number),
         tables.word(x.metric),
         *(
-          tables.Cell() if v is None else tables.plain(v)
-          for v in (x.chance, x.margin)
+          tables.plain(v, '' if v is not None else f'it has no {name}')
+          for name, v in (('chance', x.chance), ('alarm margin', x.margin))
         ),
         _outcome(x),
         tables.word(x.sentence),
@@ -122,8 +129,14 @@ def audit_table(found: Sequence[Audit]) -> tables.Table:
 def _outcome(audit: Audit) -> tables.Cell:
   if audit.alarm:
     return tables.Cell('alarm', style='alarm')
-  known = audit.number is not None and audit.number.estimate is not None
-  return tables.Cell('no alarm' if known else 'not possible')
+  return tables.Cell('no alarm' if audit.possible() else 'not possible')
+
+
+def _number(number, otherwise, *, signed=False) -> tables.Cell:
+  """A number, or the reason why there is none."""
+  if number is None:
+    return tables.Cell(value='', reason=otherwise)
+  return tables.Cell(number=number, signed=signed)
 
 
 def controls(summary: Mapping[str, Any]) -> tables.Table:
@@ -136,10 +149,8 @@ def controls(summary: Mapping[str, Any]) -> tables.Table:
         [
           tables.word(arm),
           tables.word(name),
-          tables.Cell() if left is None else tables.Cell(number=left),
-          tables.Cell()
-          if loss is None
-          else tables.Cell(number=loss, signed=True),
+          _number(left, 'only what is lost was kept'),
+          _number(loss, 'what is lost was not computed', signed=True),
         ]
       )
   return tables.plain_table(
@@ -266,12 +277,14 @@ def group_name(group: Mapping[str, Any]) -> str:
 def subgroups(summary: Mapping[str, Any]) -> tables.Table:
   """The metric of comparison and the gain in every subgroup."""
   metric = summary['evaluation']['metric']
+  parts = summary.get('subgroups') or ()
+  with_events = any(part.get('events') is not None for part in parts)
   groups = []
-  for part in summary.get('subgroups') or ():
+  for part in parts:
     size = [
       tables.count(part.get('studies')),
       tables.count(part.get('patients')),
-      _events(part.get('events')),
+      *([_events(part.get('events'))] if with_events else []),
     ]
     rows = []
     for arm, entry in (part.get('arms') or {}).items():
@@ -280,12 +293,11 @@ def subgroups(summary: Mapping[str, Any]) -> tables.Table:
         [
           tables.word(arm),
           *size,
-          tables.Cell(
-            number=text_lib.number((entry.get('metrics') or {}).get(metric))
+          _number(
+            text_lib.number((entry.get('metrics') or {}).get(metric)),
+            f'{metric} was not computed',
           ),
-          tables.Cell()
-          if gain is None
-          else tables.Cell(number=gain, signed=True),
+          _number(gain, 'only fusion arms have a gain', signed=True),
         ]
       )
     if rows:
@@ -297,13 +309,36 @@ def subgroups(summary: Mapping[str, Any]) -> tables.Table:
       Column('arm', word=True),
       Column('studies'),
       Column('patients'),
-      Column('events'),
+      *([Column('events')] if with_events else []),
       Column(f'{metric} [95%]', interval=True),
       Column('gain [95%]', interval=True),
     ],
     groups,
     folded=True,
   )
+
+
+def declared(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+  """The subgroups that were declared and are large enough to be told.
+
+  Whether a modality was recorded is no group of people.
+  """
+  return [
+    x
+    for x in summary.get('subgroups') or ()
+    if not x.get('suppressed')
+    and not all(c.startswith('available_') for c in x['group'])
+  ]
+
+
+def without_models(summary: Mapping[str, Any]) -> dict[str, int]:
+  """By arm, in how many test parts it has no model, where there are any."""
+  lacking = {
+    arm: len(summary['folds']) - len(x['folds'])
+    for arm, x in summary['arms'].items()
+    if x.get('folds')
+  }
+  return {arm: count for arm, count in lacking.items() if count > 0}
 
 
 def suppressed(summary: Mapping[str, Any]) -> list[str]:
@@ -368,9 +403,7 @@ def equalised_odds(summary: Mapping[str, Any]) -> tables.Table:
         tables.word(_column(x)),
         tables.word(x['arm']),
         *(
-          tables.Cell(number=text_lib.number(x.get(k)))
-          if x.get(k)
-          else tables.Cell()
+          _number(text_lib.number(x.get(k)), 'this gap was not computed')
           for k in ('tpr_gap', 'fpr_gap')
         ),
       ]

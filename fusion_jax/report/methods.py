@@ -20,25 +20,37 @@ REFERENCES = {
   'Association 2005;100:94-108.',
   'berger': 'Berger RL. Multiparameter hypothesis testing and acceptance '
   'sampling. Technometrics 1982;24:295-300.',
+  'schuirmann': 'Schuirmann DJ. A comparison of the two one-sided tests '
+  'procedure and the power approach for assessing the equivalence of average '
+  'bioavailability. Journal of Pharmacokinetics and Biopharmaceutics '
+  '1987;15:657-680.',
   'holm': 'Holm S. A simple sequentially rejective multiple test procedure. '
   'Scandinavian Journal of Statistics 1979;6:65-70.',
   'delong': 'DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas '
-  'under two or more correlated receiver operating characteristic curves. '
-  'Biometrics 1988;44:837-845.',
+  'under two or more correlated receiver operating characteristic curves: a '
+  'nonparametric approach. Biometrics 1988;44:837-845.',
   'nadeau': 'Nadeau C, Bengio Y. Inference for the generalization error. '
   'Machine Learning 2003;52:239-281.',
   'hessel': 'Hessel J, Lee L. Does my multimodal model learn cross-modal '
-  'interactions? EMNLP 2020:861-877.',
-  'shapley': 'Shapley LS. A value for n-person games. Contributions to the '
-  'Theory of Games II, 1953:307-317.',
+  "interactions? It's harder to tell than you might think! Proceedings of "
+  'EMNLP 2020:861-877.',
+  'shapley': 'Shapley LS. A value for n-person games. In: Contributions to the '
+  'Theory of Games II. Princeton University Press, 1953:307-317.',
   'vickers': 'Vickers AJ, Elkin EB. Decision curve analysis: a novel method '
   'for evaluating prediction models. Medical Decision Making 2006;26:565-574.',
-  'platt': 'Platt J. Probabilistic outputs for support vector machines. '
-  'Advances in Large Margin Classifiers, 1999:61-74.',
+  'guo': 'Guo C, Pleiss G, Sun Y, Weinberger KQ. On calibration of modern '
+  'neural networks. Proceedings of ICML, PMLR 2017;70:1321-1330.',
+  'platt': 'Platt J. Probabilistic outputs for support vector machines and '
+  'comparisons to regularized likelihood methods. In: Advances in Large Margin '
+  'Classifiers. MIT Press, 1999:61-74.',
+  'zadrozny': 'Zadrozny B, Elkan C. Transforming classifier scores into '
+  'accurate multiclass probability estimates. Proceedings of KDD 2002:694-699.',
   'hardt': 'Hardt M, Price E, Srebro N. Equality of opportunity in supervised '
-  'learning. NeurIPS 2016.',
-  'collins': 'Collins GS, Moons KGM, Dhiman P, et al. TRIPOD+AI statement. BMJ '
-  '2024;385:e078378.',
+  'learning. Advances in Neural Information Processing Systems '
+  '2016;29:3315-3323.',
+  'collins': 'Collins GS, Moons KGM, Dhiman P, et al. TRIPOD+AI statement: '
+  'updated guidance for reporting clinical prediction models that use '
+  'regression or machine learning methods. BMJ 2024;385:e078378.',
 }
 
 
@@ -83,21 +95,33 @@ def write(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
   return writer.paragraphs, writer.references()
 
 
+_OUTCOMES = {
+  'binary': 'binary',
+  'multiclass': 'one of several classes',
+  'multilabel': 'several binary labels',
+  'regression': 'a number',
+  'survival': 'the time to an event',
+}
+
+
 def _data(writer, summary) -> None:
   cohort, task = summary['cohort'], summary['task']
   events = content_lib.events(summary)
   complete = summary.get('complete_cases')
   writer.add(
-    f'Data. {cohort["studies"]} studies of {cohort["patients"]} patients were '
-    'tested' + ('.' if events is None else f' ({events} events).'),
-    f'The task was {task["kind"]} ({", ".join(task["names"])}).',
+    f'Data. {_count(cohort["studies"], "study", "studies")} of '
+    f'{_count(cohort["patients"], "patient")} '
+    + ('was' if cohort['studies'] == 1 else 'were')
+    + ' tested'
+    + ('.' if events is None else f' ({_count(events, "event")}).'),
+    f'The outcome was {_OUTCOMES[task["kind"]]} ({", ".join(task["names"])}).',
     f'Cohort: {cohort["citation"].rstrip(".")}.'
     if isinstance(cohort.get('citation'), str) and cohort['citation']
     else '[Authors: name and cite the cohort, and say how and when studies '
     'were collected, who was eligible, and how the outcome was determined.]',
     _parts(summary),
     'Studies that lack a modality were kept; '
-    f'{complete["studies"]} studies had all of them.'
+    f'{complete["studies"]} had all modalities.'
     if complete
     else 'All studies had all modalities.'
     if content_lib.trained_here(summary)
@@ -105,21 +129,28 @@ def _data(writer, summary) -> None:
   )
 
 
+def _count(number: int, one: str, many: str = '') -> str:
+  return f'{number} {one if number == 1 else many or f"{one}s"}'
+
+
 def _parts(summary) -> str:
   frozen = content_lib.trained_on(summary)
   if frozen:
     return (
       f'The models were trained on another cohort ({frozen}) and frozen; '
-      'nothing was fitted or chosen here.'
+      'nothing was fitted or chosen on this one.'
     )
-  repeats = len({x['repeat'] for x in summary['folds']})
-  folds = len({x['fold'] for x in summary['folds']})
   if not content_lib.trained_here(summary):
     return '[Authors: say how studies were divided for training and testing.]'
+  repeats = len({x['repeat'] for x in summary['folds']})
+  folds = len({x['fold'] for x in summary['folds']})
   several = f'{repeats} repeats of ' if repeats > 1 else ''
+  made = f'{several}{folds} folds' if folds > 1 else f'{several}one split'
+  each = ' of a fold' if folds > 1 else ''
+  verb = 'was' if made == 'one split' else 'were'
   return (
-    f'There were {several}{folds} folds; training, validation and test parts '
-    f'of a fold had {content_lib.apart(summary)}.'
+    f'There {verb} {made}; training, validation and test parts{each} had '
+    f'{content_lib.apart(summary)}.'
   )
 
 
@@ -129,169 +160,235 @@ def _models(writer, summary) -> None:
   fusions: dict[str, list[str]] = {}
   for arm, entry in arms.items():
     if entry['role'] == 'fusion':
-      strategy = content_lib.strategy_of(arm, entry)
+      strategy = content_lib.STRATEGIES.get(
+        entry.get('strategy'), 'strategy not stated'
+      )
       fusions.setdefault(strategy, []).append(arm)
   told = [f'{name} ({", ".join(found)})' for name, found in fusions.items()]
   own = content_lib.trained_here(summary)
   writer.add(
-    f'Models. Single modalities: {", ".join(singles)}.' if singles else '',
+    f'Models. Single modalities: {", ".join(singles)}.'
+    if singles
+    else 'Models.',
     f'Fusion strategies, in the terms of Huang et al. {writer.cite("huang")}: '
     f'{"; ".join(told)}.'
     if told
     else '',
-    'Everything fitted (vocabularies, imputation, scaling, image statistics) '
-    'was fitted on the training part of its fold.'
+    f'{preparation(summary)}.'
     if own
     else 'Models were made elsewhere and only their predictions evaluated. '
     '[Authors: describe the models and how they were trained and tuned.]',
     _training(summary) if own else '',
+    *_unfinished(summary),
+  )
+
+
+def preparation(summary: Mapping[str, Any]) -> str:
+  """What of the preparation of data was fitted, and on what."""
+  seen = {
+    m for x in summary['arms'].values() for m in x.get('modalities') or ()
+  }
+  steps = ['vocabularies, imputation, scaling'] if 'ehr' in seen else []
+  steps += ['image statistics'] if 'image' in seen else []
+  named = f' ({", ".join(steps)})' if steps else ''
+  several = len(summary['folds']) > 1
+  return (
+    f'Preprocessing{named} was fitted on the training part'
+    + (' of each fold' if several else '')
+    + ' alone'
   )
 
 
 def _training(summary) -> str:
-  seeds = max(
-    (
-      len(f['seeds'])
-      for x in summary['arms'].values()
-      for f in x.get('folds', ())
-    ),
-    default=1,
-  )
-  text = f'Every arm was trained with {seeds} '
-  text += f'{"seed" if seeds == 1 else "seeds"} per fold'
+  numbers = {
+    len(f['seeds'])
+    for x in summary['arms'].values()
+    for f in x.get('folds', ())
+  } or {1}
+  most = max(numbers)
+  upto = 'up to ' if len(numbers) > 1 else ''
+  text = f'Models of every arm were trained with {upto}{_count(most, "seed")}'
+  if len(summary['folds']) > 1:
+    text += ' per fold'
   tuning = (summary.get('audits') or {}).get('tuning') or {}
-  trials = tuning.get('trials')
-  if trials and tuning.get('chosen_by'):
-    settings = 'setting' if trials == 1 else 'settings'
+  trials = tuning.get('trials') or 0
+  if trials == 1:
+    text += ' and one setting of hyperparameters'
+  elif trials and tuning.get('chosen_by'):
     text += (
-      f' and {trials} hyperparameter {settings}, chosen by '
+      f'; {trials} settings of hyperparameters were tried, and one chosen by '
       f'{tuning["chosen_by"]}'
     )
     fixed = tuning.get('without_hyperparameters')
-    if fixed and trials > 1:
+    if fixed:
       text += f' ({", ".join(fixed)} had none to choose)'
   return f'{text}.'
 
 
+def _unfinished(summary) -> list[str]:
+  """Arms that failed, and those that lack models of some fold."""
+  found = []
+  for entry in summary.get('history') or ():
+    if entry['status'] != 'finished':
+      why = f' ({entry["reason"].rstrip(".")})' if entry.get('reason') else ''
+      what = 'failed' if entry['status'] == 'failed' else 'is not finished'
+      found.append(f'{entry["arm"]} was started but {what}{why}.')
+  return found + [
+    f'{arm} has no model of {lacking} of {len(summary["folds"])} folds.'
+    for arm, lacking in findings.without_models(summary).items()
+  ]
+
+
 def _estimates(writer, summary) -> None:
   evaluation = summary['evaluation']
-  metrics = {m for x in summary['arms'].values() for m in x['metrics']}
+  known = {
+    name
+    for x in summary['arms'].values()
+    for name, value in x['metrics'].items()
+    if value.get('estimate') is not None
+  }
+  calibration = [
+    word for word in ('slope', 'intercept') if f'calibration_{word}' in known
+  ]
   writer.add(
-    f'Estimates. The primary metric was {evaluation["metric"]}, computed '
-    "within each fold's test part and averaged over folds and seeds; scores "
-    'of different models were never ranked together.',
+    f'Estimates. The primary metric was {evaluation["metric"]}, '
+    f'{notes.averaged(summary)}. Scores of different models were never pooled.',
     _intervals(writer, evaluation),
     evaluation.get('estimand')
     or 'They are conditional on the trained models and do not cover what '
     'training anew would change.',
     'The spread between folds was corrected for shared training studies '
     f'{writer.cite("nadeau")}.'
-    if any(
-      (x.get('variability') or {}).get('fold_sd') is not None
-      for x in summary['arms'].values()
-    )
+    if notes.varied(summary, 'fold_sd')
     else '',
-    'Calibration was described by slope and intercept.'
-    if 'calibration_slope' in metrics
+    f'Calibration was described by {notes.listed(calibration)}.'
+    if calibration
     else '',
     _recalibration(writer, content_lib.recalibrated(summary)),
   )
 
 
+_RECALIBRATIONS = {
+  'temperature': ('temperature scaling', 'guo'),
+  'platt': ('Platt scaling', 'platt'),
+  'isotonic': ('isotonic regression', 'zadrozny'),
+}
+
+
 def _recalibration(writer, ways) -> str:
-  told = [f'Platt {writer.cite(x)}' if x == 'platt' else x for x in ways]
+  told = [
+    f'{_RECALIBRATIONS[x][0]} {writer.cite(_RECALIBRATIONS[x][1])}'
+    for x in ways
+  ]
   if not told:
     return ''
   return (
-    'Predictions were also recalibrated on validation parts '
-    f'({", ".join(told)}).'
+    'Predictions were also recalibrated on validation parts, by '
+    f'{notes.listed(told)}.'
   )
 
 
 def _intervals(writer, evaluation) -> str:
   if notes.by_delong(evaluation):
     return (
-      f"95% intervals are DeLong's {writer.cite('delong')}, which takes "
-      'studies as independent.'
+      f"95% intervals of the AUROC are DeLong's {writer.cite('delong')}, which "
+      'take studies as independent; other metrics have none.'
     )
   kind = (
     ' (bias-corrected and accelerated)'
-    if (evaluation.get('method') == 'bca')
+    if evaluation.get('method') == 'bca'
     else ''
   )
   return (
-    f'95% intervals are from {evaluation["replicates"]} bootstrap replicates '
-    f'that redraw patients with all their studies {writer.cite("efron")}'
-    f'{kind}, the same replicates for all arms.'
+    f'95% intervals{kind} are from {evaluation["replicates"]} bootstrap '
+    f'replicates that redraw patients with all their studies '
+    f'{writer.cite("efron")}, the same replicates for all arms.'
   )
 
 
 def _comparison(writer, summary) -> None:
   evaluation, comparisons = summary['evaluation'], summary['comparisons']
   margin = text_lib.plain(evaluation['margin'])
-  holm = any(x.get('holm') is not None for x in comparisons)
   writer.add(
     f'Comparison. The reference was {notes.reference(summary)}.',
     (
       f'The differences of all {len(comparisons)} fusion arms from it form one '
       'family'
       if len(comparisons) > 1
-      else 'The difference of the one fusion arm from it is tested'
+      else 'The difference of the one fusion arm from it was tested'
     )
-    + ' with a one-sided error of 2.5%:'
-    + (
-      f' p values were adjusted by the method of Holm {writer.cite("holm")}.'
-      if holm
-      else ' intervals and p values are from one studentised max-t bootstrap '
-      f'{writer.cite("romano")}.'
-    ),
+    + ' with a one-sided error of 2.5%: '
+    + _adjustment(writer, evaluation, len(comparisons)),
     'An arm was called superior if its interval lay on the better side of 0 '
     'and so did that of its difference from every single-modality arm '
     f'(intersection-union {writer.cite("berger")}), inferior if it lay on the '
-    f'worse side, equivalent if its 90% interval lay within {margin} of 0, and '
-    'inconclusive otherwise.',
+    f'worse side, equivalent if its 90% interval lay within {margin} of 0 '
+    f'{writer.cite("schuirmann")}, and inconclusive otherwise.',
     f"DeLong's test {writer.cite('delong')} stands beside it."
-    if any((x.get('delong') or {}).get('p') is not None for x in comparisons)
+    if not notes.by_delong(evaluation)
+    and any((x.get('delong') or {}).get('p') is not None for x in comparisons)
     else '',
     _registration(summary.get('registration')),
   )
 
 
+def _adjustment(writer, evaluation, count) -> str:
+  if not notes.by_delong(evaluation):
+    return (
+      'intervals and p values are from one studentised max-t bootstrap '
+      f'{writer.cite("romano")}.'
+    )
+  if count == 1:
+    return f"interval and p value are DeLong's {writer.cite('delong')}."
+  return (
+    f'p values were adjusted by the method of Holm {writer.cite("holm")}, '
+    'intervals by that of Bonferroni.'
+  )
+
+
 def _registration(found) -> str:
   if not found:
-    return 'The analysis was not registered beforehand with this tool.'
-  deviations = found.get('deviations') or []
+    return 'The analysis was not held against a registration.'
+  deviations = len(found.get('deviations') or ())
+  unchecked = len(found.get('unchecked') or ())
+  told = f'it deviates from it in {_count(deviations, "point")}'
+  untold = (
+    f' and could not be checked in {_count(unchecked, "point")}'
+    if unchecked
+    else ''
+  )
   return (
-    'Primary metric, margin, reference and arms were fixed beforehand '
-    f'(SHA-256 {found["sha256"]}); '
-    + (
-      f'{len(deviations)} deviations are listed in the report.'
-      if deviations
-      else 'there were no deviations.'
-    )
+    'The analysis was held against a registration of metric, margin, '
+    f'reference and arms (SHA-256 {found["sha256"]}); '
+    f'{told if deviations else "it does not deviate from it"}{untold}. '
+    '[Authors: say when and where this was published.]'
   )
 
 
 def _checks(writer, summary) -> None:
-  audits = findings.audits(summary)
-  alarms = [x.name for x in audits if x.alarm]
   sentences = []
   controls = _controls(writer, summary.get('controls') or {})
   if controls:
     sentences.append(
       f'Whether a gain is fusion was tested with {", ".join(controls)}.'
     )
-  if audits:
+  sentences += _audits(findings.audits(summary))
+  if summary.get('missing'):
     sentences.append(
-      f'{len(audits)} audits asked whether what should not predict the label '
-      'does ('
-      + ', '.join(x.name for x in audits)
-      + ')'
-      + (f'; {", ".join(alarms)} raised an alarm.' if alarms else '; none did.')
+      'Performance was also measured with a modality withheld from shares of '
+      'the test studies.'
     )
-  if summary.get('subgroups'):
+  if summary.get('learning_curve'):
+    sentences.append(
+      'Models were also trained on shares of the training patients.'
+    )
+  if findings.declared(summary):
     sentences.append('Metrics were also computed within declared subgroups.')
-  if summary.get('equalised_odds'):
+  if any(
+    (x.get(gap) or {}).get('estimate') is not None
+    for x in summary.get('equalised_odds') or ()
+    for gap in ('tpr_gap', 'fpr_gap')
+  ):
     sentences.append(
       f'Gaps of equalised odds are reported {writer.cite("hardt")}.'
     )
@@ -302,6 +399,24 @@ def _checks(writer, summary) -> None:
     )
   if sentences:
     writer.add('Checks.', *sentences)
+
+
+def _audits(audits) -> list[str]:
+  if not audits:
+    return []
+  alarms = [x.name for x in audits if x.alarm]
+  tried = [x for x in audits if x.possible()]
+  found = []
+  if tried:
+    found.append(
+      f'{_count(len(tried), "audit")} looked for shortcuts and leaks '
+      f'({", ".join(x.name for x in tried)}); '
+      + (f'{notes.listed(alarms)} raised an alarm.' if alarms else 'no alarm.')
+    )
+  rest = [x.name for x in audits if not x.possible()]
+  if rest:
+    found.append(f'Not possible: {", ".join(rest)}.')
+  return found
 
 
 def _controls(writer, controls) -> list[str]:

@@ -19,30 +19,32 @@ def arms(
 ) -> tables.Table:
   """The main table: every arm, its difference and its verdict."""
   metric = page.metric
-  columns = [
-    Column('arm', word=True),
-    Column(f'{metric} [95%]', interval=True),
-    Column('difference [95%]', interval=True),
-    Column('p adj'),
-    Column('verdict', word=True),
-    Column('patients needed'),
-  ]
+  columns = [Column('arm', word=True), Column(f'{metric} [95%]', interval=True)]
+  if page.compared():
+    columns += [
+      Column('difference [95%]', interval=True),
+      Column('p adj'),
+      Column('verdict', word=True),
+      Column('patients needed'),
+    ]
 
   def row(x: content_lib.Row) -> list[tables.Cell]:
+    name = ' '.join(filter(None, (x.arm, x.type, x.mark)))
+    found = [tables.word(name, value=x.arm), _estimate(x.primary)]
+    if not page.compared():
+      return found
     return [
-      tables.word(f'{x.arm} {x.type}'.rstrip(), value=x.arm),
-      _estimate(x.primary),
+      *found,
       _estimate(x.difference, signed=True),
       tables.Cell(text_lib.p_value(x.p_adjusted), value=_or(x.p_adjusted)),
       tables.Cell(x.verdict, style=x.verdict, reason=x.verdict_reason),
       tables.count(x.patients_needed),
     ]
 
+  from_it = f' and its difference from {page.reference}'
   return tables.Table(
     name,
-    title
-    or f'{metric} of every arm and its difference from the best single '
-    'modality',
+    title or f'{metric} of every arm{from_it if page.compared() else ""}',
     columns,
     [(heading, [row(x) for x in rows]) for heading, rows in groups],
   )
@@ -58,11 +60,11 @@ def side(page: content_lib.Content) -> tables.Table:
 
   return tables.Table(
     'costs',
-    'Calibration, spread and cost' if len(names) > 3 else 'Cost',
+    page.side_title(),
     columns,
     [
       (heading, [row(x) for x in rows if x.arm != content_lib.REFERENCE])
-      for heading, rows in page.groups
+      for heading, rows in (page.groups if names else ())
     ],
   )
 
@@ -72,13 +74,7 @@ def folds(page: content_lib.Content) -> tables.Table:
   return tables.plain_table(
     'folds',
     'Reference and test part of each fold',
-    [
-      Column('fold', word=True),
-      Column('best single modality on validation', word=True),
-      Column('studies'),
-      Column('patients'),
-      Column('events'),
-    ],
+    [Column(x, word=k < 2) for k, x in enumerate(page.fold_names)],
     [[tables.word(x) for x in fold] for fold in page.folds],
   )
 
@@ -225,6 +221,9 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
       *(Column(x.replace('_', ' '), interval=True) for x in _CALIBRATION),
     ],
     rows,
+    note='After recalibration only what stands there is computed.'
+    if any(row[1].text != 'as trained' for row in rows)
+    else '',
     folded=True,
   )
 
@@ -281,24 +280,25 @@ def _or(value) -> float | str:
 
 def history(entries: Sequence[Mapping[str, Any]]) -> tables.Table:
   """Every arm that was ever run, finished or not."""
+  columns = [
+    Column('arm', word=True),
+    Column('outcome', word=True),
+    Column('models'),
+  ]
+  rows = [
+    [
+      tables.word(x['arm']),
+      tables.Cell(
+        x['status'], style='inferior' if x['status'] == 'failed' else ''
+      ),
+      tables.count(x.get('models')),
+    ]
+    for x in entries
+  ]
+  if any(x.get('reason') for x in entries):
+    columns.append(Column('why', word=True))
+    for row, x in zip(rows, entries, strict=True):
+      row.append(tables.word(x.get('reason') or ''))
   return tables.plain_table(
-    'history',
-    'Every arm that was started in this folder',
-    [
-      Column('arm', word=True),
-      Column('outcome', word=True),
-      Column('models'),
-      Column('why', word=True),
-    ],
-    [
-      [
-        tables.word(x['arm']),
-        tables.Cell(
-          x['status'], style='inferior' if x['status'] == 'failed' else ''
-        ),
-        tables.count(x.get('models')),
-        tables.word(x.get('reason') or ''),
-      ]
-      for x in entries
-    ],
+    'history', 'How each arm that was started ended', columns, rows
   )

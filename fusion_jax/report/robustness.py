@@ -14,8 +14,8 @@ Column = tables.Column
 COSTS = {
   'parameters': 'parameters',
   'flops': 'FLOPs of one prediction',
-  'training_seconds': 'seconds of training',
-  'latency_seconds': 'seconds of one prediction',
+  'training_seconds': 'time of training',
+  'latency_seconds': 'time of one prediction',
   'memory_bytes': 'bytes of memory',
 }
 # What the size of a training part may be told by, in this order.
@@ -148,7 +148,9 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
   """Costs and performance of every arm."""
   found = summary.get('tradeoffs') or {}
   entries = found.get('arms') or {}
-  costs = [k for k in COSTS if any(k in x for x in entries.values())]
+  costs = [
+    k for k in COSTS if any(x.get(k) is not None for x in entries.values())
+  ]
   return tables.plain_table(
     'tradeoffs',
     'What every arm costs and is worth',
@@ -161,18 +163,58 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
     [
       [
         tables.word(arm),
-        tables.plain(x.get('estimate')),
-        *(_cost(k, x.get(k)) for k in costs),
-        tables.word(', '.join(COSTS.get(k, k) for k in x.get('front') or ())),
+        tables.plain(x.get('estimate'), x.get('reason', '')),
+        *(_cost(k, x) for k in costs),
+        tables.word(_front(x.get('front') or (), costs)),
       ]
-      for arm, x in entries.items()
+      for arm, x in (entries.items() if costs else ())
     ],
+    note=' '.join(
+      x
+      for x in (
+        found.get('note', ''),
+        _machine(summary.get('run') or {}, entries),
+        _unknown(entries, costs),
+      )
+      if x
+    ),
   )
 
 
-def _cost(name, value) -> tables.Cell:
+def _machine(run, entries) -> str:
+  """Where latency was measured."""
+  measured = any(x.get('latency_seconds') is not None for x in entries.values())
+  if not measured or not run.get('device'):
+    return ''
+  return f'Device: {run["device"]}; processor: {run["processor"]}.'
+
+
+def _unknown(entries, costs) -> str:
+  """Why a cost that no arm has is not among the columns."""
+  why: dict[str, list[str]] = {}
+  for cost, name in COSTS.items():
+    reasons = dict.fromkeys(
+      x[f'{cost}_reason'] for x in entries.values() if f'{cost}_reason' in x
+    )
+    if cost not in costs and reasons:
+      why.setdefault('; '.join(reasons), []).append(name)
+  return ' '.join(
+    f'Not known: {", ".join(names)}, as {reason}.'
+    for reason, names in why.items()
+  )
+
+
+def _front(on, costs) -> str:
+  """The costs in which nothing cheaper is better."""
+  if len(costs) > 1 and set(costs) <= set(on):
+    return 'all of them'
+  return ', '.join(COSTS.get(k, k) for k in on)
+
+
+def _cost(name, entry) -> tables.Cell:
+  value = entry.get(name)
   if value is None:
-    return tables.Cell()
+    return tables.plain(None, entry.get(f'{name}_reason', ''))
   show = text_lib.duration if name.endswith('seconds') else text_lib.count
   return tables.Cell(show(value), value=value)
 
@@ -227,7 +269,10 @@ def for_whom(summary: Mapping[str, Any]) -> tables.Table:
     size = [tables.count(part.get(k)) for k in ('studies', 'events')]
     rows = []
     for arm, x in (part.get('arms') or {}).items():
-      shares = [tables.plain(x.get(k)) for k in ('changed', 'improved')]
+      shares = [
+        tables.plain(x.get(k), x.get(f'{k}_reason', ''))
+        for k in ('changed', 'improved')
+      ]
       benefit = tables.Cell(
         number=text_lib.number(x.get('net_benefit')), signed=True
       )

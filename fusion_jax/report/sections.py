@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.core import types
 from fusion_jax.report import choices, findings, results, robustness
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import tables as tables_lib
@@ -34,6 +35,9 @@ class Section:
     return bool(self.lead or self.figures or self.tables)
 
 
+_UNDRAWN = ' Arms without a value are in the table, with the reason.'
+
+
 def _drawn(name, title, caption, canvas, **options) -> style.Drawn | None:
   if canvas is None:
     return None
@@ -46,7 +50,7 @@ def arms(summary: Mapping[str, Any], content: content_lib.Content) -> Section:
   rows = [r for r in content.rows() if r.difference]
   margin = text_lib.plain(content.margin)
   side = 'Right' if content.higher_is_better else 'Left'
-  title = f'Difference in {metric} from the best single modality'
+  title = f'Difference in {metric} from {content.reference}'
   canvas = forest.draw(
     [forest.Line(r.arm, r.difference) for r in rows],
     axis=f'difference in {metric}',
@@ -109,14 +113,16 @@ def curves(summary: Mapping[str, Any], curves: Mapping[str, Any]) -> Section:
   arms = arms or [a for a in curves if a != curves_lib.TREAT_ALL]
   arms = arms[: curves_lib.MOST]
   figures = []
-  probabilities = summary['task']['kind'] != 'regression'
+  probabilities = summary['task']['kind'] != types.REGRESSION
+  # Curves of a survival task are by time, those of others by label.
+  link = ' at ' if summary['task']['kind'] == types.SURVIVAL else ', '
   for kind in curves_lib.kinds(curves, arms):
     title, x, y, meaning = curves_lib.KINDS[curves_lib.base(kind)]
     label = kind.partition('/')[2]
     figures.append(
       _drawn(
         f'curve_{slug(kind)}',
-        f'{title}, {label}' if label else title,
+        f'{title}{link}{label}' if label else title,
         meaning,
         curves_lib.draw(curves, kind, arms, probabilities=probabilities),
         details=f'{y} against {x} of {", ".join(arms)}.',
@@ -139,7 +145,7 @@ def controls(summary: Mapping[str, Any]) -> Section:
   arm = choices.main_arm(summary)
   metric = summary['evaluation']['metric']
   canvas = forest.draw(
-    findings.control_lines(summary, arm), axis=f'{metric} lost by {arm}'
+    findings.control_lines(summary, arm), axis=f'{metric} lost'
   )
   sentences = findings.control_sentences(summary)
   main = (summary.get('controls') or {}).get(arm, {}).get('sentence')
@@ -187,7 +193,7 @@ def subgroups(summary: Mapping[str, Any]) -> Section:
   metric = summary['evaluation']['metric']
   canvas = forest.draw(
     findings.subgroup_lines(summary, arm),
-    axis=f'gain of {arm} in {metric}',
+    axis=f'gain in {metric}',
     margin=summary['evaluation']['margin'],
   )
   return Section(
@@ -271,15 +277,21 @@ def tradeoffs(
         f'tradeoff_{slug(cost)}',
         f'{content.metric} against {name}',
         'The dashed line joins the arms that no cheaper arm beats (Pareto '
-        'front).',
-        lines.scatter(spots, cost_name=name, y_name=content.metric),
+        'front).' + ('' if len(spots) == len(summary['arms']) else _UNDRAWN),
+        lines.scatter(
+          spots,
+          cost_name=name,
+          y_name=content.metric,
+          unit='s' if cost.endswith('seconds') else '',
+        ),
       )
     )
+  worth = robustness.tradeoffs(summary)
   return Section(
     'tradeoffs',
-    'Costs and trade-offs',
+    'Costs and trade-offs' if worth else content.side_title(),
     figures=figures,
-    tables=[robustness.tradeoffs(summary), results.side(content)],
+    tables=[worth, results.side(content)],
   )
 
 
@@ -362,8 +374,10 @@ def registration(summary: Mapping[str, Any]) -> Section:
   return Section(
     'registration',
     'What was fixed beforehand',
-    lead=[f'Deviation: {x}' for x in deviations]
-    or ['The run does not deviate from it.'],
+    lead=[
+      *([f'Deviation: {x}' for x in deviations] or ['No deviation was found.']),
+      *(found.get('unchecked') or ()),
+    ],
     tables=[
       tables_lib.plain_table(
         'registration',

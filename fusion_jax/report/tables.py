@@ -3,6 +3,9 @@
 import csv
 import dataclasses
 import io
+import math
+import re
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from fusion_jax.report import text as text_lib
@@ -34,12 +37,15 @@ class Cell:
       return text_lib.interval(self.number, reasons, signed=self.signed)
     return reasons.mark(self.text, self.reason)
 
-  def bare(self) -> str:
-    """Without marks; counts are exact."""
-    if self.number is None:
-      return f'{self.value:,}' if isinstance(self.value, int) else self.text
-    number = dataclasses.replace(self.number, reason='')
-    return text_lib.interval(number, text_lib.Reasons(), signed=self.signed)
+  def bare(self, reasons: text_lib.Reasons | None = None) -> str:
+    """As `shown`, but counts are exact; without marks where None."""
+    if reasons is None:
+      number = self.number and dataclasses.replace(self.number, reason='')
+      plain = dataclasses.replace(self, number=number, reason='')
+      return plain.bare(text_lib.Reasons())
+    if self.number is None and isinstance(self.value, int):
+      return reasons.mark(f'{self.value:,}', self.reason)
+    return self.shown(reasons)
 
   def why(self) -> str:
     return self.number.reason if self.number is not None else self.reason
@@ -155,6 +161,7 @@ def _values(cell: Cell, interval: bool) -> list[object]:
   return found if interval else found[:1]
 
 
+# How LaTeX's Latin fonts print what is no letter, digit or accent.
 _TEX = {
   '\\': r'\textbackslash{}',
   '{': r'\{',
@@ -168,46 +175,204 @@ _TEX = {
   '~': r'\textasciitilde{}',
   '<': r'\textless{}',
   '>': r'\textgreater{}',
+  '|': r'\textbar{}',
+  '`': r'\textasciigrave{}',
   '±': r'$\pm$',
   '×': r'$\times$',
   '≥': r'$\geq$',
   '≤': r'$\leq$',
+  '≠': r'$\neq$',
+  '≈': r'$\approx$',
+  '−': r'$-$',
+  '→': r'$\rightarrow$',
+  '∞': r'$\infty$',
 }
+_GREEK = (
+  'alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi '
+  'omicron pi rho varsigma sigma tau upsilon phi chi psi omega'
+).split()
+_TEX |= {
+  chr(ord('α') + k): rf'$\{name}$'
+  for k, name in enumerate(_GREEK)
+  if name != 'omicron'
+} | {
+  name[0]: rf'$\{name[1:]}$'
+  for name in (
+    'ΓGamma ΔDelta ΘTheta ΛLambda ΞXi ΠPi ΣSigma ΦPhi ΨPsi ΩOmega'.split()
+  )
+}
+# A `table` floats and has to fit a page; what has more lines breaks.
+_FLOATING = 40
+# Sizes with the width of a character, and the width of a line, in points: those
+# of `article` at 10 points on upright paper.
+_SIZES = (
+  (r'\normalsize', 4.8),
+  (r'\small', 4.4),
+  (r'\footnotesize', 4.1),
+  (r'\scriptsize', 3.8),
+)
+_LINE = 345.0
+_GAP = 6.0
+# Columns of words are broken into lines where they have more characters than
+# the first and keep those of the second; of sentences, those of the third. The
+# later ones are for tables that do not fit otherwise.
+_BROKEN = ((30, 14, 28), (14, 14, 28), (14, 14, 14))
+_SENTENCE = 60
 
 
 def tex_escape(text: str) -> str:
-  """Text that LaTeX prints as it stands."""
-  return ''.join(_TEX.get(c, c) for c in text)
+  """Text on one line that LaTeX prints as it stands.
+
+  Ligatures of hyphens are kept apart. Letters of other scripts than Latin and
+  Greek stay as they are, for engines that have fonts for them.
+  """
+  line = ''.join(c for c in ' '.join(text.split()) if c.isprintable())
+  while '--' in line:
+    line = line.replace('--', '-\0-')
+  return ''.join(_TEX.get(c, c) for c in line).replace('\0', '{}')
 
 
 def to_tex(table: Table) -> str:
-  r"""A `table` environment; needs \usepackage{booktabs}."""
-  align = ''.join('l' if c.word else 'r' for c in table.columns[1:])
-  width = len(table.columns)
-  lines = [
-    r'\begin{table}',
-    rf'\caption{{{tex_escape(table.title)}}}',
-    rf'\label{{tab:{table.name}}}',
-    r'\centering',
-    rf'\begin{{tabular}}{{l{align}}}',
-    r'\toprule',
-    _tex_row(c.title for c in table.columns),
+  r"""A `table`, or a `longtable` where a page is too short for it.
+
+  Needs \usepackage{array,booktabs,longtable}. Its size is such that it fits
+  the width of a page; a comment says where none does.
+  """
+  reasons = text_lib.Reasons()
+  groups = [
+    (heading, [[_tex_cell(x, reasons) for x in row] for row in rows])
+    for heading, rows in table.groups
+    if rows
   ]
-  for heading, rows in table.groups:
-    lines.append(r'\midrule')
+  layout = _layout(table)
+  titles = [
+    r'\shortstack[{}]{{{}}}'.format(place, r'\\'.join(map(tex_escape, title)))
+    if len(title) > 1
+    else tex_escape(title[0])
+    for title, place in zip(layout.titles, layout.places, strict=True)
+  ]
+  head = [r'\toprule', _tex_row(titles), r'\midrule']
+  body = []
+  for k, (heading, rows) in enumerate(groups):
+    if k:
+      body.append(r'\midrule')
     if heading:
-      text = tex_escape(heading)
-      lines.append(rf'\multicolumn{{{width}}}{{l}}{{\textit{{{text}}}}} \\')
-    # A row that begins with a bracket is no option of the \\ before it.
-    lines += [_tex_row(cell.bare() for cell in row) for row in rows]
-  lines += [r'\bottomrule', r'\end{tabular}']
-  if table.note:
-    lines.append(rf'\par\smallskip {tex_escape(table.note)}')
-  return '\n'.join([*lines, r'\end{table}', ''])
+      text = rf'\textit{{{tex_escape(heading)}}}'
+      body.append(rf'\multicolumn{{{len(titles)}}}{{l}}{{{text}}} \\*')
+    # Cells of several lines stand apart.
+    gap = [r'\addlinespace'] if layout.broken else []
+    body += [y for x in rows for y in (*gap, _tex_row(x))][len(gap) :]
+  caption = rf'\caption{{{tex_escape(table.title)}}}\label{{tab:{table.name}}}'
+  size = rf'{layout.size}\setlength{{\tabcolsep}}{{{_GAP / 2:g}pt}}'
+  align = ''.join(layout.align)
+  notes = [
+    rf'\par\smallskip {tex_escape(line)}'
+    for line in (table.note, *reasons.lines())
+    if line
+  ]
+  lines = [] if layout.fits else ['% Wider than upright paper.']
+  if layout.lines > _FLOATING:
+    lines += [
+      *(rf'\begingroup{size}', rf'\begin{{longtable}}{{{align}}}'),
+      *(rf'{caption} \\', *head, r'\endfirsthead'),
+      *(*head, r'\endhead', r'\bottomrule', r'\endfoot', *body),
+      *(r'\end{longtable}', *notes, r'\endgroup'),
+    ]
+  else:
+    lines += [
+      *(r'\begin{table}', caption, rf'\centering{size}'),
+      *(rf'\begin{{tabular}}{{{align}}}', *head, *body, r'\bottomrule'),
+      *(r'\end{tabular}', *notes, r'\end{table}'),
+    ]
+  return '\n'.join([*lines, ''])
 
 
-def _tex_row(cells) -> str:
-  texts = [tex_escape(x) for x in cells]
+@dataclasses.dataclass(frozen=True)
+class _Layout:
+  """How a table is set.
+
+  Attributes:
+    size: of its type.
+    titles: of its columns, in lines.
+    places: 'l' or 'r' of each column.
+    align: columns as `tabular` takes them.
+    broken: whether sentences are broken into lines.
+    lines: how many it has, about.
+    fits: whether the width of a page is enough.
+  """
+
+  size: str
+  titles: list[list[str]]
+  places: list[str]
+  align: list[str]
+  broken: bool
+  lines: int
+  fits: bool
+
+
+def _layout(table) -> _Layout:
+  unmarked = text_lib.Reasons()
+  texts = [[cell.bare(unmarked) for cell in row] for row in table.rows()]
+  body = [max(map(len, column)) for column in zip(*texts, strict=True)]
+  titles = [
+    textwrap.wrap(
+      x.title, max(n, math.ceil(len(x.title) / 2)), break_long_words=False
+    )
+    for x, n in zip(table.columns, body, strict=True)
+  ]
+  natural = [
+    max(n, *map(len, title)) for n, title in zip(body, titles, strict=True)
+  ]
+  longest = [
+    max(len(x) for text in (*title, *column) for x in text.split())
+    for title, column in zip(titles, zip(*texts, strict=True), strict=True)
+  ]
+
+  def needed(long, word, sentence):
+    found = []
+    for column, n, least in zip(table.columns, natural, longest, strict=True):
+      kept = max(least, sentence if n > _SENTENCE else word)
+      found.append(min(n, kept) if column.word and n > long else n)
+    return found
+
+  room = _LINE - _GAP * len(body)
+  ways = [(needed(*broken), x) for broken in _BROKEN for x in _SIZES]
+  fitting = [x for x in ways if x[1][1] * sum(x[0]) <= room]
+  widths, (size, point) = fitting[0] if fitting else ways[-1]
+  # What is left goes to the columns that were narrowed.
+  lacking = [a - b for a, b in zip(natural, widths, strict=True)]
+  spare = max(room / point - sum(widths), 0)
+  given = min(1.0, spare / max(sum(lacking), 1))
+  widths = [n + given * more for n, more in zip(widths, lacking, strict=True)]
+  places = [
+    'l' if k == 0 or x.word else 'r' for k, x in enumerate(table.columns)
+  ]
+  align = [
+    r'>{\raggedright\arraybackslash}'
+    rf'p{{{point * n / _LINE:.2f}\linewidth}}'
+    if more
+    else place
+    for place, n, more in zip(places, widths, lacking, strict=True)
+  ]
+  count = len(table.groups) + sum(
+    max(math.ceil(len(x) / n) for x, n in zip(row, widths, strict=True))
+    for row in texts
+  )
+  broken = any(
+    n > _SENTENCE and more for n, more in zip(natural, lacking, strict=True)
+  )
+  return _Layout(size, titles, places, align, broken, count, bool(fitting))
+
+
+def _tex_cell(cell, reasons) -> str:
+  text = tex_escape(cell.bare(reasons))
+  if cell.number is None and not isinstance(cell.value, int | float):
+    return text
+  return re.sub(r'(?<!\w)-(?=[.\d])', '$-$', text)
+
+
+def _tex_row(texts) -> str:
+  # A row that begins with a bracket is no option of the \\ before it.
   return ' & '.join(f'{{}}{x}' if x.startswith('[') else x for x in texts) + (
     r' \\'
   )

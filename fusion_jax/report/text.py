@@ -6,6 +6,12 @@ from typing import Any
 
 UNDEFINED = 'n/a'
 
+# Of the expected calibration error, which the bootstrap biases.
+_BESIDE = (
+  'the interval misses the estimate: redrawing patients adds chance, which '
+  'this metric counts as error (ece_debiased takes it off)'
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Number:
@@ -94,9 +100,11 @@ def count(value: int | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-  """Seconds, or minutes from 100 seconds on."""
+  """Seconds; milliseconds below 0.1, minutes from 100 seconds on."""
   if seconds is None:
     return ''
+  if 0 < seconds < 0.1:
+    return f'{1000 * seconds:.2g} ms'
   if seconds < 100:
     return f'{seconds:.2g} s' if seconds < 10 else f'{seconds:.0f} s'
   return f'{seconds / 60:.3g} min'
@@ -105,9 +113,17 @@ def duration(seconds: float | None) -> str:
 def number(
   entry: Mapping[str, Any] | None, key: str = 'estimate'
 ) -> Number | None:
-  """A summary's {estimate, low, high, reason}; None where there is none."""
+  """A summary's {estimate, low, high, reason}; None where there is none.
+
+  An interval that misses its estimate gets the reason why.
+  """
   if entry is None:
     return None
-  return Number(
+  found = Number(
     entry.get(key), entry.get('low'), entry.get('high'), entry.get('reason', '')
   )
+  if found.reason or found.estimate is None or not found.has_interval():
+    return found
+  if found.low <= found.estimate <= found.high:
+    return found
+  return dataclasses.replace(found, reason=_BESIDE)

@@ -1,9 +1,8 @@
 """What one prediction and one training step of a neural model take."""
 
 import dataclasses
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -21,31 +20,53 @@ _CALLS = 20
 
 @dataclasses.dataclass(frozen=True)
 class Footprint:
-  """The cost of using a model, and of fitting it.
+  """The cost of using a neural model, and of fitting it.
 
   Attributes:
     flops: floating-point operations of predicting one study, as counted by
-      the compiler (for other learners: multiplications and additions, or
-      comparisons of trees); None if unknown.
-    latency_seconds: median wall time of predicting one study.
+      the compiler; None if unknown.
     memory_bytes: of one training step at the configured batch size, parameters
       and optimizer included; None if unknown.
+    predict: predicts one study that is on the device, and waits for it.
   """
 
   flops: float | None
-  latency_seconds: float
   memory_bytes: float | None
+  predict: Callable[[], Any]
 
 
-def latency(call: Callable[[], Any]) -> float:
-  """Median seconds of a call, after a first one that is not counted."""
-  call()
-  found = []
-  for _ in range(_CALLS):
-    start = time.perf_counter()
+@dataclasses.dataclass(frozen=True)
+class Latency:
+  """Wall time of a call.
+
+  Attributes:
+    seconds: median over calls.
+    iqr_seconds: lower and upper quartile.
+  """
+
+  seconds: float
+  iqr_seconds: tuple[float, float]
+
+
+def latencies(calls: Mapping[str, Callable[[], Any]]) -> dict[str, Latency]:
+  """Times calls in turns, after a first one of each that is not counted.
+
+  Turns, so that what else the machine does at a time meets all of them.
+  """
+  for call in calls.values():
     call()
-    found.append(time.perf_counter() - start)
-  return statistics.median(found)
+  found: dict[str, list[float]] = {name: [] for name in calls}
+  for _ in range(_CALLS):
+    for name, call in calls.items():
+      start = time.perf_counter()
+      call()
+      found[name].append(time.perf_counter() - start)
+  return {name: _latency(seconds) for name, seconds in found.items()}
+
+
+def _latency(seconds) -> Latency:
+  low, median, high = np.quantile(seconds, (0.25, 0.5, 0.75))
+  return Latency(float(median), (float(low), float(high)))
 
 
 def measure(
@@ -55,8 +76,9 @@ def measure(
   data: batches.FleetData,
   fitted: neural.FittedNeural,
   config: training_config.TrainingConfig,
+  encode: bool = False,
 ) -> Footprint:
-  """Compiles one prediction and one training step, and runs the first.
+  """Compiles one prediction and one training step.
 
   Args:
     model_config: the architecture.
@@ -64,13 +86,19 @@ def measure(
     data: a cohort of n >= 1 studies and one source.
     fitted: the trained model.
     config: of the training.
+    encode: whether its features are what is wanted of it, not its logits.
   """
   model = models.create_model(model_config, task)
   resident = batches.make_resident(data)
   one = _batch(resident, 1)
 
   def predict(params, batch):
-    return model.apply({'params': params}, batch)[0]
+    if not encode:
+      return model.apply({'params': params}, batch)[0]
+    features = model.apply(
+      {'params': params}, batch, train=False, method=model.encode
+    )
+    return {m: x.pooled for m, x in features.items()}
 
   compiled = jax.jit(predict).lower(fitted.params, one).compile()
   params, one = jax.device_put((fitted.params, one))
@@ -103,10 +131,8 @@ def measure(
   trained = jax.jit(train, donate_argnums=0).lower(state, batch).compile()
   return Footprint(
     flops=_flops(compiled),
-    latency_seconds=latency(
-      lambda: jax.block_until_ready(compiled(params, one))
-    ),
     memory_bytes=_memory(trained),
+    predict=lambda: jax.block_until_ready(compiled(params, one)),
   )
 
 

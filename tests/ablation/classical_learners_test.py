@@ -71,6 +71,25 @@ class ClassicalLearnersTest(parameterized.TestCase):
     self.assertTrue(np.isfinite(before).all())
     np.testing.assert_array_equal(before, after)
 
+  @parameterized.parameters(
+    # 64 pixels, 4 components, 8 bins; the record has 6 columns.
+    ('ehr_linear', 6 + 1),
+    ('image_pca', (64 + 4 * 64 + 2 + 2 * 12) + 12 + 1),
+    ('early_pca', (64 + 4 * 64 + 2 + 2 * 12) + 12 + 1 + 6 + 1),
+    # Two halves on three features each; their encoders are another arm's.
+    ('image_linear', 2 * (3 + 1)),
+    # Of both sides: centre, scale and weight.
+    ('late_mean', 2 * 3),
+    ('late_vote', 2),
+    # Of both sides the scale, and coefficients of logit and presence.
+    ('late_stack', 2 + 4 + 1),
+  )
+  def test_parameters_counted_by_hand(self, arm, expected):
+    cohort = tiny.cohort()
+    job = job_of(cohort, arm)
+    (trained,) = learner_of(arm, cohort.task).fit([job])
+    self.assertEqual(trained.parameters, expected)
+
   @parameterized.parameters('image_pca', 'early_pca', 'early_trees')
   def test_what_an_absent_image_holds_changes_nothing(self, arm):
     cohort = tiny.cohort(absent=True)

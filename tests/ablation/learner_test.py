@@ -25,6 +25,9 @@ class Constant(learner.Learner):
   def fit(self, jobs, on_epoch=None):
     return [learner.Trained((None,), 0) for _ in jobs]
 
+  def size(self, model):
+    return 0
+
   def logits(self, trained, inputs, rows):
     return [np.full((len(at), self.task.num_outputs), 3.0) for at in rows]
 

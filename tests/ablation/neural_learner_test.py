@@ -59,7 +59,11 @@ class NeuralLearnerTest(parameterized.TestCase):
     self.assertEqual(logits.shape[1], 1)
 
   def test_reduced_pixels(self):
-    self._round_trip('early_raw', tiny.cohort(absent=True))
+    trained, _ = self._round_trip('early_raw', tiny.cohort(absent=True))
+    # 64 pixels, 4 components, 8 bins.
+    reduction = 64 + 4 * 64 + 2 + 2 * 12
+    (network,) = trained.models
+    self.assertEqual(trained.parameters, network.parameters + reduction)
 
   def test_a_second_stage_has_two_models(self):
     trained, _ = self._round_trip('early_features', tiny.cohort(absent=True))
@@ -99,6 +103,10 @@ class NeuralLearnerTest(parameterized.TestCase):
     job = job_of(cohort)
     trained = one.fit([job])
     ((first, second),) = one.encode(trained, [job.inputs])
+    # Features do not pass through the head: a coefficient each and one more.
+    heads = 2 * (first.shape[1] + 1)
+    whole = sum(m.parameters for m in trained[0].models)
+    self.assertEqual(trained[0].parameters, whole - heads)
     self.assertEqual(first.shape, second.shape)
     self.assertLen(first, len(cohort))
     self.assertEqual(first.dtype, np.float32)

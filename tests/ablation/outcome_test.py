@@ -52,16 +52,16 @@ class OutcomeTest(absltest.TestCase):
         self.store.write(node.key, record=record, arrays={})
 
   def test_costs(self):
-    self._land('image', [0.1, 0.2, 0.3])
+    self._land('image', [0.2, 0.1, 0.3])
     self._land('extractor', [0.1])
-    self._land('image_linear', [0.1, 0.2, 0.3])
+    self._land('image_linear', [0.2, 0.3, 0.1])
     found = outcome.costs(self.store, self.plan, arms.ARMS)
     self.assertEqual(list(found), ['image', 'image_linear'])
     self.assertEqual(found['image']['parameters'], 11)
     self.assertEqual(found['image']['seconds'], 6)
     self.assertEqual(found['image']['trials'], 3)
     self.assertNotIn('upstream_seconds', found['image'])
-    self.assertEqual(found['image_linear']['parameters'], 21)
+    self.assertEqual(found['image_linear']['parameters'], 22)
     self.assertEqual(found['image_linear']['upstream_seconds'], 3)
 
   def test_a_note_is_told_once_per_arm(self):

@@ -23,6 +23,7 @@ class ErrorsTest(absltest.TestCase):
       ('modality', 'modalities'),
       ('arm of this run', 'arms of this run'),
       ('metric', 'metrics'),
+      ('class', 'classes'),
     ):
       error = errors.unknown_name(kind, 'a', ['b'])
       self.assertIn(f'Known {plural}: b.', str(error))

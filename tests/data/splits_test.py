@@ -439,6 +439,23 @@ class FileTest(parameterized.TestCase):
       ),
     )
 
+  def test_folds_of_a_repeat_test_other_studies_or_all_the_same(self):
+    cohort = bare([0, 1, 2, 3, 4], [0, 1, 0, 1, 0])
+    first = 'test test valid train train'.split()
+    second = 'valid test test train train'.split()
+    third = 'train valid test test train'.split()
+
+    def load(*folds):
+      named = [(g, i) for g in range(len(folds)) for i in range(5)]
+      lines = [f's{i},0,{g},{folds[g][i]}' for g, i in named]
+      return splits.load(self.write(*lines), cohort)
+
+    for folds in ((first, third), (first, first)):
+      self.assertLen(load(*folds), 2)
+    for folds in ((first, second), (first, first, third)):
+      with self.assertRaisesRegex(errors.ProblemsError, 'several folds'):
+        load(*folds)
+
   def test_missing_empty_and_strange_files(self):
     for text, message in ((None, 'No such file'), ('a,b\n', 'first row')):
       path = self.folder / 'other.csv'

@@ -55,6 +55,11 @@ class TableTest(parameterized.TestCase):
     (line,) = _of_table([_fold(n=20, labels=np.ones((20, 1)))], task)
     self.assertStartsWith(line, 'Only 10 patients with a known label')
 
+  def test_one_patient(self):
+    labels = (np.arange(240) < 2).astype(float)[:, None]
+    (line,) = _of_table([_fold(labels=labels)])
+    self.assertStartsWith(line, 'Only 1 patient with y = 1')
+
   def test_every_study_its_own_patient(self):
     (line,) = _of_table([_fold(own_patients=True)])
     self.assertStartsWith(line, 'Every study is its own patient')
@@ -67,6 +72,34 @@ class TableTest(parameterized.TestCase):
     self.assertIn("'c' has no test predictions", lines[0])
     self.assertIn("'a' lacks some of its 2 seeds", lines[1])
     self.assertIn("'b' has no predictions in repeat/fold 0/1", lines[2])
+
+
+class DivisionTest(absltest.TestCase):
+  """Folds of 4 studies of 2 patients, cut as given."""
+
+  def _part(self, rows, number=0, repeat=0):
+    fold = _fold(number, n=4, arms=('a',)).take(np.array(rows))
+    return dataclasses.replace(fold, repeat=repeat)
+
+  def test_patients_in_validation_and_test(self):
+    first, second = self._part([0, 1]), self._part([2, 3], 1)
+    apart = [self._part([2, 3]), self._part([0, 1], 1)]
+    self.assertEmpty(caveats.of_validation([first, second], apart))
+    self.assertEmpty(caveats.of_validation([first, second], []))
+    (line,) = caveats.of_validation([self._part([0, 2])], [self._part([1])])
+    self.assertStartsWith(line, 'Leakage: 1 patient (1 test study) in the')
+
+  def test_patients_tested_in_several_folds(self):
+    apart = [self._part([0, 1]), self._part([2, 3], 1)]
+    self.assertEmpty(caveats.of_patients(apart))
+    (line,) = caveats.of_patients([self._part([0, 2]), self._part([1, 3], 1)])
+    self.assertStartsWith(line, 'Leakage? 2 patients (4 studies) tested in')
+    other = [self._part([0, 2]), self._part([1, 3], repeat=1)]
+    self.assertEmpty(caveats.of_patients(other))
+
+  def test_another_cohort_is_tested_in_every_fold(self):
+    same = [self._part([0, 1, 2], k) for k in range(3)]
+    self.assertEmpty(caveats.of_patients(same))
 
 
 class EstimatesTest(absltest.TestCase):

@@ -62,6 +62,32 @@ class ParquetTest(absltest.TestCase):
     with self.assertRaisesRegex(errors.UserError, 'true or false'):
       files.read(self.path, None)
 
+  def test_numbers_of_folds_fit_a_float(self):
+    self._write(fold=[0.0, 1e30])
+    with self.assertRaisesRegex(errors.UserError, 'row 2.*whole number'):
+      files.read(self.path, None)
+
+  def test_a_binary_label_is_0_or_1(self):
+    self._write(label=[2.0, 1.0])
+    with self.assertRaisesRegex(errors.UserError, 'label is 1 or 2; a binary'):
+      files.read(self.path, None)
+    task = types.Task(types.REGRESSION, ('y',))
+    self.assertEqual(files.read(self.path, task)['task'], task)
+
+  def test_a_column_occurs_once(self):
+    path = self.path.with_suffix('.csv')
+    path.write_text('study_id,score,score\ns1,0.5,0.5\n')
+    with self.assertRaisesRegex(errors.UserError, "several columns 'score'"):
+      files.read(path, None)
+
+  def test_what_columns_there_are_is_said(self):
+    path = self.path.with_suffix('.csv')
+    path.write_text('study_id;label\ns1;0\n')
+    with self.assertRaisesRegex(
+      errors.UserError, "no column 'label'; it has 'study_id;label'"
+    ):
+      files.read(path, None)
+
   def test_null_labels_are_unknown(self):
     self._write(label=pa.array([None, 1.0]))
     found = files.read(self.path, BINARY)

@@ -209,6 +209,9 @@ class CheckTest(parameterized.TestCase):
     table = _table()
     part = np.array(['test'] * (len(table) - 1) + ['tset'])
     self._refused(_replace(table, part=part), "unknown part 'tset'")
+    with self.assertRaises(errors.UserError) as caught:
+      predictions.check(_replace(table, part='train'))
+    self.assertLen(str(caught.exception).splitlines(), 1)
 
   def test_duplicate_row(self):
     table = _table()
@@ -249,6 +252,35 @@ class CheckTest(parameterized.TestCase):
   def test_an_arm_may_lack_a_whole_fold(self):
     table = _table()
     predictions.check(table.take((table.arm != 'y') | (table.fold != 1)))
+
+  def test_a_study_of_a_fold_is_in_one_part(self):
+    table = _table()
+    valid = _replace(table, part='valid')
+    self._refused(
+      predictions.concat([table, valid]),
+      "study '000' is in part 'valid' and in part 'test' of repeat 0, fold 0 "
+      r'\(6 studies are\)',
+    )
+    predictions.check(
+      predictions.concat([table, _replace(valid, fold=1 - table.fold)])
+    )
+
+  def test_folds_of_a_repeat_overlap(self):
+    table = _table()
+    again = table.take(table.study_id == '000')
+    self._refused(
+      predictions.concat([table, _replace(again, fold=1)]),
+      "in repeat 0, study '000' is tested in folds 0, 1, but study '001' is "
+      'tested in fold 1; .* are repeats',
+    )
+    everywhere = predictions.concat([table, _replace(table, repeat=1)])
+    predictions.check(everywhere)
+
+  def test_models_of_every_fold_applied_to_another_cohort(self):
+    table = _table()
+    predictions.check(
+      predictions.concat([_replace(table, fold=k) for k in range(3)])
+    )
 
   def test_several_problems_are_listed(self):
     table = _table()

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -132,12 +133,16 @@ class DeviationsTest(absltest.TestCase):
         {'cohort': 'xyz'},
         'Registered cohort digest abc, but this cohort has digest xyz.',
       ),
-      (
-        {'cohort': ''},
-        'Registered cohort digest abc, but this cohort has no known digest.',
-      ),
     ):
       self.assertEqual(self._of(**changes), [line])
+
+  def test_an_unknown_cohort_is_unchecked_and_no_deviation(self):
+    self.assertEmpty(self._of(cohort=''))
+    (line,) = registration.unchecked(self.FIXED)
+    self.assertStartsWith(line, 'Registered cohort digest abc was not checked')
+    self.assertEmpty(registration.unchecked(self.FIXED, cohort='xyz'))
+    free = dataclasses.replace(self.FIXED, cohort='')
+    self.assertEmpty(registration.unchecked(free))
 
 
 if __name__ == '__main__':

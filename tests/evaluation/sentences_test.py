@@ -78,12 +78,11 @@ class ComparisonTest(absltest.TestCase):
       "'joint' is superior to the best single modality: its AUROC is 0.042 "
       'higher (95% interval of the difference +0.012 to +0.071, jointly for 7 '
       'fusion arms), and it is better than every single modality that was '
-      'run. To show a difference as large as the margin of 0.02 in four '
-      'studies out of five, 1,240 patients have to be tested; here there were '
-      '400. This is about these fitted models and new patients of the same '
-      "kind; training again is not in it: the AUROC of 'joint' has a standard "
-      'deviation of 0.008 between seeds, the mean difference over folds one '
-      'of 0.011.',
+      'evaluated. To show a difference as large as the margin of 0.02 with '
+      '80% power, 1,240 patients would have to be tested (here: 400). This is '
+      'about these fitted models and new patients of the same kind; training '
+      "again is not in it: the AUROC of 'joint' has a standard deviation of "
+      '0.008 between seeds, the mean difference over folds one of 0.011.',
     )
 
   def test_lower_is_better(self):
@@ -139,11 +138,31 @@ class ComparisonTest(absltest.TestCase):
     self.assertIn('(no 95% interval)', told)
 
   def test_a_given_reference(self):
-    told = _told(_comparison(reference='ehr'))
+    three = [{'reference': x} for x in ('image', 'ehr', 'ecg')]
+    told = _told(_comparison(reference='ehr', against=three))
     self.assertIn("superior to 'ehr'", told)
     self.assertIn('better than every single modality', told)
     alone = _comparison(reference='ct', against=[{'reference': 'ct'}])
     self.assertNotIn('single modality', _told(alone))
+    two = [{'reference': 'labs'}, {'reference': 'ct'}]
+    told = _told(_comparison(reference='ct', against=two))
+    self.assertIn("), and it is better than 'labs' too.", told)
+
+  def test_one_single_modality_is_no_best_one(self):
+    only = _comparison(against=[{'reference': 'ct'}])
+    told = _told(only) + _question([only])['sentence']
+    self.assertIn(
+      "superior to the only single modality that was evaluated ('ct'): its",
+      told,
+    )
+    self.assertNotIn('better than', told)
+    self.assertNotIn('best', told)
+
+  def test_one_patient_and_one_study(self):
+    other = _comparison('inferior')
+    told = _told(_comparison(patients_needed=1), complete=other, studies=1)
+    self.assertIn(', 1 patient would have', told)
+    self.assertIn('On the one study that has all modalities the', told)
 
   def test_holm(self):
     told = _told(_comparison(holm=0.0021))
@@ -195,7 +214,7 @@ class QuestionTest(parameterized.TestCase):
       found['sentence'],
       "Fusion beats the best single modality here. 'joint' is superior",
     )
-    self.assertIn("So is superior: 'early'.", found['sentence'])
+    self.assertIn("Also superior: 'early'.", found['sentence'])
     self.assertIn('between seeds', found['sentence'])
 
   def test_best_where_lower_is_better(self):
@@ -216,7 +235,7 @@ class QuestionTest(parameterized.TestCase):
     self.assertStartsWith(
       found['sentence'],
       'Fusion gains less than the margin of 0.02 over the best single '
-      'modality: all 2 fusion arms are equivalent or inferior, 1 of them '
+      'modality: both fusion arms are equivalent or inferior, 1 of them '
       "inferior. 'early' is equivalent",
     )
 
@@ -228,7 +247,26 @@ class QuestionTest(parameterized.TestCase):
       ]
     )
     self.assertEqual(found['arm'], 'late')
-    self.assertIn('all 2 fusion arms are inferior', found['sentence'])
+    self.assertIn('both fusion arms are inferior', found['sentence'])
+    self.assertIn("The least bad: 'late'", found['sentence'])
+
+  def test_one_fusion_arm(self):
+    for verdict, text in (
+      ('equivalent', 'modality: the only fusion arm is equivalent. '),
+      ('inferior', "here: the only fusion arm is inferior. 'joint' is"),
+      ('inconclusive', 'settled: the only fusion arm is inconclusive. To'),
+    ):
+      self.assertIn(text, _question([_comparison(verdict)])['sentence'])
+
+  def test_a_given_reference_may_be_fusion_itself(self):
+    for verdict, text in (
+      ('superior', "A fusion arm beats 'ct' here."),
+      ('equivalent', 'Every fusion arm gains less than the margin'),
+      ('inferior', "Every fusion arm is worse than 'ct' here"),
+      ('inconclusive', "Whether a fusion arm beats 'ct' is not settled"),
+    ):
+      found = _question([_comparison(verdict, reference='ct')])
+      self.assertStartsWith(found['sentence'], text)
 
   def test_inconclusive_needs_enough_patients_for_every_arm(self):
     found = _question(
@@ -240,8 +278,23 @@ class QuestionTest(parameterized.TestCase):
     )
     self.assertIsNone(found['arm'])
     self.assertEqual(found['patients_needed'], 2500)
-    self.assertIn('2 of 3 are inconclusive', found['sentence'])
+    self.assertIn(
+      '2 of 3 fusion arms are inconclusive, and none is superior.',
+      found['sentence'],
+    )
     self.assertIn('2,500 patients', found['sentence'])
+
+  def test_registration_stands_before_the_rest(self):
+    fixed = {'sha256': 'abcdef012345' * 5, 'deviations': [], 'unchecked': []}
+    for changes, text in (
+      ({}, '. This is as registered (SHA-256 abcdef012345). To'),
+      ({'unchecked': ['x']}, '012345), but its cohort was not checked. To'),
+      ({'deviations': ['x']}, 'from its registration in 1 point (see'),
+      ({'deviations': ['x', 'y']}, 'in 2 points (see warnings), so this'),
+    ):
+      told = _question([_comparison()], registered={**fixed, **changes})
+      self.assertIn(text, told['sentence'])
+    self.assertNotIn('regist', _question([_comparison()])['sentence'])
 
   def test_nothing_compared(self):
     found = _question([])

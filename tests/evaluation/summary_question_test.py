@@ -9,7 +9,7 @@ from absl.testing import absltest
 
 from fusion_jax.core import errors, types
 from fusion_jax.evaluation import config as config_lib
-from fusion_jax.evaluation import summary
+from fusion_jax.evaluation import predictions, summary
 from tests.evaluation import summary_test
 
 table_of = summary_test._table
@@ -78,7 +78,9 @@ class TestsTest(absltest.TestCase):
     self.assertAlmostEqual(parts['seed_sd'], found['seed_sd'])
     self.assertBetween(parts['seed_share'], 0, 1)
     alone = summarise(table_of(seeds=(0,)))['arms']['joint']['variability']
-    self.assertEqual(alone['components']['reason'], 'one seed only')
+    self.assertEqual(
+      alone['components']['reason'], 'one seed only, and a spread needs two'
+    )
 
   def test_permutation_only_where_asked_for(self):
     self.assertNotIn('permutation', summarise(table_of())['comparisons'][0])
@@ -194,7 +196,10 @@ class NamedReferenceTest(absltest.TestCase):
     self.assertFalse(
       any('compared with nothing' in w for w in found['warnings'])
     )
-    self.assertIn("superior to 'ehr'", found['question']['sentence'])
+    told = found['question']['sentence']
+    self.assertStartsWith(told, "A fusion arm beats 'ehr' here.")
+    self.assertIn("superior to 'ehr'", told)
+    self.assertNotIn('best single', told)
 
   def test_superior_still_has_to_beat_every_single_arm(self):
     found = summarise(
@@ -212,6 +217,32 @@ class NamedReferenceTest(absltest.TestCase):
   def test_unknown(self):
     with self.assertRaisesRegex(errors.UserError, "Did you mean 'joint'"):
       summarise(table_of(n=24), reference='jiont')
+
+
+class DivisionTest(absltest.TestCase):
+  def test_patients_in_two_parts_of_a_fold_are_told(self):
+    table = table_of(folds=1, valid=False)
+    # Of each patient's two studies one is validated on, the other tested.
+    odd = np.array([int(x[1:]) % 2 == 1 for x in table.study_id])
+    table = dataclasses.replace(
+      table, part=np.where(odd, 'valid', 'test').astype(str)
+    )
+    (line,) = [
+      x for x in summarise(table)['warnings'] if x.startswith('Leakage')
+    ]
+    self.assertStartsWith(line, 'Leakage: 120 patients (120 test studies) in')
+    self.assertFalse(
+      any('Leakage' in x for x in summarise(table_of())['warnings'])
+    )
+
+  def test_every_fold_applied_to_another_cohort(self):
+    table = table_of(valid=False, folds=1)
+    again = dataclasses.replace(table, fold=np.ones_like(table.fold))
+    found = summarise(
+      predictions.concat([table, again]), reference={(0, 0): 'ehr'}
+    )
+    self.assertLen(found['folds'], 2)
+    self.assertEqual(found['cohort']['studies'], 240)
 
 
 class RegisteredTest(absltest.TestCase):
@@ -232,6 +263,11 @@ class RegisteredTest(absltest.TestCase):
     self.assertEmpty(found['registration']['deviations'])
     self.assertLen(found['registration']['sha256'], 64)
     self.assertEqual(found['warnings'], summarise(table_of())['warnings'])
+    short = found['registration']['sha256'][:12]
+    self.assertIn(
+      f'This is as registered (SHA-256 {short}). To',
+      found['question']['sentence'],
+    )
 
   def test_deviations_are_warnings(self):
     config = self._file(margin=0.05, arms=['image', 'ehr', 'joint'])
@@ -239,13 +275,29 @@ class RegisteredTest(absltest.TestCase):
     lines = found['registration']['deviations']
     self.assertLen(lines, 2)
     self.assertContainsSubset(lines, found['warnings'])
+    self.assertIn(
+      'The run deviates from its registration in 2 points (see warnings), so '
+      'this verdict is not the registered one.',
+      found['question']['sentence'],
+    )
+    self.assertNotIn('as registered (', found['question']['sentence'])
 
   def test_cohort(self):
     config = self._file(cohort='abc')
     found = summarise(table_of(), config=config, cohort={'digest': 'abc'})
     self.assertEmpty(found['registration']['deviations'])
+    wrong = summarise(table_of(), config=config, cohort={'digest': 'x'})
+    self.assertLen(wrong['registration']['deviations'], 1)
+    self.assertIn('in 1 point (', wrong['question']['sentence'])
     other = summarise(table_of(), config=config)
-    self.assertLen(other['registration']['deviations'], 1)
+    self.assertEmpty(other['registration']['deviations'])
+    self.assertLen(other['registration']['unchecked'], 1)
+    self.assertContainsSubset(
+      other['registration']['unchecked'], other['warnings']
+    )
+    self.assertIn(
+      '), but its cohort was not checked.', other['question']['sentence']
+    )
 
   def test_unreadable(self):
     config = config_lib.EvaluationConfig(registered='none.json')

@@ -369,7 +369,9 @@ class DegenerateTest(absltest.TestCase):
     found = _summarise(_table(folds=1, seeds=(0,), valid=False))
     spread = found['arms']['joint']['variability']
     self.assertIsNone(spread['seed_sd'])
-    self.assertEqual(spread['seed_sd_reason'], 'one seed only')
+    self.assertEqual(
+      spread['seed_sd_reason'], 'one seed only, and a spread needs two'
+    )
     self.assertIsNone(spread['fold_sd'])
     self.assertIn('fewer than two folds', spread['fold_sd_reason'])
 

@@ -94,7 +94,7 @@ _CASES = {
   'as_it_is': lambda table: table,
 }
 _SHAPES = {
-  'three_studies': {'n': 3, 'folds': 1},
+  'three_studies': {'n': 3, 'folds': 1, 'valid': False},
   'three_folds_of_one': {'n': 3, 'folds': 3, 'missing': True},
   'no_validation': {'n': 40, 'folds': 1, 'valid': False},
 }
@@ -112,7 +112,7 @@ class UndefinedTest(parameterized.TestCase):
         self.assertNotEmpty(found['question']['sentence'])
 
   def test_other_intervals(self):
-    table = _table(types.BINARY, n=3, folds=1, seeds=(0,))
+    table = _table(types.BINARY, n=3, folds=1, seeds=(0,), valid=False)
     for method in ('bca', 'delong'):
       config = dataclasses.replace(CONFIG, interval=method)
       for name, change in _CASES.items():

@@ -99,7 +99,7 @@ class ComponentsTest(parameterized.TestCase):
 
   @parameterized.parameters(
     ([[0.1, 0.2]], 'fewer than two folds'),
-    ([[0.1], [0.2]], 'one seed only'),
+    ([[0.1], [0.2]], variance.ONE_SEED),
     ([[math.nan], [0.2, 0.3]], 'fewer than two folds'),
   )
   def test_undefined(self, cells, reason):

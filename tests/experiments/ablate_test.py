@@ -70,6 +70,27 @@ class AblateTest(parameterized.TestCase):
       self.assertIn('6 of them finished before', again.stdout)
       self.assertIn(lines[-1], again.stdout)
 
+    with self.subTest('controls and footprints end what asks for them'):
+      again = ablate(
+        self.work, *SMALL, '--controls=ehr_permuted', '--footprint'
+      )
+      self.assertEqual(again.returncode, 0, again.stderr)
+      _, answer, end = again.stdout.rpartition('Does fusion help?')
+      self.assertTrue(answer)
+      for words in ('under each control', 'Is it fusion?', 'What every arm'):
+        self.assertIn(words, end)
+        self.assertNotIn(words, done.stdout)
+
+    with self.subTest('so do curves'):
+      curves = ablate(
+        self.work, f'--run={folder}', '--arms=early_pca', module='robustness'
+      )
+      self.assertEqual(curves.returncode, 0, curves.stderr)
+      _, _, end = curves.stdout.rpartition('Does fusion help?')
+      self.assertIn('by share of test studies without a modality', end)
+      rows = [x for x in end.splitlines() if x.startswith(' early_pca')]
+      self.assertLen(rows, 4)
+
     with self.subTest('a saved configuration can be fed back'):
       again = ablate(
         self.work, f'--config={folder}/config.json', f'--out={folder}'

@@ -27,7 +27,7 @@ class CalibrateVerdictTest(parameterized.TestCase):
     )
 
   def test_runs_and_resumes(self):
-    flags = ('--part=all', '--runs=2,end_to_end:1', '--max_n=300')
+    flags = ('--part=all', '--runs=2,end_to_end:1,fresh:1', '--max_n=300')
     flags += ('--replicates=100', '--out=o', '--docs=d')
     done = self._run(*flags)
     self.assertIn(done.returncode, (0, 1), done.stderr)
@@ -36,7 +36,8 @@ class CalibrateVerdictTest(parameterized.TestCase):
     first = json.loads((self.work / 'o/results.json').read_text())
     runs = {r['part']: r['runs'] for r in first['cells']}
     self.assertEqual(
-      runs, {'scores': 2, 'power': 2, 'naive': 2, 'end_to_end': 1}
+      runs,
+      {'scores': 2, 'power': 2, 'naive': 2, 'end_to_end': 1, 'fresh': 1},
     )
     self.assertTrue((self.work / 'd/calibration_of_the_verdict.md').is_file())
 
@@ -60,6 +61,7 @@ class CalibrateVerdictTest(parameterized.TestCase):
     (['--part=score', '--out=o'], "Did you mean 'scores'"),
     (['--part=naive'], '--out=DIR'),
     (['--max_n=9', '--out=o'], 'sizes are 100, 250'),
+    (['--out=o', '--docs=/proc/nothing'], '/proc/nothing'),
   )
   def test_bad_input_is_one_line(self, flags, message):
     self.assertIn(message, self._fails(*flags))

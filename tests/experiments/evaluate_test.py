@@ -72,7 +72,22 @@ BAD = (
     [*FILE, '--predictions=folds.csv', '--reference=ct', '--interval=delong'],
     'one fold, here are 2',
   ),
+  ([*FILE, '--registered=plan.json'], "(reference of 'plan.json')"),
+  ([*FILE, '--singles=ct,labs,both'], 'No fusion arm is left to compare'),
+  ([*FILE, '--fusions=ct,labs,both'], 'There is nothing to compare'),
+  ([*FILE, '--reference=ct', '--predictions=parts.csv'], "'valid' and in part"),
+  ([*FILE, '--reference=ct', '--predictions=again.csv'], 'in folds 0, 1, but'),
 )
+# Interrupts the command where it writes its report.
+INTERRUPTED = """
+import sys
+from unittest import mock
+from experiments import evaluate, launch
+from fusion_jax.report import bundle
+
+with mock.patch.object(bundle, 'write', side_effect=KeyboardInterrupt):
+  launch.main(evaluate._run)
+"""
 QUICK = '--set=evaluation.replicates=99'
 
 
@@ -144,6 +159,9 @@ class EvaluateTest(absltest.TestCase):
       [('both', 'labs'), ('ct', 'labs')],
     )
     self.assertEqual(found['comparisons'][0]['verdict'], 'superior')
+    self.assertIn(
+      "Taken as fusion, as not named otherwise: 'both', 'ct'", shown
+    )
     self.assertIn('superior', shown)
     self.assertIn('given by name', shown)
     self.assertEqual(found['cohort']['name'], 'p')
@@ -200,8 +218,42 @@ class EvaluateTest(absltest.TestCase):
       ["Arm 'labs' was run but is not registered."],
     )
     self.assertIn("Arm 'labs' was run but is not registered.", shown)
+    self.assertIn('in 1 point (see', found['question']['sentence'])
     other, _ = self._summary(*flags, '--margin=0.2', out='other')
     self.assertIn('Registered margin 0.1, but 0.2 was used.', other['warnings'])
+
+  def test_every_fold_applied_to_another_cohort(self):
+    table = [{**r, 'fold': k} for k in range(3) for r in rows()]
+    save(table, self.work / 'p.csv')
+    found, _ = self._summary('--predictions=p.csv', '--reference=ct')
+    self.assertLen(found['folds'], 3)
+    self.assertFalse(any('Leakage' in w for w in found['warnings']))
+
+  def test_patients_cut_by_others_are_told(self):
+    table = [{**r, 'fold': int(r['study_id'][1:]) % 2} for r in rows()]
+    save(table, self.work / 'p.csv')
+    found, _ = self._summary('--predictions=p.csv', '--reference=ct')
+    self.assertStartsWith(
+      found['warnings'][0], 'Leakage? 30 patients (60 studies) tested in'
+    )
+
+  def test_interrupted_over_what_was_there(self):
+    save(rows(), self.work / 'p.csv')
+    flags = ['--predictions=p.csv', '--reference=ct', '--out=out', QUICK]
+    before, _ = self._summary(*flags[:2])
+    done = subprocess.run(
+      [sys.executable, '-c', INTERRUPTED, *flags],
+      cwd=self.work,
+      env={**os.environ, 'PYTHONPATH': str(ablate_test.ROOT)},
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    self.assertEqual(done.returncode, 130, done.stderr)
+    self.assertEqual(done.stderr, 'Interrupted.\n')
+    self.assertFalse((self.work / 'out' / 'summary.json').exists())
+    after, _ = self._summary(*flags[:2])
+    self.assertEqual(after, before)
 
   def test_names_of_the_library_have_their_roles(self):
     save(rows(arms=('image', 'joint')), self.work / 'p.csv')
@@ -220,6 +272,13 @@ class EvaluateTest(absltest.TestCase):
     save(short, self.work / 'short.csv')
     save([{**table[0], 'score': ''}, *table[1:]], self.work / 'nan.csv')
     save([{**r, 'score': 3.0} for r in table], self.work / 'logits.csv')
+    fixed = {'metric': 'auroc', 'margin': 0.1, 'arms': ['ct']}
+    fixed['reference'] = 'mri'
+    (self.work / 'plan.json').write_text(json.dumps(fixed))
+    parts = [{**r, 'part': x} for r in table for x in ('test', 'valid')]
+    save(parts, self.work / 'parts.csv')
+    again = [{**r, 'fold': 1} for r in table if r['study_id'] == 's0']
+    save([*rows(folds=2), *again], self.work / 'again.csv')
     (self.work / 'run').mkdir()
     (self.work / 'run' / 'config.json').write_text('{}')
     done = subprocess.run(

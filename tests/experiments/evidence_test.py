@@ -8,6 +8,7 @@ import sys
 
 from absl.testing import absltest
 
+from fusion_jax.report import text as text_lib
 from tests import imports
 
 
@@ -32,6 +33,25 @@ class EvidenceTest(absltest.TestCase):
     result = json.loads((self.work / 'found/evidence.json').read_text())
     self.assertEqual(result['counts']['in_review'], 17)
     self.assertTrue((self.work / 'pages/figures/evidence_funnel.svg').is_file())
+    first = result['pooled'][0]
+    (row,) = [
+      x for x in done.stdout.splitlines() if x.startswith('events known  ')
+    ]
+    main = next(
+      p
+      for p in result['pooled']
+      if all(p[x] == first[x] for x in ('rows', 'errors'))
+      and p['correlation'] == result['primary']['correlation']
+      and p['estimator'] == result['primary']['estimator']
+    )
+    reasons = text_lib.Reasons()
+    for ends in (('low', 'high'), ('prediction_low', 'prediction_high')):
+      number = text_lib.Number(main['estimate'], *(main[x] for x in ends))
+      self.assertIn(text_lib.interval(number, reasons, signed=True), row)
+    self.assertStartsWith(done.stdout, f'{result["counts"]["studies"]} studies')
+    reason = result['egger']['reason']
+    self.assertIn(f"Egger's test was not done: {reason}.", done.stdout)
+    self.assertIn('Wrote found/evidence.json', done.stdout)
 
   def test_bad_input_is_one_line(self):
     (self.work / 'bad.csv').write_text('id,stduy\na,b\n')

@@ -18,7 +18,7 @@ import errno
 
 from absl import flags
 
-from experiments import launch
+from experiments import interrupts, launch
 from fusion_jax.core import errors
 
 _WHAT = flags.DEFINE_string('what', 'fine', 'What to do.')
@@ -34,6 +34,9 @@ def run():
     raise OSError(errno.ENOSPC, 'No space left on device', 'a/file')
   if _WHAT.value == 'stop':
     raise KeyboardInterrupt
+  if _WHAT.value == 'kept':
+    with launch.resumable('there'):
+      raise interrupts.Terminated
   if _WHAT.value == 'one':
     return 1
   print('fine')
@@ -62,6 +65,7 @@ class LaunchTest(parameterized.TestCase):
     (['--what=bad'], 2, 'That is wrong.\n'),
     (['--what=many'], 2, 'Two faults:\n  one\n  two\n'),
     (['--what=stop'], 130, 'Interrupted.\n'),
+    (['--what=kept'], 143, "Terminated. What is finished is kept in 'there';"),
     (['--whit=x'], 2, "Unknown flag '--whit'. Did you mean '--what'? Flags: "),
     (['--count=x'], 2, 'flag --count=x: invalid literal'),
     (['fine'], 2, "Unexpected argument 'fine'"),
@@ -72,6 +76,23 @@ class LaunchTest(parameterized.TestCase):
     self.assertEqual(done.returncode, code, done.stderr)
     self.assertStartsWith(done.stderr, message)
     self.assertNotIn('Traceback', done.stderr)
+
+  @parameterized.parameters('--help', '--what=fine')
+  def test_a_reader_that_stops_reading(self, flag):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / 'program.py').write_text(PROGRAM, encoding='utf-8')
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+      [sys.executable, str(folder / 'program.py'), flag],
+      env={**os.environ, 'PYTHONPATH': str(ROOT)},
+      stdout=writer,
+      stderr=subprocess.PIPE,
+      text=True,
+      check=False,
+    )
+    os.close(writer)
+    self.assertEqual((done.returncode, done.stderr), (141, ''))
 
   def test_help_is_short(self):
     done = self._run('--help')

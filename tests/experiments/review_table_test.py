@@ -44,6 +44,7 @@ class ReviewTableTest(absltest.TestCase):
     for flags, message in (
       ([], '--out=DIR'),
       (['--out=o', '--rows=desing'], "Did you mean 'design'"),
+      (['--out=/proc/nothing', '--rows=models'], '/proc/nothing'),
     ):
       done = self._run(*flags)
       self.assertEqual(done.returncode, 2, done.stderr)

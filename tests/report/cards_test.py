@@ -1,5 +1,6 @@
 """Tests of model cards."""
 
+import copy
 import re
 
 from absl.testing import absltest
@@ -12,7 +13,11 @@ class CardsTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.summary = parts.rich(samples.sample())
+    cls.shared = parts.rich(samples.sample(repeats=2))
+
+  def setUp(self):
+    super().setUp()
+    self.summary = copy.deepcopy(self.shared)
 
   def test_headings_are_those_of_a_model_card(self):
     text = cards.render(self.summary, 'joint')
@@ -36,10 +41,86 @@ class CardsTest(absltest.TestCase):
     text = cards.render(self.summary, 'joint')
     entry = self.summary['arms']['joint']['metrics']['auroc']
     self.assertIn(f'{entry["estimate"]:.3f}'.removeprefix('0'), text)
-    for word in ('joint fusion', 'made\\_up', '12.3k', 'sex female', 'Alarm'):
+    for word in (
+      'strategy not stated',
+      'made\\_up',
+      '12.3k',
+      'sex female',
+      'Alarm',
+    ):
       self.assertIn(word, text)
     self.assertNotIn('sex unknown', text)
     self.assertIn('for the authors', text.lower())
+
+  def test_kind_and_modalities_are_the_summary_s(self):
+    entry = self.summary['arms']['joint']
+    self.assertIn('Modalities: not stated', cards.render(self.summary, 'joint'))
+    entry.update(strategy='early', type='II', modalities=['image', 'ehr'])
+    text = cards.render(self.summary, 'joint')
+    self.assertIn('- Kind: early fusion, type II\n', text)
+    self.assertIn('- Modalities: image, ehr\n', text)
+
+  def test_an_alarm_is_told_once(self):
+    alarm = self.summary['audits']['missingness']['sentence']
+    self.summary['warnings'] = [f'Audit missingness: {alarm}', 'Another.']
+    text = cards.render(self.summary, 'joint')
+    self.assertEqual(text.count(cards.escape(alarm)), 1)
+    self.assertIn('- Another.', text)
+
+  def test_models_that_are_lacking_are_told(self):
+    entry = self.summary['arms']['joint']
+    self.assertIn('- Models: 4, of 4 folds\n', self.card())
+    entry['folds'] = [{**x, 'seeds': [0, 1]} for x in entry['folds'][:3]]
+    self.summary['history'].append(
+      {'arm': 'joint', 'status': 'failed', 'models': 6, 'reason': 'NaN.'}
+    )
+    text = self.card()
+    self.assertIn('- Models: 6, of 3 folds\n', text)
+    self.assertIn('- Models: none of 1 of 4 folds\n', text)
+    self.assertIn('the run says failed: NaN.', text)
+
+  def card(self):
+    return cards.render(self.summary, 'joint')
+
+  def test_every_cost_has_a_value_or_a_reason(self):
+    cost = self.summary['arms']['joint']['cost']
+    cost.update(flops=None, memory_bytes=None, memory_bytes_reason='no steps')
+    text = self.card()
+    self.assertIn('- FLOPs of one prediction: not known\n', text)
+    self.assertIn('- One prediction: not measured\n', text)
+    self.assertIn('- Bytes of memory of a training step: no steps\n', text)
+    traded = self.summary['tradeoffs']['arms']['joint']
+    traded['latency_seconds_reason'] = 'nobody asked'
+    self.assertIn('- One prediction: nobody asked\n', self.card())
+    cost.clear()
+    self.assertNotIn('measured', self.card())
+
+  def test_spread_of_training_has_a_reason_where_unknown(self):
+    text = self.card()
+    self.assertRegex(text, r'fold sd: \.\d{3}')
+    mark = re.search(r'seed sd: n/a (\(\d+\))', text)[1]
+    why = self.summary['arms']['joint']['variability']['seed_sd_reason']
+    self.assertIn(f'{mark} {why}', text)
+
+  def test_external_validation(self):
+    self.summary['run']['config_digest'] = 'abc'
+    self.summary['audits']['external'] = {'trained_on': 'elsewhere'}
+    text = self.card()
+    self.assertIn('Another cohort: elsewhere.', text)
+    self.assertIn('on all studies, for the models of each training fold', text)
+    self.assertNotIn('test parts', text)
+
+  def test_a_reference_given_by_name(self):
+    for comparison in self.summary['comparisons']:
+      comparison['reference'] = 'ehr'
+    self.assertIn("Against 'ehr': ", self.card())
+
+  def test_arms_outside_the_comparison(self):
+    single = cards.render(self.summary, 'image')
+    self.assertIn('compares every fusion arm with it', single)
+    self.summary['comparisons'] = []
+    self.assertIn('no part', cards.render(self.summary, 'image'))
+    self.assertIn('no single modality', self.card())
 
   def test_every_arm_of_every_summary_has_one(self):
     for summary in (self.summary, samples.sample()):

@@ -21,8 +21,30 @@ class ChoicesTest(absltest.TestCase):
     references = {x['arm'] for x in self.summary['best_single']['by_fold']}
     self.assertContainsSubset(references, found)
     self.assertContainsSubset(samples.FUSIONS, found)
-    # The modality that was never the best is shown by its best arm.
-    self.assertIn('image', found)
+
+  def test_a_modality_that_was_never_the_best_has_an_arm(self):
+    """Told by what arms see, not by how they are called."""
+    arms = self.summary['arms']
+    for arm in samples.SINGLES:
+      seen = 'image' if arm == 'image' else 'ehr'
+      arms[f'x_{seen}_{arm}'] = {**arms.pop(arm), 'modalities': [seen]}
+    self.summary['arms'] = dict(reversed(arms.items()))
+    for fold in self.summary['best_single']['by_fold']:
+      fold['arm'] = 'x_ehr_ehr_trees'
+    found = choices.shown(self.summary)
+    self.assertIn('x_ehr_ehr_trees', found)
+    self.assertIn('x_image_image', found)
+    self.assertNotIn('x_ehr_ehr', found)
+
+  def test_a_strategy_is_not_read_from_a_name(self):
+    arms = self.summary['arms']
+    arms['joint_other'] = arms['joint']
+    found = choices.shown(self.summary)
+    self.assertContainsSubset(('joint', 'joint_other'), found)
+    arms['joint_other'] = {**arms['joint'], 'strategy': 'joint'}
+    arms['joint'] = arms['joint_other']
+    found = choices.shown(self.summary)
+    self.assertLen({'joint', 'joint_other'} & {*found}, 1)
 
   def test_at_most_six_and_the_main_one_among_them(self):
     arms = self.summary['arms']

@@ -1,5 +1,7 @@
 import copy
 import io
+import os
+from unittest import mock
 
 import rich.console
 from absl.testing import absltest, parameterized
@@ -34,13 +36,13 @@ class ConsoleTest(parameterized.TestCase):
       entry.update(difference=-0.123, low=-0.234, high=0.345)
       self.summary['comparisons'].append(entry)
 
-  @parameterized.parameters(80, 100, 140, 200)
+  @parameterized.parameters(60, 80, 100, 140, 200)
   def test_fits_the_width(self, width):
     self.worst()
     lines = self.printed(width).splitlines()
     self.assertLessEqual(max(map(len, lines)), width)
 
-  @parameterized.parameters(80, 100, 140, 200)
+  @parameterized.parameters(60, 80, 100, 140, 200)
   def test_no_arm_name_or_interval_is_broken(self, width):
     self.worst()
     text = self.printed(width)
@@ -48,6 +50,19 @@ class ConsoleTest(parameterized.TestCase):
       self.assertIn(f' {arm} ', text)
     self.assertIn(' -.123 [-.234, +.345] ', text)
     self.assertRegex(text, r'inconclusive \(\d\)')
+    self.assertNotIn('…', text)
+
+  def test_long_names_are_broken_and_not_cut(self):
+    name = 'a_model_of_our_own_with_' + 'many_' * 10 + 'words'
+    for part in (self.summary, self.summary['complete_cases']):
+      part['arms'][name] = part['arms'].pop('joint')
+      part['comparisons'][1]['arm'] = name
+    lines = self.printed(60).splitlines()
+    self.assertLessEqual(max(map(len, lines)), 60)
+    # The second line of the name, and the third, stand below the first.
+    first = next(k for k, x in enumerate(lines) if x.startswith(' a_model'))
+    shown = ''.join(x[:42].strip() for x in lines[first:])
+    self.assertTrue(shown.startswith(name), shown)
 
   def test_says_the_numbers_with_their_arm(self):
     joint = self.summary['arms']['joint']['metrics']['auroc']['estimate']
@@ -61,10 +76,11 @@ class ConsoleTest(parameterized.TestCase):
     )
     self.assertIn(comparison['verdict'], line)
 
-  @parameterized.parameters(80, 140)
+  @parameterized.parameters(60, 80, 140)
   def test_says_everything_at_any_width(self, width):
     text = self.printed(width)
     for word in (
+      'Calibration, spread and cost' if width < 140 else 'fold sd',
       'Brier',
       'slope',
       'params',
@@ -106,7 +122,38 @@ class ConsoleTest(parameterized.TestCase):
     self.assertIn('(1) first reason', text)
     self.assertIn('(2) second reason', text)
 
-  def test_the_answer_stands_first_and_last(self):
+  def test_only_what_is_shown_is_explained(self):
+    self.summary['arms']['joint']['type'] = 'II'
+    text = self.printed(200)
+    self.assertIn('fold sd: of the mean', text)
+    self.assertIn('time, compile: of', text)
+    # The type of an arm is told on the page.
+    self.assertNotIn('I, II:', text)
+    self.summary['question'] = None
+    for part in (self.summary, self.summary['complete_cases']):
+      part['comparisons'] = []
+      for entry in part['arms'].values():
+        entry.update(cost={}, variability={})
+    text = self.printed(200)
+    for word in ('fold sd', 'compile', 'difference', 'superior', '(best'):
+      self.assertNotIn(word, text)
+    self.assertIn('Brier: lower', text)
+
+  def test_no_colour_if_the_user_wants_none(self):
+    with mock.patch.dict(os.environ, NO_COLOR='1'):
+      text = self.printed(force_terminal=True, color_system='standard')
+    self.assertNotRegex(text, r'\x1b\[[0-9;]*3\dm')
+
+  @parameterized.parameters(60, 140)
+  def test_a_reference_given_by_name_is_marked(self, width):
+    self.summary['evaluation']['reference'] = 'ehr'
+    self.summary['question'] = None
+    text = self.printed(width)
+    self.assertIn(' ehr (reference)', text)
+    self.assertIn('(reference): what fusion is compared with.', text)
+    self.assertNotIn('best single', text)
+
+  def test_the_answer_is_short_first_and_in_full_last(self):
     self.summary['question'] = {
       'verdict': 'equivalent',
       'arm': 'joint',
@@ -114,10 +161,13 @@ class ConsoleTest(parameterized.TestCase):
       'patients_needed': None,
     }
     text = self.printed(140)
-    answer = 'Does fusion help? Equivalent. Fusion gains less than the margin.'
-    self.assertEqual(text.count(answer), 2)
+    answer = 'Does fusion help? Equivalent.'
     self.assertLess(text.index(answer), text.index('task: binary'))
-    self.assertEqual(text.strip().splitlines()[-1].strip(), answer)
+    sentence = 'Fusion gains less than the margin.'
+    self.assertEqual(text.count(sentence), 1)
+    self.assertEqual(
+      text.strip().splitlines()[-1].strip(), f'{answer} {sentence}'
+    )
 
   def test_without_a_question_there_is_no_answer(self):
     self.summary['question'] = None

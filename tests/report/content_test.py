@@ -59,6 +59,32 @@ class ContentTest(parameterized.TestCase):
     self.assertEqual(row.primary.estimate, best['estimate'])
     self.assertIsNone(row.difference)
 
+  def test_a_reference_given_by_name_is_marked_and_not_called_the_best(self):
+    self.summary['evaluation']['reference'] = 'ehr'
+    page = content.build(self.summary)
+    self.assertEqual(page.reference, "'ehr'")
+    marks = {row.arm: row.mark for row in page.rows() if row.mark}
+    self.assertEqual(marks, {'ehr': '(reference)'})
+    self.assertNotIn(content.REFERENCE, [row.arm for row in page.rows()])
+    self.assertEqual(page.fold_names[1], 'reference')
+    said = ' '.join(page.footnotes)
+    self.assertIn('(reference): what fusion is compared with', said)
+    self.assertNotIn(content.REFERENCE, said)
+
+  def test_one_single_modality_is_the_reference(self):
+    for arm in ('image', 'ehr_trees'):
+      del self.summary['arms'][arm]
+    page = content.build(self.summary)
+    self.assertEqual(self.row('ehr', page).mark, '(reference)')
+    self.assertNotIn(content.REFERENCE, [row.arm for row in page.rows()])
+
+  def test_the_best_single_modality_is_explained(self):
+    page = content.build(self.summary)
+    self.assertEqual(page.reference, 'the best single modality')
+    self.assertEqual(page.fold_names[1], 'best single modality on validation')
+    self.assertIn(f'{content.REFERENCE}: fold by', ' '.join(page.footnotes))
+    self.assertFalse(any(row.mark for row in page.rows()))
+
   @parameterized.parameters(
     ('image_pca', 'single', 'single modality'),
     ('mine', 'single', 'single modality'),
@@ -130,12 +156,12 @@ class ContentTest(parameterized.TestCase):
     folds = content.build(self.summary).folds
     chosen = self.summary['best_single']['by_fold']
     self.assertEqual(
-      [f[:2] for f in folds], [('0', chosen[0]['arm']), ('1', chosen[1]['arm'])]
+      [f[:2] for f in folds], [['0', chosen[0]['arm']], ['1', chosen[1]['arm']]]
     )
     self.assertEqual(
       [f[2:] for f in folds],
       [
-        (str(f['studies']), str(f['patients']), str(f['events']))
+        [str(f['studies']), str(f['patients']), str(f['events'])]
         for f in self.summary['folds']
       ],
     )
@@ -176,8 +202,10 @@ class ContentTest(parameterized.TestCase):
     page = content.build(samples.sample(types.MULTICLASS))
     self.assertEqual(page.metric, 'auroc_macro')
     self.assertRegex(page.folds[0][4], r'^a \d+, b \d+, c \d+$')
+    self.assertEqual(page.fold_names[4], 'studies of each class')
     page = content.build(samples.sample(types.REGRESSION))
-    self.assertEqual(page.folds[0][4], '')
+    self.assertEqual(page.fold_names[2:], ['studies', 'patients'])
+    self.assertLen(page.folds[0], 4)
     self.assertNotIn('Brier', page.side_names())
 
   def test_lower_is_better(self):
@@ -190,7 +218,7 @@ class ContentTest(parameterized.TestCase):
   def test_facts_leave_out_what_is_not_there(self):
     facts = dict(content.build(self.summary).facts)
     self.assertEqual(facts['run folder'], 'runs/made_up')
-    self.assertEqual(facts['task'], 'binary: outcome')
+    self.assertEqual(facts['task'], 'binary (outcome)')
     self.assertEqual(facts['trials of each arm'], '7')
     self.assertEqual(facts['best possible auroc'], 'image .750, both n/a')
     self.assertNotIn('licence', facts)

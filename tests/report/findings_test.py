@@ -1,4 +1,6 @@
 import copy
+import csv
+import io
 
 from absl.testing import absltest
 
@@ -107,6 +109,13 @@ class FindingsTest(absltest.TestCase):
     self.assertEqual(row[4].number, text.number(entry['metrics']['auroc']))
     self.assertEqual(row[5].number, text.number(entry['gain']))
 
+  def test_subgroups_without_events_have_no_such_column(self):
+    for part in self.summary['subgroups']:
+      part['events'] = None
+    table = findings.subgroups(self.summary)
+    self.assertNotIn('events', [c.title for c in table.columns])
+    self.assertLen(next(table.rows()), len(table.columns))
+
   def test_small_groups_are_counted_but_not_named(self):
     self.assertEqual(
       findings.suppressed(self.summary),
@@ -129,6 +138,42 @@ class FindingsTest(absltest.TestCase):
     found = rows(findings.equalised_odds(self.summary))
     self.assertIn(('sex, x', 'image'), found)
     self.assertEqual(found['sex', 'joint'][0].number.estimate, 0.06)
+
+  def test_declared_groups_are_of_people_and_not_too_small(self):
+    self.summary['subgroups'].append(
+      {'group': {'available_image': 'no'}, 'suppressed': None, 'arms': {}}
+    )
+    groups = [x['group'] for x in findings.declared(self.summary)]
+    self.assertIn({'sex': 'female'}, groups)
+    self.assertNotIn({'sex': 'unknown'}, groups)
+    self.assertNotIn({'available_image': 'no'}, groups)
+
+  def test_arms_without_models_of_some_folds(self):
+    self.assertEqual(findings.without_models(self.summary), {})
+    arm = self.summary['arms']['joint']
+    arm['folds'] = arm['folds'][:1]
+    self.assertEqual(findings.without_models(self.summary), {'joint': 1})
+
+  def test_audits_that_came_to_nothing(self):
+    found = {x.name: x.possible() for x in findings.audits(self.summary)}
+    self.assertFalse(found['time'])
+    self.assertTrue(found['row order'])
+
+  def test_files_say_why_a_cell_is_empty(self):
+    self.summary['audits']['odd'] = {'alarm': True, 'sentence': 'Odd.'}
+    self.summary['equalised_odds'][0]['tpr_gap'] = None
+    for table in (
+      findings.audit_table(findings.audits(self.summary)),
+      findings.controls(self.summary),
+      findings.subgroups(self.summary),
+      findings.equalised_odds(self.summary),
+    ):
+      for row in csv.DictReader(io.StringIO(tables.to_csv(table))):
+        numbers = [
+          row[column.title] for column in table.columns if not column.word
+        ]
+        if '' in numbers:
+          self.assertNotEqual(row['reason'], '', row)
 
   def test_nothing_of_it(self):
     for key in ('audits', 'controls', 'subgroups', 'equalised_odds'):

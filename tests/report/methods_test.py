@@ -51,6 +51,7 @@ class MethodsTest(absltest.TestCase):
     self.assertIn('[Authors: describe the models', self.text())
     self.summary['cohort']['citation'] = 'Doe (2020), Cohort.'
     self.summary['run']['config_digest'] = 'abc'
+    self.summary['registration'] = None
     self.assertIn('Cohort: Doe (2020), Cohort.', self.text())
     self.assertNotIn('[Authors', self.text())
 
@@ -104,10 +105,13 @@ class MethodsTest(absltest.TestCase):
     for comparison in self.summary['comparisons']:
       comparison['holm'] = 0.01
     text = self.text()
-    self.assertIn('takes studies as independent', text)
+    self.assertIn('take studies as independent', text)
     self.assertIn('method of Holm', text)
+    self.assertIn('intervals by that of Bonferroni', text)
     self.assertNotIn('max-t', text)
     self.assertNotIn('bootstrap replicates', text)
+    self.summary['comparisons'] = self.summary['comparisons'][:1]
+    self.assertNotIn('Holm', self.text())
 
   def test_a_reference_given_by_name(self):
     self.summary['evaluation']['reference'] = 'ehr_trees'
@@ -125,6 +129,76 @@ class MethodsTest(absltest.TestCase):
     self.summary['cohort']['patients'] = 120
     self.assertNotIn('had no patient in common', self.text())
     self.assertIn('counts as its own patient', self.text())
+
+  def test_one_split(self):
+    self.summary = parts.bare(samples.sample())
+    self.summary['run']['config_digest'] = 'abc'
+    self.summary['folds'] = self.summary['folds'][:1]
+    for arm in self.summary['arms'].values():
+      arm['folds'] = arm['folds'][:1]
+      arm['variability']['fold_sd'] = None
+    text = self.text()
+    self.assertIn('There was one split; training, validation', text)
+    self.assertIn('fitted on the training part alone', text)
+    self.assertIn('trained with 1 seed.', text)
+    self.assertIn('was auroc, on the test part. ', text)
+    self.assertIn('best on the validation part.', text)
+    self.assertNotIn('fold', text)
+
+  def test_several_repeats(self):
+    self.summary = samples.sample(repeats=2)
+    self.summary['run']['config_digest'] = 'abc'
+    text = self.text()
+    self.assertIn('There were 2 repeats of 2 folds', text)
+    self.assertIn('mean over folds and repeats', text)
+
+  def test_outcomes_are_named_by_task(self):
+    for kind, words in (
+      ('survival', 'the time to an event'),
+      ('multilabel', 'several binary labels'),
+    ):
+      self.summary['task']['kind'] = kind
+      self.assertIn(f'The outcome was {words} (outcome).', self.text())
+
+  def test_preprocessing_is_that_of_the_modalities_told(self):
+    self.summary['run']['config_digest'] = 'abc'
+    self.assertIn('Preprocessing was fitted', self.text())
+    for arm in self.summary['arms'].values():
+      arm['modalities'] = ['image']
+    self.assertIn('Preprocessing (image statistics) was', self.text())
+
+  def test_strategies_are_those_told(self):
+    self.assertIn('strategy not stated (early_raw, joint, ', self.text())
+    self.summary['arms']['joint']['strategy'] = 'late'
+    self.assertIn('late fusion (joint)', self.text())
+
+  def test_one_setting_is_no_choice(self):
+    self.summary['run']['config_digest'] = 'abc'
+    self.summary['audits']['tuning'] = {'trials': 1, 'chosen_by': 'luck'}
+    self.assertIn('one setting of hyperparameters.', self.text())
+    self.assertNotIn('luck', self.text())
+
+  def test_what_failed_is_told(self):
+    arms = self.summary['arms']
+    arms['joint']['folds'] = arms['joint']['folds'][:1]
+    text = self.text()
+    self.assertIn('joint_wide was started but failed (loss is NaN', text)
+    self.assertIn('joint has no model of 1 of 2 folds.', text)
+
+  def test_audits_that_were_not_possible_raise_no_alarm_and_are_told(self):
+    text = self.text()
+    self.assertIn('3 audits looked for shortcuts', text)
+    self.assertIn('Not possible: time.', text)
+
+  def test_a_registration_is_not_said_to_have_come_first(self):
+    text = self.text()
+    self.assertIn('deviates from it in 1 point. [Authors: say when', text)
+    self.assertNotIn('beforehand', text)
+    self.summary['registration'].update(deviations=[], unchecked=['digest'])
+    self.assertIn(
+      'does not deviate from it and could not be checked in 1 point.',
+      self.text(),
+    )
 
   def test_counts_of_folds_that_overlap_are_not_added(self):
     for fold in self.summary['folds']:

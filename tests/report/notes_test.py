@@ -27,6 +27,39 @@ class NotesTest(absltest.TestCase):
     self.assertIn("'ehr', which was given by name", found)
     self.assertNotIn('redrawn', found)
 
+  def test_means_are_over_what_there_was(self):
+    self.assertEqual(
+      notes.averaged(self.summary), "on each fold's test part; mean over folds"
+    )
+    self.assertNotIn('seed sd', ' '.join(notes.of(self.summary)))
+    self.assertIn('fold sd', ' '.join(notes.of(self.summary)))
+    arm = self.summary['arms']['joint']
+    for fold in arm['folds']:
+      fold['seeds'] = [0, 1]
+    arm['variability']['seed_sd'] = 0.01
+    self.assertEndsWith(notes.averaged(self.summary), 'over folds and seeds')
+    self.assertIn('seed sd', ' '.join(notes.of(self.summary)))
+
+  def test_one_test_part(self):
+    self.summary['folds'] = self.summary['folds'][:1]
+    for arm in self.summary['arms'].values():
+      arm['variability']['fold_sd'] = None
+    self.assertEqual(notes.averaged(self.summary), 'on the test part')
+    found = ' '.join(notes.of(self.summary))
+    self.assertIn('best on the validation part', found)
+    self.assertNotIn('fold sd', found)
+
+  def test_frozen_models(self):
+    self.summary['audits']['external'] = {'trained_on': 'elsewhere'}
+    self.assertStartsWith(notes.averaged(self.summary), 'on all studies, for')
+    self.assertIn('in training', notes.reference(self.summary))
+
+  def test_times_are_told_where_there_are_any(self):
+    self.assertIn('compile', ' '.join(notes.of(self.summary)))
+    for arm in self.summary['arms'].values():
+      arm['cost'] = {'parameters': 3}
+    self.assertNotIn('compile', ' '.join(notes.of(self.summary)))
+
 
 if __name__ == '__main__':
   absltest.main()

@@ -25,6 +25,11 @@ class ResultsTest(absltest.TestCase):
     self.assertEqual([row[0].text for row in failed], ['joint_wide'])
     self.assertEqual(failed[0][3].text, 'loss is NaN at epoch 3, step 41')
 
+  def test_a_history_without_reasons_has_no_column_for_them(self):
+    finished = [x for x in self.summary['history'] if not x['reason']]
+    titles = [c.title for c in results.history(finished).columns]
+    self.assertEqual(titles, ['arm', 'outcome', 'models'])
+
   def test_values_by_fold_are_the_summary_s(self):
     table = results.by_fold(self.summary)
     titles = [c.title for c in table.columns]
@@ -35,7 +40,7 @@ class ResultsTest(absltest.TestCase):
       [c.value for c in row[1:3]], [x['estimate'] for x in folds]
     )
     self.assertEqual(row[4].text, text.UNDEFINED)
-    self.assertEqual(row[4].reason, 'one seed only')
+    self.assertEqual(row[4].reason, 'one seed only, and a spread needs two')
 
   def test_a_fold_an_arm_failed_in_is_blank(self):
     del self.summary['arms']['joint']['folds'][0]
@@ -64,7 +69,8 @@ class ResultsTest(absltest.TestCase):
       if (row[0].text, row[1].text) == ('joint', 'platt')
     )
     self.assertEqual(row[2].number, text.Number(None, reason='one class'))
-    self.assertEqual(row[3].bare(), '')
+    self.assertEqual(row[3].shown(text.Reasons()), '')
+    self.assertIn('After recalibration', table.note)
 
   def test_other_tests_have_a_column_where_one_was_made(self):
     table = results.other_tests(self.summary)
@@ -82,6 +88,38 @@ class ResultsTest(absltest.TestCase):
   def test_columns_without_content_are_not_made_up(self):
     table = results.side(content.build(self.plain))
     self.assertNotIn('seed sd', [c.title for c in table.columns])
+    self.assertEqual(table.title, 'Calibration, spread and cost')
+    for entry in self.summary['arms'].values():
+      entry.update(cost={}, variability={})
+    table = results.side(content.build(self.summary))
+    self.assertEqual(
+      [c.title for c in table.columns], ['arm', 'Brier', 'slope']
+    )
+    self.assertEqual(table.title, 'Calibration')
+    for entry in self.summary['arms'].values():
+      del entry['metrics']['brier'], entry['metrics']['calibration_slope']
+    self.assertFalse(results.side(content.build(self.summary)))
+
+  def test_differences_have_columns_where_there_are_any(self):
+    page = content.build(self.summary)
+    table = results.arms(page, page.groups)
+    self.assertIn('difference from the best single modality', table.title)
+    self.assertLen(table.columns, 6)
+    self.summary['comparisons'] = []
+    page = content.build(self.summary)
+    table = results.arms(page, page.groups)
+    self.assertEqual(table.title, 'auroc of every arm')
+    self.assertEqual([c.title for c in table.columns], ['arm', 'auroc [95%]'])
+
+  def test_a_reference_given_by_name_is_marked(self):
+    self.summary['evaluation']['reference'] = 'ehr'
+    page = content.build(self.summary)
+    table = results.arms(page, page.groups)
+    self.assertIn("difference from 'ehr'", table.title)
+    names = [row[0].text for row in table.rows()]
+    self.assertIn('ehr (reference)', names)
+    self.assertNotIn(content.REFERENCE, names)
+    self.assertEqual(results.folds(page).columns[1].title, 'reference')
 
 
 if __name__ == '__main__':

@@ -75,10 +75,70 @@ class RobustnessTest(absltest.TestCase):
     self.assertTrue(spot.on_front)
     self.assertEqual((spot.strategy, spot.cost), ('early fusion', 27000))
 
-  def test_a_cost_that_is_unknown_is_not_drawn(self):
-    self.summary['tradeoffs']['arms']['joint']['parameters'] = None
+  def test_tradeoffs_say_what_was_measured_where(self):
+    self.summary['tradeoffs']['note'] = 'Latency is of one study.'
+    run = self.summary['run']
+    run |= {'device': 'GPU', 'processor': 'fast'}
+    note = robustness.tradeoffs(self.summary).note
+    self.assertIn('Latency is of one study.', note)
+    self.assertIn('Device: GPU; processor: fast.', note)
+    for entry in self.summary['tradeoffs']['arms'].values():
+      entry['latency_seconds'] = None
+    self.assertNotIn('Device', robustness.tradeoffs(self.summary).note)
+
+  def test_a_cost_that_is_unknown_is_not_drawn_and_says_why(self):
+    self.summary['tradeoffs']['arms']['joint'].update(
+      parameters=None, parameters_reason='nobody counted them'
+    )
     found = [x.arm for x in robustness.spots(self.summary)['parameters']]
     self.assertNotIn('joint', found)
+    table = robustness.tradeoffs(self.summary)
+    row = next(row for row in table.rows() if row[0].text == 'joint')
+    self.assertEqual(row[2].text, text.UNDEFINED)
+    self.assertEqual(row[2].reason, 'nobody counted them')
+    self.assertEqual(table.note, '')
+
+  def test_an_arm_on_every_front(self):
+    front = ['parameters', 'training_seconds', 'latency_seconds']
+    self.summary['tradeoffs']['arms']['joint']['front'] = front
+    table = robustness.tradeoffs(self.summary)
+    row = next(row for row in table.rows() if row[0].text == 'joint')
+    self.assertEqual(row[-1].text, 'all of them')
+
+  def test_costs_that_no_arm_has_are_no_columns_and_say_why(self):
+    for entry in self.summary['tradeoffs']['arms'].values():
+      for cost in ('flops', 'latency_seconds'):
+        entry |= {cost: None, f'{cost}_reason': 'it was not measured'}
+    table = robustness.tradeoffs(self.summary)
+    self.assertEqual(
+      [c.title for c in table.columns[2:-1]], ['parameters', 'time of training']
+    )
+    self.assertEqual(
+      table.note,
+      'Not known: FLOPs of one prediction, time of one prediction, as it was '
+      'not measured.',
+    )
+
+  def test_without_any_cost_there_is_no_table_of_them(self):
+    for entry in self.summary['tradeoffs']['arms'].values():
+      for cost in robustness.COSTS:
+        entry[cost] = None
+    self.assertFalse(robustness.tradeoffs(self.summary))
+
+  def test_a_share_that_is_undefined_says_why(self):
+    part = self.summary['image_value']['for_whom'][0]['arms']['joint']
+    part.update(changed=0.0, improved=None, improved_reason='nothing changes')
+    table = robustness.for_whom(self.summary)
+    row = next(row for row in table.rows() if row[0].text == 'joint')
+    self.assertEqual((row[4].text, row[4].reason), ('n/a', 'nothing changes'))
+
+  def test_an_arm_without_an_estimate_says_why(self):
+    self.summary['tradeoffs']['arms']['joint'].update(
+      estimate=None, reason='one class'
+    )
+    table = robustness.tradeoffs(self.summary)
+    row = next(row for row in table.rows() if row[0].text == 'joint')
+    self.assertEqual((row[1].text, row[1].reason), ('n/a', 'one class'))
 
   def test_the_value_of_the_image(self):
     found = robustness.image_series(self.summary, ['joint', 'image'])

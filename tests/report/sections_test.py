@@ -4,7 +4,7 @@ import copy
 
 from absl.testing import absltest, parameterized
 
-from fusion_jax.report import sections
+from fusion_jax.report import content, sections
 from tests.report import parts, samples
 
 
@@ -24,14 +24,54 @@ class SectionsTest(parameterized.TestCase):
   def test_slug(self, name, expected):
     self.assertEqual(sections.slug(name), expected)
 
+  def test_arms_that_are_not_drawn_are_in_the_table(self):
+    captions = self.captions()
+    self.assertNotIn('without a value', ' '.join(captions.values()))
+    entry = self.summary['tradeoffs']['arms']['joint']
+    entry |= {'parameters': None, 'parameters_reason': 'nobody counted'}
+    captions = self.captions()
+    self.assertIn('without a value', captions['tradeoff_parameters'])
+    self.assertNotIn('without a value', captions['tradeoff_latency_seconds'])
+
+  def captions(self):
+    section = sections.tradeoffs(self.summary, content.build(self.summary))
+    return {x.name: x.caption for x in section.figures}
+
+  @parameterized.parameters(
+    ('survival', 'Calibration at 365'), ('multilabel', 'Calibration, 365')
+  )
+  def test_curves_of_a_time_or_a_label(self, kind, title):
+    self.summary['task']['kind'] = kind
+    points = {'x': [0.1, 0.9], 'y': [0.2, 0.8]}
+    section = sections.curves(
+      self.summary, {'joint': {'calibration/365': points}}
+    )
+    self.assertEqual([x.title for x in section.figures], [title])
+
+  def test_without_costs_there_is_no_word_of_them(self):
+    section = sections.tradeoffs(self.summary, content.build(self.summary))
+    self.assertEqual(section.title, 'Costs and trade-offs')
+    self.summary['tradeoffs'] = None
+    for entry in self.summary['arms'].values():
+      entry['cost'] = {}
+    section = sections.tradeoffs(self.summary, content.build(self.summary))
+    self.assertEqual(section.title, 'Calibration and spread')
+
+  def test_the_difference_names_its_reference(self):
+    self.summary['evaluation']['reference'] = 'ehr'
+    section = sections.arms(self.summary, content.build(self.summary))
+    self.assertEqual(section.figures[0].title, "Difference in auroc from 'ehr'")
+
   def test_deviations_are_told(self):
     section = sections.registration(self.summary)
     self.assertEqual(
       section.lead, ["Deviation: arm 'late_mean' was not registered"]
     )
     self.summary['registration']['deviations'] = []
-    self.assertIn(
-      'does not deviate', sections.registration(self.summary).lead[0]
+    self.summary['registration']['unchecked'] = ['Its digest is not known.']
+    self.assertEqual(
+      sections.registration(self.summary).lead,
+      ['No deviation was found.', 'Its digest is not known.'],
     )
 
 

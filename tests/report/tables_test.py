@@ -1,5 +1,7 @@
 import csv
+import dataclasses
 import io
+import re
 
 from absl.testing import absltest, parameterized
 
@@ -69,10 +71,79 @@ class TablesTest(parameterized.TestCase):
     self.assertIn(r'\caption{A \& B}', tex)
     self.assertIn(r'\begin{tabular}{lrr}', tex)
     self.assertIn(r'image\_1, "x" & .812 [.700, .900] & .012 \\', tex)
-    self.assertIn(r'ehr & n/a & n/a \\', tex)
+    self.assertIn(r'ehr & n/a (1) & n/a (2) \\', tex)
+    self.assertIn(r'\par\smallskip (2) no test', tex)
     self.assertIn(r'auroc [95\%]', tex)
     self.assertIn(r'50\% of them', tex)
     self.assertEqual(tex.count('rule\n'), 3)
+
+  def test_minus_signs_are_those_of_numbers(self):
+    number = tables.Cell(number=text.Number(-0.1, -0.2, 0.1), signed=True)
+    tex = tables.to_tex(
+      tables.plain_table(
+        'x',
+        'x',
+        [tables.Column('a', word=True), tables.Column('b')],
+        [[tables.word('late-mean -1'), number]],
+      )
+    )
+    self.assertIn('late-mean -1 & $-$.100 [$-$.200, +.100]', tex)
+
+  def test_a_table_longer_than_a_page_breaks(self):
+    rows = [[tables.word(f'row {k}')] for k in range(60)]
+    long = tables.plain_table('x', 'x', [tables.Column('a', word=True)], rows)
+    tex = tables.to_tex(long)
+    self.assertIn(r'\begin{longtable}{l}', tex)
+    self.assertEqual(tex.count(r'\toprule'), 2)
+    self.assertNotIn(r'\begin{table}', tex)
+    short = tables.plain_table('x', 'x', [tables.Column('a')], rows[:9])
+    self.assertIn(r'\begin{table}', tables.to_tex(short))
+
+  def test_sentences_are_broken_into_lines(self):
+    sentence = 'many words ' * 30
+    table = tables.plain_table(
+      'x',
+      'x',
+      [tables.Column('a', word=True), tables.Column('b', word=True)],
+      [[tables.word('joint'), tables.word(sentence)]] * 2,
+    )
+    tex = tables.to_tex(table)
+    align = re.search(r'begin{tabular}{l(.*p{(.*)\\linewidth})}', tex)
+    self.assertStartsWith(align[1], r'>{\raggedright\arraybackslash}p')
+    self.assertBetween(float(align[2]), 0.5, 1)
+    self.assertEqual(tex.count(r'\addlinespace'), 1)
+    many = dataclasses.replace(table, groups=[('', [*table.rows()] * 9)])
+    self.assertIn(r'\begin{longtable}', tables.to_tex(many))
+
+  def test_what_is_wide_is_set_small_and_what_is_too_wide_says_so(self):
+    def columns(count):
+      number = tables.Cell(number=text.Number(0.5, 0.4, 0.6))
+      return tables.to_tex(
+        tables.plain_table(
+          'x', 'x', [tables.Column('fold sd')] * count, [[number] * count]
+        )
+      )
+
+    self.assertIn(r'\normalsize', columns(3))
+    self.assertIn(r'\centering\small', columns(4))
+    self.assertNotIn('%', columns(4))
+    self.assertStartsWith(columns(9), '% Wider than upright paper.\n')
+
+  def test_long_headings_have_two_lines(self):
+    tex = tables.to_tex(
+      tables.plain_table(
+        'x', 'x', [tables.Column('patients needed')], [[tables.count(5)]]
+      )
+    )
+    self.assertIn(r'\shortstack[l]{patients\\needed}', tex)
+
+  def test_a_group_without_rows_has_no_heading(self):
+    row = [tables.word('a')]
+    column = tables.Column('x', word=True)
+    table = tables.Table('x', 'x', [column], [('none', []), ('one', [row])])
+    tex = tables.to_tex(table)
+    self.assertNotIn('none', tex)
+    self.assertEqual(tex.count(r'\midrule'), 1)
 
   @parameterized.parameters(
     ('a_b', r'a\_b'),
@@ -80,6 +151,11 @@ class TablesTest(parameterized.TestCase):
     ('\\x{y}', r'\textbackslash{}x\{y\}'),
     ('$~^', r'\$\textasciitilde{}\textasciicircum{}'),
     ('<.001 ±', r'\textless{}.001 $\pm$'),
+    ('≥ 3 é – “x” |', r'$\geq$ 3 é – “x” \textbar{}'),
+    ('α→Ω', r'$\alpha$$\rightarrow$$\Omega$'),
+    ('a--b---c', 'a-{}-b-{}-{}-c'),
+    ('`x`', r'\textasciigrave{}x\textasciigrave{}'),
+    ('two\n\nlines\x00', 'two lines'),
   )
   def test_tex_escape(self, plain, escaped):
     self.assertEqual(tables.tex_escape(plain), escaped)

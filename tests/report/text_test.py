@@ -35,7 +35,12 @@ class TextTest(parameterized.TestCase):
     self.assertEqual(text.count(value), expected)
 
   @parameterized.parameters(
-    (None, ''), (0.5, '0.5 s'), (42.4, '42 s'), (180.0, '3 min')
+    (None, ''),
+    (0, '0 s'),
+    (0.0021, '2.1 ms'),
+    (0.5, '0.5 s'),
+    (42.4, '42 s'),
+    (180.0, '3 min'),
   )
   def test_duration(self, value, expected):
     self.assertEqual(text.duration(value), expected)
@@ -62,6 +67,15 @@ class TextTest(parameterized.TestCase):
     self.assertEqual(text.interval(bare, reasons), '.842')
     self.assertEqual(text.interval(None, reasons), '')
     self.assertEmpty(reasons.lines())
+
+  def test_an_interval_that_misses_its_estimate_says_why(self):
+    entry = {'estimate': 0.05, 'low': 0.06, 'high': 0.09}
+    self.assertIn('redrawing patients', text.number(entry).reason)
+    entry['reason'] = 'another one'
+    self.assertEqual(text.number(entry).reason, 'another one')
+    entry = {'estimate': 0.06, 'low': 0.06, 'high': 0.09}
+    self.assertEqual(text.number(entry).reason, '')
+    self.assertEqual(text.number({'estimate': 0.06, 'low': None}).reason, '')
 
   def test_interval_without_ends_says_why(self):
     reasons = text.Reasons()

@@ -1,5 +1,9 @@
 """Tests of what a model is said to take."""
 
+import functools
+from unittest import mock
+
+import jax
 import numpy as np
 from absl.testing import absltest
 
@@ -13,7 +17,7 @@ from tests import tiny
 _EHR = models.ModelConfig((types.EHR,), combiner='additive')
 
 
-def _measure(model, *, batch_size=8, size=8):
+def _measure(model, *, batch_size=8, size=8, encode=False):
   cohort = tiny.cohort(size=size)
   config = training_config.TrainingConfig(epochs=1, batch_size=batch_size)
   data = tiny.fleet_data(cohort)
@@ -32,6 +36,7 @@ def _measure(model, *, batch_size=8, size=8):
     data=data,
     fitted=fitted,
     config=config,
+    encode=encode,
   )
 
 
@@ -41,7 +46,7 @@ class MeasureTest(absltest.TestCase):
     # Embeddings are looked up; all other weights are multiplied and added.
     self.assertGreater(found.flops, 0.5 * fitted.parameters)
     self.assertLess(found.flops, 3 * fitted.parameters)
-    self.assertGreater(found.latency_seconds, 0)
+    self.assertLen(found.predict(), 1)
     # Parameters, their average and two moments at least, 4 bytes each.
     self.assertGreater(found.memory_bytes, 16 * fitted.parameters)
 
@@ -50,12 +55,44 @@ class MeasureTest(absltest.TestCase):
     self.assertGreater(large.memory_bytes, small.memory_bytes)
     self.assertEqual(large.flops, small.flops)
 
+  def test_features_need_no_head(self):
+    fitted, logits = _measure(_EHR)
+    _, features = _measure(_EHR, encode=True)
+    width = features.predict()[types.EHR].shape[1]
+    head = sum(x.size for x in jax.tree.leaves(fitted.params['combiner']))
+    self.assertGreaterEqual(logits.flops - features.flops, 2 * (head - 1))
+    self.assertEqual(features.memory_bytes, logits.memory_bytes)
+    self.assertLess(width, head)
 
-class LatencyTest(absltest.TestCase):
-  def test_calls_once_more_than_it_counts(self):
-    calls = []
-    self.assertGreaterEqual(footprint.latency(lambda: calls.append(0)), 0)
-    self.assertLen(calls, 21)
+
+class LatenciesTest(absltest.TestCase):
+  def _latencies(self, *seconds):
+    """Of calls that are said to take (20,) seconds each."""
+    now, told = [], [0.0]
+    calls = {k: functools.partial(now.append, k) for k in range(len(seconds))}
+    for turn in zip(*seconds, strict=True):
+      for taken in turn:
+        told += [told[-1], told[-1] + taken]
+    clock = mock.patch.object(
+      footprint.time, 'perf_counter', side_effect=told[1:]
+    )
+    with clock:
+      return footprint.latencies(calls), now
+
+  def test_median_and_spread(self):
+    # One call in four is disturbed, as long as may be.
+    calm, disturbed = np.arange(15) / 14, [100.0] * 5
+    found, _ = self._latencies([*calm, *disturbed], [2.0] * 20)
+    low, median, high = np.quantile([*calm, *disturbed], (0.25, 0.5, 0.75))
+    self.assertAlmostEqual(found[0].seconds, median)
+    self.assertLess(found[0].seconds, 1)
+    np.testing.assert_allclose(found[0].iqr_seconds, (low, high))
+    self.assertAlmostEqual(found[1].seconds, 2)
+    np.testing.assert_allclose(found[1].iqr_seconds, 2)
+
+  def test_calls_take_turns_after_one_that_is_not_counted(self):
+    _, calls = self._latencies([1.0] * 20, [2.0] * 20)
+    self.assertEqual(calls, [0, 1] * 21)
 
 
 if __name__ == '__main__':

@@ -1,12 +1,20 @@
 """Performance against a rate, a size or a cost."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib import ticker
 
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import style
+
+# At most so many ticks stand side by side on a logarithmic axis.
+_TICKS = 5
+# Names in a plot of 3.3 x 2.6 inches, as shares of it: the width of a letter,
+# the height of a line, the room beside a spot; longer names are cut.
+_LETTER, _LINE, _ASIDE = 0.021, 0.055, 0.02
+_LETTERS = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +86,17 @@ class Spot:
   on_front: bool
 
 
-def scatter(spots: Sequence[Spot], *, cost_name: str, y_name: str):
-  """Cost against performance, the front as a line; None if nothing is known."""
+def scatter(
+  spots: Sequence[Spot], *, cost_name: str, y_name: str, unit: str = ''
+):
+  """Cost against performance, the front as a line; None if nothing is known.
+
+  Args:
+    spots: one for each arm; those of the front are named where there is room.
+    cost_name: name of the x axis.
+    y_name: name of the y axis.
+    unit: of the costs: 's', or empty for a count.
+  """
   spots = [s for s in spots if s.number.estimate is not None]
   if not spots:
     return None
@@ -109,27 +126,81 @@ def scatter(spots: Sequence[Spot], *, cost_name: str, y_name: str):
         zorder=3,
         label=strategy,
       )
-    for k, spot in enumerate(front):
-      axes.annotate(
-        spot.arm,
-        (spot.cost, spot.number.estimate),
-        xytext=(4, 5 if k % 2 == 0 else -11),
-        textcoords='offset points',
-        fontsize=8,
-      )
-    if all(s.cost > 0 for s in spots):
+    costs = [s.cost for s in spots]
+    ticks = _ticks(min(costs), max(costs)) if min(costs) > 0 else []
+    if len(ticks) > 1:
       axes.set_xscale('log')
-      costs = [s.cost for s in spots]
-      steps = (1,) if max(costs) > 100 * min(costs) else (1, 2, 5)
-      axes.xaxis.set_major_locator(ticker.LogLocator(subs=steps, numticks=5))
+      axes.xaxis.set_major_locator(ticker.FixedLocator(ticks))
       axes.xaxis.set_minor_locator(ticker.NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: _amount(value))
+    else:
+      axes.xaxis.set_major_locator(ticker.MaxNLocator(3))
+    axes.xaxis.set_major_formatter(lambda value, _: _amount(value, unit))
     axes.margins(0.12)
+    # Asked for, the limits are settled.
+    axes.get_xlim(), axes.get_ylim()
+    _name(axes, front, spots)
     axes.set_xlabel(cost_name)
     axes.set_ylabel(y_name)
     style.legend(canvas, axes)
   return canvas
 
 
-def _amount(value: float) -> str:
-  return text_lib.count(value) if value >= 1 else f'{value:g}'
+def _ticks(low: float, high: float) -> list[float]:
+  """Round places of a logarithmic axis, few enough to be read."""
+  decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+  found: list[float] = []
+  for steps in ((1, 2, 5), (1, 3), (1,)):
+    places = (float(f'{s}e{d}') for d in decades for s in steps)
+    found = [x for x in places if low <= x <= high]
+    if len(found) <= _TICKS:
+      return found
+  return found[:: math.ceil(len(found) / _TICKS)]
+
+
+def _amount(value: float, unit: str) -> str:
+  """What stands at a tick."""
+  if unit == 's' and 0 < abs(value) < 0.1:
+    value, unit = 1000 * value, 'ms'
+  text = text_lib.count(value) if value >= 1000 else f'{value:.4g}'
+  return f'{text} {unit}'.rstrip()
+
+
+def _name(axes, front: Sequence[Spot], spots: Sequence[Spot]) -> None:
+  """Names arms beside their spots, unless that hides another name or spot.
+
+  Places and sizes are shares of the plot, which no name changes.
+  """
+
+  def place(spot):
+    data = axes.transData.transform((spot.cost, spot.number.estimate))
+    return axes.transAxes.inverted().transform(data)
+
+  taken = [(x, x, y, y) for x, y in map(place, spots)]
+  for spot in front:
+    name = style.shortened(spot.arm, _LETTERS)
+    width, (x, y) = _LETTER * len(name), place(spot)
+    right, left = x + _ASIDE, x - _ASIDE - width
+    middle = min(max(0, x - width / 2), 1 - width)
+    above, below = y + _ASIDE, y - _ASIDE - _LINE
+    # First those that the front, where more is better, does not cross.
+    for low, start in (
+      (below, right),
+      (above, left),
+      (above, right),
+      (below, left),
+      (below, middle),
+      (above, middle),
+    ):
+      box = (start, start + width, low, low + _LINE)
+      inside = min(start, low) >= 0 and max(box) <= 1
+      if inside and not any(_meet(box, x) for x in taken):
+        axes.text(
+          start, low, name, fontsize=8, va='bottom', transform=axes.transAxes
+        ).set_in_layout(False)
+        taken.append(box)
+        break
+
+
+def _meet(a, b) -> bool:
+  """Whether two boxes (left, right, low, high) have a point in common."""
+  return a[0] <= b[1] and b[0] <= a[1] and a[2] <= b[3] and b[2] <= a[3]

@@ -28,6 +28,9 @@ BAD = '#b3261e'
 DASHES = ('-', '--', '-.', ':', (0, (6, 1, 1, 1, 1, 1)), (0, (2, 2)))
 MARKERS = ('o', 's', '^', 'D', 'v', 'P')
 
+# Of a legend, in points: what stands before a name, and one letter of it.
+_HANDLE, _LETTER = 45.0, 5.0
+
 _VARIABLES = {
   INK: 'var(--ink)',
   FAINT: 'var(--faint)',
@@ -184,15 +187,28 @@ def look(number: int) -> dict[str, object]:
   return {'color': SERIES[k], 'linestyle': DASHES[k], 'marker': MARKERS[k]}
 
 
-def legend(canvas: figure_lib.Figure, axes, columns: int = 2) -> None:
-  """One legend below the plot."""
+def shortened(name: str, letters: int) -> str:
+  """A name of at most so many letters, without its middle if it is longer."""
+  if len(name) <= letters:
+    return name
+  return f'{name[: letters // 2]}…{name[len(name) - (letters - 1) // 2 :]}'
+
+
+def legend(canvas: figure_lib.Figure, axes) -> None:
+  """One legend below the plot, in two columns if they have room."""
   handles, labels = axes.get_legend_handles_labels()
+  room = 72 * canvas.get_figwidth()
+  half = -(-len(labels) // 2)
+  wanted = sum(
+    _HANDLE + _LETTER * max(map(len, part), default=0)
+    for part in (labels[:half], labels[half:])
+  )
   if handles:
     canvas.legend(
       handles,
-      labels,
+      [shortened(x, int((room - _HANDLE) / _LETTER)) for x in labels],
       loc='outside lower center',
-      ncols=columns,
+      ncols=2 if wanted <= room else 1,
       handlelength=3.2,
       columnspacing=1.2,
     )

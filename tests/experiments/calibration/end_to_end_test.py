@@ -1,5 +1,7 @@
 """Tests of experiments.calibration.end_to_end."""
 
+from unittest import mock
+
 import numpy as np
 from absl.testing import absltest
 from sklearn import metrics
@@ -57,6 +59,31 @@ class EndToEndTest(absltest.TestCase):
     for name, value in found.items():
       self.assertGreaterEqual(value, 0, name)
     self.assertLessEqual(found['wrongly'], found['superior'])
+
+  def test_fresh_runs_have_the_same_models_and_other_patients(self):
+    settings = cells.Settings(replicates=100)
+    given = []
+    train = end_to_end.train
+
+    def kept(cohort, split):
+      given.append((cohort, split, train(cohort, split)))
+      return given[-1][-1]
+
+    with mock.patch.object(end_to_end, 'train', kept):
+      end_to_end.verdict(CELL, settings, 0)
+      found = end_to_end.fresh(CELL, settings, 0)
+    self.assertBetween(found['arm_covered'], 0, 1)
+    usual, fresh = given[: end_to_end.FOLDS], given[end_to_end.FOLDS :]
+    seen = set()
+    for (_, before, (_, w)), (cohort, split, (_, same)) in zip(
+      usual, fresh, strict=True
+    ):
+      for arm in w:
+        np.testing.assert_array_equal(w[arm], same[arm])
+      self.assertLen(split.test, len(before.test))
+      seen |= set(cohort.patient[np.r_[split.train, split.valid]])
+    for cohort, split, _ in fresh:
+      self.assertEmpty(seen & set(cohort.patient[split.test]))
 
 
 if __name__ == '__main__':

@@ -62,6 +62,23 @@ class CriterionTest(parameterized.TestCase):
     self.assertEqual(found['cells'][0]['criterion']['superior'], expected)
     self.assertEqual(found['result'], expected)
 
+  @parameterized.parameters(
+    (1, 0, findings.UNCLEAR),
+    (1, 1, findings.FAIL),
+    (30, 0, findings.UNCLEAR),
+    (30, 2, findings.FAIL),
+    (60, 0, findings.PASS),
+    (100, 5, findings.UNCLEAR),
+    (100, 20, findings.FAIL),
+    (300, 19, findings.PASS),
+    (300, 20, findings.FAIL),
+  )
+  def test_superior_in_few_runs(self, runs, total, expected):
+    """A rate of 10% must be excluded; from 300 runs on nothing changes."""
+    found = judged(runs=runs, superior=total)
+    self.assertEqual(found['cells'][0]['criterion']['superior'], expected)
+    self.assertEqual(found['result'], expected)
+
   def test_superior_by_the_lower_bound(self):
     """6.4% of 10,000 runs is surely more than 5%."""
     found = judged(runs=10000, superior=640)
@@ -175,10 +192,45 @@ class PageTest(absltest.TestCase):
     self.assertNotIn('](', (self.folder / findings.PAGE).read_text())
 
   def test_lines(self):
-    lines = findings.lines(self.results)
-    self.assertEqual(lines[-1], 'Result: pass')
-    self.assertIn('superior 3.0% [2.0, 4.3] pass', lines[0])
-    self.assertLen(lines, 4)
+    self.assertEqual(
+      findings.lines(self.results),
+      ['2 of 2 judged cells pass', findings.CRITERION, 'Result: pass'],
+    )
+
+  def test_lines_say_which_cell_and_why(self):
+    cases = {
+      'a': result(superior=30, arm_covered=925, differences_covered=900),
+      'b': result(superior=66, arm_covered=950),
+      'c': result(runs=10000, superior=640),
+      'd': result(part='end_to_end', runs=20, superior=0),
+      'e': result(superior=30),
+    }
+    *told, passing, _, last = findings.lines(findings.judge(cases))
+    self.assertEqual(
+      [x.rpartition(', ')[2] for x in told],
+      [
+        'outside 93% to 97%; its interval lies outside as well',
+        'more than 6.5%',
+        'its lower bound is more than 5%',
+        'outside 93% to 97%; its interval reaches into it',
+        'with so few runs it may be 10% or more',
+      ],
+    )
+    self.assertEqual(
+      told[1],
+      'FAIL: scores, k = 7, n = 250, 1 a patient, EHR AUROC 0.75, 1000 runs: '
+      '"superior" 6.6% [5.1, 8.3], more than 6.5%',
+    )
+    self.assertStartsWith(told[-1], 'unclear: end_to_end, k = 7, n = 250, ')
+    self.assertEqual(passing, '1 of 5 judged cells pass')
+    self.assertEqual(last, 'Result: FAIL')
+
+  def test_the_page_says_what_does_not_pass(self):
+    cases = {'a': result(superior=30, arm_covered=925, differences_covered=950)}
+    text = findings.page(findings.judge(cases), command='RUN', figures='')
+    self.assertIn('| pass, unclear (arms covered) |', text)
+    self.assertIn('\n- unclear: scores, k = 7, n = 250, ', text)
+    self.assertIn('\n- 0 of 1 judged cells pass.\n', text)
 
 
 if __name__ == '__main__':

@@ -1,5 +1,5 @@
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from fusion_jax.report import text
 from fusion_jax.report.figures import lines, style
@@ -16,7 +16,7 @@ def spot(arm, cost, value, on_front=False, strategy='late fusion'):
   return lines.Spot(arm, strategy, cost, text.Number(value), on_front)
 
 
-class LinesTest(absltest.TestCase):
+class LinesTest(parameterized.TestCase):
   def test_draws_what_is_known(self):
     canvas = lines.draw(
       {'a': points(1.0, None, 3.0), 'b': points(None)}, x_name='x', y_name='y'
@@ -52,6 +52,53 @@ class LinesTest(absltest.TestCase):
     self.assertNotIn('>b</text>', svg)
     self.assertIn('>10k</text>', svg)
     self.assertNotIn('mathdefault', svg)
+
+  @parameterized.product(
+    count=(1, 4, 20),
+    costs=((3e-4, 7e-4), (1e-4, 90.0), (9.0, 2e3), (4e1, 2e12), (5.0, 5.1)),
+    name=('arm {}', 'a name of {} that is much longer than there is room for'),
+  )
+  def test_ticks_and_names_do_not_meet(self, count, costs, name):
+    ordered = np.geomspace(*costs, count)
+    canvas = lines.scatter(
+      [
+        spot(name.format(k), x, 0.5 + 0.02 * k, True)
+        for k, x in enumerate(ordered)
+      ],
+      cost_name='cost',
+      y_name='auroc',
+      unit='s',
+    )
+    canvas.draw_without_rendering()
+    axes = canvas.axes[0]
+    low, high = axes.get_xlim()
+    ticks = [
+      tick.label1.get_window_extent()
+      for tick in axes.xaxis.get_major_ticks()
+      if low <= tick.get_loc() <= high
+    ]
+    self.assertBetween(len(ticks), 2, 6)
+    frame = axes.get_window_extent()
+    self.assertGreater(frame.width, 0.7 * canvas.bbox.width)
+    for texts in (ticks, [x.get_window_extent() for x in axes.texts]):
+      self.assertNotEmpty(texts)
+      for k, box in enumerate(texts):
+        self.assertFalse(any(box.overlaps(x) for x in texts[:k]))
+    for written in axes.texts:
+      box = written.get_window_extent()
+      self.assertGreaterEqual(box.x0, frame.x0 - 1)
+      self.assertLessEqual(box.x1, frame.x1 + 1)
+
+  def test_ticks_name_their_unit(self):
+    canvas = lines.scatter(
+      [spot('a', 2e-4, 0.8), spot('b', 3.0, 0.9)],
+      cost_name='time',
+      y_name='auroc',
+      unit='s',
+    )
+    svg = style.Drawn('x', 'x', 'x', canvas).svg
+    self.assertIn('>1 ms</text>', svg)
+    self.assertIn('>1 s</text>', svg)
 
   def test_a_cost_of_zero_is_on_a_plain_axis(self):
     canvas = lines.scatter(

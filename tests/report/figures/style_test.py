@@ -2,7 +2,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from fusion_jax.report import text
 from fusion_jax.report.figures import forest, style
@@ -16,7 +16,7 @@ def drawn(name='one', label='joint'):
   return style.Drawn(name, 'A < B', 'How to read it.', canvas, details='It is.')
 
 
-class StyleTest(absltest.TestCase):
+class StyleTest(parameterized.TestCase):
   def test_files_are_the_same_twice(self):
     one, two = drawn(), drawn()
     self.assertEqual(one.svg, two.svg)
@@ -71,6 +71,37 @@ class StyleTest(absltest.TestCase):
     svg = style.Drawn('x', 'x', 'x', canvas).svg
     self.assertIn('_x</text>', svg)
     self.assertIn('$y_{</text>', svg)
+
+  @parameterized.parameters(
+    ('joint', 12, 'joint'),
+    ('joint_raw_ehr', 13, 'joint_raw_ehr'),
+    ('joint_raw_ehr', 12, 'joint_…w_ehr'),
+    ('joint_raw_ehr', 3, 'j…r'),
+  )
+  def test_shortened(self, name, letters, expected):
+    self.assertEqual(style.shortened(name, letters), expected)
+    self.assertLessEqual(len(expected), letters)
+
+  @parameterized.parameters(
+    (('joint', 'late_mean', 'early_features'), 2),
+    (('joint', 'a name that is long', 'and as long as this is'), 2),
+    (('joint', 'a_model_with_a_very_long_name_indeed_it_is', 'image'), 1),
+    (('a name of words ' * 10, 'joint'), 1),
+  )
+  def test_legends_are_not_cut(self, names, columns):
+    with style.context():
+      canvas = style.new(4.2, 3.9)
+      axes = canvas.subplots()
+      for name in names:
+        axes.plot([0, 1], [0, 1], label=name)
+      style.legend(canvas, axes)
+    canvas.draw_without_rendering()
+    (legend,) = canvas.legends
+    starts = {round(x.get_window_extent().x0) for x in legend.get_texts()}
+    self.assertLen(starts, columns)
+    box = legend.get_window_extent()
+    self.assertGreaterEqual(box.x0, 0)
+    self.assertLessEqual(box.x1, canvas.bbox.width)
 
   def test_every_series_looks_different(self):
     looks = [str(style.look(k)) for k in range(6)]
