@@ -140,7 +140,7 @@ def _run() -> int:
   _remove(folder / store.SUMMARY)
   curves.write(drawn, folder / store.CURVES)
   console = rich.console.Console(highlight=False)
-  output.show(summary, folder, console)
+  output.show(summary, folder, console, output.controls(summary))
   summary_lib.write(summary, folder / store.SUMMARY)
   console.print(f'Results: {folder}', soft_wrap=True, markup=False)
   return 0

@@ -70,14 +70,6 @@ def _cell(pooled: Mapping[str, Any], low: str, high: str) -> tables.Cell:
   return tables.Cell(number=number, signed=True)
 
 
-def _egger(found: Mapping[str, Any]) -> str:
-  if found['reason']:
-    return f"Egger's test was not done: {found['reason']}."
-  return (
-    f"Egger's test of small-study effects: p = {text_lib.p_value(found['p'])}."
-  )
-
-
 def _run() -> int:
   if not (_OUT.value or _DOCS.value):
     raise errors.UserError('Say where the results should go with --out=DIR.')
@@ -95,7 +87,7 @@ def _run() -> int:
   )
   console.print()
   output.print_table(_pooled(result), console)
-  console.print(rich.text.Text(_egger(result['egger'])))
+  console.print(rich.text.Text(evidence.egger(result['egger'])))
   for path in written:
     console.print(rich.text.Text(f'Wrote {path}'), soft_wrap=True)
   return 0

@@ -6,7 +6,7 @@
 
 The same command goes on where it stopped. The rows are missing, interactions,
 features, data, models, design and levels. All of them take some 16 minutes of
-processor time, with --quick some 6 (estimated), most of which is compiling.
+processor time, with --quick some 5, most of which is compiling.
 """
 
 import pathlib

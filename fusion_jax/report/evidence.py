@@ -264,14 +264,6 @@ def _pooled(result, drawn) -> list[str]:
     'I2',
     'Q (p)',
   ]
-  egger = result['egger']
-  if egger['reason']:
-    test = f"Egger's test was not done: {egger['reason']}."
-  else:
-    test = (
-      f"Egger's test: t = {egger['t']:.2f} on {egger['df']} degrees of "
-      f'freedom, p = {text_lib.p_value(egger["p"])}.'
-    )
   return [
     f'The primary analysis takes the studies whose numbers of events are '
     f'known: {main}. A wider one also takes those with a published interval '
@@ -282,9 +274,19 @@ def _pooled(result, drawn) -> list[str]:
     'same patients, so three are assumed. With this few studies an estimate '
     'of the between-study variance, 0 included, says little.',
     _table(header, rows),
-    test,
+    egger(result['egger']),
     *(f'![{x.title}](figures/{x.name}.svg)' for x in drawn),
   ]
+
+
+def egger(found: Mapping[str, Any]) -> str:
+  """What the test of small-study effects came to, or why it was not done."""
+  if found['reason']:
+    return f"Egger's test was not done: {found['reason']}."
+  return (
+    f"Egger's test: t = {found['t']:.2f} on {found['df']} degrees of freedom, "
+    f'p = {text_lib.p_value(found["p"])}.'
+  )
 
 
 def _risk(result) -> str:
