@@ -4,6 +4,7 @@
 that a launcher can be interrupted from its first moment.
 """
 
+import os
 import sys
 
 from experiments import interrupts
@@ -11,5 +12,8 @@ from experiments import interrupts
 if sys.argv[0] == '-m':
   # What Python calls itself while it looks for the module to run.
   interrupts.end_process()
-elif '--multiprocessing-fork' in sys.orig_argv:
+elif '--multiprocessing-fork' in sys.orig_argv and __path__[0] == (
+  os.path.dirname(sys.argv[0])
+):
+  # A worker of a launcher, not of another program that imports this package.
   interrupts.die_silently()

@@ -85,7 +85,8 @@ def _run() -> int:
         ),
         *(output.footprints(report.summary) if config.footprint else ()),
       ]
-      output.show(report.summary, folder, console, tables)
+      page = output.write(report.summary, folder)
+      output.show(report.summary, page, console, tables)
   for failure in report.failures.values():
     print(failure, file=sys.stderr)
   console.print(f'Run folder: {folder}', soft_wrap=True, markup=False)

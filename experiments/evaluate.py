@@ -136,12 +136,14 @@ def _run() -> int:
     sections={'controls': controls.summarise(predictions, **common)},
   )
   drawn = curves.of(predictions, config=config)
-  # Gone first and back last: where it is, all else is there and of it.
+  # Gone first and back last: where it is, all else is there and of it. Before
+  # anything is printed, since whoever reads that may stop.
   _remove(folder / store.SUMMARY)
   curves.write(drawn, folder / store.CURVES)
-  console = rich.console.Console(highlight=False)
-  output.show(summary, folder, console, output.controls(summary))
+  page = output.write(summary, folder)
   summary_lib.write(summary, folder / store.SUMMARY)
+  console = rich.console.Console(highlight=False)
+  output.show(summary, page, console, output.controls(summary))
   console.print(f'Results: {folder}', soft_wrap=True, markup=False)
   return 0
 

@@ -17,9 +17,10 @@ class Terminated(KeyboardInterrupt):
 _EXCEPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 
-def number(interrupt: KeyboardInterrupt) -> int:
+def signal_of(interrupt: KeyboardInterrupt) -> signal.Signals:
   """The signal that an exception stands for."""
-  return next(k for k, v in _EXCEPTIONS.items() if v is type(interrupt))
+  terminated = isinstance(interrupt, Terminated)
+  return signal.SIGTERM if terminated else signal.SIGINT
 
 
 def end_process() -> None:

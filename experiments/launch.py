@@ -100,7 +100,7 @@ def _guarded(run, argv) -> int | None:
   except errors.UserError as e:
     _fail(str(e))
   except KeyboardInterrupt as e:
-    number = interrupts.number(e)
+    number = interrupts.signal_of(e)
     print(interrupts.WORDS[number], *e.args, file=sys.stderr, flush=True)
     for process in multiprocessing.active_children():
       process.terminate()

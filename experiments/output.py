@@ -12,7 +12,14 @@ import rich.table
 import rich.text
 
 from fusion_jax.ablation import store
-from fusion_jax.report import bundle, choices, findings, robustness, tables
+from fusion_jax.report import (
+  bundle,
+  choices,
+  content,
+  findings,
+  robustness,
+  tables,
+)
 from fusion_jax.report import console as report_console
 from fusion_jax.report import text as text_lib
 
@@ -25,38 +32,53 @@ _WORDS = 22
 _GAP = 2
 _LOST = 'What each fusion arm loses in {} under each control'
 _LOST_NOTE = (
-  'difference: from the best single modality, as above. Else: the arm as it is '
-  'less the control, each interval by itself; above 0 the control does harm, '
-  'so that what it takes away was used.'
+  'difference: from {}, as above. Else: how much better the arm is as it is, '
+  'each interval by itself; above 0 the control does harm, so that what it '
+  'takes away was used.'
+)
+_ENSEMBLE_NOTE = (
+  ' The ensemble, of two single models, takes nothing away: above 0 the arm is '
+  'better than it.'
 )
 
 
-def show(
-  summary: Mapping[str, Any],
-  folder: pathlib.Path,
-  console: rich.console.Console,
-  details: Iterable[tables.Table] = (),
-) -> None:
-  """Writes the report of a finished folder and prints its table.
+def write(summary: Mapping[str, Any], folder: pathlib.Path) -> pathlib.Path:
+  """Writes the report of a finished folder; returns its page.
 
   Args:
     summary: what `summary.json` holds.
-    folder: where it lies.
-    console: where to print.
-    details: tables to print after the answer, of what was asked for.
+    folder: where it lies, or will.
 
   Raises:
     UserError: if something cannot be written.
   """
   path = folder / store.CURVES
   drawn = json.loads(path.read_text('utf-8')) if path.is_file() else None
-  page = bundle.write(summary, drawn, folder)
+  return bundle.write(summary, drawn, folder)
+
+
+def show(
+  summary: Mapping[str, Any],
+  page: pathlib.Path,
+  console: rich.console.Console,
+  details: Iterable[tables.Table] = (),
+) -> None:
+  """Prints the table of a summary and where its report is.
+
+  Args:
+    summary: what `summary.json` holds.
+    page: what `write` returned.
+    console: where to print.
+    details: tables to print after the answer, of what was asked for.
+  """
   report_console.print_summary(summary, console)
   console.print()
   for table in filter(None, details):
     print_table(table, console)
   console.print(
-    rich.text.Text(f'Report: {page}; every number: {folder / bundle.TABLES}'),
+    rich.text.Text(
+      f'Report: {page}; every number: {page.parent / bundle.TABLES}'
+    ),
     soft_wrap=True,
   )
 
@@ -81,8 +103,11 @@ def controls(summary: Mapping[str, Any]) -> list[tables.Table]:
     *(tables.Column(x, interval=True) for x in ('difference', *names)),
   ]
   title = _LOST.format(f'{summary["evaluation"]["metric"]} [95%]')
+  note = _LOST_NOTE.format(content.reference_in_words(summary))
+  if findings.control_name('ensemble') in names:
+    note += _ENSEMBLE_NOTE
   return [
-    tables.plain_table('lost', title, columns, rows, note=_LOST_NOTE),
+    tables.plain_table('lost', title, columns, rows, note=note),
     findings.fusion_answers(summary),
   ]
 
@@ -125,8 +150,8 @@ def curves(
       {x: f'{x:.0%}' for x in _SHARES},
     ),
     _curves(
-      f'{metric}, {_GAIN} over the best single modality, [95%], by {size} '
-      'trained on',
+      f'{metric}, {_GAIN} over {content.reference_in_words(summary)}, [95%], '
+      f'by {size} trained on',
       learning,
       {x: f'{x:.4g}' for x in sizes},
     ),

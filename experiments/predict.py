@@ -70,7 +70,7 @@ def _run() -> int:
     markup=False,
   )
   summary = external.apply(run, config, folder, arms=_ARMS.value)
-  output.show(summary, folder, console)
+  output.show(summary, output.write(summary, folder), console)
   console.print(f'Results: {folder}', soft_wrap=True, markup=False)
   return 0
 

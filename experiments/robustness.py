@@ -56,7 +56,7 @@ def _run() -> int:
       progress=progress.Progress(console),
     )
     tables = output.curves(summary, _ARMS.value)
-    output.show(summary, run.path, console, tables)
+    output.show(summary, output.write(summary, run.path), console, tables)
   console.print(f'Run folder: {run.path}', soft_wrap=True, markup=False)
   return 0
 

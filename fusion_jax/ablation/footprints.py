@@ -41,6 +41,7 @@ FILE = 'footprint.json'
 Amounts = dict[str, Any]
 
 _PROCESSORS = pathlib.Path('/proc/cpuinfo')
+_NO_STEPS = 'not trained by steps'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +166,10 @@ def together(parts: Sequence[Part]) -> Amounts:
   if found['flops'] is None:
     found['flops_reason'] = parts[flops.index(None)].flops_reason
   if found['memory_bytes'] is None:
-    found['memory_bytes_reason'] = parts[0].memory_reason
+    # What is trained by steps has another reason, which says more.
+    reasons = [x.memory_reason for x in parts]
+    others = [x for x in reasons if x != _NO_STEPS]
+    found['memory_bytes_reason'] = (others or reasons)[0]
   return found
 
 
@@ -223,9 +227,6 @@ def _neural(loaded, training, one) -> Part:
   halves = [Part(x.predict, x.flops, x.memory_bytes) for x in each]
   found = together(halves)
   return Part(lambda: _predict(halves), found['flops'], found['memory_bytes'])
-
-
-_NO_STEPS = 'not trained by steps'
 
 
 def _rule(loaded) -> Part:

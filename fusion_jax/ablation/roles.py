@@ -89,7 +89,9 @@ def assign(
     fusions = rest
   elif not singles:
     singles = rest
-  if reference in fusions:
+  if reference in fusions or (
+    reference not in singles and known.get(reference) is False
+  ):
     warnings.append(
       f"The reference '{reference}' is fusion itself: verdicts are about "
       'fusion against fusion.'

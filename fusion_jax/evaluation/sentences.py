@@ -258,7 +258,7 @@ def _also(c) -> str:
   others = [x['reference'] for x in c['against']]
   if c['reference'] in others:
     others.remove(c['reference'])
-  elif len(others) == 1:
+  elif c['reference'] == registration.BEST_SINGLE and len(others) == 1:
     return ''
   if len(others) == 1:
     return f", and it is better than '{others[0]}' too"

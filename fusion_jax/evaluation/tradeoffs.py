@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-_UNTOLD = 'the models were not trained in this run'
-_UNMEASURED = 'not measured (--footprint)'
+_UNTOLD = 'the predictions came without costs'
+_UNMEASURED = 'only ablate --footprint measures it'
 # What an arm may cost; less is better. Names are those of a summary's `cost`;
 # beside them, why one is unknown where `cost` does not say.
 COSTS = {

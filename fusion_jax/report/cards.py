@@ -46,7 +46,7 @@ def render(summary: Mapping[str, Any], arm: str) -> str:
     kind=_kind(entry),
     modalities=', '.join(entry.get('modalities') or ()) or 'not stated',
     models=_models(summary, arm),
-    reference=_reference(compared),
+    reference=content_lib.reference_in_words(summary),
     averaged=notes.averaged(summary),
     alarms=alarms,
     warnings=findings.not_said(summary['warnings'], alarms),
@@ -113,9 +113,8 @@ def _models(summary, arm) -> list[str]:
   parts = summary['arms'][arm].get('folds') or ()
   found = []
   if parts:
-    folds = 'fold' if len(parts) == 1 else 'folds'
     count = sum(len(x['seeds']) for x in parts)
-    found.append(f'{count}, of {len(parts)} {folds}')
+    found.append(f'{count}, of {text_lib.counted(len(parts), "fold")}')
   lacking = findings.without_models(summary).get(arm)
   if lacking:
     found.append(f'none of {lacking} of {len(summary["folds"])} folds')
@@ -125,11 +124,6 @@ def _models(summary, arm) -> list[str]:
     if x['arm'] == arm and x['status'] != 'finished'
   ]
   return found
-
-
-def _reference(comparison) -> str:
-  named = (comparison or {}).get('reference', 'best_single')
-  return 'the best single modality' if named == 'best_single' else f"'{named}'"
 
 
 def _spread(variability, reasons) -> list[tuple[str, str]]:

@@ -174,16 +174,15 @@ def _anew(summary, curves) -> str:
 def _models(summary, curves) -> str:
   if not content_lib.trained_here(summary):
     return ''
-  count = len(summary['arms'])
-  return f'{count} {"arm" if count == 1 else "arms"}, in the model cards'
+  return f'{text_lib.counted(len(summary["arms"]), "arm")}, in the model cards'
 
 
 def _training(summary, curves) -> str:
   trials = _tuning(summary).get('trials')
   if not trials:
     return ''
-  settings = 'setting' if trials == 1 else 'settings'
-  return f'{trials} {settings} of hyperparameters per arm, fold and seed'
+  settings = text_lib.counted(trials, 'setting')
+  return f'{settings} of hyperparameters per arm, fold and seed'
 
 
 def _tuning(summary) -> Mapping[str, Any]:
@@ -198,17 +197,10 @@ def _choice(summary, curves) -> str:
 
 
 def _seeds(summary, curves) -> str:
-  seeds = max(
-    (
-      len(f['seeds'])
-      for x in summary['arms'].values()
-      for f in x.get('folds', ())
-    ),
-    default=0,
-  )
+  seeds = content_lib.seeds(summary)
   if not seeds or not content_lib.trained_here(summary):
     return ''
-  return f'{seeds} {"seed" if seeds == 1 else "seeds"} per fold'
+  return f'{seeds} per fold'
 
 
 def _ensembles(summary, curves) -> str:
@@ -222,8 +214,7 @@ def _fairness(summary, curves) -> str:
   found = findings.declared(summary)
   if not found:
     return ''
-  groups = 'subgroup' if len(found) == 1 else 'subgroups'
-  text = f'{len(found)} declared {groups} in the report'
+  text = f'{text_lib.counted(len(found), "declared subgroup")} in the report'
   if summary.get('equalised_odds'):
     text += ', and gaps of equalised odds'
   return text
@@ -267,12 +258,12 @@ def _registration(summary, curves) -> str:
   found = summary.get('registration')
   if not found:
     return ''
-  count = len(found.get('deviations') or ())
-  deviations = 'deviation' if count == 1 else 'deviations'
+  deviations = len(found.get('deviations') or ())
   unchecked = len(found.get('unchecked') or ())
   return (
-    f'held against a registration, SHA-256 {found["sha256"]}; {count} '
-    f'{deviations}' + (f', {unchecked} not checked' if unchecked else '')
+    f'held against a registration, SHA-256 {found["sha256"]}; '
+    + text_lib.counted(deviations, 'deviation')
+    + (f', {unchecked} not checked' if unchecked else '')
   )
 
 
@@ -293,11 +284,16 @@ def _artefacts(summary, curves) -> str:
   return 'models, configuration and predictions are in the run folder'
 
 
-def _performance(summary, curves) -> str:
+def _estimates(summary, curves) -> str:
   metric = summary['evaluation']['metric']
   text = f'{metric} and other metrics of every arm with 95% intervals'
   if notes.by_delong(summary['evaluation']):
     text = f'{metric} of every arm with its 95% interval'
+  return text
+
+
+def _performance(summary, curves) -> str:
+  text = _estimates(summary, curves)
   if findings.declared(summary):
     return f'{text}, in subgroups too'
   return f'{text}{REST}'
@@ -366,8 +362,8 @@ def _leakage(summary, curves) -> str:
   if tried:
     alarms = [x.name for x in tried if x.alarm]
     told = f'alarm: {", ".join(alarms)}' if alarms else 'no alarm'
-    audits = 'audit' if len(tried) == 1 else 'audits'
-    found.append(f'{len(tried)} {audits} of shortcuts and leaks, {told}')
+    audits = text_lib.counted(len(tried), 'audit')
+    found.append(f'{audits} of shortcuts and leaks, {told}')
   return '; '.join(x for x in found if x)
 
 
@@ -401,6 +397,7 @@ ANSWERS: Mapping[
   'code': _code,
   'diagnosis': _diagnosis,
   'ensembles': _ensembles,
+  'estimates': _estimates,
   'external': _external,
   'fairness': _fairness,
   'gaps': _gaps,

@@ -68,11 +68,12 @@ def print_summary(
 
 def _answer(summary) -> tuple[rich.text.Text, str]:
   """Whether fusion helps, in short, and the sentence that says how sure."""
+  asked = content_lib.question(summary)
   question = summary.get('question') or {}
   verdict = question.get('verdict') or 'undecided'
   style = _STYLES.get(verdict, '').replace('dim', '')
   return (
-    _text(f'Does fusion help? {verdict.capitalize()}.', f'bold {style}'),
+    _text(f'{asked} {verdict.capitalize()}.', f'bold {style}'),
     question.get('sentence') or '',
   )
 

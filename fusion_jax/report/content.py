@@ -148,9 +148,7 @@ class Content:
       'cost': self._costs(),
     }
     found = [name for name, keys in known.items() if keys]
-    return ' and '.join(
-      filter(None, (', '.join(found[:-1]), *found[-1:]))
-    ).capitalize()
+    return notes.listed(found).capitalize() if found else ''
 
   def side_values(self, row: Row) -> list[tables.Cell]:
     """One arm's cells under `side_names`."""
@@ -236,6 +234,15 @@ def reference_in_words(summary: Mapping[str, Any]) -> str:
   """What fusion is compared with."""
   named = reference(summary)
   return f"'{named}'" if named else 'the best single modality'
+
+
+def question(summary: Mapping[str, Any]) -> str:
+  """What the verdict answers; a reference given by name may be fusion."""
+  named = summary['evaluation'].get('reference', 'best_single')
+  role = summary['arms'].get(named, {}).get('role', 'single')
+  if role == 'single':
+    return 'Does fusion help?'
+  return f"Is a fusion arm better than '{named}'?"
 
 
 def _singles(summary) -> list[str]:
@@ -361,6 +368,19 @@ def trained_on(summary: Mapping[str, Any]) -> str:
   """The cohort of frozen models that are tested on another one, or ''."""
   external = (summary.get('audits') or {}).get('external') or {}
   return external.get('trained_on') or ''
+
+
+def seeds(summary: Mapping[str, Any]) -> str:
+  """How many seeds an arm has in a fold, in words; '' if not known."""
+  counts = {
+    len(fold['seeds'])
+    for entry in summary['arms'].values()
+    for fold in entry.get('folds', ())
+  }
+  if not counts:
+    return ''
+  upto = 'up to ' if len(counts) > 1 else ''
+  return upto + text_lib.counted(max(counts), 'seed')
 
 
 def recalibrated(summary: Mapping[str, Any]) -> list[str]:

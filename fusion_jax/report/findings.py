@@ -232,14 +232,15 @@ def _controls(entry, metric):
   conditions = entry.get('conditions') or {}
   for name, value in conditions.items():
     left = text_lib.number((value.get('metrics') or {}).get(metric))
-    yield _control_name(name), left, text_lib.number(value.get('loss'))
+    yield control_name(name), left, text_lib.number(value.get('loss'))
   for name in _CONTROLS:
     lost = entry.get(name)
     if lost and name not in conditions and lost.get('estimate') is not None:
-      yield _control_name(name), None, text_lib.number(lost)
+      yield control_name(name), None, text_lib.number(lost)
 
 
-def _control_name(name: str) -> str:
+def control_name(name: str) -> str:
+  """A control as tables name it."""
   return _CONTROLS.get(name, name.replace('ehr', 'EHR').replace('_', ' '))
 
 

@@ -109,11 +109,11 @@ def _data(writer, summary) -> None:
   events = content_lib.events(summary)
   complete = summary.get('complete_cases')
   writer.add(
-    f'Data. {_count(cohort["studies"], "study", "studies")} of '
-    f'{_count(cohort["patients"], "patient")} '
+    f'Data. {text_lib.counted(cohort["studies"], "study", "studies")} of '
+    f'{text_lib.counted(cohort["patients"], "patient")} '
     + ('was' if cohort['studies'] == 1 else 'were')
     + ' tested'
-    + ('.' if events is None else f' ({_count(events, "event")}).'),
+    + ('.' if events is None else f' ({text_lib.counted(events, "event")}).'),
     f'The outcome was {_OUTCOMES[task["kind"]]} ({", ".join(task["names"])}).',
     f'Cohort: {cohort["citation"].rstrip(".")}.'
     if isinstance(cohort.get('citation'), str) and cohort['citation']
@@ -127,10 +127,6 @@ def _data(writer, summary) -> None:
     if content_lib.trained_here(summary)
     else '',
   )
-
-
-def _count(number: int, one: str, many: str = '') -> str:
-  return f'{number} {one if number == 1 else many or f"{one}s"}'
 
 
 def _parts(summary) -> str:
@@ -200,14 +196,8 @@ def preparation(summary: Mapping[str, Any]) -> str:
 
 
 def _training(summary) -> str:
-  numbers = {
-    len(f['seeds'])
-    for x in summary['arms'].values()
-    for f in x.get('folds', ())
-  } or {1}
-  most = max(numbers)
-  upto = 'up to ' if len(numbers) > 1 else ''
-  text = f'Models of every arm were trained with {upto}{_count(most, "seed")}'
+  seeds = content_lib.seeds(summary) or '[Authors: how many] seeds'
+  text = f'Models of every arm were trained with {seeds}'
   if len(summary['folds']) > 1:
     text += ' per fold'
   tuning = (summary.get('audits') or {}).get('tuning') or {}
@@ -351,9 +341,9 @@ def _registration(found) -> str:
     return 'The analysis was not held against a registration.'
   deviations = len(found.get('deviations') or ())
   unchecked = len(found.get('unchecked') or ())
-  told = f'it deviates from it in {_count(deviations, "point")}'
+  told = f'it deviates from it in {text_lib.counted(deviations, "point")}'
   untold = (
-    f' and could not be checked in {_count(unchecked, "point")}'
+    f' and could not be checked in {text_lib.counted(unchecked, "point")}'
     if unchecked
     else ''
   )
@@ -409,7 +399,7 @@ def _audits(audits) -> list[str]:
   found = []
   if tried:
     found.append(
-      f'{_count(len(tried), "audit")} looked for shortcuts and leaks '
+      f'{text_lib.counted(len(tried), "audit")} looked for shortcuts and leaks '
       f'({", ".join(x.name for x in tried)}); '
       + (f'{notes.listed(alarms)} raised an alarm.' if alarms else 'no alarm.')
     )

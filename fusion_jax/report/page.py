@@ -16,6 +16,7 @@ from fusion_jax.report.figures import style
 class Verdict:
   """The answer to the question as a whole; empty where there is none."""
 
+  asked: str
   word: str
   sentence: str
 
@@ -102,8 +103,9 @@ def verdict(summary: Mapping[str, Any]) -> Verdict:
   """The answer to whether fusion helps, in words."""
   question = summary.get('question')
   if not question:
-    return Verdict('', '')
+    return Verdict('', '', '')
   return Verdict(
+    content_lib.question(summary),
     question.get('verdict') or 'undecided',
     question.get('sentence') or '',
   )

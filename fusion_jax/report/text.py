@@ -6,10 +6,10 @@ from typing import Any
 
 UNDEFINED = 'n/a'
 
-# Of the expected calibration error, which the bootstrap biases.
+# As of the expected calibration error, which the bootstrap biases.
 _BESIDE = (
   'the interval misses the estimate: redrawing patients adds chance, which '
-  'this metric counts as error (ece_debiased takes it off)'
+  'shifts numbers that count it, such as the expected calibration error'
 )
 
 
@@ -97,6 +97,11 @@ def count(value: int | None) -> str:
     if value >= size:
       return f'{value / size:.3g}{letter}'
   return str(int(value))
+
+
+def counted(number: int, one: str, many: str = '') -> str:
+  """'1 arm', '2 arms'; `many` where that is not `one` with an s."""
+  return f'{number} {one if number == 1 else many or f"{one}s"}'
 
 
 def duration(seconds: float | None) -> str:

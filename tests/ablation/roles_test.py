@@ -51,6 +51,7 @@ class AssignTest(parameterized.TestCase):
     for present, named in (
       (OURS, {'reference': 'joint'}),
       (OURS, {'reference': 'joint', 'fusions': ['joint', 'late_mean']}),
+      (OURS, {'reference': 'joint', 'singles': ['image', 'ehr']}),
     ):
       found = roles.assign(present, **named)
       self.assertSameElements(found.singles, ('image', 'ehr'))

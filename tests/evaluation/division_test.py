@@ -1,3 +1,5 @@
+"""Tests of how folds may divide studies."""
+
 import numpy as np
 from absl.testing import absltest, parameterized
 

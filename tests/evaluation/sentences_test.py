@@ -147,6 +147,8 @@ class ComparisonTest(absltest.TestCase):
     two = [{'reference': 'labs'}, {'reference': 'ct'}]
     told = _told(_comparison(reference='ct', against=two))
     self.assertIn("), and it is better than 'labs' too.", told)
+    told = _told(_comparison(reference='both', against=two[:1]))
+    self.assertIn("), and it is better than 'labs' too.", told)
 
   def test_one_single_modality_is_no_best_one(self):
     only = _comparison(against=[{'reference': 'ct'}])

@@ -1,5 +1,6 @@
 """Tests of experiments.interrupts: signals to launchers, at any time."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -68,6 +69,20 @@ class ImportsTest(parameterized.TestCase):
     )
     _, err, found = rest(start('-c', code))
     self.assertEqual(found, 0, err)
+
+  def test_nor_in_the_workers_of_another_program(self):
+    program = pathlib.Path(self.create_tempdir().full_path) / 'program.py'
+    program.write_text(
+      'import multiprocessing, signal\n'
+      'import experiments\n'
+      'if __name__ == "__main__":\n'
+      '  with multiprocessing.get_context("spawn").Pool(1) as pool:\n'
+      '    print(pool.apply(signal.getsignal, (signal.SIGINT,)).__name__)\n'
+    )
+    out, err, found = rest(
+      start(program, env={**os.environ, 'PYTHONPATH': str(imports.ROOT)})
+    )
+    self.assertEqual((out, found), ('default_int_handler\n', 0), err)
 
   def test_what_is_deaf_stays_so(self):
     code = (

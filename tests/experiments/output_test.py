@@ -1,5 +1,6 @@
 """Tests of experiments.output."""
 
+import copy
 import io
 import pathlib
 import re
@@ -56,6 +57,18 @@ class TablesTest(parameterized.TestCase):
     self.assertEqual(cell.number.estimate, gains['joint']['difference'])
     self.assertEqual(answers.name, 'fusion')
 
+  def test_controls_name_what_fusion_is_compared_with(self):
+    summary = copy.deepcopy(self.summary)
+    table, _ = output.controls(summary)
+    self.assertIn('from the best single modality,', table.note)
+    self.assertIn('The ensemble, of two single models,', table.note)
+    summary['evaluation']['reference'] = 'ehr'
+    for entry in summary['controls'].values():
+      del entry['conditions']['ensemble'], entry['ensemble']
+    table, _ = output.controls(summary)
+    self.assertIn("from 'ehr',", table.note)
+    self.assertNotIn('ensemble', table.note)
+
   def test_footprints_have_each_cost_and_no_front(self):
     text = printed(output.footprints(self.summary), 100)
     for arm in self.summary['tradeoffs']['arms']:
@@ -106,7 +119,8 @@ class ShowTest(absltest.TestCase):
     summary = parts.rich(samples.sample())
     stream = io.StringIO()
     console = rich.console.Console(file=stream, width=100, highlight=False)
-    output.show(summary, folder, console, output.controls(summary))
+    page = output.write(summary, folder)
+    output.show(summary, page, console, output.controls(summary))
     text = stream.getvalue()
     answer = text.rindex('Does fusion help?')
     details = text.index('under each control')

@@ -111,8 +111,8 @@ class CardsTest(absltest.TestCase):
     self.assertNotIn('test parts', text)
 
   def test_a_reference_given_by_name(self):
-    for comparison in self.summary['comparisons']:
-      comparison['reference'] = 'ehr'
+    self.assertIn('Against the best single modality: ', self.card())
+    self.summary['evaluation']['reference'] = 'ehr'
     self.assertIn("Against 'ehr': ", self.card())
 
   def test_arms_outside_the_comparison(self):

@@ -71,6 +71,17 @@ class ContentTest(parameterized.TestCase):
     self.assertIn('(reference): what fusion is compared with', said)
     self.assertNotIn(content.REFERENCE, said)
 
+  def test_the_question_is_not_of_fusion_where_fusion_is_the_reference(self):
+    asked = content.question(self.summary)
+    self.assertEqual(asked, 'Does fusion help?')
+    self.summary['evaluation']['reference'] = 'ehr'
+    self.assertEqual(content.question(self.summary), asked)
+    self.summary['evaluation']['reference'] = 'joint'
+    self.summary['arms']['joint']['role'] = 'reference'
+    self.assertEqual(
+      content.question(self.summary), "Is a fusion arm better than 'joint'?"
+    )
+
   def test_one_single_modality_is_the_reference(self):
     for arm in ('image', 'ehr_trees'):
       del self.summary['arms'][arm]

@@ -145,6 +145,15 @@ class MethodsTest(absltest.TestCase):
     self.assertIn('best on the validation part.', text)
     self.assertNotIn('fold', text)
 
+  def test_seeds_that_are_not_known_are_for_the_authors(self):
+    self.summary['run']['config_digest'] = 'abc'
+    first, *others = self.summary['arms'].values()
+    first['folds'] = [{**x, 'seeds': [0, 1]} for x in first['folds']]
+    self.assertIn('trained with up to 2 seeds per fold', self.text())
+    for arm in (first, *others):
+      del arm['folds']
+    self.assertIn('trained with [Authors: how many] seeds', self.text())
+
   def test_several_repeats(self):
     self.summary = samples.sample(repeats=2)
     self.summary['run']['config_digest'] = 'abc'
