@@ -14,6 +14,8 @@ from fusion_jax.evaluation import folds as folds_lib
 # Below this the coverage of the patient bootstrap was not near 95%.
 FEWEST_PATIENTS = 50
 
+_IN_LABEL_UNITS = ('rmse', 'mae')
+
 
 def of_table(
   task: types.Task,
@@ -157,6 +159,22 @@ def of_interval(folds: Sequence[folds_lib.Fold], method: str) -> list[str]:
   ]
 
 
+def of_margin(
+  folds: Sequence[folds_lib.Fold], *, metric: str, margin: float
+) -> list[str]:
+  """Warnings about a margin that nobody chose for the label's own unit."""
+  if metric not in _IN_LABEL_UNITS:
+    return []
+  if margin != config_lib.EvaluationConfig().margin:
+    return []
+  spread = np.nanstd(np.concatenate([f.labels[:, 0] for f in folds]))
+  return [
+    f'The margin is in the unit of the label, as {metric} is, and {margin:g} '
+    f'is only the default: labels have a standard deviation of {spread:.3g}. '
+    'Set a margin that matters (evaluation.margin).'
+  ]
+
+
 def of_choice(
   choice: Sequence[Mapping[str, Any]],
   *,
@@ -181,7 +199,8 @@ def of_choice(
       places = [c for c in choice if c.get('reason') == reason]
       listed = ', '.join(f'{c["repeat"]}/{c["fold"]}' for c in places)
       outcome = (
-        'these folds are not compared'
+        'these folds are not compared (name a reference, or give validation '
+        'predictions)'
         if places[0]['arm'] is None
         else f"'{places[0]['arm']}' is the reference"
       )

@@ -7,8 +7,8 @@ docs/statistics.md explains.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.evaluation import caveats, registration
 from fusion_jax.evaluation import comparison as comparison_lib
-from fusion_jax.evaluation import registration
 
 ESTIMAND = (
   'Intervals and verdicts are about these fitted models and new patients of '
@@ -64,6 +64,7 @@ def attach(summary: dict[str, Any]) -> dict[str, Any]:
   common = {
     'margin': evaluation['margin'],
     'patients': summary['cohort']['patients'],
+    'higher_is_better': evaluation['higher_is_better'],
   }
   told = [
     {
@@ -82,7 +83,6 @@ def attach(summary: dict[str, Any]) -> dict[str, Any]:
   question = of_question(
     compared,
     **common,
-    higher_is_better=evaluation['higher_is_better'],
     variability=spread,
     complete=complete,
     registered=summary['registration'],
@@ -95,6 +95,7 @@ def of_comparison(
   *,
   margin: float,
   patients: int,
+  higher_is_better: bool,
   family: int,
   variability: Mapping[str, Any],
   complete: Mapping[str, Any] | None = None,
@@ -106,6 +107,7 @@ def of_comparison(
     comparison: an entry of the summary.
     margin: of equivalence.
     patients: that were tested.
+    higher_is_better: of the metric.
     family: number of fusion arms that are corrected for.
     variability: of the arm.
     complete: the same comparison on complete cases, if there is one.
@@ -113,7 +115,8 @@ def of_comparison(
   """
   found = [
     _VERDICTS[comparison['verdict']](comparison, margin, family),
-    _needed(comparison['patients_needed'], margin, patients),
+    _against(comparison, higher_is_better),
+    _needed(comparison, comparison['patients_needed'], margin, patients),
     _training(comparison, variability),
     _complete_cases(comparison, complete, studies),
   ]
@@ -170,8 +173,9 @@ def of_question(
     needed = best['patients_needed']
   parts = [
     _headline(verdict, comparisons, same, best, margin),
+    '' if best is None else _against(best, higher_is_better),
     _registered(registered),
-    _needed(needed, margin, patients),
+    _needed(best or same[0], needed, margin, patients),
   ]
   if best is not None:
     parts.append(_training(best, variability.get(best['arm'], {})))
@@ -267,6 +271,42 @@ def _also(c) -> str:
   return ''
 
 
+def _against(c, higher_is_better) -> str:
+  """The least gain of a superior arm, and what another one is worse than.
+
+  The reference is chosen on validation: on the test part it may be worse than
+  some single modality.
+  """
+  sign = 1 if higher_is_better else -1
+  known = [
+    x
+    for x in c['against']
+    if x['low'] is not None and x['reference'] != c['reference']
+  ]
+  if c['verdict'] == comparison_lib.SUPERIOR:
+    if len(known) < 2:
+      return ''
+    least = min(known, key=lambda x: sign * x['difference'])
+    if number(least['difference']) == number(c['difference']):
+      return ''
+    return (
+      f'Its smallest gain over a single modality is {_gain(least)}, over '
+      f"'{least['reference']}'."
+    )
+  if c['verdict'] == comparison_lib.INFERIOR:
+    return ''
+  worse = [x for x in known if (x['high'] if sign > 0 else -x['low']) < 0]
+  if not worse:
+    return ''
+  told = ', '.join(f"'{x['reference']}' ({_gain(x)})" for x in worse)
+  return f'But it is worse than {told}.'
+
+
+def _gain(x) -> str:
+  low, high = (number(x[side], signed=True) for side in ('low', 'high'))
+  return f'{number(x["difference"], signed=True)} [{low}, {high}]'
+
+
 def _inferior(c, margin, family) -> str:
   return (
     f"'{c['arm']}' is inferior to {_reference(c)}: its "
@@ -302,13 +342,16 @@ _VERDICTS = {
 }
 
 
-def _needed(needed, margin, patients) -> str:
-  if needed is None:
+def _needed(c, needed, margin, patients) -> str:
+  # A difference that was shown needs no more patients to be shown.
+  if needed is None or c['verdict'] == comparison_lib.SUPERIOR:
     return ''
+  fewest = caveats.FEWEST_PATIENTS
+  count = f'fewer than {fewest}' if needed < fewest else f'{needed:,}'
   return (
-    f'To show a difference as large as the margin of {margin:g} with 80% '
-    f'power, {needed:,} patient{"" if needed == 1 else "s"} would have to be '
-    f'tested (here: {patients:,}).'
+    f'To show a difference from {_reference(c)} as large as the margin of '
+    f'{margin:g} with 80% power, {count} patients would have to be tested '
+    f'(here: {patients:,}).'
   )
 
 
@@ -322,11 +365,9 @@ def _training(c, variability) -> str:
     )
   if c.get('fold_sd') is not None:
     spread.append(
-      'the mean difference over folds one of '
-      if spread
-      else 'the mean difference over folds has a standard deviation of '
+      'a standard error of the difference that counts it, from the spread '
+      f'over folds, is {number(c["fold_sd"])} (Nadeau and Bengio)'
     )
-    spread[-1] += number(c['fold_sd'])
   if not spread:
     return (
       f'{_ABOUT}; what training again would change cannot be seen from these '

@@ -169,6 +169,7 @@ def summarise(
     *caveats.of_estimates(test, estimates, arms=work.arms, metric=metric),
     *_choice_lines(work, choice),
     *caveats.of_interval(test, config.interval),
+    *caveats.of_margin(test, metric=metric, margin=config.margin),
     *thresholds.notes(test),
     *(registered or {}).get('deviations', ()),
     *(registered or {}).get('unchecked', ()),

@@ -1,4 +1,5 @@
 import dataclasses
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -125,6 +126,21 @@ class EstimatesTest(absltest.TestCase):
     self.assertIn('is incomplete in repeat 0, fold 0: defined for 2 of 3', line)
 
 
+class MarginTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ('rmse', 0.02, True),
+    ('mae', 0.02, True),
+    ('rmse', 1.5, False),
+    ('r2', 0.02, False),
+  )
+  def test_a_default_margin_in_units_of_the_label(self, metric, margin, said):
+    fold = mock.Mock(labels=np.array([[1.0], [5.0], [np.nan]]))
+    lines = caveats.of_margin([fold], metric=metric, margin=margin)
+    self.assertLen(lines, int(said))
+    for line in lines:
+      self.assertIn('a standard deviation of 2.', line)
+
+
 class ChoiceTest(absltest.TestCase):
   def test_delong_takes_studies_for_independent(self):
     clustered, own = [_fold()], [_fold(own_patients=True)]
@@ -147,7 +163,7 @@ class ChoiceTest(absltest.TestCase):
     self.assertEqual(
       line,
       'Reference in repeat/fold 0/0, 0/1: unknown; these folds are not '
-      'compared.',
+      'compared (name a reference, or give validation predictions).',
     )
 
 

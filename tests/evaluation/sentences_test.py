@@ -3,6 +3,15 @@ from absl.testing import absltest, parameterized
 from fusion_jax.evaluation import sentences
 
 
+def _single(name, difference=0.05, low=0.02, high=0.08):
+  return {
+    'reference': name,
+    'difference': difference,
+    'low': low,
+    'high': high,
+  }
+
+
 def _comparison(verdict='superior', arm='joint', **changes):
   values = {
     'arm': arm,
@@ -16,7 +25,7 @@ def _comparison(verdict='superior', arm='joint', **changes):
     'fold_sd': 0.011,
     'verdict': verdict,
     'patients_needed': 1240,
-    'against': [{'reference': 'image'}, {'reference': 'ehr'}],
+    'against': [_single('image', 0.061, 0.03, 0.09), _single('ehr')],
   }
   return {**values, **changes}
 
@@ -25,7 +34,13 @@ SPREAD = {'seed_sd': 0.008, 'fold_sd': 0.02}
 
 
 def _told(comparison, **changes):
-  settings = dict(margin=0.02, patients=400, family=7, variability=SPREAD)
+  settings = dict(
+    margin=0.02,
+    patients=400,
+    higher_is_better=True,
+    family=7,
+    variability=SPREAD,
+  )
   return sentences.of_comparison(comparison, **{**settings, **changes})
 
 
@@ -78,16 +93,18 @@ class ComparisonTest(absltest.TestCase):
       "'joint' is superior to the best single modality: its AUROC is 0.042 "
       'higher (95% interval of the difference +0.012 to +0.071, jointly for 7 '
       'fusion arms), and it is better than every single modality that was '
-      'evaluated. To show a difference as large as the margin of 0.02 with '
-      '80% power, 1,240 patients would have to be tested (here: 400). This is '
-      'about these fitted models and new patients of the same kind; training '
-      "again is not in it: the AUROC of 'joint' has a standard deviation of "
-      '0.008 between seeds, the mean difference over folds one of 0.011.',
+      'evaluated. Its smallest gain over a single modality is +0.050 [+0.020, '
+      "+0.080], over 'ehr'. This is about these fitted models and new patients "
+      "of the same kind; training again is not in it: the AUROC of 'joint' has "
+      'a standard deviation of 0.008 between seeds, a standard error of the '
+      'difference that counts it, from the spread over folds, is 0.011 (Nadeau '
+      'and Bengio).',
     )
 
   def test_lower_is_better(self):
     told = _told(
-      _comparison(metric='brier', difference=-0.03, low=-0.05, high=-0.01)
+      _comparison(metric='brier', difference=-0.03, low=-0.05, high=-0.01),
+      higher_is_better=False,
     )
     self.assertIn('Brier score is 0.030 lower', told)
     self.assertIn('-0.050 to -0.010', told)
@@ -138,20 +155,20 @@ class ComparisonTest(absltest.TestCase):
     self.assertIn('(no 95% interval)', told)
 
   def test_a_given_reference(self):
-    three = [{'reference': x} for x in ('image', 'ehr', 'ecg')]
+    three = [_single(x) for x in ('image', 'ehr', 'ecg')]
     told = _told(_comparison(reference='ehr', against=three))
     self.assertIn("superior to 'ehr'", told)
     self.assertIn('better than every single modality', told)
-    alone = _comparison(reference='ct', against=[{'reference': 'ct'}])
+    alone = _comparison(reference='ct', against=[_single('ct')])
     self.assertNotIn('single modality', _told(alone))
-    two = [{'reference': 'labs'}, {'reference': 'ct'}]
+    two = [_single('labs'), _single('ct')]
     told = _told(_comparison(reference='ct', against=two))
     self.assertIn("), and it is better than 'labs' too.", told)
     told = _told(_comparison(reference='both', against=two[:1]))
     self.assertIn("), and it is better than 'labs' too.", told)
 
   def test_one_single_modality_is_no_best_one(self):
-    only = _comparison(against=[{'reference': 'ct'}])
+    only = _comparison(against=[_single('ct')])
     told = _told(only) + _question([only])['sentence']
     self.assertIn(
       "superior to the only single modality that was evaluated ('ct'): its",
@@ -160,10 +177,9 @@ class ComparisonTest(absltest.TestCase):
     self.assertNotIn('better than', told)
     self.assertNotIn('best', told)
 
-  def test_one_patient_and_one_study(self):
+  def test_one_study(self):
     other = _comparison('inferior')
-    told = _told(_comparison(patients_needed=1), complete=other, studies=1)
-    self.assertIn(', 1 patient would have', told)
+    told = _told(_comparison(), complete=other, studies=1)
     self.assertIn('On the one study that has all modalities the', told)
 
   def test_holm(self):
@@ -184,8 +200,48 @@ class ComparisonTest(absltest.TestCase):
   def test_only_folds(self):
     told = _told(_comparison(), variability={'seed_sd': None})
     self.assertIn(
-      'the mean difference over folds has a standard deviation of 0.011', told
+      'not in it: a standard error of the difference that counts it, from the '
+      'spread over folds, is 0.011',
+      told,
     )
+
+  def test_the_smallest_gain_is_told_in_the_metric_s_direction(self):
+    singles = [_single('a', -0.05, -0.08, -0.02), _single('b', -0.03, -0.06, 0)]
+    told = _told(
+      _comparison(metric='brier', difference=-0.09, against=singles),
+      higher_is_better=False,
+    )
+    self.assertIn("modality is -0.030 [-0.060, 0.000], over 'b'.", told)
+
+  def test_what_an_equivalent_arm_is_worse_than(self):
+    for sign in (1, -1):
+      low, high = sorted((-0.07 * sign, -0.01 * sign))
+      singles = [
+        _single('a', -0.04 * sign, low, high),
+        _single('b', 0.0, -0.01, 0.01),
+        {'reference': 'c', 'difference': None, 'low': None, 'high': None},
+      ]
+      for verdict in ('equivalent', 'inconclusive'):
+        found = _comparison(verdict, against=singles)
+        for told in (
+          _told(found, higher_is_better=sign > 0),
+          _question([found], higher_is_better=sign > 0)['sentence'],
+        ):
+          if verdict == 'equivalent' or told.startswith("'joint'"):
+            self.assertIn("But it is worse than 'a' (", told)
+          self.assertNotIn("'b' (", told)
+
+  def test_patients_needed(self):
+    told = _told(_comparison('equivalent', low90=0, high90=0.01))
+    self.assertIn(
+      'To show a difference from the best single modality as large as the '
+      'margin of 0.02 with 80% power, 1,240 patients would have to be tested '
+      '(here: 400).',
+      told,
+    )
+    few = _comparison('equivalent', low90=0, high90=0.01, patients_needed=2)
+    self.assertIn(', fewer than 50 patients would have', _told(few))
+    self.assertNotIn('would have to be tested', _told(_comparison()))
 
 
 class QuestionTest(parameterized.TestCase):
@@ -289,8 +345,8 @@ class QuestionTest(parameterized.TestCase):
   def test_registration_stands_before_the_rest(self):
     fixed = {'sha256': 'abcdef012345' * 5, 'deviations': [], 'unchecked': []}
     for changes, text in (
-      ({}, '. This is as registered (SHA-256 abcdef012345). To'),
-      ({'unchecked': ['x']}, '012345), but its cohort was not checked. To'),
+      ({}, '. This is as registered (SHA-256 abcdef012345). This'),
+      ({'unchecked': ['x']}, '012345), but its cohort was not checked. This'),
       ({'deviations': ['x']}, 'from its registration in 1 point (see'),
       ({'deviations': ['x', 'y']}, 'in 2 points (see warnings), so this'),
     ):

@@ -265,7 +265,7 @@ class RegisteredTest(absltest.TestCase):
     self.assertEqual(found['warnings'], summarise(table_of())['warnings'])
     short = found['registration']['sha256'][:12]
     self.assertIn(
-      f'This is as registered (SHA-256 {short}). To',
+      f'This is as registered (SHA-256 {short}). This',
       found['question']['sentence'],
     )
 
