@@ -10,11 +10,13 @@ too. Names for --set are in docs/configuration.md.
 
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import rich.console
 from absl import flags
 
 from experiments import launch, output, settings
+from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import progress, runner, store
 from fusion_jax.parallel import cache
@@ -29,7 +31,10 @@ _OUT = flags.DEFINE_string(
   'out', '', 'The run folder; empty for runs/COHORT-HASH.'
 )
 _ARMS = flags.DEFINE_string(
-  'arms', None, 'Comma-separated arms to run; all that are possible if empty.'
+  'arms',
+  None,
+  'Comma-separated arms to run, with those that they build on; all that are '
+  'possible if empty.',
 )
 _FOLDS = flags.DEFINE_integer('folds', None, 'Test parts of each repeat.')
 _REPEATS = flags.DEFINE_integer('repeats', None, 'How often folds are drawn.')
@@ -55,6 +60,49 @@ _SET = flags.DEFINE_multi_string(
 _PARALLEL = flags.DEFINE_string('parallel', None, 'jit or pmap.')
 
 
+class _Progress(progress.Progress):
+  """Also says, before anything is trained, what runs without being named."""
+
+  def __init__(
+    self, config: config_lib.ExperimentConfig, console: rich.console.Console
+  ):
+    super().__init__(console)
+    self._config = config
+
+  def plan(self, totals: dict[str, tuple[int, int]]) -> None:
+    for line in also_run(self._config):
+      self.message(line)
+    super().plan(totals)
+
+
+def also_run(config: config_lib.ExperimentConfig) -> list[str]:
+  """What takes part because arms that were named build on it.
+
+  Returns:
+    One line for each set of arms that such arms build on. Upstream models that
+    are no arms of the table are not told.
+  """
+  builders: dict[tuple[str, ...], list[str]] = {}
+  for name in config.run_arms:
+    added = tuple(
+      other
+      for other in config.arms[name].upstream
+      if other not in config.run_arms
+      and config.arms[other].strategy != arms_lib.UPSTREAM
+    )
+    if added:
+      builders.setdefault(added, []).append(name)
+  return [
+    f'Also run, as {_quoted(names)} {"builds" if len(names) == 1 else "build"} '
+    f'on {"it" if len(added) == 1 else "them"}: {_quoted(added)}.'
+    for added, names in builders.items()
+  ]
+
+
+def _quoted(names: Sequence[str]) -> str:
+  return ', '.join(f"'{x}'" for x in names)
+
+
 def _run() -> int:
   cache.keep_compiled_programs()
   config = settings.resolve(
@@ -77,7 +125,7 @@ def _run() -> int:
   folder = pathlib.Path(_OUT.value or config_lib.default_folder(config))
   console = rich.console.Console(highlight=False)
   with launch.resumable(folder):
-    report = runner.run(config, store.Store(folder), progress.Progress(console))
+    report = runner.run(config, store.Store(folder), _Progress(config, console))
     if report.summary is not None:
       tables = [
         *(

@@ -12,6 +12,7 @@ power 17, end_to_end and fresh 13 each, naive 4), divided among --workers.
 """
 
 import pathlib
+import shutil
 import sys
 
 from absl import flags
@@ -82,7 +83,8 @@ def _run() -> int:
   if _DOCS.value:
     docs = pathlib.Path(_DOCS.value)
     written += findings.write_docs(results, docs, command=command)
-  for line in (*findings.lines(results), *map(str, written)):
+  width = min(80, shutil.get_terminal_size().columns)
+  for line in (*findings.lines(results, width), *map(str, written)):
     print(line)
   return 1 if results['result'] == findings.FAIL else 0
 

@@ -82,7 +82,9 @@ def _print_help(program: str) -> None:
   print('\nFlags:' if own else '\nNo flags.')
   for flag in own:
     shown = f' (default {flag.default_as_str})' if flag.default else ''
-    print(f'  --{flag.name}: {" ".join(flag.help.split())}{shown}')
+    # absl goes on after the full stop of a flag that can be repeated.
+    words = ' '.join(flag.help.split()).replace('.; ', '; ').rstrip('.')
+    print(f'  --{flag.name}: {words}.{shown}')
 
 
 def _guarded(run, argv) -> int | None:

@@ -12,6 +12,7 @@ import rich.table
 import rich.text
 
 from fusion_jax.ablation import store
+from fusion_jax.evaluation import missing as missing_lib
 from fusion_jax.report import (
   bundle,
   choices,
@@ -30,6 +31,12 @@ _GAIN = 'gain'
 _WORDS = 22
 # Blanks between columns.
 _GAP = 2
+# How studies lose a modality.
+_MECHANISMS = {
+  missing_lib.RANDOM: 'random: chance alone decides which studies lack it.',
+  missing_lib.INFORMATIVE: 'informative: the higher the risk by the other '
+  'modality, the sooner a study lacks it.',
+}
 _LOST = 'What each fusion arm loses in {} under each control'
 _LOST_NOTE = (
   'difference: from {}, as above. Else: how much better the arm is as it is, '
@@ -72,6 +79,21 @@ def show(
     details: tables to print after the answer, of what was asked for.
   """
   report_console.print_summary(summary, console)
+  show_details(page, console, details)
+
+
+def show_details(
+  page: pathlib.Path,
+  console: rich.console.Console,
+  details: Iterable[tables.Table],
+) -> None:
+  """Prints what was asked for of a run, and where its report is.
+
+  Args:
+    page: what `write` returned.
+    console: where to print.
+    details: tables; empty ones are left out.
+  """
   console.print()
   for table in filter(None, details):
     print_table(table, console)
@@ -142,12 +164,15 @@ def curves(
   _, by_gain = robustness.learning_series(gains, arms)
   learning = [(metric, x) for x in by_metric.values()]
   learning += [(_GAIN, x) for x in by_gain.values()]
+  mechanisms = {x.get('mechanism') for x in summary.get('missing') or ()}
+  note = ' '.join(v for k, v in _MECHANISMS.items() if k in mechanisms)
   sizes = sorted({p.x for _, s in learning for x in s.values() for p in x})
   return [
     _curves(
       f'{metric} [95%] by share of test studies without a modality',
       missing,
       {x: f'{x:.0%}' for x in _SHARES},
+      note,
     ),
     _curves(
       f'{metric}, {_GAIN} over {content.reference_in_words(summary)}, [95%], '
@@ -158,7 +183,7 @@ def curves(
   ]
 
 
-def _curves(title, groups, columns) -> tables.Table:
+def _curves(title, groups, columns, note='') -> tables.Table:
   """One row per arm and one column per place; `groups` are drawn series."""
   found = []
   for heading, series in groups:
@@ -179,6 +204,7 @@ def _curves(title, groups, columns) -> tables.Table:
       *(tables.Column(x, interval=True) for x in columns.values()),
     ],
     found,
+    note=note,
   )
 
 

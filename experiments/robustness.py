@@ -1,12 +1,13 @@
-"""Missing modalities and fewer patients: trains a run's arms again.
+"""Studies that lack a modality, and fewer patients: how a run's arms do.
 
   python -m experiments.robustness --run=RUN
   python -m experiments.robustness --run=RUN --train_missing=image:0.5
   python -m experiments.robustness --run=RUN --fractions=0.25,0.5 --arms=joint
 
-Adds curves over the share of test studies without a modality, for the run
-itself and for arms trained with a modality withheld, and learning curves to the
-run's summary and report. Trainings are kept below RUN/robustness.
+Adds curves over the share of test studies without a modality to the run's
+summary and report; nothing is trained for them. --train_missing trains the arms
+again with a modality withheld, --fractions on fewer patients, for learning
+curves. Trainings are kept below RUN/robustness.
 """
 
 import rich.console
@@ -56,7 +57,13 @@ def _run() -> int:
       progress=progress.Progress(console),
     )
     tables = output.curves(summary, _ARMS.value)
-    output.show(summary, output.write(summary, run.path), console, tables)
+    page = output.write(summary, run.path)
+  if not any(tables):
+    console.print(
+      'There are no curves: those of missing modalities need two modalities, '
+      'learning curves need --fractions.'
+    )
+  output.show_details(page, console, tables)
   console.print(f'Run folder: {run.path}', soft_wrap=True, markup=False)
   return 0
 

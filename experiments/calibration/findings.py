@@ -3,13 +3,15 @@
 import json
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 from experiments.calibration import cells as cells_lib
 from experiments.calibration import end_to_end, scores
 from fusion_jax.core import errors, files
 from fusion_jax.evaluation import caveats, meta_analysis
+from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import style
 
 VERSION = 1
@@ -368,17 +370,56 @@ def _save(results, folder, contents, command, pdf) -> list[pathlib.Path]:
   return [folder / name for name in contents]
 
 
-def lines(results: Mapping[str, Any]) -> Sequence[str]:
-  """What is printed: each cell that does not pass with the reason, the end."""
-  return [
-    *_faults(results),
+def lines(results: Mapping[str, Any], width: int = 80) -> list[str]:
+  """What is printed: what does not pass and why, the criterion, the result.
+
+  Cells that fail are told one by one, unclear ones by their number.
+
+  Args:
+    results: of `judge`.
+    width: no line is longer.
+  """
+  judged, told, kept = _told(results)
+  unclear: dict[tuple[str, str], list] = {}
+  for row, name, state in told:
+    if state == UNCLEAR:
+      why = _why(name, state, row['outcomes'][name])
+      why = why.removeprefix('with so few runs ')
+      unclear.setdefault((name, why), []).append(row)
+  paragraphs = [
+    *(_fault(*x) for x in told if x[2] == FAIL),
+    *(
+      f'{UNCLEAR}: {_NAMES[name]} in {text_lib.counted(len(rows), "cell")} of '
+      f'{len(judged)}, too few runs to judge ({_runs(rows)}): {why}'
+      for (name, why), rows in unclear.items()
+    ),
+    *([kept] if judged else []),
+    *([f'Each unclear cell: {PAGE}'] if unclear else []),
     results['criterion'],
     f'Result: {results["result"]}',
   ]
+  return [
+    line
+    for text in paragraphs
+    for line in textwrap.wrap(
+      text, width, subsequent_indent='  ', break_on_hyphens=False
+    )
+  ]
+
+
+def _runs(rows) -> str:
+  fewest, most = (f([r['runs'] for r in rows]) for f in (min, max))
+  return f'{fewest} runs' if fewest == most else f'{fewest} to {most} runs'
 
 
 def _faults(results: Mapping[str, Any]) -> list[str]:
   """Which cells fail or are unclear, why, and how many pass."""
+  judged, told, kept = _told(results)
+  return [*(_fault(*x) for x in told), *([kept] if judged else [])]
+
+
+def _told(results):
+  """Judged cells; (cell, outcome, state) that do not pass; how many do."""
   judged = [r for r in results['cells'] if r['criterion']]
   told = [
     (r, name, state)
@@ -387,14 +428,16 @@ def _faults(results: Mapping[str, Any]) -> list[str]:
     if state in (UNCLEAR, FAIL)
   ]
   kept = len(judged) - len({id(r) for r, _, _ in told})
-  return [
-    *(
-      f'{state}: {_cell(r)}: {_NAMES[name]} {_shown(r["outcomes"][name])}, '
-      f'{_why(name, state, r["outcomes"][name])}'
-      for r, name, state in sorted(told, key=lambda x: x[2] != FAIL)
-    ),
-    *([f'{kept} of {len(judged)} judged cells pass'] if judged else []),
-  ]
+  told.sort(key=lambda x: x[2] != FAIL)
+  return judged, told, f'{kept} of {len(judged)} judged cells pass'
+
+
+def _fault(row, name, state) -> str:
+  rate = row['outcomes'][name]
+  return (
+    f'{state}: {_cell(row)}: {_NAMES[name]} {_shown(rate)}, '
+    f'{_why(name, state, rate)}'
+  )
 
 
 def _cell(row) -> str:

@@ -47,7 +47,7 @@ SHORTCUTS: Mapping[str, Shortcut] = {
     facts.acquisition,
     'Borders, number and file facts of the images alone',
     'there are no images, or they do not differ in these facts',
-    'images of different labels seem to have been made in different ways.',
+    'images of different labels may have been made in different ways.',
   ),
   config_lib.BRIGHTNESS: Shortcut(
     facts.brightness,
@@ -59,13 +59,14 @@ SHORTCUTS: Mapping[str, Shortcut] = {
     facts.identifiers,
     'The names of studies and patients alone',
     'the names do not differ in form, number or order',
-    'studies seem to have been named or numbered by label.',
+    'studies may have been named or numbered by something that goes with the '
+    'label.',
   ),
   config_lib.ROW_ORDER: Shortcut(
     facts.row_order,
     'Row numbers in the table alone',
     'there is one study only',
-    'the table seems to be sorted by something that goes with the label.',
+    'the table may be sorted by something that goes with the label.',
   ),
   config_lib.TIME: Shortcut(
     facts.time,

@@ -30,6 +30,9 @@ _SHOWN = {
   'c_index': 'C index',
 }
 
+# Ratio of standard deviations; see `widened`.
+_BOTH_WAYS = math.sqrt(2.0)
+
 
 @dataclasses.dataclass(frozen=True)
 class Work:
@@ -104,8 +107,25 @@ class Work:
       seed=self.evaluation.seed,
     )
 
+  @property
+  def both_ways(self) -> bool:
+    """Whether two folds train on studies that the other one tests."""
+    n = len(self.cohort)
+    trains, tests = (
+      np.stack([np.isin(np.arange(n), part(s)) for s in self.splits])
+      for part in (lambda s: s.train, lambda s: s.test)
+    )
+    learns_from = trains.astype(np.float64) @ tests.T > 0
+    return bool((learns_from & learns_from.T).any())
+
   def evaluate(self, tables) -> dict[str, dict[str, Any]]:
-    """By arm: estimate, low and high, and a reason where undefined."""
+    """By arm: estimate, low and high, and a reason where undefined.
+
+    Patient resamples hold the trained models as they are, and so tell only
+    what other test patients would change. Where folds train on each other's
+    test studies, the interval is `widened` for what they would change as
+    training patients.
+    """
     if not tables:
       return {}
     folds = folds_lib.arrange(predictions.concat(tables))
@@ -127,6 +147,11 @@ class Work:
         found[arm] = unknown(values.undefined(arm, self.metric)[0][1])
         continue
       low, high, reason = comparison.interval(replicates.means[a, 0])
+      if self.both_ways:
+        low, high = widened(estimate, low, high)
+        high = min(high, 1.0)
+        if self.task.kind != types.REGRESSION:
+          low = max(low, 0.0)
       found[arm] = {'estimate': estimate, 'low': low, 'high': high}
       if reason:
         found[arm]['reason'] = reason
@@ -146,6 +171,36 @@ class Work:
       f'{name} {entry["estimate"]:.3f} (95% interval {entry["low"]:.3f} to '
       f'{entry["high"]:.3f}; chance is {self.chance:g})'
     )
+
+
+def widened(estimate: float, low: float, high: float) -> tuple[float, float]:
+  """An interval of fixed models, for folds that train each other.
+
+  If nothing can be learnt, what a model gets right by chance is a sum over
+  pairs of patients, one trained on and one tested, of how much their labels
+  and facts happen to agree. Cross-validation counts a pair both ways: with
+  agreements a_ij = a_ji of mean 0 the variance is the sum over pairs of
+  (2 a_ij)^2. With the models fixed the two ways count as independent:
+  2 a_ij^2, half as much, for any number of folds. Among J folds that is the
+  variance of a mean whose terms have correlation n_test / n_train =
+  1 / (J - 1); Nadeau and Bengio (2003, Machine Learning 52, 239-281) reason
+  alike from n_test / (n_test + n_train), which gives 2 - 1 / J instead of 2.
+
+  Args:
+    estimate: mean over folds.
+    low: lower bound with the models fixed.
+    high: upper bound.
+
+  Returns:
+    Bounds sqrt(2) times as far from the estimate; NaN stays NaN.
+  """
+  if math.isnan(low):
+    return low, high
+  below, above = max(0.0, estimate - low), max(0.0, high - estimate)
+  return (
+    estimate - _BOTH_WAYS * below,
+    estimate + _BOTH_WAYS * above,
+  )
 
 
 def unknown(reason: str) -> dict[str, Any]:

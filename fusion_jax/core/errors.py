@@ -50,10 +50,14 @@ def unknown_name(
   hint = f" Did you mean '{guess}'?" if guess else ''
   # 'modality', but 'arm of this run'.
   head, _, tail = kind.partition(' of ')
-  head = f'{head[:-1]}ie' if head.endswith('y') else head
-  head = f'{head}e' if head.endswith('s') else head
-  several = f'{head}s of {tail}' if tail else f'{head}s'
+  several = f'{_plural(head)} of {tail}' if tail else _plural(head)
   return UserError(
     f"Unknown {kind} '{name}'{place}.{hint} "
     f'Known {several}: {", ".join(known) or "none"}.'
   )
+
+
+def _plural(noun: str) -> str:
+  if noun.endswith('y') and noun[-2:-1] not in 'aeiou':
+    return f'{noun[:-1]}ies'
+  return f'{noun}es' if noun.endswith('s') else f'{noun}s'

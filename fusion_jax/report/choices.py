@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 MOST = 6
+# Of single modalities there are as many if there are.
+_FEWEST = 2
 
 
 def main_arm(summary: Mapping[str, Any]) -> str | None:
@@ -16,16 +18,36 @@ def main_arm(summary: Mapping[str, Any]) -> str | None:
 
 
 def shown(summary: Mapping[str, Any]) -> list[str]:
-  """At most MOST arms: the references, then the best fusion by strategy.
+  """At most MOST arms: references of folds, then the best fusion by strategy.
 
-  The arm that carries the verdict is always among them.
+  Of references there are as many as leave room for the others, two at least;
+  those of most folds come first. The arm that carries the verdict is always
+  among them.
   """
+  arms = summary['arms']
+  singles, fusions = _candidates(summary)
+  singles = singles[: max(MOST - len(fusions), _FEWEST)]
+  kept = fusions[: MOST - len(singles)]
+  if not singles and not kept:
+    return list(arms)[:MOST]
+  return [a for a in arms if a in singles] + [a for a in arms if a in kept]
+
+
+def crowded_out(summary: Mapping[str, Any]) -> list[str]:
+  """The arms that `shown` would have if it had room for them."""
+  singles, fusions = _candidates(summary)
+  found = shown(summary)
+  return [a for a in (*singles, *fusions) if a not in found]
+
+
+def _candidates(summary) -> tuple[list[str], list[str]]:
+  """What single modalities and fusion arms stand for, the first ones first."""
   arms = summary['arms']
   votes: dict[str, int] = {}
   for fold in summary['best_single']['by_fold']:
     if fold['arm'] in arms:
       votes[fold['arm']] = votes.get(fold['arm'], 0) + 1
-  singles = sorted(votes, key=lambda a: -votes[a])[:2]
+  singles = sorted(votes, key=lambda a: -votes[a])
   # The best arm of a modality that was never the best stands for it.
   seen = {_modalities(arms[a]) for a in singles} - {()}
   rest = [
@@ -34,21 +56,16 @@ def shown(summary: Mapping[str, Any]) -> list[str]:
     if x['role'] == 'single' and a not in singles and _modalities(x) not in seen
   ]
   other = _best(summary, rest)
-  if other and len(singles) < 3:
-    singles.append(other)
+  singles += [other] if other else []
   by_strategy: dict[str, list[str]] = {}
   for arm, entry in arms.items():
     if entry['role'] == 'fusion':
       # An arm whose strategy is not told stands for itself.
       told = entry.get('strategy') or f'{arm} alone'
       by_strategy.setdefault(told, []).append(arm)
-  fusions = [_best(summary, group) for group in by_strategy.values()]
-  main = main_arm(summary)
-  found = dict.fromkeys([*filter(None, [main, *fusions])])
-  kept = list(found)[: MOST - len(singles)]
-  if not singles and not kept:
-    return list(arms)[:MOST]
-  return [a for a in arms if a in singles] + [a for a in arms if a in kept]
+  best = [_best(summary, group) for group in by_strategy.values()]
+  found = dict.fromkeys(filter(None, [main_arm(summary), *best]))
+  return singles, [a for a in found if a not in singles]
 
 
 def _modalities(entry) -> tuple[str, ...]:

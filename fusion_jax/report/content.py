@@ -29,6 +29,11 @@ STRATEGIES = {
 REFERENCE = '(best single)'
 _MARK = '(reference)'
 
+_BCA = (
+  '[95%]: intervals of arms are bias-corrected and accelerated (BCa; Efron, '
+  '1987).'
+)
+
 # Metrics shown beside the one of comparison.
 CALIBRATION = {'brier': 'Brier', 'calibration_slope': 'slope'}
 
@@ -214,7 +219,7 @@ def build(summary: Mapping[str, Any]) -> Content:
     },
     margin=summary['evaluation']['margin'],
     warnings=summary['warnings'],
-    footnotes=[*notes.of(summary), *_references(summary)],
+    footnotes=[*_notes(summary), *_references(summary)],
   )
 
 
@@ -247,6 +252,18 @@ def question(summary: Mapping[str, Any]) -> str:
 
 def _singles(summary) -> list[str]:
   return [a for a, x in summary['arms'].items() if x['role'] == 'single']
+
+
+def _notes(summary) -> list[str]:
+  """What the numbers mean, of the numbers that there are."""
+  comparisons = summary['comparisons']
+  if all(x.get('low') is None for x in comparisons):
+    comparisons = []
+  found = notes.of({**summary, 'comparisons': comparisons})
+  if summary['evaluation'].get('method') != 'bca':
+    return found
+  at = next(k for k, x in enumerate(found) if x.startswith('[95%]')) + 1
+  return [*found[:at], _BCA, *found[at:]]
 
 
 def _references(summary) -> list[str]:

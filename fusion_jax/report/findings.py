@@ -216,14 +216,24 @@ def fusion_answers(summary: Mapping[str, Any]) -> tables.Table:
       for arm, x in found.items()
       if x.get('fusion')
     ],
+    note=_ENSEMBLE
+    if any(
+      (x.get('fusion') or {}).get('beats_ensemble') is not None
+      for x in found.values()
+    )
+    else '',
   )
 
 
 _ANSWERS = {
   'uses_both': 'uses both modalities',
   'interactions': 'uses interactions',
-  'beats_ensemble': 'beats an ensemble of equal cost',
+  'beats_ensemble': 'beats an ensemble of the best single modality',
 }
+_ENSEMBLE = (
+  'The ensemble is of two models of the single modality that is best on '
+  'validation, fold by fold; its cost may differ from that of the arm.'
+)
 _CONTROLS = {'emap': 'EMAP (no interactions)', 'ensemble': 'single ensemble'}
 
 

@@ -298,6 +298,13 @@ def _intervals(writer, evaluation) -> str:
 
 def _comparison(writer, summary) -> None:
   evaluation, comparisons = summary['evaluation'], summary['comparisons']
+  if all(x['low'] is None for x in comparisons):
+    writer.add(
+      'Comparison. No difference from a reference could be judged, so that '
+      'every fusion arm is inconclusive.',
+      _registration(summary.get('registration')),
+    )
+    return
   margin = text_lib.plain(evaluation['margin'])
   writer.add(
     f'Comparison. The reference was {notes.reference(summary)}.',

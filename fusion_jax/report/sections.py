@@ -35,6 +35,12 @@ class Section:
     return bool(self.lead or self.figures or self.tables)
 
 
+# Of docs/report.md.
+_CHOSEN = (
+  'The arms that were the reference of some fold, the best arm of a modality '
+  'that never was, the best fusion arm of each strategy and the one that '
+  'carries the verdict. '
+)
 _UNDRAWN = ' Arms without a value are in the table, with the reason.'
 
 
@@ -110,6 +116,10 @@ def complete(content: content_lib.Content) -> Section:
 def curves(summary: Mapping[str, Any], curves: Mapping[str, Any]) -> Section:
   """Curves of a few arms."""
   arms = [a for a in choices.shown(summary) if a in curves]
+  chosen = _CHOSEN if arms else ''
+  out = choices.crowded_out(summary)
+  if arms and out:
+    chosen += f'At most {choices.MOST} are drawn, without {", ".join(out)}. '
   arms = arms or [a for a in curves if a != curves_lib.TREAT_ALL]
   arms = arms[: curves_lib.MOST]
   figures = []
@@ -130,9 +140,8 @@ def curves(summary: Mapping[str, Any], curves: Mapping[str, Any]) -> Section:
     )
   lead = (
     [
-      'The references and the best arm of each strategy. Means over folds and '
-      'seeds, with pointwise 95% bands; every arm is in the files beside this '
-      'page.'
+      f'{chosen}Means over folds and seeds, with pointwise 95% bands; every '
+      'arm is in the files beside this page.'
     ]
     if figures
     else []

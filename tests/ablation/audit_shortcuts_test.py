@@ -137,6 +137,22 @@ class ShortcutsTest(absltest.TestCase):
     self.assertTrue(audited.audit(data, 'time')['time']['alarm'])
     self.assertFalse(audited.audit(data, 'time', margin=0.4)['time']['alarm'])
 
+  def test_what_two_halves_share_by_chance_is_no_alarm(self):
+    # Rows of this world are in random order; halves of it happen to agree.
+    data = reader.open_cohort(
+      data_config.CohortConfig(name='complementary', n=300, image_size=16)
+    )
+    found = audits.run(
+      data,
+      splits.make_splits(data, data_config.SplitConfig(folds=2)),
+      config=audit_config.AuditsConfig(names=('row_order',)),
+      evaluation=evaluation_config.EvaluationConfig(),
+      preprocessing=data_config.PreprocessConfig(),
+    )['row_order']
+    self.assertGreater(found['estimate'], 0.6)
+    self.assertFalse(found['alarm'])
+    self.assertIn('no alarm', found['sentence'])
+
 
 HISTORY = """
 task = "binary"
@@ -195,15 +211,20 @@ class HistoryTest(absltest.TestCase):
     data = reader.open_cohort(config)
     # Which answers are 'unknown' tells a little more: first without it.
     history = dataclasses.replace(data, unknown_codes=())
-    for cohort, least, most in ((history, 0.86, 0.885), (data, 0.87, 0.91)):
+    for cohort, name, least, most in (
+      (history, 'missingness', 0.86, 0.885),
+      (data, 'missingness', 0.87, 0.91),
+      (data, 'acquisition', 0.6, 0.7),
+      (data, 'row_order', 0.72, 0.8),
+    ):
       found = audits.run(
         cohort,
         splits.make_splits(cohort, data_config.SplitConfig()),
-        config=audit_config.AuditsConfig(names=('missingness',)),
+        config=audit_config.AuditsConfig(names=(name,)),
         evaluation=evaluation_config.EvaluationConfig(replicates=200),
         preprocessing=data_config.PreprocessConfig(),
-      )['missingness']
-      self.assertTrue(found['alarm'])
+      )[name]
+      self.assertTrue(found['alarm'], name)
       self.assertBetween(found['estimate'], least, most)
 
 

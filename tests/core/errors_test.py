@@ -24,6 +24,8 @@ class ErrorsTest(absltest.TestCase):
       ('arm of this run', 'arms of this run'),
       ('metric', 'metrics'),
       ('class', 'classes'),
+      ('registered key', 'registered keys'),
+      ('key of this file', 'keys of this file'),
     ):
       error = errors.unknown_name(kind, 'a', ['b'])
       self.assertIn(f'Known {plural}: b.', str(error))

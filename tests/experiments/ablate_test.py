@@ -86,9 +86,14 @@ class AblateTest(parameterized.TestCase):
         self.work, f'--run={folder}', '--arms=early_pca', module='robustness'
       )
       self.assertEqual(curves.returncode, 0, curves.stderr)
-      _, _, end = curves.stdout.rpartition('Does fusion help?')
-      self.assertIn('by share of test studies without a modality', end)
-      rows = [x for x in end.splitlines() if x.startswith(' early_pca')]
+      self.assertIn(
+        'by share of test studies without a modality', curves.stdout
+      )
+      self.assertIn('random: chance alone', curves.stdout)
+      # The table of the run and its verdict were there before.
+      self.assertNotIn('Does fusion help?', curves.stdout)
+      self.assertEqual(curves.stdout.count(f'Run folder: {folder}'), 1)
+      rows = [x for x in curves.stdout.splitlines() if x[:10] == ' early_pca']
       self.assertLen(rows, 4)
 
     with self.subTest('a saved configuration can be fed back'):
@@ -103,6 +108,19 @@ class AblateTest(parameterized.TestCase):
       self.assertIn(
         'cohort.name is "complementary" there and "null" here', line
       )
+
+  def test_what_runs_without_being_named_is_told_first(self):
+    done = ablate(
+      self.work,
+      '--arms=ehr_linear,late_mean',
+      '--set=arms.late_mean.upstream=image_pca,ehr_linear',
+      *SMALL[1:],
+    )
+    self.assertEqual(done.returncode, 0, done.stderr)
+    line = "Also run, as 'late_mean' builds on it: 'image_pca'.\n"
+    self.assertLess(
+      done.stdout.index(line), done.stdout.index('image_pca: started')
+    )
 
   def test_flags_come_before_set_and_after_the_named_config(self):
     done = ablate(

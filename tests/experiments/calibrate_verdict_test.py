@@ -33,6 +33,8 @@ class CalibrateVerdictTest(parameterized.TestCase):
     self.assertIn(done.returncode, (0, 1), done.stderr)
     self.assertIn('Result: ', done.stdout)
     self.assertIn('Criterion: ', done.stdout)
+    told, _, _ = done.stdout.partition('Result: ')
+    self.assertLessEqual(max(map(len, told.splitlines())), 80)
     first = json.loads((self.work / 'o/results.json').read_text())
     runs = {r['part']: r['runs'] for r in first['cells']}
     self.assertEqual(

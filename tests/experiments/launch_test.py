@@ -23,6 +23,7 @@ from fusion_jax.core import errors
 
 _WHAT = flags.DEFINE_string('what', 'fine', 'What to do.')
 _COUNT = flags.DEFINE_integer('count', 0, 'How often.')
+_SET = flags.DEFINE_multi_string('set', [], 'A setting; comes last.')
 
 
 def run():
@@ -107,6 +108,8 @@ class LaunchTest(parameterized.TestCase):
         'Flags:',
         "  --what: What to do. (default 'fine')",
         '  --count: How often.',
+        '  --set: A setting; comes last; repeat this option to specify a list '
+        'of values.',
       ],
     )
 

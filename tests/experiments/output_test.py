@@ -95,6 +95,17 @@ class TablesTest(parameterized.TestCase):
       groups[METRIC][0][1].number, text_lib.number(entry['arms'][arm])
     )
 
+  def test_curves_say_how_studies_lose_a_modality(self):
+    missing, learning = output.curves(self.summary)
+    self.assertIn('random: chance alone', missing.note)
+    self.assertIn('informative: the higher the risk', missing.note)
+    self.assertEqual(learning.note, '')
+    summary = copy.deepcopy(self.summary)
+    summary['missing'] = [
+      x for x in summary['missing'] if x['mechanism'] == 'random'
+    ]
+    self.assertNotIn('informative', output.curves(summary)[0].note)
+
   def test_what_was_not_asked_for_is_empty(self):
     bare = parts.bare(self.summary)
     self.assertFalse(any(output.controls(bare)))
@@ -114,6 +125,17 @@ class TablesTest(parameterized.TestCase):
 
 
 class ShowTest(absltest.TestCase):
+  def test_details_alone(self):
+    summary = parts.rich(samples.sample())
+    stream = io.StringIO()
+    console = rich.console.Console(file=stream, width=100, highlight=False)
+    page = pathlib.Path('there/report.html')
+    output.show_details(page, console, output.curves(summary))
+    text = stream.getvalue()
+    self.assertIn('by share of test studies', text)
+    self.assertIn(f'Report: {page}', text)
+    self.assertNotIn('Does fusion help?', text)
+
   def test_details_come_after_the_answer_and_before_the_files(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
     summary = parts.rich(samples.sample())

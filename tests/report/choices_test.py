@@ -36,6 +36,45 @@ class ChoicesTest(absltest.TestCase):
     self.assertIn('x_image_image', found)
     self.assertNotIn('x_ehr_ehr', found)
 
+  def references(self, names, **options):
+    self.summary['best_single']['by_fold'] = [
+      {'repeat': 0, 'fold': k, 'arm': arm} for k, arm in enumerate(names)
+    ]
+    for arm in names:
+      self.summary['arms'].setdefault(
+        arm, {**self.summary['arms']['ehr'], **options}
+      )
+
+  def test_every_reference_where_there_is_room(self):
+    self.references(samples.SINGLES)
+    self.assertCountEqual(
+      choices.shown(self.summary), (*samples.SINGLES, *samples.FUSIONS)
+    )
+    self.assertEmpty(choices.crowded_out(self.summary))
+    self.references(['a', 'a', *samples.SINGLES, 'b', 'b'])
+    found = choices.shown(self.summary)
+    self.assertContainsSubset(('a', 'b', *samples.FUSIONS), found)
+    self.assertLen(found, choices.MOST)
+    out = choices.crowded_out(self.summary)
+    self.assertCountEqual(
+      (*found, *out), ('a', 'b', *samples.SINGLES, *samples.FUSIONS)
+    )
+
+  def test_fewer_strategies_leave_room_for_references(self):
+    for arm in samples.FUSIONS[1:]:
+      del self.summary['arms'][arm]
+    self.summary['question'] = None
+    self.references([*samples.SINGLES, 'a', 'b', 'c'])
+    found = choices.shown(self.summary)
+    self.assertEqual(found, [*samples.SINGLES, 'a', 'b', 'early_raw'])
+    self.assertEqual(choices.crowded_out(self.summary), ['c'])
+
+  def test_a_fusion_arm_as_the_reference_is_shown_once(self):
+    self.references(['joint'])
+    found = choices.shown(self.summary)
+    self.assertLen(set(found), len(found))
+    self.assertIn('joint', found)
+
   def test_a_strategy_is_not_read_from_a_name(self):
     arms = self.summary['arms']
     arms['joint_other'] = arms['joint']

@@ -139,6 +139,21 @@ class ConsoleTest(parameterized.TestCase):
       self.assertNotIn(word, text)
     self.assertIn('Brier: lower', text)
 
+  def test_without_a_reference_no_interval_is_explained(self):
+    for entry in self.summary['comparisons']:
+      entry.update(dict.fromkeys(('difference', 'low', 'high', 'p_adjusted')))
+      entry.update(verdict='inconclusive', reason='there is no reference')
+    text = self.printed(200)
+    self.assertIn('inconclusive (1)', text)
+    self.assertIn('(1) there is no reference', text)
+    for words in ('Interval and p', 'max-t', 'superior:'):
+      self.assertNotIn(words, text)
+
+  def test_bca_is_said(self):
+    self.assertNotIn('BCa', self.printed())
+    self.summary['evaluation']['method'] = 'bca'
+    self.assertEqual(self.printed(200).count('(BCa; Efron, 1987)'), 1)
+
   def test_no_colour_if_the_user_wants_none(self):
     with mock.patch.dict(os.environ, NO_COLOR='1'):
       text = self.printed(force_terminal=True, color_system='standard')

@@ -239,6 +239,24 @@ class ContentTest(parameterized.TestCase):
     notes = ' '.join(content.build(self.summary).footnotes)
     self.assertNotIn('superior', notes)
 
+  def test_without_an_interval_none_is_explained(self):
+    notes = ' '.join(content.build(self.summary).footnotes)
+    self.assertIn('Interval and p hold', notes)
+    for entry in self.summary['comparisons'][1:]:
+      entry.update(low=None, high=None)
+    notes = ' '.join(content.build(self.summary).footnotes)
+    self.assertIn('Interval and p hold for all 3 fusion arms', notes)
+    self.summary['comparisons'][0].update(low=None, high=None)
+    notes = ' '.join(content.build(self.summary).footnotes)
+    self.assertNotIn('Interval and p', notes)
+    self.assertNotIn('max-t', notes)
+
+  def test_intervals_of_arms_say_that_they_are_bca(self):
+    self.assertNotIn('BCa', ' '.join(content.build(self.summary).footnotes))
+    self.summary['evaluation']['method'] = 'bca'
+    found = [x for x in content.build(self.summary).footnotes if 'BCa' in x]
+    self.assertLen(found, 1)
+
 
 if __name__ == '__main__':
   absltest.main()

@@ -93,6 +93,18 @@ class FindingsTest(absltest.TestCase):
     }
     self.assertEqual(found['joint'], ['yes', 'not shown', 'not tested'])
 
+  def test_the_ensemble_is_said_to_be_what_it_is(self):
+    for entry in self.summary['controls'].values():
+      entry['fusion']['beats_ensemble'] = True
+    table = findings.fusion_answers(self.summary)
+    self.assertEqual(
+      table.columns[-1].title, 'beats an ensemble of the best single modality'
+    )
+    self.assertIn('two models of the single modality that is best', table.note)
+    for entry in self.summary['controls'].values():
+      entry['fusion']['beats_ensemble'] = None
+    self.assertEqual(findings.fusion_answers(self.summary).note, '')
+
   def test_shapley_without_values_is_empty(self):
     self.assertTrue(findings.shapley(self.summary))
     for entry in self.summary['controls'].values():

@@ -193,6 +193,28 @@ class HtmlTest(parameterized.TestCase):
     self.assertTrue('n/a (1)' in text)
     self.assertTrue('(1) one class only' in text)
 
+  def test_marks_lead_to_their_notes_and_back(self):
+    for arm in ('image', 'ehr'):
+      entry = self.summary['arms'][arm]['metrics']['auroc']
+      entry.update(estimate=None, low=None, high=None, reason='one class only')
+    self.summary['comparisons'][0]['reason'] = 'few patients (of [95%])'
+    alarm = {'alarm': True, 'metric': 'auroc', **parts.entry(0.9)}
+    alarm['reason'] = 'a third of them'
+    self.summary['audits'] = {'a': alarm, 'b': alarm}
+    found = reader.read(self.render())
+    ids = found.values('id')
+    self.assertLen(set(ids), len(ids))
+    notes = [x for x in ids if x.startswith('note-')]
+    marks = [x for x in ids if x.startswith('mark-')]
+    self.assertGreaterEqual(len(notes), 3)
+    self.assertLen(marks, len(notes))
+    links = found.values('href')
+    self.assertGreater(links.count('#note-2'), 1)
+    self.assertEmpty({x[1:] for x in links} - set(ids))
+    for k in range(1, len(notes) + 1):
+      self.assertEqual(links.count(f'#mark-{k}'), 1)
+    self.assertIn('It predicts the label: auroc .900 ', found.text)
+
   def test_direction_is_said(self):
     self.assertIn('Right of 0', self.render())
     self.assertIn('Left of 0', html_lib.render(samples.sample(metric='brier')))

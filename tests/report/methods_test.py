@@ -100,6 +100,13 @@ class MethodsTest(absltest.TestCase):
     self.summary['image_value']['arms'] = {}
     self.assertNotIn('value of the image', self.text())
 
+  def test_nothing_that_could_be_judged(self):
+    for comparison in self.summary['comparisons']:
+      comparison['low'] = None
+    text = self.text()
+    self.assertIn('No difference from a reference could be judged', text)
+    self.assertNotIn('The reference was', text)
+
   def test_delong(self):
     self.summary['evaluation']['method'] = 'delong'
     for comparison in self.summary['comparisons']:

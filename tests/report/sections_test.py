@@ -4,7 +4,7 @@ import copy
 
 from absl.testing import absltest, parameterized
 
-from fusion_jax.report import content, sections
+from fusion_jax.report import choices, content, sections
 from tests.report import parts, samples
 
 
@@ -47,6 +47,26 @@ class SectionsTest(parameterized.TestCase):
       self.summary, {'joint': {'calibration/365': points}}
     )
     self.assertEqual([x.title for x in section.figures], [title])
+
+  def test_curves_say_which_arms_are_left_out(self):
+    points = {'x': [0.1, 0.9], 'y': [0.2, 0.8]}
+    curves = {a: {'calibration': points} for a in self.summary['arms']}
+    (lead,) = sections.curves(self.summary, curves).lead
+    self.assertStartsWith(lead, 'The arms that were the reference of some fold')
+    self.assertNotIn('At most', lead)
+    arms = self.summary['arms']
+    for k in range(4):
+      arms[f'other_{k}'] = {**arms['joint'], 'strategy': f's{k}'}
+    section = sections.curves(self.summary, curves)
+    (lead,) = section.lead
+    out = choices.crowded_out(self.summary)
+    self.assertNotEmpty(out)
+    self.assertIn(f'At most 6 are drawn, without {", ".join(out)}. ', lead)
+
+  def test_curves_of_arms_that_nothing_chose(self):
+    curves = {'x': {'calibration': {'x': [0.1, 0.9], 'y': [0.2, 0.8]}}}
+    (lead,) = sections.curves(self.summary, curves).lead
+    self.assertStartsWith(lead, 'Means over folds')
 
   def test_without_costs_there_is_no_word_of_them(self):
     section = sections.tradeoffs(self.summary, content.build(self.summary))

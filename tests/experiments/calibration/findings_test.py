@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import textwrap
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -43,6 +44,12 @@ def result(part='scores', runs=1000, fewest=80.0, **totals):
   tallies = {k: cells.Tally(runs, v) for k, v in totals.items()}
   tallies['fewest'] = cells.Tally(runs, fewest * runs)
   return {'cell': cell, 'seconds': 1.0, 'tallies': tallies}
+
+
+def criterion():
+  return textwrap.wrap(
+    findings.CRITERION, 80, subsequent_indent='  ', break_on_hyphens=False
+  )
 
 
 def judged(**kwargs):
@@ -194,7 +201,7 @@ class PageTest(absltest.TestCase):
   def test_lines(self):
     self.assertEqual(
       findings.lines(self.results),
-      ['2 of 2 judged cells pass', findings.CRITERION, 'Result: pass'],
+      ['2 of 2 judged cells pass', *criterion(), 'Result: pass'],
     )
 
   def test_lines_say_which_cell_and_why(self):
@@ -205,15 +212,17 @@ class PageTest(absltest.TestCase):
       'd': result(part='end_to_end', runs=20, superior=0),
       'e': result(superior=30),
     }
-    *told, passing, _, last = findings.lines(findings.judge(cases))
+    text = '\n'.join(findings.lines(findings.judge(cases), 10_000))
+    *told, passing, page, _, last = text.splitlines()
     self.assertEqual(
       [x.rpartition(', ')[2] for x in told],
       [
         'outside 93% to 97%; its interval lies outside as well',
         'more than 6.5%',
         'its lower bound is more than 5%',
-        'outside 93% to 97%; its interval reaches into it',
-        'with so few runs it may be 10% or more',
+        'too few runs to judge (1000 runs): outside 93% to 97%; its interval '
+        'reaches into it',
+        'too few runs to judge (20 runs): it may be 10% or more',
       ],
     )
     self.assertEqual(
@@ -221,9 +230,25 @@ class PageTest(absltest.TestCase):
       'FAIL: scores, k = 7, n = 250, 1 a patient, EHR AUROC 0.75, 1000 runs: '
       '"superior" 6.6% [5.1, 8.3], more than 6.5%',
     )
-    self.assertStartsWith(told[-1], 'unclear: end_to_end, k = 7, n = 250, ')
+    self.assertStartsWith(told[-1], 'unclear: "superior" in 1 cell of 5, ')
+    self.assertEndsWith(page, findings.PAGE)
     self.assertEqual(passing, '1 of 5 judged cells pass')
     self.assertEqual(last, 'Result: FAIL')
+
+  def test_many_unclear_cells_are_one_short_text(self):
+    cases = {str(k): result(runs=20 + k % 2, superior=0) for k in range(20)}
+    cases['x'] = result(superior=300)
+    for width in (50, 80):
+      found = findings.lines(findings.judge(cases), width)
+      self.assertLessEqual(max(map(len, found)), width)
+      self.assertLess(len(found), 26)
+      text = ' '.join(' '.join(found).split())
+      self.assertIn(
+        'unclear: "superior" in 20 cells of 21, too few runs to judge (20 to '
+        '21 runs): it may be 10% or more',
+        text,
+      )
+      self.assertEqual(text.count('FAIL: scores'), 1)
 
   def test_the_page_says_what_does_not_pass(self):
     cases = {'a': result(superior=30, arm_covered=925, differences_covered=950)}
