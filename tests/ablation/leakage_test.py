@@ -21,8 +21,7 @@ from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import types
 from fusion_jax.data import preprocess
 from fusion_jax.data import splits as splits_lib
-from fusion_jax.evaluation import predictions
-from fusion_jax.evaluation import summary as summary_lib
+from fusion_jax.evaluation import references
 from fusion_jax.training import checkpoints
 from tests import tiny
 from tests.ablation import config_test, runner_test
@@ -242,13 +241,12 @@ class PlantedLeakTest(LeakageTestCase):
     self.assertIn(name, found[arm])
 
   def test_a_reference_chosen_on_test_rows(self):
-    def leak(real, table, **given):
-      test = table.take(table.part == 'test')
-      valid = dataclasses.replace(test, part=np.full(len(test), 'valid'))
-      return real(predictions.concat([test, valid]), **given)
+    def leak(real, task, test, valid, **given):
+      del valid
+      return real(task, test, test, **given)
 
     arms = ('ehr_linear', 'image_pca')
-    found = self.leaking(summary_lib, 'summarise', leak, arms)
+    found = self.leaking(references, 'choose', leak, arms)
     self.assertEqual(found[''], {'reference'})
 
 
