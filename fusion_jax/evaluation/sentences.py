@@ -278,11 +278,7 @@ def _against(c, higher_is_better) -> str:
   some single modality.
   """
   sign = 1 if higher_is_better else -1
-  known = [
-    x
-    for x in c['against']
-    if x['low'] is not None and x['reference'] != c['reference']
-  ]
+  known = [x for x in c['against'] if x['low'] is not None]
   if c['verdict'] == comparison_lib.SUPERIOR:
     if len(known) < 2:
       return ''

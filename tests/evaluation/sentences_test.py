@@ -213,6 +213,11 @@ class ComparisonTest(absltest.TestCase):
     )
     self.assertIn("modality is -0.030 [-0.060, 0.000], over 'b'.", told)
 
+  def test_the_smallest_gain_may_be_that_over_a_named_reference(self):
+    singles = [_single('ehr', 0.0421, 0.012, 0.071), _single('a'), _single('b')]
+    told = _told(_comparison(reference='ehr', against=singles))
+    self.assertNotIn('smallest gain', told)
+
   def test_what_an_equivalent_arm_is_worse_than(self):
     for sign in (1, -1):
       low, high = sorted((-0.07 * sign, -0.01 * sign))
