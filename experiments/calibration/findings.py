@@ -9,9 +9,8 @@ from typing import Any
 
 from experiments.calibration import cells as cells_lib
 from experiments.calibration import end_to_end, scores
-from fusion_jax.core import errors, files
+from fusion_jax.core import errors, files, words
 from fusion_jax.evaluation import caveats, meta_analysis
-from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import style
 
 VERSION = 1
@@ -389,7 +388,7 @@ def lines(results: Mapping[str, Any], width: int = 80) -> list[str]:
   paragraphs = [
     *(_fault(*x) for x in told if x[2] == FAIL),
     *(
-      f'{UNCLEAR}: {_NAMES[name]} in {text_lib.counted(len(rows), "cell")} of '
+      f'{UNCLEAR}: {_NAMES[name]} in {words.counted(len(rows), "cell")} of '
       f'{len(judged)}, too few runs to judge ({_runs(rows)}): {why}'
       for (name, why), rows in unclear.items()
     ),

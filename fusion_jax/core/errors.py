@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+from fusion_jax.core import words
+
 
 class UserError(Exception):
   """Bad input. The message names the value, its place and the legal set."""
@@ -50,14 +52,8 @@ def unknown_name(
   hint = f" Did you mean '{guess}'?" if guess else ''
   # 'modality', but 'arm of this run'.
   head, _, tail = kind.partition(' of ')
-  several = f'{_plural(head)} of {tail}' if tail else _plural(head)
+  several = f'{words.plural(head)} of {tail}' if tail else words.plural(head)
   return UserError(
     f"Unknown {kind} '{name}'{place}.{hint} "
     f'Known {several}: {", ".join(known) or "none"}.'
   )
-
-
-def _plural(noun: str) -> str:
-  if noun.endswith('y') and noun[-2:-1] not in 'aeiou':
-    return f'{noun[:-1]}ies'
-  return f'{noun}es' if noun.endswith('s') else f'{noun}s'

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.core import types
+from fusion_jax.core import types, words
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
@@ -41,8 +41,8 @@ def of_table(
   for name, patients in _patients_by_class(task, folds).items():
     if patients < FEWEST_PATIENTS:
       lines.append(
-        f'Only {patients} patient{"" if patients == 1 else "s"} {name}: with '
-        f'fewer than {FEWEST_PATIENTS} the intervals may not cover 95%.'
+        f'Only {words.counted(patients, "patient")} {name}: with fewer than '
+        f'{FEWEST_PATIENTS} the intervals may not cover 95%.'
       )
   for arm in absent:
     lines.append(f"Arm '{arm}' has no test predictions.")
@@ -81,7 +81,8 @@ def of_validation(
   if not known:
     return []
   return [
-    f'Leakage: {_count(known, "patient")} ({_count(studies, "test study")}) '
+    f'Leakage: {words.counted(len(known), "patient")} '
+    f'({words.counted(len(studies), "test study")}) '
     'in the validation and the test part of the same fold. What was chosen on '
     'validation has seen them: the estimates may be too good.'
   ]
@@ -112,7 +113,8 @@ def of_patients(folds: Sequence[folds_lib.Fold]) -> list[str]:
   if not found:
     return []
   return [
-    f'Leakage? {_count(found, "patient")} ({_count(studies, "study")}) tested '
+    f'Leakage? {words.counted(len(found), "patient")} '
+    f'({words.counted(len(studies), "study")}) tested '
     'in several folds of a repeat. Unless their other studies were kept out of '
     'training, the models have seen them: the estimates may be too good.'
   ]
@@ -206,14 +208,6 @@ def of_choice(
       )
       lines.append(f'Reference in repeat/fold {listed}: {reason}; {outcome}.')
   return lines
-
-
-def _count(found: set[str], noun: str) -> str:
-  """'1 study', '12 studies'."""
-  if len(found) == 1:
-    return f'1 {noun}'
-  stem = f'{noun[:-1]}ies' if noun.endswith('y') else f'{noun}s'
-  return f'{len(found):,} {stem}'
 
 
 def _patients_by_class(task, folds) -> dict[str, int]:

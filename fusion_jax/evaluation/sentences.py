@@ -7,6 +7,7 @@ docs/statistics.md explains.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.core import words
 from fusion_jax.evaluation import caveats, registration
 from fusion_jax.evaluation import comparison as comparison_lib
 
@@ -396,9 +397,9 @@ def _registered(found) -> str:
     return ''
   deviations = len(found['deviations'])
   if deviations:
-    points = '1 point' if deviations == 1 else f'{deviations} points'
     return (
-      f'The run deviates from its registration in {points} (see warnings), so '
+      f'The run deviates from its registration in '
+      f'{words.counted(deviations, "point")} (see warnings), so '
       'this verdict is not the registered one.'
     )
   but = ', but its cohort was not checked' if found['unchecked'] else ''

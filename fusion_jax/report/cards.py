@@ -5,6 +5,7 @@ from typing import Any
 
 import jinja2
 
+from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import findings, notes
 from fusion_jax.report import text as text_lib
@@ -114,7 +115,7 @@ def _models(summary, arm) -> list[str]:
   found = []
   if parts:
     count = sum(len(x['seeds']) for x in parts)
-    found.append(f'{count}, of {text_lib.counted(len(parts), "fold")}')
+    found.append(f'{count}, of {words.counted(len(parts), "fold")}')
   lacking = findings.without_models(summary).get(arm)
   if lacking:
     found.append(f'none of {lacking} of {len(summary["folds"])} folds')

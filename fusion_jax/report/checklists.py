@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import findings, methods, notes
 from fusion_jax.report import text as text_lib
@@ -174,14 +175,14 @@ def _anew(summary, curves) -> str:
 def _models(summary, curves) -> str:
   if not content_lib.trained_here(summary):
     return ''
-  return f'{text_lib.counted(len(summary["arms"]), "arm")}, in the model cards'
+  return f'{words.counted(len(summary["arms"]), "arm")}, in the model cards'
 
 
 def _training(summary, curves) -> str:
   trials = _tuning(summary).get('trials')
   if not trials:
     return ''
-  settings = text_lib.counted(trials, 'setting')
+  settings = words.counted(trials, 'setting')
   return f'{settings} of hyperparameters per arm, fold and seed'
 
 
@@ -214,7 +215,7 @@ def _fairness(summary, curves) -> str:
   found = findings.declared(summary)
   if not found:
     return ''
-  text = f'{text_lib.counted(len(found), "declared subgroup")} in the report'
+  text = f'{words.counted(len(found), "declared subgroup")} in the report'
   if summary.get('equalised_odds'):
     text += ', and gaps of equalised odds'
   return text
@@ -262,7 +263,7 @@ def _registration(summary, curves) -> str:
   unchecked = len(found.get('unchecked') or ())
   return (
     f'held against a registration, SHA-256 {found["sha256"]}; '
-    + text_lib.counted(deviations, 'deviation')
+    + words.counted(deviations, 'deviation')
     + (f', {unchecked} not checked' if unchecked else '')
   )
 
@@ -362,7 +363,7 @@ def _leakage(summary, curves) -> str:
   if tried:
     alarms = [x.name for x in tried if x.alarm]
     told = f'alarm: {", ".join(alarms)}' if alarms else 'no alarm'
-    audits = text_lib.counted(len(tried), 'audit')
+    audits = words.counted(len(tried), 'audit')
     found.append(f'{audits} of shortcuts and leaks, {told}')
   return '; '.join(x for x in found if x)
 

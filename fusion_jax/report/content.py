@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion_jax.core import types
+from fusion_jax.core import types, words
 from fusion_jax.report import notes, tables
 from fusion_jax.report import text as text_lib
 
@@ -397,7 +397,7 @@ def seeds(summary: Mapping[str, Any]) -> str:
   if not counts:
     return ''
   upto = 'up to ' if len(counts) > 1 else ''
-  return upto + text_lib.counted(max(counts), 'seed')
+  return upto + words.counted(max(counts), 'seed')
 
 
 def recalibrated(summary: Mapping[str, Any]) -> list[str]:

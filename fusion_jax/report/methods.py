@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import findings, notes
 from fusion_jax.report import text as text_lib
@@ -109,11 +110,11 @@ def _data(writer, summary) -> None:
   events = content_lib.events(summary)
   complete = summary.get('complete_cases')
   writer.add(
-    f'Data. {text_lib.counted(cohort["studies"], "study", "studies")} of '
-    f'{text_lib.counted(cohort["patients"], "patient")} '
+    f'Data. {words.counted(cohort["studies"], "study")} of '
+    f'{words.counted(cohort["patients"], "patient")} '
     + ('was' if cohort['studies'] == 1 else 'were')
     + ' tested'
-    + ('.' if events is None else f' ({text_lib.counted(events, "event")}).'),
+    + ('.' if events is None else f' ({words.counted(events, "event")}).'),
     f'The outcome was {_OUTCOMES[task["kind"]]} ({", ".join(task["names"])}).',
     f'Cohort: {cohort["citation"].rstrip(".")}.'
     if isinstance(cohort.get('citation'), str) and cohort['citation']
@@ -348,9 +349,9 @@ def _registration(found) -> str:
     return 'The analysis was not held against a registration.'
   deviations = len(found.get('deviations') or ())
   unchecked = len(found.get('unchecked') or ())
-  told = f'it deviates from it in {text_lib.counted(deviations, "point")}'
+  told = f'it deviates from it in {words.counted(deviations, "point")}'
   untold = (
-    f' and could not be checked in {text_lib.counted(unchecked, "point")}'
+    f' and could not be checked in {words.counted(unchecked, "point")}'
     if unchecked
     else ''
   )
@@ -406,7 +407,7 @@ def _audits(audits) -> list[str]:
   found = []
   if tried:
     found.append(
-      f'{text_lib.counted(len(tried), "audit")} looked for shortcuts and leaks '
+      f'{words.counted(len(tried), "audit")} looked for shortcuts and leaks '
       f'({", ".join(x.name for x in tried)}); '
       + (f'{notes.listed(alarms)} raised an alarm.' if alarms else 'no alarm.')
     )

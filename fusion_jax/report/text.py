@@ -99,11 +99,6 @@ def count(value: int | None) -> str:
   return str(int(value))
 
 
-def counted(number: int, one: str, many: str = '') -> str:
-  """'1 arm', '2 arms'; `many` where that is not `one` with an s."""
-  return f'{number} {one if number == 1 else many or f"{one}s"}'
-
-
 def duration(seconds: float | None) -> str:
   """Seconds; milliseconds below 0.1, minutes from 100 seconds on."""
   if seconds is None:

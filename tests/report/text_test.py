@@ -68,11 +68,6 @@ class TextTest(parameterized.TestCase):
     self.assertEqual(text.interval(None, reasons), '')
     self.assertEmpty(reasons.lines())
 
-  def test_counted(self):
-    self.assertEqual(text.counted(1, 'arm'), '1 arm')
-    self.assertEqual(text.counted(0, 'arm'), '0 arms')
-    self.assertEqual(text.counted(2, 'study', 'studies'), '2 studies')
-
   def test_an_interval_that_misses_its_estimate_says_why(self):
     entry = {'estimate': 0.05, 'low': 0.06, 'high': 0.09}
     self.assertIn('redrawing patients', text.number(entry).reason)
