@@ -174,9 +174,9 @@ def together(parts: Sequence[Part]) -> Amounts:
 
 
 def _path(arms, arm) -> list[str]:
-  """The arms that a prediction passes through, in that order."""
+  """The arms that a prediction passes through, in that order, each once."""
   before = [x for other in arms[arm].upstream for x in _path(arms, other)]
-  return [*before, arm]
+  return [*dict.fromkeys(before), arm]
 
 
 def _predict(path):

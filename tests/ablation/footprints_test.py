@@ -288,6 +288,11 @@ class MachineTest(absltest.TestCase):
 
 
 class TogetherTest(absltest.TestCase):
+  def test_what_two_sides_build_on_is_taken_once(self):
+    upstream = {'x': (), 'a': ('x',), 'b': ('x',), 'late': ('a', 'b')}
+    arms = {name: mock.Mock(upstream=x) for name, x in upstream.items()}
+    self.assertEqual(footprints._path(arms, 'late'), ['x', 'a', 'b', 'late'])
+
   def test_parts_add_up(self):
     one = footprints.Part(int, 1.0, None, memory_reason='no steps')
     two = footprints.Part(int, 3.0, 5.0)
