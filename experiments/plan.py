@@ -9,6 +9,7 @@ fixes metric, margin, estimand and arms. Correlations are those of scores within
 a class. --from_run takes the covariances of a finished run, of any task.
 """
 
+import json
 import pathlib
 import shlex
 import sys
@@ -101,15 +102,17 @@ def _numbers(flag) -> tuple[float, ...]:
 
 def _arms() -> tuple[tuple[str, ...], bool]:
   """Names of the fusion arms and whether they were given."""
-  given = _ARMS.value or ['1']
-  if len(given) > 1 or not given[0].lstrip('-').isdigit():
-    if any(not x.strip() for x in given):
-      raise errors.UserError(f'--arms={",".join(given)}: a name is empty.')
-    return tuple(x.strip() for x in given), True
-  count = int(given[0])
-  if count < 1:
-    raise errors.UserError(f'--arms={count}: expected 1 or more, or names.')
-  return tuple(f'fusion{i + 1}' for i in range(count)), False
+  given = [x.strip() for x in _ARMS.value] or ['1']
+  shown = f'--arms={",".join(given)}'
+  if not all(given):
+    raise errors.UserError(f'{shown}: a name is empty.')
+  try:
+    (count,) = map(float, given)
+  except ValueError:
+    return tuple(given), True
+  if count < 1 or count % 1:
+    raise errors.UserError(f'{shown}: expected a whole number, or names.')
+  return tuple(f'fusion{i + 1}' for i in range(int(count))), False
 
 
 def _singles(count: int) -> tuple[str, ...]:
@@ -195,19 +198,19 @@ def _run() -> int:
   known, named, margin = _known()
   gains = _gains(known)
   found = planning.plan(known, gains=gains, margin=margin, target=_POWER.value)
+  shown = planning.to_dict(found, known, margin)
   if _OUT.value:
     store.make_folder(pathlib.Path(_OUT.value))
   console = rich.console.Console(highlight=False)
-  output.print_table(plan_report.needs(found, known), console)
+  output.print_table(plan_report.needs(shown), console)
   for line in (
-    *plan_report.explanations(found, known, margin),
-    *(f'Check: {x}' for x in plan_report.warnings(found, known)),
+    *plan_report.explanations(shown),
+    *(f'Check: {x}' for x in plan_report.warnings(shown)),
   ):
     console.print(rich.text.Text(line))
   console.print()
   if found.curve:
-    shorter = plan_report.rounded(found)
-    output.print_table(plan_report.curve(shorter, known), console)
+    output.print_table(plan_report.curve(shown, short=True), console)
   if _SIMULATIONS.value:
     for line in plan_simulation.lines(
       known, found, margin=margin, runs=_SIMULATIONS.value, seed=_SEED.value
@@ -215,19 +218,24 @@ def _run() -> int:
       console.print(rich.text.Text(line))
   if not _OUT.value:
     return 0
+  text = json.dumps(shown, indent=2, allow_nan=False, ensure_ascii=False)
   written = [
-    _write('needs.csv', tables.to_csv(plan_report.needs(found, known))),
-    _write('power.csv', tables.to_csv(plan_report.curve(found, known))),
+    _write('plan.json', f'{text}\n'),
+    _write('needs.csv', tables.to_csv(plan_report.needs(shown))),
+    _write('power.csv', tables.to_csv(plan_report.curve(shown))),
   ]
-  drawn = plan_report.figure(found)
+  drawn = plan_report.figure(shown)
   if drawn:
     written.append(_write('power.svg', drawn.svg))
-  if named and margin:
-    command = shlex.join(['python', '-m', 'experiments.plan', *sys.argv[1:]])
-    text = plan_report.registered(known, margin, command)
-    written.append(_write(REGISTRATION, text))
-  elif not named:
+  if not named:
     console.print('Arms without names: no registration was written.')
+  elif margin is None:
+    console.print('Without --margin no registration was written.')
+  else:
+    flags_given = [x for x in sys.argv[1:] if not x.startswith('--out')]
+    command = shlex.join(['python', '-m', 'experiments.plan', *flags_given])
+    text = planning.registered(known, margin, command)
+    written.append(_write(REGISTRATION, text))
   for path in written:
     console.print(rich.text.Text(f'Wrote {path}'), soft_wrap=True)
   return 0

@@ -13,6 +13,7 @@ from fusion_jax.evaluation import (
   families,
   planning,
   power,
+  registration,
 )
 
 # Normal vectors of which the numbers of standard errors of bounds are found.
@@ -35,6 +36,8 @@ class Binormal:
     icc: correlation of an arm's scores in two studies of a patient, within a
       class.
     folds: number of test parts; every patient is in one of them.
+    metric: what arms are compared by.
+    reference: all single modalities, of which the best counts.
   """
 
   singles: tuple[str, ...]
@@ -48,6 +51,7 @@ class Binormal:
   icc: float = 0.0
   folds: int = 1
   metric: str = 'auroc'
+  reference: str = registration.BEST_SINGLE
 
   def __post_init__(self):
     _check(self)

@@ -7,14 +7,15 @@ bounds and the verdict that the study will be judged by.
 
 import dataclasses
 import functools
+import json
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from fusion_jax.core import errors, words
-from fusion_jax.evaluation import families, power
+from fusion_jax.evaluation import families, power, registration
 
 SUPERIOR, EQUIVALENT = 'superior', 'equivalent'
 # Where the search for a number of patients begins and where it gives up.
@@ -34,6 +35,7 @@ class Known(Protocol):
       0 or more.
     metric: that arms are compared by.
     folds: number of test parts.
+    reference: 'best_single' or the name of the only single modality.
   """
 
   singles: tuple[str, ...]
@@ -41,6 +43,7 @@ class Known(Protocol):
   behind: np.ndarray
   metric: str
   folds: int
+  reference: str
 
   def arms(self, gains: Sequence[float], patients: float) -> list[power.Arm]:
     """The f arms if (f,) is what they gain over the best single modality."""
@@ -102,9 +105,6 @@ class Plan:
   equivalent: Need | None
   curve: tuple[Point, ...]
   target: float = power.POWER
-
-  def with_curve(self, curve: Sequence[Point]) -> 'Plan':
-    return dataclasses.replace(self, curve=tuple(curve))
 
 
 def of_family(
@@ -185,6 +185,97 @@ def plan(
     curve=_curve(known, superior, equivalent, margin),
     target=target,
   )
+
+
+def to_dict(plan: Plan, known: Known, margin: float | None) -> dict[str, Any]:
+  """All of a plan, ready for JSON: what `report.plan` shows.
+
+  Sizes are {patients, studies, smaller_class}; the last is None without
+  classes, and all are where there is no number.
+  """
+
+  def sizes(patients):
+    if patients is None:
+      return dict.fromkeys(('patients', 'studies', 'smaller_class'))
+    fewest = known.fewest(patients)
+    return {
+      'patients': patients,
+      'studies': round(known.studies(patients)),
+      'smaller_class': None if fewest is None else round(fewest),
+    }
+
+  def need(n):
+    if n is None:
+      return None
+    return {
+      'arm': n.arm,
+      'verdict': n.verdict,
+      'gain': n.gain,
+      **sizes(n.patients),
+      **({'reason': n.reason} if n.reason else {}),
+    }
+
+  bounds = plan.needs[0].bounds
+  return {
+    'metric': known.metric,
+    'margin': margin,
+    'power': plan.target,
+    'reference': known.reference,
+    'folds': known.folds,
+    'singles': {
+      name: {'behind_best': float(b)}
+      for name, b in zip(known.singles, known.behind, strict=True)
+    },
+    'fusions': list(known.fusions),
+    'factor': bounds.factor,
+    'standard_errors_to_bounds': None
+    if bounds.reason
+    else {
+      'low': float(np.max(bounds.critical_low)),
+      'high': float(bounds.critical_high),
+      'low90': float(np.max(bounds.critical_low90)),
+      'high90': float(bounds.critical_high90),
+    },
+    'needs': [need(n) for n in plan.needs],
+    'superior': need(plan.superior),
+    'equivalent': need(plan.equivalent),
+    'curve': [
+      {
+        **sizes(p.patients),
+        'superior': p.superior,
+        'equivalent': p.equivalent,
+      }
+      for p in plan.curve
+    ],
+    'notes': known.notes(plan.superior or plan.equivalent),
+  }
+
+
+def registered(known: Known, margin: float, command: str) -> str:
+  """A registration, as TOML, that `registration.load` reads.
+
+  Args:
+    known: its metric and arms are fixed.
+    margin: of equivalence.
+    command: that made it.
+  """
+  content = {
+    'metric': known.metric,
+    'margin': margin,
+    'estimand': registration.MIN_SINGLE,
+    'arms': [*known.singles, *known.fusions],
+    'reference': known.reference,
+  }
+  head = [
+    '# Fixed before the test studies were looked at. Publish this file or its',
+    '# SHA-256, then run with --registered=FILE.',
+    f'# Made by: {" ".join(command.split())}',
+  ]
+  # Strings and lists of strings are written as in JSON.
+  rows = [
+    f'{k} = {json.dumps(v, ensure_ascii=False)}' for k, v in content.items()
+  ]
+  return '\n'.join([*head, *rows]) + '\n'
 
 
 def _share(bounds, verdict, difference, margin, patients, errors_=None):

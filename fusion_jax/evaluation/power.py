@@ -110,7 +110,8 @@ def normal_draws(
   # The symmetric root is unique: the same on any machine but for rounding.
   root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
   rng = np.random.default_rng(seed)
-  return rng.standard_normal((draws, len(root))) @ root
+  # By column, as all that follows is a minimum or maximum over k.
+  return np.asfortranarray(rng.standard_normal((draws, len(root))) @ root)
 
 
 def needed(
