@@ -195,6 +195,10 @@ def _run() -> int:
     raise errors.UserError(
       f'--margin={_MARGIN.value:g}: expected a positive number.'
     )
+  if _SIMULATIONS.value < 0:
+    raise errors.UserError(
+      f'--simulations={_SIMULATIONS.value}: expected 0 or more.'
+    )
   known, named, margin = _known()
   gains = _gains(known)
   found = planning.plan(known, gains=gains, margin=margin, target=_POWER.value)

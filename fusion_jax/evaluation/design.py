@@ -178,8 +178,9 @@ def _check(design: Binormal) -> None:
     raise errors.UserError('arms: give at least one fusion arm.')
   if len(design.auroc_single) != s:
     raise errors.UserError(
-      f'auroc_single has {words.counted(len(design.auroc_single), "value")}, '
-      f'but there are {s} single modalities: {", ".join(design.singles)}.'
+      f'auroc_single has {words.counted(len(design.auroc_single), "value")} '
+      f'for {words.counted(s, "single modality")}: '
+      f'{", ".join(design.singles)}.'
     )
   names = [*design.singles, *design.fusions]
   for name in names:

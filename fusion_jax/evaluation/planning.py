@@ -362,7 +362,7 @@ def _curve(known, superior, equivalent, margin) -> tuple[Point, ...]:
 def _check_question(known, gains, margin, target) -> None:
   if len(gains) != len(known.fusions):
     raise errors.UserError(
-      f'gain has {words.counted(len(gains), "value")}, but there are '
+      f'gain has {words.counted(len(gains), "value")} for '
       f'{words.counted(len(known.fusions), "fusion arm")}: give one, or one '
       'per arm.'
     )

@@ -90,7 +90,10 @@ class BinormalTest(parameterized.TestCase):
   @parameterized.parameters(
     ({'auroc_single': (1.0, 0.8)}, 'auroc_single=1: .* between 0.5 and 1'),
     ({'auroc_single': (0.4, 0.8)}, 'auroc_single=0.4'),
-    ({'auroc_single': (0.8,)}, 'auroc_single has 1 value, but there are 2'),
+    (
+      {'auroc_single': (0.8,)},
+      'auroc_single has 1 value for 2 single modalities',
+    ),
     ({'auroc_single': (), 'singles': ()}, 'at least one single modality'),
     ({'fusions': ()}, 'at least one fusion arm'),
     ({'fusions': ('ehr', 'late')}, "'ehr' is named twice"),

@@ -138,7 +138,7 @@ class PlanTest(parameterized.TestCase):
     self.assertIn('not even 100,000,000 patients', found.needs[0].reason)
 
   @parameterized.parameters(
-    ({'gains': (0.1,)}, 'gain has 1 value, but there are 2 fusion arms'),
+    ({'gains': (0.1,)}, 'gain has 1 value for 2 fusion arms'),
     ({'gains': (0.0, -0.1)}, 'gain=0,-0.1: expected at least one number above'),
     ({'gains': (float('nan'), 0.1)}, 'gain=nan'),
     ({'margin': 0.0}, 'margin=0: expected a positive number'),
