@@ -112,6 +112,30 @@ class CovarianceTest(parameterized.TestCase):
     # Copies of one study are worth one.
     np.testing.assert_allclose(found(4, 1.0), found(1, 0.0), rtol=0.02)
 
+  def test_labels_that_differ_within_a_patient_vary_less(self):
+    # What docs/plan.md says of patients whose studies differ in label.
+    rng = np.random.default_rng(0)
+    patients, mean, icc = 200, 3, 0.5
+    patient = np.repeat(np.arange(patients), mean)
+    root = np.linalg.cholesky(CORRELATION)
+    values = []
+    for _ in range(800):
+      label = rng.random(len(patient)) < 0.25
+      own = rng.standard_normal((3, patients))[:, patient]
+      noise = rng.standard_normal((3, len(patient)))
+      scores = root @ (np.sqrt(icc) * own + np.sqrt(1 - icc) * noise)
+      scores += binormal.shift(AUROC)[:, None] * label
+      values.append(delong.areas(label, scores).auroc)
+    expected = binormal.covariance(
+      AUROC,
+      CORRELATION,
+      patients=patients,
+      prevalence=0.25,
+      clusters=binormal.Clusters(mean, icc),
+    )
+    ratio = np.std(values, axis=0) / np.sqrt(np.diag(expected))
+    self.assertLess(ratio.max(), 0.9)
+
 
 class ClustersTest(absltest.TestCase):
   def test_design_effect(self):
