@@ -122,7 +122,7 @@ def _run() -> int:
     'singles': assigned.singles,
     'fusions': assigned.fusions,
     'config': config,
-    'reference': reference or None,
+    'reference': reference,
   }
   summary = summary_lib.summarise(
     predictions,

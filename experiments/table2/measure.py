@@ -12,7 +12,7 @@ from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import reader
 from fusion_jax.data import splits as splits_lib
-from fusion_jax.evaluation import comparison, metrics, resampling
+from fusion_jax.evaluation import bounds, metrics, resampling
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import predictions as predictions_lib
@@ -53,7 +53,7 @@ class Quantity:
 
   def numbers(self) -> dict[str, float]:
     """estimate, low and high, as `claims.Check` takes them."""
-    low, high, _ = comparison.interval(self.replicates)
+    low, high, _ = bounds.percentile(self.replicates)
     return {'estimate': float(self.value), 'low': low, 'high': high}
 
   def to_json(self) -> dict[str, float | None]:
@@ -121,7 +121,8 @@ def arranged(
 
 def references(run: external.Run) -> list[str]:
   """Each fold's best single-modality arm on validation."""
-  return [x['arm'] for x in run.summary['best_single']['by_fold']]
+  picked = run.summary['best_single']['picked_on_validation']
+  return [x['arm'] for x in picked['by_fold']]
 
 
 def with_oracle(

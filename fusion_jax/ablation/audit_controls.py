@@ -15,7 +15,7 @@ from fusion_jax.core import errors, types
 from fusion_jax.data import duplicates as duplicates_lib
 from fusion_jax.data import preprocess
 from fusion_jax.evaluation import (
-  comparison,
+  bounds,
   estimates,
   metrics,
   predictions,
@@ -141,7 +141,7 @@ def _evaluate(work, tables, reason) -> dict[str, Any]:
   if len(known) < 2 or len(replicates) < 2:
     return work_lib.unknown('the metric is undefined in too many folds')
   se = math.sqrt(known.var(ddof=1) / len(known) + replicates.var(ddof=1))
-  reach = float(stats.t.ppf(1 - comparison.ALPHA, len(known) - 1)) * se
+  reach = float(stats.t.ppf(1 - bounds.ALPHA, len(known) - 1)) * se
   estimate = float(known.mean())
   low, high = estimate - reach, min(1.0, estimate + reach)
   if work.task.kind != types.REGRESSION:
@@ -196,7 +196,7 @@ def duplicates(
       )
     )
   entry['estimate'] = float(np.mean(shares))
-  low, high, reason = comparison.interval(metrics.mean(values))
+  low, high, reason = bounds.percentile(metrics.mean(values))
   entry.update(low=low, high=high, **({'reason': reason} if reason else {}))
   alarm = entry['estimate'] > limit
   if folder is not None:

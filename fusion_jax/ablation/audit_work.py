@@ -13,7 +13,7 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import (
-  comparison,
+  bounds,
   estimates,
   metrics,
   predictions,
@@ -146,7 +146,7 @@ class Work:
       if math.isnan(estimate):
         found[arm] = unknown(values.undefined(arm, self.metric)[0][1])
         continue
-      low, high, reason = comparison.interval(replicates.means[a, 0])
+      low, high, reason = bounds.percentile(replicates.means[a, 0])
       if self.both_ways:
         low, high = widened(estimate, low, high)
         high = min(high, 1.0)

@@ -170,7 +170,6 @@ def apply(
     },
     test=[everyone],
     started=started,
-    reference=_reference(run, listed),
   )
   return summary
 
@@ -264,24 +263,3 @@ def _shared_patients(run, cohort) -> list[str]:
     'in the cohort the models were trained on: if they are the same people, '
     'this is no external validation.'
   ]
-
-
-def _reference(run, listed) -> dict[tuple[int, int], str]:
-  """By fold, the best single arm on the run's validation part.
-
-  Where that arm is not applied here, the best of those that are.
-  """
-  metric_up = run.summary['evaluation']['higher_is_better']
-  found = {}
-  for choice in run.summary['best_single']['by_fold']:
-    arm = choice['arm']
-    scores = {
-      a: v if metric_up else -v
-      for a, v in choice['valid'].items()
-      if a in listed and v is not None
-    }
-    if arm not in listed:
-      arm = max(scores, key=scores.get) if scores else None
-    if arm is not None:
-      found[choice['repeat'], choice['fold']] = arm
-  return found

@@ -237,7 +237,7 @@ def finish(
   audits: Mapping[str, Any],
   test: Sequence[np.ndarray],
   started: float,
-  reference: Mapping[tuple[int, int], str] | None = None,
+  failed: Collection[str] = (),
   sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Writes predictions and summary into `folder`; returns the summary.
@@ -253,17 +253,21 @@ def finish(
     audits: passed through.
     test: row numbers of each test part.
     started: seconds since the epoch.
-    reference: as `summary.summarise` takes it.
+    failed: arms that were to be in the table and are not.
     sections: beside those made here.
   """
   store_lib.make_folder(folder)
   predictions_lib.write(predictions, folder / store_lib.PREDICTIONS)
   singles = [a for a in arms if config.arms[a].strategy == arms_lib.SINGLE]
   fusions = [a for a in arms if a not in singles]
+  # A single modality that failed is one that fusion is not shown to beat.
+  expected = singles + [
+    a for a in failed if config.arms[a].strategy == arms_lib.SINGLE
+  ]
   patient = [cohort.patient_note] if cohort.patient_note else []
   summary = summary_lib.summarise(
     predictions,
-    singles=singles,
+    singles=expected,
     fusions=fusions,
     config=config.evaluation,
     costs={a: costs[a] for a in arms},
@@ -278,14 +282,12 @@ def finish(
     warnings=[*patient, *warnings, *_unknown_survival(predictions)],
     audits=audits,
     cohort=_cohort_facts(cohort, test),
-    reference=reference,
     sections={
       'controls': controls_lib.summarise(
         predictions,
         singles=singles,
         fusions=fusions,
         config=config.evaluation,
-        reference=reference,
       ),
       'image_value': image_value.of(
         predictions,

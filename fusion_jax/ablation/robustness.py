@@ -254,11 +254,8 @@ def _train(run, name, config, progress) -> _Training:
 def _curves(run, config, folder, cohort, splits, arms) -> list[dict[str, Any]]:
   trained = external.open_run(folder)
   listed = [a for a in trained.summary['arms'] if not arms or a in arms]
-  references = {
-    (x['repeat'], x['fold']): x['arm']
-    for x in trained.summary['best_single']['by_fold']
-  }
-  named = [*dict.fromkeys([*listed, *filter(None, references.values())])]
+  best = trained.summary['best_single']['arm']
+  named = [*dict.fromkeys([*listed, *filter(None, [best])])]
   intact = predicted(config, trained, cohort, splits, named)
   absent = {
     modality: predicted(config, trained, cohort, splits, named, modality)
@@ -269,7 +266,7 @@ def _curves(run, config, folder, cohort, splits, arms) -> list[dict[str, Any]]:
     intact,
     absent,
     arms=listed,
-    references=[references.get((f.repeat, f.fold)) for f in intact],
+    references=[best] * len(intact),
     others={m: singles_without(config, named, m) for m in absent},
     metric=run.summary['evaluation']['metric'],
     resamples=resampling.draw_folds(intact, run.config.evaluation),

@@ -379,6 +379,7 @@ class _Run:
       audits={'tuning': outcome.tuning(self.plan, self.config), **audits},
       test=[s.test for s in self.splits.values()],
       started=self._started,
+      failed=[a for a in self.plan.listed if a in self.failures],
       sections={
         'history': outcome.history(self.store, self.plan, self.failures),
         **curves,

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from scipy import special
 
-from fusion_jax.evaluation import comparison, resampling
+from fusion_jax.evaluation import bounds, resampling
 
 # With more patients than this, groups of them are left out together. That
 # leaves sums of squared and cubed influences as they are on average; the
@@ -42,7 +42,7 @@ def interval(
   estimate: float,
   replicates: np.ndarray,
   left_out: np.ndarray,
-  alpha: float = comparison.ALPHA,
+  alpha: float = bounds.ALPHA,
 ) -> tuple[float, float, str]:
   """BCa interval of one statistic.
 
@@ -59,7 +59,7 @@ def interval(
     (low, high, ''), or two NaN and the reason: fewer than half of the
     replicates are defined, or all lie on one side of the estimate.
   """
-  low, high, reason = comparison.interval(replicates, alpha)
+  low, high, reason = bounds.percentile(replicates, alpha=alpha)
   if reason or math.isnan(estimate):
     return low, high, reason
   defined = replicates[~np.isnan(replicates)]
@@ -72,7 +72,7 @@ def interval(
   influence = left_out.mean() - left_out if len(left_out) else np.zeros(1)
   spread = (influence**2).sum()
   acceleration = 0.0
-  if spread > comparison.ROUNDING**2:
+  if spread > bounds.ROUNDING**2:
     acceleration = (influence**3).sum() / (6 * spread**1.5)
   z = bias + special.ndtri([alpha, 1 - alpha])
   shares = special.ndtr(bias + z / (1 - acceleration * z))

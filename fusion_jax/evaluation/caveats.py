@@ -1,8 +1,7 @@
 """What a reader of the table has to be told before believing it."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -149,65 +148,56 @@ def of_estimates(
   return lines
 
 
-def of_interval(folds: Sequence[folds_lib.Fold], method: str) -> list[str]:
-  """Warnings about how the intervals are made (`evaluation.interval`)."""
-  if method != config_lib.DELONG or all(
-    len(np.unique(f.patient)) == len(f.patient) for f in folds
-  ):
-    return []
-  return [
-    'Patients have several studies, which DeLong takes for independent: '
-    'intervals and p-values are too small. Use the patient bootstrap.'
-  ]
+def margin_of(config: config_lib.EvaluationConfig, metric: str) -> float | None:
+  """The margin of equivalence; None if nobody chose one in the label's unit.
+
+  A default margin means something for metrics on a scale from 0 to 1 alone.
+  """
+  if metric not in _IN_LABEL_UNITS or config.registered:
+    return config.margin
+  default = config_lib.EvaluationConfig().margin
+  return None if config.margin == default else config.margin
 
 
 def of_margin(
-  folds: Sequence[folds_lib.Fold], *, metric: str, margin: float
+  folds: Sequence[folds_lib.Fold], *, metric: str, margin: float | None
 ) -> list[str]:
-  """Warnings about a margin that nobody chose for the label's own unit."""
-  if metric not in _IN_LABEL_UNITS:
-    return []
-  if margin != config_lib.EvaluationConfig().margin:
+  """Warnings about a margin that nobody chose; see `margin_of`."""
+  if margin is not None:
     return []
   spread = np.nanstd(np.concatenate([f.labels[:, 0] for f in folds]))
   return [
-    f'The margin is in the unit of the label, as {metric} is, and {margin:g} '
-    f'is only the default: labels have a standard deviation of {spread:.3g}. '
-    'Set a margin that matters (evaluation.margin).'
+    f'No margin was given in the unit of the label, as {metric} is: no arm is '
+    f'called equivalent. Labels have a standard deviation of {spread:.3g}; set '
+    'a margin that matters (evaluation.margin).'
   ]
 
 
-def of_choice(
-  choice: Sequence[Mapping[str, Any]],
-  *,
-  singles: Sequence[str],
-  fusions: Sequence[str],
+def of_singles(
+  singles: Sequence[str], *, fusions: Sequence[str], missing: str
 ) -> list[str]:
-  """Warnings about what fusion is compared with."""
+  """Warnings about what fusion is compared with.
+
+  Args:
+    singles: single-modality arms with predictions.
+    fusions: fusion arms with predictions.
+    missing: why no gain over the best single modality can be claimed; empty
+      if it can.
+  """
   if not fusions:
     return []
   if not singles:
     return [
       'No single-modality arm has predictions: fusion is compared with nothing.'
     ]
-  lines = []
+  if missing:
+    return [f'No arm is called superior or equivalent: {missing}.']
   if len(singles) == 1:
-    lines.append(
+    return [
       f"Only one single-modality arm ('{singles[0]}') has predictions: a gain "
       f'over it need not be a gain over the best single modality.'
-    )
-  for reason in sorted({c['reason'] for c in choice if 'reason' in c}):
-    if len(singles) > 1:
-      places = [c for c in choice if c.get('reason') == reason]
-      listed = ', '.join(f'{c["repeat"]}/{c["fold"]}' for c in places)
-      outcome = (
-        'these folds are not compared (name a reference, or give validation '
-        'predictions)'
-        if places[0]['arm'] is None
-        else f"'{places[0]['arm']}' is the reference"
-      )
-      lines.append(f'Reference in repeat/fold {listed}: {reason}; {outcome}.')
-  return lines
+    ]
+  return []
 
 
 def _patients_by_class(task, folds) -> dict[str, int]:

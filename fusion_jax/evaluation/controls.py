@@ -99,7 +99,7 @@ def summarise(
   singles: Sequence[str],
   fusions: Sequence[str],
   config: config_lib.EvaluationConfig,
-  reference: references_lib.Given = None,
+  reference: str = '',
 ) -> dict[str, Any]:
   """By fusion arm, what it loses under each condition that was run.
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from fusion_jax.evaluation import comparison
+from fusion_jax.evaluation import bounds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Areas:
   def se(self) -> np.ndarray:
     """(k,) standard errors, with rounding errors set to 0."""
     se = np.sqrt(np.maximum(np.diagonal(self.covariance), 0))
-    return np.where(se <= comparison.ROUNDING, 0.0, se)
+    return np.where(se <= bounds.ROUNDING, 0.0, se)
 
   @property
   def reason(self) -> str:
@@ -127,7 +127,7 @@ def interval(
   auroc: float,
   se: float,
   *,
-  alpha: float = comparison.ALPHA,
+  alpha: float = bounds.ALPHA,
   logit: bool = False,
 ) -> tuple[float, float]:
   """Normal interval of one AUROC, cut at 0 and 1.
@@ -157,7 +157,7 @@ def interval(
 
 
 def difference(
-  found: Areas, i: int, j: int, *, alpha: float = comparison.ALPHA
+  found: Areas, i: int, j: int, *, alpha: float = bounds.ALPHA
 ) -> Difference:
   """The paired test of area i minus area j (DeLong et al., 1988, eq. 6).
 
@@ -173,7 +173,7 @@ def difference(
   if math.isnan(d) or math.isnan(se):
     return Difference(d, se, nan, nan, nan, nan, found.reason)
   if se == 0:
-    if abs(d) <= comparison.ROUNDING:
+    if abs(d) <= bounds.ROUNDING:
       return Difference(d, se, 0.0, 0.0, 1.0, 1.0, '')
     reason = 'the difference does not vary between studies'
     return Difference(d, se, nan, nan, nan, nan, reason)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import types
+from fusion_jax.evaluation import bounds, delong, permutation, power, variance
 from fusion_jax.evaluation import comparison as comparison_lib
-from fusion_jax.evaluation import delong, permutation, variance
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
 
@@ -47,79 +47,111 @@ def resampled(
   undefined: Sequence[tuple[int, str]] = (),
   *,
   otherwise: str = 'no model was evaluated',
+  metric: str = '',
+  factor: float = 1.0,
 ) -> dict[str, Any]:
-  """The entry of a statistic with (r,) bootstrap replicates; see `entry`."""
-  interval = comparison_lib.interval(replicates)
+  """The entry of a statistic with (r,) bootstrap replicates; see `entry`.
+
+  Args:
+    estimate: NaN where undefined.
+    replicates: (r,), NaN where undefined.
+    undefined: see `entry`.
+    otherwise: see `entry`.
+    metric: its name if the statistic is an arm's metric, whose interval can
+      be on the logit scale; empty for differences and the like.
+    factor: widens the interval; see dependence.py.
+  """
+  if metric:
+    interval = bounds.of_metric(metric, estimate, replicates, factor=factor)
+  else:
+    interval = bounds.percentile(replicates, estimate=estimate, factor=factor)
   return entry(estimate, interval, undefined, otherwise=otherwise)
 
 
-def comparison(
-  c: comparison_lib.Comparison,
+def gain(
+  g: comparison_lib.Gain,
   *,
-  sign: int,
   metric: str,
   reference: str,
-  test_to_train: float,
+  factor: float,
 ) -> dict[str, Any]:
-  """A comparison in the metric's own direction: arm minus reference.
+  """What one fusion arm came to; all differences are gains.
 
   Args:
-    c: oriented so that positive is better.
-    sign: 1 if higher is better, else -1.
+    g: the arm's gain.
     metric: what arms are compared by.
     reference: 'best_single' or the name of an arm.
-    test_to_train: n_test / n_train, NaN if unknown.
+    factor: at which the verdict was looked at again.
   """
-
-  def turned(x):
-    low, high = (x.low, x.high) if sign > 0 else (-x.high, -x.low)
-    return {
-      'difference': sign * x.difference + 0.0,
-      'low': low + 0.0,
-      'high': high + 0.0,
-      'p': x.p,
-      'p_adjusted': x.p_adjusted,
-    }
-
-  low90, high90 = c.low90, c.high90
-  if sign < 0:
-    low90, high90 = -high90, -low90
-  t = variance.corrected_t(c.fold_differences, test_to_train)
-  found = {
-    'arm': c.arm,
+  return {
+    'arm': g.arm,
     'reference': reference,
+    'single': g.single,
     'metric': metric,
-    **turned(c),
-    'low90': low90 + 0.0,
-    'high90': high90 + 0.0,
-    'se': c.se,
-    'fold_sd': estimates_lib.corrected_sd(c.fold_differences, test_to_train),
+    **_bounds(g),
+    'se': g.se,
+    'verdict': g.verdict,
+    'within_margin': g.within_margin,
+    'fragile': {'factor': factor, 'verdict': g.fragile} if g.fragile else None,
+    **({'reason': g.reason} if g.reason else {}),
+    'against': [
+      {
+        'single': x.single,
+        **_bounds(x),
+        'se': x.se,
+        **({'reason': x.reason} if x.reason else {}),
+      }
+      for x in g.against
+    ],
+  }
+
+
+def other_gain(g: comparison_lib.Gain) -> dict[str, Any]:
+  """A gain beside the one that is judged: bounds and verdict alone."""
+  return {
+    **({'single': g.single} if g.single else {}),
+    **_bounds(g),
+    'verdict': g.verdict,
+    **({'reason': g.reason} if g.reason else {}),
+  }
+
+
+def patients_needed(needed: power.Needed) -> dict[str, Any]:
+  """{superior, equivalent}, each null with a reason."""
+  return {
+    'superior': needed.superior,
+    'equivalent': needed.equivalent,
+    **{
+      f'{name}_reason': reason
+      for name in ('superior', 'equivalent')
+      if (reason := getattr(needed, f'{name}_reason'))
+    },
+  }
+
+
+def corrected_t(
+  fold_differences: np.ndarray, test_to_train: float
+) -> dict[str, Any]:
+  """What the spread over (g,) folds says of training anew."""
+  t = variance.corrected_t(fold_differences, test_to_train)
+  entry_of = {
+    'fold_sd': estimates_lib.corrected_sd(fold_differences, test_to_train),
     'corrected_t': {
-      't': sign * t.t,
+      't': t.t,
       'df': t.df,
       'p': t.p,
       **({'reason': t.reason} if t.reason else {}),
     },
-    'verdict': c.verdict,
-    'patients_needed': c.patients_needed,
-    'against': [
-      {
-        'reference': x.reference,
-        **turned(x),
-        **({'reason': x.reason} if x.reason else {}),
-      }
-      for x in c.against
-    ],
   }
-  if c.reason:
-    found['reason'] = c.reason
-  if math.isnan(found['fold_sd']):
-    found['fold_sd_reason'] = variance.no_fold_sd(c.fold_differences)
-  if c.patients_needed is None:
-    found['patients_needed_reason'] = (
-      c.reason if math.isnan(c.se) else 'the difference shows no variance'
-    )
-  return found
+  if math.isnan(entry_of['fold_sd']):
+    entry_of['fold_sd_reason'] = variance.no_fold_sd(fold_differences)
+  return entry_of
+
+
+def _bounds(x: comparison_lib.Gain | comparison_lib.Against) -> dict[str, Any]:
+  names = ('difference', 'low', 'high', 'low90', 'high90', 'p', 'p_adjusted')
+  # No -0.0 in a file.
+  return {name: getattr(x, name) + 0.0 for name in names}
 
 
 def delong_test(

@@ -8,9 +8,10 @@ import numpy as np
 from fusion_jax.core import types
 from fusion_jax.evaluation import (
   bca,
+  bounds,
   comparison,
   delong,
-  holm,
+  families,
   metrics,
   resampling,
 )
@@ -18,17 +19,18 @@ from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import folds as folds_lib
 
 DESCRIPTIONS: Mapping[str, str] = {
-  config_lib.BOOTSTRAP: 'patient bootstrap, percentiles, conditional on the '
-  'trained models',
+  config_lib.BOOTSTRAP: 'patient bootstrap, on the logit scale for metrics in '
+  '(0, 1) and percentiles for others, conditional on the trained models',
   config_lib.BCA: 'patient bootstrap, bias-corrected and accelerated, '
-  'conditional on the trained models; comparisons: max-t',
-  config_lib.DELONG: 'DeLong, studies taken as independent, conditional on '
-  "the trained models; comparisons: Holm's test, Bonferroni intervals",
+  'conditional on the trained models',
+  config_lib.DELONG: 'DeLong on the logit scale, studies taken as independent, '
+  'conditional on the trained models',
 }
 ADJUSTMENTS: Mapping[str, str] = {
-  config_lib.BOOTSTRAP: 'max-t',
-  config_lib.BCA: 'max-t',
-  config_lib.DELONG: 'holm',
+  config_lib.BOOTSTRAP: 'standardised max-t of the bootstrap',
+  config_lib.BCA: 'standardised max-t of the bootstrap',
+  config_lib.DELONG: "standardised max-t of a normal vector with DeLong's "
+  'covariance',
 }
 
 _NO_RESAMPLES = 'there are no resamples: DeLong gives intervals of AUROC only'
@@ -47,6 +49,7 @@ class Bootstrap:
     metric: str,
     resamples: resampling.Resamples,
     left_out: resampling.Resamples | None = None,
+    factor: float = 1.0,
   ):
     """Computes all replicates.
 
@@ -58,8 +61,12 @@ class Bootstrap:
       metric: the one of them that arms are compared by.
       resamples: the r draws.
       left_out: the jackknife's, where intervals are to be BCa.
+      factor: multiplies standard errors; see dependence.py.
     """
+    self._arms = list(arms)
     self._wanted = list(wanted)
+    self._metric = metric
+    self._factor = factor
 
     def replicate(draws):
       return resampling.replicate(
@@ -75,32 +82,44 @@ class Bootstrap:
     left_out = None
     if self._jackknife is not None:
       left_out = self._jackknife.means[a, m]
-    return _interval(estimate, self.replicates.means[a, m], left_out)
+    return self._interval(name, estimate, self.replicates.means[a, m], left_out)
 
   def of_chosen(self, chosen: Sequence[tuple[int, int]], estimate: float):
     """(low, high, reason) of the mean over chosen (fold, arm) places."""
 
-    def mean(found):
-      return metrics.mean([found.by_fold[c] for c in chosen])
+    def mean(drawn):
+      return metrics.mean([drawn.by_fold[c] for c in chosen])
 
     left_out = None if self._jackknife is None else mean(self._jackknife)
-    return _interval(estimate, mean(self.replicates), left_out)
+    return self._interval(
+      self._metric, estimate, mean(self.replicates), left_out
+    )
 
-  def families(self, sign: int) -> dict:
-    """What `comparison.compare` takes; `sign` turns higher into better."""
-    return {'replicates': sign * self.replicates.by_fold}
+  def families(self, values: np.ndarray, sign: int) -> comparison.Families:
+    """What `comparison.compare` takes.
+
+    Args:
+      values: (g, a) as observed, higher = better.
+      sign: turns the metric into that.
+    """
+    return comparison.resampled(
+      self._arms, sign * self.replicates.by_fold, values, self._factor
+    )
+
+  def _interval(self, name, estimate, replicates, left_out):
+    if left_out is None:
+      return bounds.of_metric(name, estimate, replicates, factor=self._factor)
+    low, high, reason = bca.interval(estimate, replicates, left_out)
+    return *bounds.widened(low, high, estimate, self._factor), reason
 
 
 class DeLong:
   """Intervals of a arms' AUROCs on one fold."""
 
-  def __init__(
-    self, areas: delong.Areas, arms: Sequence[str], fusions: Sequence[str]
-  ):
-    """Keeps the areas of a arms; `fusions` are the family to compare."""
+  def __init__(self, areas: delong.Areas, arms: Sequence[str]):
+    """Keeps the areas of a arms."""
     self._areas = areas
-    self._arms = list(arms)
-    self._fusions = tuple(fusions)
+    self._place = {arm: i for i, arm in enumerate(arms)}
 
   def of_arm(self, a: int, name: str, estimate: float):
     """(low, high, reason) of one arm's metric."""
@@ -109,30 +128,26 @@ class DeLong:
     se = self._areas.se[a]
     if math.isnan(se):
       return math.nan, math.nan, self._areas.reason
-    return *delong.interval(estimate, se), ''
+    return bounds.logit(estimate, se)
 
   def of_chosen(self, chosen: Sequence[tuple[int, int]], estimate: float):
     """(low, high, reason) of the reference on the only fold."""
     return self.of_arm(chosen[0][1], 'auroc', estimate)
 
-  def families(self, sign: int) -> dict:
+  def families(self, values: np.ndarray, sign: int) -> comparison.Families:
     """What `comparison.compare` takes; AUROC is better when higher."""
-    del sign
+    del values, sign
 
-    def family(chosen, observed):
-      rows = [self._arms.index(arm) for arm in self._fusions]
-      if chosen[0] is None:
-        nan = np.full(len(rows), np.nan)
-        return holm.family(nan, nan, [''] * len(rows))
-      reference = self._arms.index(chosen[0])
-      found = [delong.difference(self._areas, i, reference) for i in rows]
-      return holm.family(
-        observed[0],
-        np.array([x.se for x in found]),
-        [x.reason for x in found],
+    def family(fusions, singles, observed):
+      del observed
+      return families.normal(
+        self._areas,
+        np.array([self._place[arm] for arm in fusions]),
+        # Arms are compared on the only fold.
+        np.array([self._place[by_fold[0]] for by_fold in singles]),
       )
 
-    return {'families': family}
+    return family
 
 
 def delong_obstacle(task: types.Task, metric: str, folds: int) -> str:
@@ -167,6 +182,10 @@ def delong_areas(
   rows = np.flatnonzero(~np.isnan(fold.labels[:, 0]))
   if len(np.unique(fold.weight[rows])) > 1:
     return None, 'DeLong takes all studies alike, here they have weights'
+  if len(np.unique(fold.patient[rows])) < len(rows):
+    return None, (
+      'DeLong takes studies as independent, here patients have several'
+    )
   scores, mean = [], []
   for arm in arms:
     of_seeds = list(fold.scores.get(arm, {}).values())
@@ -180,9 +199,3 @@ def delong_areas(
   absent = np.array([count == 0 for _, count in mean])
   found.auroc[absent] = np.nan
   return found, ''
-
-
-def _interval(estimate, replicates, left_out):
-  if left_out is None:
-    return comparison.interval(replicates)
-  return bca.interval(estimate, replicates, left_out)

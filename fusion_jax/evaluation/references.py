@@ -1,16 +1,13 @@
-"""What fusion is compared with in each fold."""
+"""The single arm that validation picks in each fold, or one given by name."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fusion_jax.core import types
 from fusion_jax.evaluation import comparison, metrics
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
-
-# By (repeat, fold), an arm chosen elsewhere; or one arm for all folds.
-Given = Mapping[tuple[int, int], str] | str | None
 
 
 def choose(
@@ -20,7 +17,7 @@ def choose(
   *,
   singles: Sequence[str],
   metric: str,
-  given: Given = None,
+  given: str = '',
 ) -> list[dict[str, Any]]:
   """The reference of every fold, and what it was chosen by.
 
@@ -30,7 +27,7 @@ def choose(
     valid: validation parts, of the same folds where there are any.
     singles: the single-modality arms, in the order that breaks ties.
     metric: what they are chosen by.
-    given: references that are not to be chosen here.
+    given: an arm that is taken in every fold, where one was named.
 
   Returns:
     For each test part {repeat, fold, arm, valid} with the metric of each
@@ -43,13 +40,9 @@ def choose(
     place = fold.repeat, fold.fold
     scores: dict[str, float] = {}
     candidates = [s for s in singles if s in fold.scores]
-    if isinstance(given, str):
+    if given:
       arm = given if given in fold.scores else None
       reason = 'given by name' if arm else f"'{given}' has no predictions"
-    elif given is not None:
-      arm, reason = given.get(place), ''
-      if arm not in candidates:
-        arm, reason = None, 'no reference was given for this fold'
     elif len(candidates) < 2:
       arm = candidates[0] if candidates else None
       reason = 'the only single-modality arm' if arm else 'none has run'

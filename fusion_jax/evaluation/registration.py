@@ -14,7 +14,11 @@ from fusion_jax.core import errors
 BEST_SINGLE = 'best_single'
 
 _REQUIRED = ('metric', 'margin', 'arms', 'reference')
-_KEYS = (*_REQUIRED, 'cohort')
+_KEYS = (*_REQUIRED, 'estimand', 'cohort')
+
+# The smallest gain over the single arms; see comparison.py.
+MIN_SINGLE = 'min_single'
+ESTIMANDS = (MIN_SINGLE,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +30,10 @@ class Registration:
     metric: what arms are compared by.
     margin: of equivalence.
     arms: every arm that is to be run, single modalities and fusion.
-    reference: 'best_single' (the best single modality on each fold's
-      validation part) or the name of an arm.
+    reference: 'best_single' or the name of an arm.
+    estimand: 'min_single' (the gain over the best single modality on the test
+      studies); empty in registrations that came before it, which took the
+      single modality picked on each fold's validation part.
     cohort: digest of the cohort; empty if that was not fixed.
   """
 
@@ -36,6 +42,7 @@ class Registration:
   margin: float
   arms: tuple[str, ...]
   reference: str
+  estimand: str = ''
   cohort: str = ''
 
 
@@ -65,13 +72,18 @@ def load(path: str | os.PathLike) -> Registration:
   if missing:
     raise errors.UserError(
       f"'{path}': missing {', '.join(map(repr, missing))}; a registration has "
-      f'{", ".join(_REQUIRED)} and, if fixed, cohort.'
+      f'{", ".join(_REQUIRED)}, estimand and, if fixed, cohort.'
     )
-  for name in ('metric', 'reference', 'cohort'):
+  for name in ('metric', 'reference', 'estimand', 'cohort'):
     if not isinstance(data.get(name, ''), str):
       raise errors.UserError(
         f"'{path}': {name} is {data[name]!r}; expected text."
       )
+  estimand = data.get('estimand', '')
+  if 'estimand' in data and estimand not in ESTIMANDS:
+    raise errors.unknown_name(
+      'estimand', estimand, ESTIMANDS, where=f"'{path}'"
+    )
   margin, arms = data['margin'], data['arms']
   number = isinstance(margin, int | float) and not isinstance(margin, bool)
   if not number or not 0 < margin < float('inf'):
@@ -89,6 +101,7 @@ def load(path: str | os.PathLike) -> Registration:
     margin=float(margin),
     arms=tuple(dict.fromkeys(arms)),
     reference=data['reference'],
+    estimand=estimand,
     cohort=data.get('cohort', ''),
   )
 
@@ -112,7 +125,7 @@ def deviations(
     reference: 'best_single' or the name of an arm.
     cohort: digest of the cohort; empty if unknown, see `unchecked`.
   """
-  found = []
+  points = []
   for name, here in (
     ('metric', metric),
     ('margin', margin),
@@ -120,21 +133,27 @@ def deviations(
   ):
     fixed = getattr(registration, name)
     if fixed != here:
-      found.append(
+      points.append(
         f'Registered {name} {_shown(fixed)}, but {_shown(here)} was used.'
       )
+  if not registration.estimand and registration.reference == BEST_SINGLE:
+    points.append(
+      'The registration fixes no estimand: it meant the gain over the single '
+      "modality picked on each fold's validation part, which stands beside the "
+      f"verdict; the verdict is about the smallest gain ('{MIN_SINGLE}')."
+    )
   for arm in registration.arms:
     if arm not in arms:
-      found.append(f"Registered arm '{arm}' has no predictions.")
+      points.append(f"Registered arm '{arm}' has no predictions.")
   for arm in arms:
     if arm not in registration.arms:
-      found.append(f"Arm '{arm}' was run but is not registered.")
+      points.append(f"Arm '{arm}' was run but is not registered.")
   if registration.cohort and cohort and registration.cohort != cohort:
-    found.append(
+    points.append(
       f'Registered cohort digest {registration.cohort}, but this cohort has '
       f'digest {cohort}.'
     )
-  return found
+  return points
 
 
 def unchecked(registration: Registration, *, cohort: str = '') -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fusion_jax.core import words
 from fusion_jax.evaluation import caveats, registration
-from fusion_jax.evaluation import comparison as comparison_lib
+from fusion_jax.evaluation import verdict as verdict_lib
 
 ESTIMAND = (
   'Intervals and verdicts are about these fitted models and new patients of '
@@ -21,8 +21,8 @@ _NAMES = {
   'auroc': 'AUROC',
   'auprc': 'AUPRC',
   'brier': 'Brier score',
-  'c_index': 'C index',
-  'c_index_uno': "Uno's C",
+  'c_index': 'C-index',
+  'c_index_uno': "Uno's C-index",
   'r2': 'R2',
   'rmse': 'root mean squared error',
   'mae': 'mean absolute error',
@@ -65,9 +65,9 @@ def attach(summary: dict[str, Any]) -> dict[str, Any]:
   common = {
     'margin': evaluation['margin'],
     'patients': summary['cohort']['patients'],
-    'higher_is_better': evaluation['higher_is_better'],
+    'factor': evaluation['factor']['value'],
   }
-  told = [
+  worded = [
     {
       **c,
       'sentence': of_comparison(
@@ -81,14 +81,18 @@ def attach(summary: dict[str, Any]) -> dict[str, Any]:
     }
     for c in compared
   ]
-  question = of_question(
-    compared,
-    **common,
-    variability=spread,
-    complete=complete,
-    registered=summary['registration'],
-  )
-  return {**summary, 'question': question, 'comparisons': told}
+  question = {
+    **summary['question'],
+    'sentence': of_question(
+      summary['question'],
+      compared,
+      **common,
+      variability=spread,
+      studies=complete.get('studies', 0),
+      registered=summary['registration'],
+    ),
+  }
+  return {**summary, 'question': question, 'comparisons': worded}
 
 
 def of_comparison(
@@ -96,7 +100,7 @@ def of_comparison(
   *,
   margin: float,
   patients: int,
-  higher_is_better: bool,
+  factor: float,
   family: int,
   variability: Mapping[str, Any],
   complete: Mapping[str, Any] | None = None,
@@ -108,247 +112,222 @@ def of_comparison(
     comparison: an entry of the summary.
     margin: of equivalence.
     patients: that were tested.
-    higher_is_better: of the metric.
+    factor: of the standard errors.
     family: number of fusion arms that are corrected for.
     variability: of the arm.
     complete: the same comparison on complete cases, if there is one.
     studies: number of complete cases.
   """
-  found = [
-    _VERDICTS[comparison['verdict']](comparison, margin, family),
-    _against(comparison, higher_is_better),
-    _needed(comparison, comparison['patients_needed'], margin, patients),
+  lines = [
+    _verdict(comparison, margin, family),
+    _fragile(comparison, factor),
+    _over_all(comparison),
+    _needed(comparison['verdict'], comparison, patients, margin),
     _training(comparison, variability),
-    _complete_cases(comparison, complete, studies),
   ]
-  return ' '.join(x for x in found if x)
+  if complete is not None and complete['verdict'] != comparison['verdict']:
+    amount = ''
+    if complete['difference'] is not None:
+      amount = f' (gain {number(complete["difference"], signed=True)})'
+    lines.append(f'{_on_complete(studies)} {complete["verdict"]}{amount}.')
+  return ' '.join(filter(None, lines))
 
 
 def of_question(
+  question: Mapping[str, Any],
   comparisons: Sequence[Mapping[str, Any]],
   *,
   margin: float,
   patients: int,
-  higher_is_better: bool,
+  factor: float,
   variability: Mapping[str, Mapping[str, Any]],
-  complete: Mapping[str, Any] | None = None,
+  studies: int = 0,
   registered: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-  """Whether fusion beats its reference: one verdict for all fusion arms.
-
-  Superior if any arm is: the comparisons are corrected for all of them
-  already. Equivalent if every arm is equivalent or inferior and one is
-  equivalent, inferior if all are, else inconclusive.
+) -> str:
+  """Whether fusion beats the best single modality, for all fusion arms.
 
   Args:
+    question: of the summary, with verdict and arm.
     comparisons: all of the summary.
     margin: of equivalence.
     patients: that were tested.
-    higher_is_better: of the metric.
+    factor: of the standard errors.
     variability: by arm.
-    complete: the summary's complete cases, if there are any.
+    studies: number of complete cases.
     registered: the summary's registration, if there is one.
-
-  Returns:
-    {verdict, arm, sentence, patients_needed}: `arm` is the best one with that
-    verdict, None if inconclusive; `patients_needed` is that arm's, or the
-    largest of the inconclusive arms.
   """
   if not comparisons:
-    return {
-      'verdict': comparison_lib.INCONCLUSIVE,
-      'arm': None,
-      'sentence': 'Nothing can be said about fusion: a fusion arm and '
-      'something to compare it with are needed.',
-      'patients_needed': None,
-      'patients_needed_reason': 'nothing was compared',
-    }
-  verdict = question_verdict([c['verdict'] for c in comparisons])
-  same = [c for c in comparisons if c['verdict'] == verdict]
-  if verdict == comparison_lib.INCONCLUSIVE:
-    best = None
-    known = [c['patients_needed'] for c in same if c['patients_needed']]
-    needed = max(known, default=None)
-  else:
-    best = max(same, key=lambda c: _better(c, higher_is_better))
-    needed = best['patients_needed']
-  parts = [
-    _headline(verdict, comparisons, same, best, margin),
-    '' if best is None else _against(best, higher_is_better),
-    _registered(registered),
-    _needed(best or same[0], needed, margin, patients),
+    return (
+      'Nothing can be said about fusion: a fusion arm and something to compare '
+      'it with are needed.'
+    )
+  verdict = question['verdict']
+  arm = next((c for c in comparisons if c['arm'] == question['arm']), None)
+  lines = [
+    _headline(verdict, comparisons, margin),
+    '' if arm is None else _verdict(arm, margin, len(comparisons)),
+    '' if arm is None else _fragile(arm, factor),
+    '' if arm is None else _over_all(arm),
+    *question['not_in_headline'],
+    _registered(registered, arm),
+    _least(verdict, question['patients_needed'], patients, margin),
+    f'{_ABOUT}; training again is not in it.'
+    if arm is None
+    else _training(arm, variability.get(arm['arm'], {})),
   ]
-  if best is not None:
-    parts.append(_training(best, variability.get(best['arm'], {})))
-  else:
-    parts.append(f'{_ABOUT}; training again is not in it.')
-  others = (complete or {}).get('comparisons', ())
-  if others:
-    other = question_verdict([c['verdict'] for c in others])
-    if other != verdict:
-      parts.append(f'{_on_complete(complete["studies"])} {other}.')
-  found = {
-    'verdict': verdict,
-    'arm': None if best is None else best['arm'],
-    'sentence': ' '.join(x for x in parts if x),
-    'patients_needed': needed,
-  }
-  if needed is None:
-    found['patients_needed_reason'] = 'the variance of a difference is unknown'
-  return found
+  if question['complete_cases'] not in (None, verdict):
+    lines.append(f'{_on_complete(studies)} {question["complete_cases"]}.')
+  return ' '.join(filter(None, lines))
 
 
-def question_verdict(verdicts: Sequence[str]) -> str:
-  """One verdict of those of all fusion arms; see `of_question`."""
-  decided = (comparison_lib.EQUIVALENT, comparison_lib.INFERIOR)
-  if comparison_lib.SUPERIOR in verdicts:
-    return comparison_lib.SUPERIOR
-  if not verdicts or not all(v in decided for v in verdicts):
-    return comparison_lib.INCONCLUSIVE
-  if comparison_lib.EQUIVALENT in verdicts:
-    return comparison_lib.EQUIVALENT
-  return comparison_lib.INFERIOR
+def of_lean(
+  choice: bool, size: float, arms_count: int, singles: Sequence[str]
+) -> str:
+  """Which way an estimate of the gain lies off.
+
+  Args:
+    choice: whether because the arm was chosen, else because singles are tied.
+    size: how far, in units of the metric; positive is too high.
+    arms_count: number of fusion arms.
+    singles: single arms.
+  """
+  side = 'high' if size > 0 else 'low'
+  amount = number(abs(size))
+  if choice:
+    return (
+      f'The estimate leans {side} by about {amount}, as the arm was chosen '
+      f'among {arms_count} on these studies.'
+    )
+  return (
+    f'The estimate leans {side} by about {amount}, as the best of '
+    f'{len(singles)} nearly equal single modalities is taken on these studies.'
+  )
+
+
+def arms(count: int) -> str:
+  """'1 fusion arm is', '2 fusion arms are'."""
+  return f'{words.counted(count, "fusion arm")} {"is" if count == 1 else "are"}'
 
 
 _ABOUT = 'This is about these fitted models and new patients of the same kind'
 
 
-def _better(c, higher_is_better):
-  return c['difference'] if higher_is_better else -c['difference']
-
-
 def _reference(c) -> str:
+  """What the arm is compared with."""
   if c['reference'] != registration.BEST_SINGLE:
     return f"'{c['reference']}'"
   if len(c['against']) == 1:
-    only = c['against'][0]['reference']
-    return f"the only single modality that was evaluated ('{only}')"
-  return 'the best single modality'
+    return f"'{c['single']}'"
+  return f"the best single modality ('{c['single']}')"
 
 
 def _amount(c) -> str:
-  """'0.042 higher'."""
+  """'better by 0.042'."""
   if not c['difference']:
     return 'the same'
-  word = 'higher' if c['difference'] > 0 else 'lower'
-  return f'{number(abs(c["difference"]))} {word}'
+  word = 'better' if c['difference'] > 0 else 'worse'
+  return f'{word} by {number(abs(c["difference"]))}'
 
 
-def _interval(c, level, low, high, family) -> str:
+def _bounds(c, family, level='95%', low='low', high='high') -> str:
   if c[low] is None or c[high] is None:
-    return f'no {level} interval'
+    return f'no {level} bounds'
   low, high = number(c[low], signed=True), number(c[high], signed=True)
-  found = f'{level} interval of the difference {low} to {high}'
-  if family > 1:
-    found += f', jointly for {family} fusion arms'
-  return found
+  text = f'{level} bounds {low} to {high}'
+  return f'{text}, corrected for {family} fusion arms' if family > 1 else text
 
 
-def _wide(c, family) -> str:
-  return _interval(c, '95%', 'low', 'high', family)
-
-
-def _superior(c, margin, family) -> str:
-  told = _wide(c, family)
-  if 'holm' in c:
-    told += f'; adjusted p {number(c["holm"])}'
+def _verdict(c, margin, family) -> str:
+  """The verdict of one arm with the numbers it rests on."""
+  verdict = c['verdict']
+  name = metric_name(c['metric'])
+  if c['difference'] is None:
+    reason = c.get('reason', 'the difference is undefined')
+    return f"'{c['arm']}' is {verdict}: {reason}."
+  because = f'; {c["reason"]}' if c.get('reason') else ''
+  within = ''
+  if c['within_margin']:
+    within = f', by less than the margin of {margin:g}'
+  start = f"'{c['arm']}' against {_reference(c)} is {verdict}"
+  if verdict in (verdict_lib.SUPERIOR, verdict_lib.INFERIOR):
+    start = f"'{c['arm']}' is {verdict} to {_reference(c)}"
+  if verdict == verdict_lib.EQUIVALENT:
+    return (
+      f"'{c['arm']}' is equivalent to {_reference(c)}: its {name} is "
+      f'{_amount(c)}, and the {_bounds(c, family, "90%", "low90", "high90")} '
+      f'lie within the margin of {margin:g}.'
+    )
   return (
-    f"'{c['arm']}' is superior to {_reference(c)}: its "
-    f'{metric_name(c["metric"])} is {_amount(c)} ({told}){_also(c)}.'
+    f'{start}{within}: its {name} is {_amount(c)} '
+    f'({_bounds(c, family)}){because}.'
   )
 
 
-def _also(c) -> str:
-  """What else a superior arm has beaten."""
-  others = [x['reference'] for x in c['against']]
-  if c['reference'] in others:
-    others.remove(c['reference'])
-  elif c['reference'] == registration.BEST_SINGLE and len(others) == 1:
+def _fragile(c, factor) -> str:
+  if not c['fragile']:
     return ''
-  if len(others) == 1:
-    return f", and it is better than '{others[0]}' too"
-  if others:
-    return ', and it is better than every single modality that was evaluated'
-  return ''
+  return (
+    f'This is fragile: with standard errors multiplied by '
+    f'{c["fragile"]["factor"]:.2f} instead of {factor:.2f} it would be '
+    f'{c["fragile"]["verdict"]}.'
+  )
 
 
-def _against(c, higher_is_better) -> str:
-  """The least gain of a superior arm, and what another one is worse than.
-
-  The reference is chosen on validation: on the test part it may be worse than
-  some single modality.
-  """
-  sign = 1 if higher_is_better else -1
-  known = [x for x in c['against'] if x['low'] is not None]
-  if c['verdict'] == comparison_lib.SUPERIOR:
-    if len(known) < 2:
-      return ''
-    least = min(known, key=lambda x: sign * x['difference'])
-    if number(least['difference']) == number(c['difference']):
-      return ''
-    return (
-      f'Its smallest gain over a single modality is {_gain(least)}, over '
-      f"'{least['reference']}'."
-    )
-  if c['verdict'] == comparison_lib.INFERIOR:
+def _over_all(c) -> str:
+  """With a named reference: the gain over all single modalities."""
+  x = c['over_all_singles']
+  if not x or x['difference'] is None:
     return ''
-  worse = [x for x in known if (x['high'] if sign > 0 else -x['low']) < 0]
-  if not worse:
-    return ''
-  told = ', '.join(f"'{x['reference']}' ({_gain(x)})" for x in worse)
-  return f'But it is worse than {told}.'
+  return (
+    f"Over all single modalities the gain of '{c['arm']}' is "
+    f"{_interval(x)}, over '{x['single']}': {x['verdict']}."
+  )
 
 
-def _gain(x) -> str:
+def _interval(x) -> str:
+  if x['low'] is None or x['high'] is None:
+    return number(x['difference'], signed=True)
   low, high = (number(x[side], signed=True) for side in ('low', 'high'))
   return f'{number(x["difference"], signed=True)} [{low}, {high}]'
 
 
-def _inferior(c, margin, family) -> str:
-  return (
-    f"'{c['arm']}' is inferior to {_reference(c)}: its "
-    f'{metric_name(c["metric"])} is {_amount(c)} ({_wide(c, family)}).'
-  )
-
-
-def _equivalent(c, margin, family) -> str:
-  return (
-    f"'{c['arm']}' is equivalent to {_reference(c)}: its "
-    f'{metric_name(c["metric"])} is {_amount(c)}, and the '
-    f'{_interval(c, "90%", "low90", "high90", family)} lies within the margin '
-    f'of {margin:g}.'
-  )
-
-
-def _inconclusive(c, margin, family) -> str:
-  start = f"'{c['arm']}' against {_reference(c)} is inconclusive: "
-  because = f'; {c["reason"]}' if c.get('reason') else ''
-  if c['difference'] is None:
-    return f'{start}{c.get("reason", "the difference is undefined")}.'
-  return (
-    f'{start}its {metric_name(c["metric"])} is {_amount(c)} '
-    f'({_wide(c, family)}){because}.'
-  )
-
-
-_VERDICTS = {
-  comparison_lib.SUPERIOR: _superior,
-  comparison_lib.INFERIOR: _inferior,
-  comparison_lib.EQUIVALENT: _equivalent,
-  comparison_lib.INCONCLUSIVE: _inconclusive,
-}
-
-
-def _needed(c, needed, margin, patients) -> str:
-  # A difference that was shown needs no more patients to be shown.
-  if needed is None or c['verdict'] == comparison_lib.SUPERIOR:
-    return ''
+def _count(patients) -> str:
   fewest = caveats.FEWEST_PATIENTS
-  count = f'fewer than {fewest}' if needed < fewest else f'{needed:,}'
+  return f'fewer than {fewest}' if patients < fewest else f'{patients:,}'
+
+
+def _needed(verdict, c, patients, margin) -> str:
+  """What a larger study of one arm would need."""
+  # What was shown needs no more patients.
+  needs = c['patients_needed']
+  return _needs(
+    verdict, needs['superior'], needs['equivalent'], patients, margin
+  )
+
+
+def _least(verdict, needs, patients, margin) -> str:
+  superior, equivalent = (
+    needs[name] and needs[name]['patients']
+    for name in ('superior', 'equivalent')
+  )
+  return _needs(verdict, superior, equivalent, patients, margin)
+
+
+def _needs(verdict, superior, equivalent, patients, margin) -> str:
+  if verdict != verdict_lib.INCONCLUSIVE:
+    return ''
+  lines = []
+  if superior:
+    lines.append(
+      f'{_count(superior)} patients if the gain is {margin:g} ("superior")'
+    )
+  if equivalent:
+    lines.append(f'{_count(equivalent)} if it is 0 ("equivalent")')
+  if not lines:
+    return ''
   return (
-    f'To show a difference from {_reference(c)} as large as the margin of '
-    f'{margin:g} with 80% power, {count} patients would have to be tested '
-    f'(here: {patients:,}).'
+    f'To settle it with 80% power would take {" and ".join(lines)}; here are '
+    f'{patients:,}.'
   )
 
 
@@ -360,10 +339,10 @@ def _training(c, variability) -> str:
       f"the {metric_name(c['metric'])} of '{c['arm']}' has a standard "
       f'deviation of {number(variability["seed_sd"])} between seeds'
     )
-  if c.get('fold_sd') is not None:
+  if c['without_factor']['fold_sd'] is not None:
     spread.append(
-      'a standard error of the difference that counts it, from the spread '
-      f'over folds, is {number(c["fold_sd"])} (Nadeau and Bengio)'
+      'a standard error of the gain that counts it, from the spread over '
+      f'folds, is {number(c["without_factor"]["fold_sd"])} (Nadeau and Bengio)'
     )
   if not spread:
     return (
@@ -371,15 +350,6 @@ def _training(c, variability) -> str:
       'folds and seeds.'
     )
   return f'{_ABOUT}; training again is not in it: {", ".join(spread)}.'
-
-
-def _complete_cases(c, complete, studies) -> str:
-  if complete is None or complete['verdict'] == c['verdict']:
-    return ''
-  amount = ''
-  if complete['difference'] is not None:
-    amount = f' (difference {number(complete["difference"], signed=True)})'
-  return f'{_on_complete(studies)} {complete["verdict"]}{amount}.'
 
 
 def _on_complete(studies: int) -> str:
@@ -391,61 +361,55 @@ def _on_complete(studies: int) -> str:
   return f'On {which} all modalities the verdict is'
 
 
-def _registered(found) -> str:
+def _registered(registered, arm) -> str:
   """Whether the verdict is the one that was registered."""
-  if not found:
+  if not registered:
     return ''
-  deviations = len(found['deviations'])
+  deviations = len(registered['deviations'])
   if deviations:
-    return (
+    line = (
       f'The run deviates from its registration in '
       f'{words.counted(deviations, "point")} (see warnings), so '
       'this verdict is not the registered one.'
     )
-  but = ', but its cohort was not checked' if found['unchecked'] else ''
-  return f'This is as registered (SHA-256 {found["sha256"][:12]}){but}.'
+    picked = arm and arm['picked_on_validation']
+    if picked and not registered['estimand']:
+      line += (
+        ' Against the single modality picked on validation the verdict would '
+        f'be {picked["verdict"]}.'
+      )
+    return line
+  but = ', but its cohort was not checked' if registered['unchecked'] else ''
+  return f'This is as registered (SHA-256 {registered["sha256"][:12]}){but}.'
 
 
-def _headline(verdict, comparisons, same, best, margin):
-  k, reference = len(comparisons), _reference(comparisons[0])
-  # A reference that was given by name may be fusion itself.
-  given = comparisons[0]['reference'] != registration.BEST_SINGLE
-  fusion, every = 'fusion', 'Fusion'
-  if given:
-    fusion, every = 'a fusion arm', 'Every fusion arm'
-  if verdict == comparison_lib.SUPERIOR:
-    others = [f"'{c['arm']}'" for c in same if c is not best]
-    also = f' Also superior: {", ".join(others)}.' if others else ''
-    told = _superior(best, margin, k)
-    return f'{fusion.capitalize()} beats {reference} here. {told}{also}'
-  if verdict == comparison_lib.EQUIVALENT:
-    inferior = k - len(same)
-    which = 'equivalent'
-    if inferior:
-      which = f'equivalent or inferior, {inferior} of them inferior'
-    told = _equivalent(best, margin, k)
+def _headline(verdict, comparisons, margin) -> str:
+  """The verdict of the question."""
+  k = len(comparisons)
+  first = comparisons[0]
+  fusion = 'Fusion'
+  if first['reference'] != registration.BEST_SINGLE:
+    than, fusion = f"'{first['reference']}'", 'A fusion arm'
+  elif len(first['against']) == 1:
+    than = f"'{first['single']}'"
+  else:
+    than = 'the best single modality'
+  same = sum(c['verdict'] == verdict for c in comparisons)
+  if verdict == verdict_lib.SUPERIOR:
+    of = f' ({same} of {k} fusion arms)' if k > 1 else ''
+    return f'{fusion} beats {than} here{of}.'
+  if verdict == verdict_lib.EQUIVALENT:
     return (
-      f'{every} gains less than the margin of {margin:g} over {reference}: '
-      f'{_all_arms(k)} {which}. {told}'
+      f'No fusion arm gains as much as the margin of {margin:g} over {than}: '
+      f'{_all_arms(k)} equivalent{" or inferior" if same < k else ""}.'
     )
-  if verdict == comparison_lib.INFERIOR:
-    told = _inferior(best, margin, k)
-    least = 'The least bad: ' if k > 1 else ''
-    return (
-      f'{every} is worse than {reference} here: {_all_arms(k)} inferior. '
-      f'{least}{told}'
-    )
-  reasons = {c.get('reason', '') for c in same}
-  because = ''
-  if len(reasons) == 1 and '' not in reasons:
-    because = f' ({reasons.pop()})'
-  which, rest = _all_arms(k), ''
-  if len(same) < k:
-    which = f'{len(same)} of {k} fusion arms {_are(len(same))}'
-    rest = ', and none is superior'
+  if verdict == verdict_lib.INFERIOR:
+    return f'{_all_arms(k).capitalize()} worse than {than} here.'
+  which = _all_arms(k) if same == k else f'{same} of {arms(k)}'
+  none = '' if same == k else ', and none is superior'
   return (
-    f'Whether {fusion} beats {reference} is not settled: {which} '
-    f'inconclusive{because}{rest}.'
+    f'Whether {fusion[0].lower()}{fusion[1:]} beats {than} is not settled: '
+    f'{which} inconclusive{none}.'
   )
 
 
@@ -454,7 +418,3 @@ def _all_arms(k: int) -> str:
   if k == 1:
     return 'the only fusion arm is'
   return 'both fusion arms are' if k == 2 else f'all {k} fusion arms are'
-
-
-def _are(count: int) -> str:
-  return 'is' if count == 1 else 'are'

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import errors, files, types
+from fusion_jax.evaluation import assessment as assessment_lib
 from fusion_jax.evaluation import (
   bca,
   caveats,
+  dependence,
   entries,
+  headline,
   intervals,
   metrics,
   recalibration,
@@ -26,48 +29,16 @@ from fusion_jax.evaluation import (
   thresholds,
   tradeoffs,
 )
-from fusion_jax.evaluation import comparison as comparison_lib
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
-from fusion_jax.evaluation import permutation as permutation_lib
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import references as references_lib
 from fusion_jax.evaluation import registration as registration_lib
+from fusion_jax.evaluation import verdict as verdict_lib
 
-VERSION = 2
+VERSION = 3
 _LEVEL = 0.95
-
-
-@dataclasses.dataclass(frozen=True)
-class _Work:
-  """What the parts of one summary share."""
-
-  task: types.Task
-  config: config_lib.EvaluationConfig
-  metric: str
-  wanted: tuple[str, ...]
-  arms: tuple[str, ...]
-  singles: tuple[str, ...]
-  fusions: tuple[str, ...]
-  resamples: resampling.Resamples
-  left_out: resampling.Resamples | None
-  test_to_train: float
-  reference: str
-
-  @property
-  def rivals(self) -> tuple[str, ...]:
-    """What a superior arm has to beat: the single arms and the reference."""
-    named = (
-      ()
-      if self.reference == registration_lib.BEST_SINGLE
-      else (self.reference,)
-    )
-    return tuple(dict.fromkeys([*self.singles, *named]))
-
-  @property
-  def sign(self) -> int:
-    return 1 if metrics.higher_is_better(self.metric) else -1
 
 
 def summarise(
@@ -82,7 +53,7 @@ def summarise(
   audits: Mapping[str, Any] | None = None,
   run: Mapping[str, Any] | None = None,
   cohort: Mapping[str, Any] | None = None,
-  reference: references_lib.Given = None,
+  reference: str = '',
   sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Estimates, intervals, comparisons and warnings as a JSON-ready dict.
@@ -91,9 +62,10 @@ def summarise(
   the rows does not matter.
 
   Args:
-    predictions: rows of all arms; test rows are evaluated, validation rows
-      choose the reference, conditions other than 'intact' are left alone.
-    singles: the single-modality arms, in the order that breaks ties.
+    predictions: rows of all arms; test rows are evaluated, thresholds come
+      from validation rows, conditions other than 'intact' are left alone.
+    singles: the single-modality arms, in the order that breaks ties; all that
+      were to be run, also those without predictions.
     fusions: the fusion arms; all that were run, as they are one family.
       Arms in neither list get estimates and intervals only.
     config: margin, metric, intervals, registration.
@@ -103,9 +75,8 @@ def summarise(
     audits: passed through.
     run: passed through; all that differs between two runs of the same work.
     cohort: passed through (name, digest, ...).
-    reference: by (repeat, fold), the single-modality arm to compare with,
-      where it was chosen elsewhere (a frozen run on another cohort, which has
-      no validation part); or the name of one arm to compare all others with.
+    reference: the name of one arm to compare all others with; empty for the
+      best of the single-modality arms.
     sections: passed through at the top level, beside the keys made here.
 
   Raises:
@@ -129,14 +100,16 @@ def summarise(
   test = thresholds.attach(task, test, valid)
   valid = thresholds.attach(task, valid, valid)
   present = {arm for fold in test for arm in fold.scores}
-  named = reference if isinstance(reference, str) else ''
-  if named and named not in present:
-    raise errors.unknown_name('arm', named, sorted(present), where='reference')
+  if reference and reference not in present:
+    raise errors.unknown_name(
+      'arm', reference, sorted(present), where='reference'
+    )
   listed = [*dict.fromkeys([*singles, *fusions])]
   arms = [a for a in listed if a in present]
   arms += sorted(present - set(listed))
-  patients = np.concatenate([f.patient for f in test])
-  work = _Work(
+  facts = {a: dict((facts or {}).get(a, {})) for a in arms}
+  margin = caveats.margin_of(config, metric)
+  work = assessment_lib.Work(
     task=task,
     config=config,
     metric=metric,
@@ -144,21 +117,30 @@ def summarise(
     arms=tuple(arms),
     singles=tuple(a for a in dict.fromkeys(singles) if a in present),
     fusions=tuple(
-      a for a in dict.fromkeys(fusions) if a in present and a != named
+      a for a in dict.fromkeys(fusions) if a in present and a != reference
     ),
+    reference=reference or registration_lib.BEST_SINGLE,
     resamples=resampling.draw_folds(test, config),
-    left_out=bca.jackknife(patients, seed=config.seed)
+    left_out=bca.jackknife(
+      np.concatenate([f.patient for f in test]), seed=config.seed
+    )
     if config.interval == config_lib.BCA
     else None,
     test_to_train=estimates_lib.test_to_train(test, valid),
-    reference=named or registration_lib.BEST_SINGLE,
+    factor=dependence.factor(test),
+    margin=margin,
+    missing=headline.missing_single(
+      [*dict.fromkeys(singles)],
+      [a for a in dict.fromkeys(singles) if a in present],
+      facts,
+    ),
   )
-  choice = references_lib.choose(
-    task, test, valid, singles=work.singles, metric=metric, given=reference
+  picked = references_lib.choose(
+    task, test, valid, singles=work.singles, metric=metric
   )
-  references = [c['arm'] for c in choice]
-  body, estimates = _evaluate(work, test, references)
-  complete = _complete_cases(work, test, references)
+  picked_arms = [c['arm'] for c in picked]
+  whole = assessment_lib.assess(work, test, picked_arms)
+  complete, complete_out = _complete_cases(work, test, picked_arms)
   registered = _registered(work, fixed, (cohort or {}).get('digest'))
   lines = [
     *warnings,
@@ -166,10 +148,9 @@ def summarise(
     *caveats.of_table(
       task, test, arms=work.arms, absent=[a for a in listed if a not in arms]
     ),
-    *caveats.of_estimates(test, estimates, arms=work.arms, metric=metric),
-    *_choice_lines(work, choice),
-    *caveats.of_interval(test, config.interval),
-    *caveats.of_margin(test, metric=metric, margin=config.margin),
+    *caveats.of_estimates(test, whole.estimates, arms=work.arms, metric=metric),
+    *_reference_lines(work),
+    *caveats.of_margin(test, metric=metric, margin=margin),
     *thresholds.notes(test),
     *(registered or {}).get('deviations', ()),
     *(registered or {}).get('unchecked', ()),
@@ -177,13 +158,13 @@ def summarise(
   calibrated = recalibration.report(task, test, valid, arms=work.arms)
   arms_out = {}
   for a, arm in enumerate(work.arms):
-    values = estimates.values[metric][:, a]
+    values = whole.estimates.values[metric][:, a]
     arms_out[arm] = {
-      **(facts or {}).get(arm, {}),
+      **facts[arm],
       'role': _role(work, arm),
-      'metrics': body['arms'][arm],
+      'metrics': whole.metrics[arm],
       'variability': entries.variability(
-        estimates,
+        whole.estimates,
         arm,
         values=values,
         metric=metric,
@@ -191,12 +172,20 @@ def summarise(
       ),
       'calibration': calibrated.get(arm),
       'thresholds': thresholds.describe(task, test, arm),
-      'folds': entries.arm_folds(task, test, estimates, arm, values, metric),
+      'folds': entries.arm_folds(
+        task, test, whole.estimates, arm, values, metric
+      ),
       'cost': dict((costs or {}).get(arm, {})),
     }
+  at = headline.gain_arm(whole.compared, None)
   result = {
     'version': VERSION,
-    'question': None,
+    'question': headline.question(
+      work, whole, i=at, facts=facts, complete=complete
+    ),
+    'gain': headline.gain(
+      work, whole, at, {a: x['variability'] for a, x in arms_out.items()}
+    ),
     'cohort': {
       **(cohort or {}),
       'studies': len(np.unique(np.concatenate([f.study for f in test]))),
@@ -207,32 +196,34 @@ def summarise(
       'metric': metric,
       'higher_is_better': work.sign > 0,
       'margin': config.margin,
+      'margin_given': margin is not None,
       'replicates': config.replicates,
       'seed': config.seed,
       'level': _LEVEL,
       'method': config.interval,
       'interval': intervals.DESCRIPTIONS[config.interval],
       'adjustment': intervals.ADJUSTMENTS[config.interval],
+      'factor': {
+        **dataclasses.asdict(work.factor),
+        'sensitivity': dependence.SENSITIVITY,
+      },
       'reference': work.reference,
-      'estimand': sentences.ESTIMAND,
+      'estimand': registration_lib.MIN_SINGLE,
+      'estimand_text': sentences.ESTIMAND,
     },
     'registration': registered,
     'folds': [entries.fold(task, fold) for fold in test],
     'arms': arms_out,
-    'best_single': {
-      'metric': metric,
-      **body['best_single'],
-      'by_fold': choice,
-    },
-    'comparisons': body['comparisons'],
-    'complete_cases': complete,
+    'best_single': _best_single(work, whole, picked),
+    'comparisons': whole.comparisons,
+    'complete_cases': complete_out,
     **subgroups.sections(
       predictions,
       test,
       arms=work.arms,
       wanted=work.wanted,
       metric=metric,
-      references=references,
+      references=[_compared_with(work, whole)] * len(test),
       resamples=work.resamples,
       config=config,
     ),
@@ -269,7 +260,7 @@ def check_config(
   if config.interval == config_lib.DELONG:
     obstacle = intervals.delong_obstacle(task, metric, folds)
     if obstacle:
-      raise _no_delong(obstacle)
+      raise assessment_lib.no_delong(obstacle)
 
 
 def write(summary: Mapping[str, Any], path: str | os.PathLike) -> None:
@@ -295,106 +286,32 @@ def _metric(task, config) -> str:
   return config.metric
 
 
-def _evaluate(work, folds, references):
-  """Metrics by arm, the reference's own, and the comparisons."""
-  estimates = estimates_lib.estimate(
-    work.task, folds, arms=work.arms, wanted=work.wanted
-  )
-  areas, obstacle = intervals.delong_areas(
-    work.task, folds, arms=work.arms, metric=work.metric
-  )
-  source = _source(work, folds, areas, obstacle)
-  by_arm = {
-    arm: {
-      name: entries.entry(
-        estimates.estimate[name][a],
-        source.of_arm(a, name, estimates.estimate[name][a]),
-        estimates.undefined(arm, name),
-      )
-      for name in work.wanted
+def _compared_with(work, whole) -> str | None:
+  """The single arm that sections beside the verdict compare with."""
+  return work.reference if work.named else whole.best_single
+
+
+def _best_single(work, whole, picked) -> dict[str, Any]:
+  arm = whole.best_single
+  own = (
+    whole.metrics[arm][work.metric]
+    if arm
+    else {
+      'estimate': math.nan,
+      'low': math.nan,
+      'high': math.nan,
+      'reason': 'no single-modality arm has a result',
     }
-    for a, arm in enumerate(work.arms)
-  }
-  values = estimates.values[work.metric]
-  found = comparison_lib.compare(
-    arms=work.arms,
-    fusions=work.fusions,
-    singles=work.rivals,
-    references=references,
-    values=work.sign * values,
-    margin=work.config.margin,
-    patients=len(np.unique(np.concatenate([f.patient for f in folds]))),
-    **source.families(work.sign),
   )
-  chosen = [
-    (g, work.arms.index(arm))
-    for g, arm in enumerate(references)
-    if arm is not None
-  ]
-  best = entries.entry(
-    math.nan, (math.nan, math.nan, ''), [(0, 'no reference')]
-  )
-  if chosen:
-    value = metrics.mean([np.array([values[c]]) for c in chosen])[0]
-    best = entries.entry(value, source.of_chosen(chosen, value))
-  comparisons = []
-  for c in found:
-    entry = entries.comparison(
-      c,
-      sign=work.sign,
-      metric=work.metric,
-      reference=work.reference,
-      test_to_train=work.test_to_train,
-    )
-    entry['delong'] = entries.delong_test(
-      areas,
-      work.arms.index(c.arm),
-      chosen[0][1] if chosen else None,
-      obstacle,
-    )
-    if work.config.interval == config_lib.DELONG:
-      entry['holm'] = c.p_adjusted
-    if work.config.permutations:
-      entry['permutation'] = entries.permutation_test(
-        permutation_lib.paired(
-          work.task,
-          folds,
-          arm=c.arm,
-          references=references,
-          metric=work.metric,
-          permutations=work.config.permutations,
-          seed=work.config.seed,
-        )
-      )
-    comparisons.append(entry)
   return {
-    'arms': by_arm,
-    'best_single': best,
-    'comparisons': comparisons,
-  }, estimates
-
-
-def _source(work, folds, areas, obstacle):
-  """Where the intervals come from."""
-  if work.config.interval == config_lib.DELONG:
-    if areas is None:
-      raise _no_delong(obstacle)
-    return intervals.DeLong(areas, work.arms, work.fusions)
-  return intervals.Bootstrap(
-    work.task,
-    folds,
-    arms=work.arms,
-    wanted=work.wanted,
-    metric=work.metric,
-    resamples=work.resamples,
-    left_out=work.left_out,
-  )
-
-
-def _no_delong(obstacle) -> errors.UserError:
-  return errors.UserError(
-    f'evaluation.interval=delong: {obstacle}. Use bootstrap or bca.'
-  )
+    'arm': arm,
+    'metric': work.metric,
+    **own,
+    'picked_on_validation': {
+      **whole.picked,
+      **({} if picked is None else {'by_fold': picked}),
+    },
+  }
 
 
 def _role(work, arm) -> str:
@@ -405,12 +322,14 @@ def _role(work, arm) -> str:
   return 'fusion' if arm in work.fusions else 'other'
 
 
-def _choice_lines(work, choice) -> list[str]:
-  if work.reference == registration_lib.BEST_SINGLE:
-    return caveats.of_choice(choice, singles=work.singles, fusions=work.fusions)
+def _reference_lines(work) -> list[str]:
+  if not work.named:
+    return caveats.of_singles(
+      work.singles, fusions=work.fusions, missing=work.missing
+    )
   return [
-    f"Arms are compared with '{work.reference}', which was given by name: it "
-    'was not chosen on validation studies as the best single modality.'
+    f"Arms are compared with '{work.reference}', which was given by name: a "
+    'gain over it need not be a gain over the best single modality.'
   ]
 
 
@@ -431,27 +350,29 @@ def _registered(work, fixed, digest) -> dict[str, Any] | None:
   }
 
 
-def _complete_cases(work, test, references) -> dict[str, Any] | None:
-  """The same on studies that have all modalities; None if all have."""
+def _complete_cases(work, test, picked):
+  """The same on studies that have all modalities; (None, None) if all have."""
   if all(fold.complete.all() for fold in test):
-    return None
+    return None, None
   kept = [
-    (fold.take(fold.complete), reference)
-    for fold, reference in zip(test, references, strict=True)
+    (fold.take(fold.complete), arm)
+    for fold, arm in zip(test, picked, strict=True)
     if fold.complete.any()
   ]
   if not kept:
-    return {
+    return None, {
       'studies': 0,
       'patients': 0,
       'reason': 'no study has all modalities',
     }
-  folds, references = zip(*kept, strict=True)
-  body, _ = _evaluate(work, folds, references)
-  return {
+  folds, picked = zip(*kept, strict=True)
+  complete = assessment_lib.assess(work, folds, picked)
+  verdicts = [g.verdict for g in complete.compared.gains]
+  return complete, {
     'studies': len(np.unique(np.concatenate([f.study for f in folds]))),
     'patients': len(np.unique(np.concatenate([f.patient for f in folds]))),
-    'arms': {arm: {'metrics': m} for arm, m in body['arms'].items()},
-    'best_single': body['best_single'],
-    'comparisons': body['comparisons'],
+    'verdict': verdict_lib.of_question(verdicts),
+    'arms': {arm: {'metrics': m} for arm, m in complete.metrics.items()},
+    'best_single': _best_single(work, complete, None),
+    'comparisons': complete.comparisons,
   }

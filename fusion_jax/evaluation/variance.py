@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy import special
 
-from fusion_jax.evaluation import comparison
+from fusion_jax.evaluation import bounds
 from fusion_jax.evaluation import estimates as estimates_lib
 
 ONE_SEED = 'one seed only, and a spread needs two'
@@ -64,7 +64,7 @@ def corrected_t(values: np.ndarray, test_to_train: float) -> CorrectedT:
   df = max(len(values) - 1, 0)
   if math.isnan(sd):
     return CorrectedT(math.nan, df, math.nan, no_fold_sd(values))
-  if sd <= comparison.ROUNDING:
+  if sd <= bounds.ROUNDING:
     reason = 'the difference does not vary over the folds'
     return CorrectedT(math.nan, df, math.nan, reason)
   t = float(values.mean() / sd)

@@ -102,9 +102,10 @@ def _size(summary, curves) -> str:
 
 def _needed(summary, curves) -> str:
   text = _size(summary, curves)
-  found = (summary.get('question') or {}).get('patients_needed')
-  if not found:
+  needs = (summary.get('question') or {}).get('patients_needed') or {}
+  if not needs.get('superior'):
     return text
+  found = needs['superior']['patients']
   margin = text_lib.plain(summary['evaluation']['margin'])
   return (
     f'{text}; to find a difference as large as the margin of {margin} in four '

@@ -44,9 +44,9 @@ def _candidates(summary) -> tuple[list[str], list[str]]:
   """What single modalities and fusion arms stand for, the first ones first."""
   arms = summary['arms']
   votes: dict[str, int] = {}
-  for fold in summary['best_single']['by_fold']:
-    if fold['arm'] in arms:
-      votes[fold['arm']] = votes.get(fold['arm'], 0) + 1
+  best = summary['best_single']['arm']
+  if best:
+    votes[best] = 1
   singles = sorted(votes, key=lambda a: -votes[a])
   # The best arm of a modality that was never the best stands for it.
   seen = {_modalities(arms[a]) for a in singles} - {()}

@@ -308,7 +308,7 @@ def _groups(summary, part) -> Groups:
     row = dataclasses.replace(row, type=whole.get('type', ''), mark=mark)
     found[strategy_of(arm, whole)].append(row)
   if found[SINGLE] and compared and not reference(summary):
-    best = text_lib.number(part['best_single'])
+    best = text_lib.number(part['best_single']['picked_on_validation'])
     found[SINGLE].append(Row(arm=REFERENCE, primary=best))
   return [(name, rows) for name, rows in found.items() if rows]
 
@@ -330,7 +330,7 @@ def _row(arm, entry, comparison, metric) -> Row:
     p_adjusted=comparison.get('p_adjusted'),
     verdict=comparison.get('verdict', ''),
     verdict_reason=comparison.get('reason', ''),
-    patients_needed=comparison.get('patients_needed'),
+    patients_needed=(comparison.get('patients_needed') or {}).get('superior'),
     calibration={
       k: text_lib.number(metrics[k]) for k in CALIBRATION if k in metrics
     },
@@ -454,7 +454,8 @@ def plain_text(value) -> str:
 def _folds(summary) -> tuple[list[str], list[list[str]]]:
   """Headings and rows."""
   chosen = {
-    (x['repeat'], x['fold']): x for x in summary['best_single']['by_fold']
+    (x['repeat'], x['fold']): x
+    for x in summary['best_single']['picked_on_validation']['by_fold']
   }
   several = len({x['repeat'] for x in summary['folds']}) > 1
   found = []

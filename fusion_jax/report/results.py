@@ -103,7 +103,7 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
   rows = [
     [
       tables.word(comparison['arm']),
-      tables.word(x['reference']),
+      tables.word(x['single']),
       _estimate(text_lib.number(x, 'difference'), signed=True),
       tables.Cell(text_lib.p_value(x.get('p')), value=_or(x.get('p'))),
       tables.Cell(
@@ -129,24 +129,24 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
 
 
 def other_tests(summary: Mapping[str, Any]) -> tables.Table:
-  """DeLong's, the corrected t test and Holm's p, where there are any."""
+  """DeLong's, the permutation and the corrected t test, without the factor."""
   titles = {
     'delong': 'DeLong p',
     'permutation': 'permutation p',
     'corrected_t': 'corrected t p',
-    'holm': 'Holm p',
   }
   rows = []
-  known = [
-    key for key in titles if any(x.get(key) for x in summary['comparisons'])
-  ]
-  for x in summary['comparisons']:
+  tests = {
+    c['arm']: c.get('without_factor') or {} for c in summary['comparisons']
+  }
+  known = [key for key in titles if any(x.get(key) for x in tests.values())]
+  for arm, x in tests.items():
     if any(x.get(key) is not None for key in known):
       cells = [_p(x.get(key)) for key in known]
-      rows.append([tables.word(x['arm']), *cells])
+      rows.append([tables.word(arm), *cells])
   return tables.plain_table(
     'other_tests',
-    'The same differences by other tests, beside the verdict',
+    'Other tests: one comparison each, without the factor',
     [Column('arm', word=True), *(Column(titles[k]) for k in known)],
     rows,
     folded=True,
