@@ -333,7 +333,7 @@ def _comparison(writer, summary) -> None:
 def _adjustment(writer, evaluation, count) -> str:
   if not notes.by_delong(evaluation):
     return (
-      'intervals and p values are from one studentised max-t bootstrap '
+      'intervals and p values are from one standardised max-t bootstrap '
       f'{writer.cite("romano")}.'
     )
   if count == 1:
