@@ -383,6 +383,13 @@ def _checks(writer, summary) -> None:
   if findings.declared(summary):
     sentences.append('Metrics were also computed within declared subgroups.')
   if any(
+    x.get('p_adjusted') is not None for x in summary.get('interactions') or ()
+  ):
+    sentences.append(
+      'Whether the gain differs between them was tested by standardised max-t '
+      'interaction tests, adjusted for all columns and arms.'
+    )
+  if any(
     (x.get(gap) or {}).get('estimate') is not None
     for x in summary.get('equalised_odds') or ()
     for gap in ('tpr_gap', 'fpr_gap')
