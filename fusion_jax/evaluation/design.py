@@ -142,22 +142,31 @@ class Binormal:
       f'{self.correlation_fusion_single:g} (fusion arm and single modality) '
       f'and {self.correlation_fusion:g} (two fusion arms).',
     ]
+    gains = [need.gain] + [0.0] * (len(self.fusions) - 1)
+
+    def cost(patients, **simpler):
+      """Variance of a difference as a multiple of that of a simpler study."""
+      other = dataclasses.replace(self, **simpler)
+      return (
+        self.covariance(gains, need.patients)[0, 0, 0, 0]
+        / other.covariance(gains, patients)[0, 0, 0, 0]
+      )
+
     if self.studies_per_patient > 1:
+      ratio = cost(
+        self.studies(need.patients), studies_per_patient=1.0, icc=0.0
+      )
       found.append(
         f'studies: {self.studies_per_patient:g} per patient, with the same '
         f'label; an icc of {self.icc:g} multiplies the variance that as many '
-        f'independent studies have by {self.clusters.design_effect:.3g}.'
+        f'independent studies have by {ratio:.3g} (design effect of the '
+        f'scores: {self.clusters.design_effect:.3g}).'
       )
     if self.folds > 1:
-      single = dataclasses.replace(self, folds=1)
-      gains = [need.gain] + [0.0] * (len(self.fusions) - 1)
-      cost = math.sqrt(
-        self.covariance(gains, need.patients)[0, 0, 0, 0]
-        / single.covariance(gains, need.patients)[0, 0, 0, 0]
-      )
+      ratio = math.sqrt(cost(need.patients, folds=1))
       found.append(
         f'folds: the mean of {self.folds} AUROCs has a standard error '
-        f'{cost:.3f} times that of one AUROC of all patients (fewer pairs of '
+        f'{ratio:.3f} times that of one AUROC of all patients (fewer pairs of '
         'an event and a non-event), before the factor.'
       )
     return [

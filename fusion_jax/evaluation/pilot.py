@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -49,6 +49,7 @@ class Pilot:
     fewest_share: of the patients, those in the smaller class; None without
       classes.
     folder: of the run.
+    reasons: by arm, why it could not be more than inconclusive there.
   """
 
   singles: tuple[str, ...]
@@ -63,6 +64,7 @@ class Pilot:
   studies_per_patient: float
   fewest_share: float | None
   folder: str
+  reasons: Mapping[str, str]
 
   def arms(self, gains: Sequence[float], patients: float) -> list[power.Arm]:
     """The run's arms, whatever their gains and the number of patients."""
@@ -92,6 +94,11 @@ class Pilot:
         f'From {self.patients} patients a covariance is uncertain: the numbers '
         'may be off by half.'
       )
+    lines += [
+      f"'{arm}' could be no more than inconclusive there: {reason}. Its "
+      'numbers take that to be mended.'
+      for arm, reason in self.reasons.items()
+    ]
     return [
       *lines,
       'not in these numbers: what another training run would give, and models '
@@ -178,6 +185,11 @@ def read(folder: str, *, arms: Sequence[str] = ()) -> Pilot:
     studies_per_patient=studies / patients,
     fewest_share=_fewest_share(predictions.task, test, patients),
     folder=str(folder),
+    reasons={
+      c['arm']: c['reason']
+      for c in summary['comparisons']
+      if c['arm'] in fusions and c.get('reason')
+    },
   )
 
 

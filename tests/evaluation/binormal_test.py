@@ -144,6 +144,15 @@ class ClustersTest(absltest.TestCase):
     # 2/3 others on average, not 1/2.
     self.assertAlmostEqual(binormal.Clusters(1.5, 0.3).design_effect, 1.2)
 
+  def test_is_close_to_what_clusters_cost(self):
+    clusters = binormal.Clusters(3, 0.5)
+    common = {'patients': 1000, 'prevalence': 0.2}
+    alike = binormal.covariance(AUROC, CORRELATION, clusters=clusters, **common)
+    common['patients'] *= 3
+    apart = binormal.covariance(AUROC, CORRELATION, **common)
+    ratio = alike[0, 0] / apart[0, 0] / clusters.design_effect
+    self.assertBetween(ratio, 0.93, 1.0)
+
 
 class DrawTest(absltest.TestCase):
   def test_is_of_the_model(self):

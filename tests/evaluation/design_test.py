@@ -82,7 +82,9 @@ class BinormalTest(parameterized.TestCase):
     found = planning.plan(design, gains=(0.03, 0.0), margin=MARGIN)
     text = ' '.join(design.notes(found.superior))
     self.assertIn('With 5 folds that is everybody', text)
-    self.assertIn('independent studies have by 1.2.', text)
+    self.assertRegex(
+      text, r'have by 1\.16 \(design effect of the scores: 1\.2\)'
+    )
     self.assertRegex(text, r'standard error 1\.00\d times')
     text = ' '.join(binormal().notes(found.superior))
     self.assertIn('With one held-out part', text)

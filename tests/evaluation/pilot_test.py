@@ -161,6 +161,21 @@ class PilotTest(parameterized.TestCase):
     self.assertEqual(known.family.factor, 1)
     self.assertTrue(np.isfinite(known.family.covariance).all())
 
+  def test_what_kept_arms_inconclusive(self):
+    rows = table()
+    rows = rows.take(np.flatnonzero(rows.arm != 'image'))
+    self._run(rows)
+    known = pilot.read(str(self.folder))
+    self.assertEqual(set(known.reasons), {'joint', 'late'})
+    text = ' '.join(known.notes(None))
+    self.assertIn(
+      'no more than inconclusive there: the single-modality arm '
+      "'image' has no predictions",
+      text,
+    )
+    self._run(table())
+    self.assertEqual(pilot.read(str(self.folder)).reasons, {})
+
   def test_named_reference(self):
     self._run(table(), reference='ehr')
     known = pilot.read(str(self.folder))

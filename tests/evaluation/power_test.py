@@ -8,6 +8,7 @@ from absl.testing import absltest, parameterized
 from scipy import special
 
 from fusion_jax.evaluation import power
+from fusion_jax.evaluation import verdict as verdict_lib
 
 MARGIN = 0.02
 
@@ -44,18 +45,16 @@ def needed(x: power.Arm, margin=MARGIN, **more) -> power.Needed:
 
 
 def called(x: power.Arm, d: np.ndarray, patients: float) -> str:
-  """The verdict on observed differences, written out for one data set."""
+  """The verdict on observed differences of one data set."""
   se = x.factor * x.se * math.sqrt(x.patients / patients)
-  if min(d + x.critical_high * se) < 0:
-    return 'inferior'
-  if min(d - x.critical_low * se) > 0:
-    return 'superior'
-  if (
-    min(d - x.critical_low90 * se) > -MARGIN
-    and min(d + x.critical_high90 * se) < MARGIN
-  ):
-    return 'equivalent'
-  return 'inconclusive'
+  verdict, _ = verdict_lib.judge(
+    d - x.critical_low * se,
+    d + x.critical_high * se,
+    d - x.critical_low90 * se,
+    d + x.critical_high90 * se,
+    MARGIN,
+  )
+  return verdict
 
 
 def counted(x: power.Arm, true, patients, draws=4000) -> dict[str, float]:
