@@ -23,7 +23,7 @@ from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.evaluation import controls as controls_lib
-from fusion_jax.evaluation import curves, image_value, metrics
+from fusion_jax.evaluation import curves, image_value, metrics, pictures
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
 
@@ -314,9 +314,11 @@ def finish(
       | dict(plan_lib.environment(arms_lib.ELASTIC_NET)),
     },
   )
-  curves.write(
-    curves.of(predictions, config=config.evaluation), folder / store_lib.CURVES
+  drawn = curves.of(predictions, config=config.evaluation)
+  drawn = pictures.beside(
+    drawn, predictions, summary=summary, config=config.evaluation
   )
+  curves.write(drawn, folder / store_lib.CURVES)
   summary_lib.write(summary, folder / store_lib.SUMMARY)
   return summary
 

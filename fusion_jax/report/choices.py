@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-MOST = 6
+MOST = 4
 # Of single modalities there are as many if there are.
 _FEWEST = 2
 

@@ -38,7 +38,7 @@ KINDS = {
     'Better is lower: how wrong a model is where it is most sure.',
   ),
 }
-MOST = 6
+MOST = 4
 TREAT_ALL = 'treat_all'
 _X = ('x', 'threshold', 'coverage')
 _Y = ('y', 'net_benefit', 'risk')
@@ -48,10 +48,13 @@ _DIAGONAL = ('roc', 'calibration')
 def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
   """By arm and kind, with 'KIND/LABEL' where there is one for each label.
 
-  Curves without a single defined point are left out.
+  Curves without a single defined point are left out, as is what is no arm's
+  curves: losses by epoch (key `training`), other pictures (key `pictures`).
   """
   found: dict[str, dict[str, Any]] = {}
   for arm, of_arm in curves.items():
+    if _losses(of_arm):
+      continue
     if 'threshold' in of_arm:
       of_arm = {'decision': of_arm}
     by_kind = {}
@@ -64,6 +67,13 @@ def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
           by_kind[name] = part
     found[arm] = by_kind
   return found
+
+
+def _losses(of_arm) -> bool:
+  """Whether this is no arm's curves, but has lists: of models, of arms."""
+  return not any(x in of_arm for x in _X) and any(
+    isinstance(x, list) for x in of_arm.values()
+  )
 
 
 def _defined(curve) -> bool:
@@ -119,6 +129,8 @@ def draw(
     tops = []
     for number, arm in enumerate(drawn):
       curve = points(curves[arm][kind])
+      if base(kind) == 'roc':
+        curve = _from_corner(curve)
       look = style.look(number)
       axes.plot(
         curve['x'],
@@ -151,6 +163,14 @@ def draw(
     axes.set_ylabel(y_name)
     style.legend(canvas, axes)
   return canvas
+
+
+def _from_corner(curve):
+  """A ROC curve from (0, 0), where nobody is called.
+
+  What is stored is its upper end at each place, which at 0 may be above 0.
+  """
+  return {name: [0.0, *values] for name, values in curve.items()}
 
 
 def _decision(axes, everyone, tops) -> None:

@@ -52,16 +52,38 @@ class CurvesTest(absltest.TestCase):
     np.testing.assert_array_equal(found['y'], [0, np.nan, 1])
     self.assertNotIn('low', found)
 
-  def test_at_most_six_arms(self):
+  def test_few_arms_at_a_time(self):
     names = [f'arm{k}' for k in range(8)]
     canvas = curves.draw({a: {'roc': curve()} for a in names}, 'roc', names)
-    self.assertEqual(series(canvas), names[:6])
+    self.assertEqual(series(canvas), names[:4])
+
+  def test_a_roc_curve_starts_at_0_0(self):
+    high = {**curve((0.4, 0.8, 1.0)), 'low': [0.2] * 3, 'high': [0.9] * 3}
+    axes = curves.draw({'a': {'roc': high}}, 'roc', ['a']).axes[0]
+    line = np.array(axes.lines[0].get_data())
+    np.testing.assert_array_equal(line[:, 0], [0, 0])
+    np.testing.assert_array_equal(line[1, 1:], high['y'])
+    # What other curves begin with is what they are.
+    axes = curves.draw({'a': {'pr': high}}, 'pr', ['a']).axes[0]
+    self.assertEqual(axes.lines[0].get_ydata()[0], 0.4)
+
+  def test_what_is_no_arm_s_curves_is_left_out(self):
+    model = {'repeat': 0, 'fold': 0, 'seed': 0, 'epochs': [0], 'train': [1.0]}
+    beside = {
+      'training': {'joint': [model]},
+      'pictures': {'arms': ['joint'], 'scores': {'joint': {'': {}}}},
+    }
+    flat = curves.flat({**beside, 'joint': {'roc': curve()}})
+    self.assertEqual(list(flat), ['joint'])
+    self.assertEqual(
+      list(curves.flat({'training': {'roc': curve()}})['training']), ['roc']
+    )
 
   def test_bands_and_values_are_the_file_s(self):
     given = {**curve(), 'low': [0.0, 0.4, 0.9], 'high': [0.1, 0.6, 1.0]}
     canvas = curves.draw({'joint': {'roc': given}}, 'roc', ['joint'])
     axes = canvas.axes[0]
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), given['y'])
+    np.testing.assert_array_equal(axes.lines[0].get_ydata()[1:], given['y'])
     band = axes.collections[0].get_paths()[0].vertices
     self.assertTrue((band == [0.5, 0.4]).all(axis=1).any())
     self.assertTrue((band == [0.5, 0.6]).all(axis=1).any())
