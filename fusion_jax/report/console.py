@@ -111,7 +111,8 @@ def print_first(
   else:
     console.print(_text(screen.sentence))
   if screen.added:
-    console.print(_text(f'added {" · ".join(screen.added)}', 'dim'))
+    for line in _wrapped('added', screen.added, console.width):
+      console.print(_text(line, 'dim'))
   grid = rich.table.Table.grid(padding=(0, 2, 0, 0))
   grid.add_column(no_wrap=True)
   grid.add_column()
@@ -122,6 +123,17 @@ def print_first(
   if screen.counts:
     counts = [_text(text, _STYLES.get(v, '')) for v, text in screen.counts]
     console.print(_text(' · ').join(counts))
+
+
+def _wrapped(start, pieces, width) -> list[str]:
+  """Pieces one after the other on lines, none of them broken."""
+  lines = [start]
+  for k, piece in enumerate(pieces):
+    text = piece if k == len(pieces) - 1 else f'{piece} ·'
+    if len(lines[-1]) + 1 + len(text) > width:
+      lines.append(' ' * len(start))
+    lines[-1] += f' {text}'
+  return lines
 
 
 def _explained(page) -> list[str]:
