@@ -123,39 +123,6 @@ def midranks(values: np.ndarray) -> np.ndarray:
   return found
 
 
-def interval(
-  auroc: float,
-  se: float,
-  *,
-  alpha: float = bounds.ALPHA,
-  logit: bool = False,
-) -> tuple[float, float]:
-  """Normal interval of one AUROC, cut at 0 and 1.
-
-  Args:
-    auroc: the estimate.
-    se: its standard error.
-    alpha: error on each side.
-    logit: whether the interval is made for the log odds of the area, which
-      never leaves (0, 1) and keeps its level better near 1 (Pepe, 2003, The
-      Statistical Evaluation of Medical Tests, section 5.2.4). It does not
-      exist for an area of exactly 0 or 1.
-
-  Returns:
-    (low, high), NaN where undefined.
-  """
-  z = -special.ndtri(alpha)
-  if not logit:
-    low, high = auroc - z * se, auroc + z * se
-    return float(np.maximum(low, 0)), float(np.minimum(high, 1))
-  if not 0 < auroc < 1:
-    return math.nan, math.nan
-  centre, reach = special.logit(auroc), z * se / (auroc * (1 - auroc))
-  return float(special.expit(centre - reach)), float(
-    special.expit(centre + reach)
-  )
-
-
 def difference(
   found: Areas, i: int, j: int, *, alpha: float = bounds.ALPHA
 ) -> Difference:

@@ -150,8 +150,12 @@ def normal(
     for j, single in enumerate(singles):
       weights[i, j, arm] += 1
       weights[i, j, single] -= 1
-  gains = areas.combine(weights.reshape(-1, count))
   known = ~np.isnan(areas.auroc)
+  # An arm without an area must not make those of the others undefined.
+  filled = dataclasses.replace(areas, auroc=np.where(known, areas.auroc, 0.0))
+  gains = filled.combine(weights.reshape(-1, count))
+  pairs = known[arms][:, None] & known[singles]
+  difference = np.where(pairs, gains.auroc.reshape(shape), np.nan)
   covariance = np.where(known[:, None] & known, areas.covariance, 0.0)
   if np.isnan(covariance).any():
     covariance = np.zeros_like(covariance)
@@ -161,7 +165,7 @@ def normal(
   vector = root @ rng.standard_normal((count, draws))
   se = gains.se.reshape(shape)
   return _family(
-    gains.auroc.reshape(shape),
+    difference,
     se,
     1.0,
     lambda s: vector[arms] - vector[singles[s]],

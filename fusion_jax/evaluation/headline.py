@@ -116,6 +116,7 @@ def gain(
   )
   return {
     **{name: entry[name] for name in names},
+    **({'reason': entry['reason']} if 'reason' in entry else {}),
     'estimate': assessment.metrics[arm][work.metric]['estimate'],
     'single_estimate': assessment.metrics[single][work.metric]['estimate'],
     'training_sd': sd[1] if sd else None,
@@ -123,7 +124,11 @@ def gain(
     **({} if sd else {'training_sd_reason': 'one fold and one seed'}),
     'leans': _leans(assessment.compared, i),
     'added': [
-      {name: x[name] for name in ('single', 'difference', 'low', 'high')}
+      {
+        name: x[name]
+        for name in ('single', 'difference', 'low', 'high', 'reason')
+        if name in x
+      }
       for x in entry['against']
     ],
   }

@@ -15,6 +15,7 @@ from fusion_jax.report import (
   side,
 )
 from fusion_jax.report import content as content_lib
+from fusion_jax.report import groups as groups_lib
 from fusion_jax.report import tables as tables_lib
 from fusion_jax.report.figures import forest, lines
 
@@ -82,18 +83,28 @@ def subgroups(summary: Mapping[str, Any]) -> sections.Section:
     'subgroups',
     'Subgroups',
     brief=_groups(summary),
-    lead=findings.suppressed(summary),
+    lead=[
+      *groups_lib.interaction_lines(summary),
+      *findings.suppressed(summary),
+      *groups_lib.small_sites(summary),
+    ],
     figures=[
       sections.drawn(
         'subgroups',
-        f'Gain of {arm} in every subgroup',
-        'Intervals hold for one subgroup at a time. Groups that are too small '
-        'are left out.',
+        f'Gain of {arm} over the best single modality in every subgroup',
+        'Intervals hold for one subgroup at a time; that one leaves out 0 and '
+        'another does not is no evidence that the gain differs. Groups that '
+        'are too small are left out.',
         canvas,
         wide=True,
       )
     ],
-    tables=[findings.subgroups(summary), findings.equalised_odds(summary)],
+    tables=[
+      groups_lib.interactions(summary),
+      findings.subgroups(summary),
+      findings.equalised_odds(summary),
+      groups_lib.calibration_by_site(summary),
+    ],
   )
 
 

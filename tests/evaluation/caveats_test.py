@@ -6,6 +6,7 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
 from fusion_jax.evaluation import caveats, estimates, folds
+from fusion_jax.evaluation import config as config_lib
 
 BINARY = types.Task(types.BINARY, ('y',))
 
@@ -135,35 +136,37 @@ class MarginTest(parameterized.TestCase):
   )
   def test_a_default_margin_in_units_of_the_label(self, metric, margin, said):
     fold = mock.Mock(labels=np.array([[1.0], [5.0], [np.nan]]))
-    lines = caveats.of_margin([fold], metric=metric, margin=margin)
+    config = config_lib.EvaluationConfig(margin=margin)
+    lines = caveats.of_margin(
+      [fold], metric=metric, margin=caveats.margin_of(config, metric)
+    )
     self.assertLen(lines, int(said))
     for line in lines:
-      self.assertIn('a standard deviation of 2.', line)
+      self.assertIn('a standard deviation of 2;', line)
+
+  def test_a_registered_margin_was_chosen(self):
+    config = config_lib.EvaluationConfig(registered='plan.json')
+    self.assertEqual(caveats.margin_of(config, 'rmse'), 0.02)
 
 
-class ChoiceTest(absltest.TestCase):
-  def test_delong_takes_studies_for_independent(self):
-    clustered, own = [_fold()], [_fold(own_patients=True)]
-    self.assertEmpty(caveats.of_interval(clustered, 'bootstrap'))
-    self.assertEmpty(caveats.of_interval(own, 'delong'))
-    (line,) = caveats.of_interval(clustered, 'delong')
-    self.assertIn('several studies', line)
+class SinglesTest(absltest.TestCase):
+  def _lines(self, singles, fusions=('f',), missing=''):
+    return caveats.of_singles(singles, fusions=fusions, missing=missing)
 
   def test_nothing_to_compare(self):
-    self.assertEmpty(caveats.of_choice([], singles=['a'], fusions=[]))
-    (line,) = caveats.of_choice([], singles=[], fusions=['f'])
+    self.assertEmpty(self._lines(['a'], fusions=[]))
+    (line,) = self._lines([])
     self.assertIn('compared with nothing', line)
 
-  def test_reasons_are_gathered_over_folds(self):
-    choice = [
-      {'repeat': 0, 'fold': k, 'arm': None, 'reason': 'unknown'}
-      for k in range(2)
-    ]
-    (line,) = caveats.of_choice(choice, singles=['a', 'b'], fusions=['f'])
+  def test_one_or_several(self):
+    self.assertEmpty(self._lines(['a', 'b']))
+    (line,) = self._lines(['a'])
+    self.assertIn("Only one single-modality arm ('a')", line)
+
+  def test_what_is_missing(self):
+    (line,) = self._lines(['a'], missing='no arm sees x')
     self.assertEqual(
-      line,
-      'Reference in repeat/fold 0/0, 0/1: unknown; these folds are not '
-      'compared (name a reference, or give validation predictions).',
+      line, 'No arm is called superior or equivalent: no arm sees x.'
     )
 
 

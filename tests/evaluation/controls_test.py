@@ -179,7 +179,7 @@ class SummariseTest(parameterized.TestCase):
     found = summarise(predictions.concat([table, better]))['joint']
     self.assertEqual(found['ensemble']['estimate'], 0)
     self.assertNotIn('note', found['ensemble'])
-    reference = {(0, g): 'image' for g in range(3)}
+    reference = 'image'
     found = summarise(predictions.concat([table, better]), reference=reference)[
       'joint'
     ]

@@ -40,7 +40,9 @@ class ProcTest(parameterized.TestCase):
     _near(found.auroc, case['auroc'])
     _near(np.diagonal(found.covariance), case['variance'])
     _near(found.covariance[0, 1], case['covariance'])
-    _near(delong.interval(found.auroc[0], found.se[0]), case['interval'])
+    reach = special.ndtri(0.975) * found.se[0]
+    interval = found.auroc[0] - reach, found.auroc[0] + reach
+    _near(np.clip(interval, 0, 1), case['interval'])
     test = delong.difference(found, 0, 1)
     _near(test.difference / test.se, case['z'])
     _near(test.p_two_sided, case['p_two_sided'])
@@ -144,19 +146,6 @@ class AreasTest(parameterized.TestCase):
     np.testing.assert_allclose(
       both.covariance, weights @ found.covariance @ weights.T
     )
-
-
-class IntervalTest(absltest.TestCase):
-  def test_logit(self):
-    low, high = delong.interval(0.9, 0.05, logit=True)
-    reach = 1.959964 * 0.05 / 0.09
-    self.assertAlmostEqual(special.logit(low), special.logit(0.9) - reach, 5)
-    self.assertAlmostEqual(special.logit(high), special.logit(0.9) + reach, 5)
-
-  def test_ends(self):
-    self.assertEqual(delong.interval(0.98, 0.05)[1], 1)
-    self.assertEqual(delong.interval(0.02, 0.05)[0], 0)
-    self.assertTrue(math.isnan(delong.interval(1.0, 0.0, logit=True)[0]))
 
 
 class PartialTest(absltest.TestCase):

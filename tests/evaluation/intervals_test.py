@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -6,7 +7,7 @@ from absl.testing import absltest
 from fusion_jax.core import types
 from fusion_jax.evaluation import (
   bca,
-  comparison,
+  bounds,
   delong,
   folds,
   intervals,
@@ -44,7 +45,7 @@ def _areas(parts, task=BINARY, arms=ARMS, metric='auroc'):
 
 
 class BootstrapTest(absltest.TestCase):
-  def _make(self, left_out=None):
+  def _make(self, left_out=None, factor=1.0):
     part = _fold()
     return intervals.Bootstrap(
       BINARY,
@@ -54,14 +55,29 @@ class BootstrapTest(absltest.TestCase):
       metric='auroc',
       resamples=resampling.draw(part.patient, replicates=199, seed=0),
       left_out=left_out,
+      factor=factor,
     )
 
-  def test_percentiles(self):
+  def test_logit_or_percentiles(self):
     found = self._make()
-    expected = comparison.interval(found.replicates.means[1, 1])
+    expected = bounds.of_metric('brier', 0.2, found.replicates.means[1, 1])
     self.assertEqual(found.of_arm(1, 'brier', 0.2), expected)
-    expected = comparison.interval(found.replicates.by_fold[0, 2])
-    self.assertEqual(found.of_chosen([(0, 2)], 0.2), expected)
+    expected = bounds.of_metric('auroc', 0.7, found.replicates.by_fold[0, 2])
+    self.assertEqual(found.of_chosen([(0, 2)], 0.7), expected)
+
+  def test_factor_widens(self):
+    plain, wide = self._make(), self._make(factor=1.5)
+    narrow = plain.of_arm(1, 'auroc', 0.8)
+    low, high, _ = wide.of_arm(1, 'auroc', 0.8)
+    self.assertLess(low, narrow[0])
+    self.assertGreater(high, narrow[1])
+    values = np.array([[0.6, 0.7, 0.8]])
+    observed = np.array([[0.2, 0.1]])
+    one, two = (
+      x.families(values, 1)(['joint'], [['image'], ['ehr']], observed)
+      for x in (plain, wide)
+    )
+    np.testing.assert_allclose(observed - two.low, 1.5 * (observed - one.low))
 
   def test_bca_is_another_interval(self):
     plain, better = self._make(), self._make(bca.jackknife(_fold().patient))
@@ -75,9 +91,14 @@ class BootstrapTest(absltest.TestCase):
 
   def test_sign(self):
     found = self._make()
-    np.testing.assert_array_equal(
-      found.families(-1)['replicates'], -found.families(1)['replicates']
+    values = np.array([[0.6, 0.7, 0.8]])
+    families = [found.families(k * values, k) for k in (1, -1)]
+    up, down = (
+      f(['joint'], [['image']], np.array([[k * 0.2]]))
+      for f, k in zip(families, (1, -1), strict=True)
     )
+    np.testing.assert_allclose(up.covariance, down.covariance)
+    np.testing.assert_allclose(up.difference, -down.difference)
 
 
 class DeLongTest(absltest.TestCase):
@@ -117,13 +138,21 @@ class DeLongTest(absltest.TestCase):
       self.assertIsNone(found)
       self.assertIn(reason, why)
 
+  def test_several_studies_a_patient(self):
+    part = _fold()
+    part = dataclasses.replace(part, patient=np.repeat(part.patient[:30], 2))
+    found, why = _areas([part])
+    self.assertIsNone(found)
+    self.assertIn('patients have several', why)
+
   def test_intervals(self):
     areas, _ = _areas([_fold()])
-    source = intervals.DeLong(areas, ARMS, ['joint'])
-    low, high, reason = source.of_arm(0, 'auroc', float(areas.auroc[0]))
-    self.assertEqual((low, high), delong.interval(areas.auroc[0], areas.se[0]))
+    source = intervals.DeLong(areas, ARMS)
+    estimate = float(areas.auroc[0])
+    low, high, reason = source.of_arm(0, 'auroc', estimate)
+    self.assertEqual((low, high, ''), bounds.logit(estimate, areas.se[0]))
     self.assertEqual(reason, '')
-    chosen = source.of_chosen([(0, 0)], float(areas.auroc[0]))
+    chosen = source.of_chosen([(0, 0)], estimate)
     self.assertEqual(chosen[:2], (low, high))
     low, _, reason = source.of_arm(0, 'brier', 0.2)
     self.assertTrue(math.isnan(low))
@@ -131,24 +160,21 @@ class DeLongTest(absltest.TestCase):
 
   def test_families(self):
     areas, _ = _areas([_fold(arms=('image', 'ehr'))])
-    source = intervals.DeLong(areas, ARMS, ['ehr', 'joint'])
-    family = source.families(1)['families']
-    observed = np.array([[areas.auroc[1] - areas.auroc[0], np.nan]])
-    found = family(['image'], observed)
+    family = intervals.DeLong(areas, ARMS).families(None, 1)
+    found = family(['ehr', 'joint'], [['image']], None)
     expected = delong.difference(areas, 1, 0)
-    self.assertAlmostEqual(found.se[0], expected.se)
+    self.assertAlmostEqual(found.se[0, 0], expected.se)
     # The arm without predictions is no test to correct for.
-    self.assertAlmostEqual(found.low[0], expected.low)
-    self.assertIn('undefined', found.reasons[1])
-    nothing = family([None], np.full((1, 2), np.nan))
-    self.assertTrue(np.isnan(nothing.low).all())
+    self.assertAlmostEqual(found.low[0, 0], expected.low, delta=0.002)
+    self.assertIn('undefined', found.reasons[1][0])
 
   def test_one_class(self):
     areas, _ = _areas([_fold(labels=np.ones(60))])
-    source = intervals.DeLong(areas, ARMS, ['joint'])
+    source = intervals.DeLong(areas, ARMS)
     self.assertTrue(math.isnan(source.of_arm(0, 'auroc', math.nan)[0]))
-    found = source.families(1)['families'](['ehr'], np.full((1, 1), np.nan))
-    self.assertIn('two studies of each class', found.reasons[0])
+    found = source.families(None, 1)(['ehr'], [['image']], None)
+    self.assertTrue(np.isnan(found.low).all())
+    self.assertTrue(found.reasons[0][0])
 
 
 if __name__ == '__main__':

@@ -53,11 +53,6 @@ class ChooseTest(absltest.TestCase):
     self.assertIsNone(absent[0]['arm'])
     self.assertIn('no predictions', absent[0]['reason'])
 
-  def test_by_fold(self):
-    found = _choose(given={(0, 0): 'ehr'})
-    self.assertEqual([c['arm'] for c in found], ['ehr', None])
-    self.assertIn('no reference was given', found[1]['reason'])
-
   def test_nothing_to_choose_by(self):
     found = _choose(valid=VALID[:1])
     self.assertEqual([c['arm'] for c in found], ['image', None])

@@ -13,6 +13,7 @@ FIXED = {
   'margin': 0.02,
   'arms': ['image', 'ehr', 'joint'],
   'reference': 'best_single',
+  'estimand': 'min_single',
 }
 TOML = """
 metric = "auroc"
@@ -41,6 +42,7 @@ class LoadTest(parameterized.TestCase):
     self.assertEqual(found.margin, 0.02)
     self.assertEqual(found.arms, ('image', 'ehr', 'joint'))
     self.assertEqual(found.cohort, '')
+    self.assertEqual(found.estimand, 'min_single')
     self.assertEqual(
       found.sha256, hashlib.sha256(path.read_bytes()).hexdigest()
     )
@@ -50,6 +52,7 @@ class LoadTest(parameterized.TestCase):
     self.assertEqual(found.margin, 1.0)
     self.assertEqual(found.reference, 'ehr')
     self.assertEqual(found.cohort, 'abc')
+    self.assertEqual(found.estimand, '')
 
   def test_any_byte_changes_the_hash(self):
     hashes = {
@@ -64,6 +67,11 @@ class LoadTest(parameterized.TestCase):
       'missing',
       {'metric': 'auroc', 'margin': 1},
       "missing 'arms', 'reference'",
+    ),
+    (
+      'estimand',
+      {**FIXED, 'estimand': 'min_singel'},
+      "'min_singel'.*Did you mean 'min_single'",
     ),
     ('margin', {**FIXED, 'margin': -1}, 'margin is -1; expected a positive'),
     ('truth', {**FIXED, 'margin': True}, 'margin is True'),
@@ -97,6 +105,7 @@ class DeviationsTest(absltest.TestCase):
     margin=0.02,
     arms=('image', 'joint'),
     reference='best_single',
+    estimand='min_single',
     cohort='abc',
   )
   RUN = {

@@ -3,7 +3,6 @@ import pathlib
 
 import numpy as np
 from absl.testing import absltest, parameterized
-from scipy import stats
 
 from fusion_jax.core import errors, types
 from fusion_jax.evaluation import config as config_lib
@@ -80,6 +79,10 @@ def _table(
   return predictions.concat(tables)
 
 
+def _picked(found):
+  return found['best_single']['picked_on_validation']
+
+
 def _summarise(table, **changes):
   settings = dict(
     singles=['image', 'ehr'], fusions=['joint', 'late'], config=CONFIG
@@ -104,9 +107,8 @@ class SummariseTest(parameterized.TestCase):
       [(c['arm'], c['verdict']) for c in found['comparisons']][0],
       ('joint', 'superior'),
     )
-    self.assertEqual(
-      [x['arm'] for x in found['best_single']['by_fold']], ['ehr'] * 3
-    )
+    self.assertEqual([x['arm'] for x in _picked(found)['by_fold']], ['ehr'] * 3)
+    self.assertEqual(found['best_single']['arm'], 'ehr')
     self.assertIsNone(found['complete_cases'])
 
   def test_estimate_is_the_mean_of_cells(self):
@@ -168,25 +170,26 @@ class SummariseTest(parameterized.TestCase):
     config = config_lib.EvaluationConfig(replicates=199, metric='brier')
     found = _summarise(_table(), config=config)
     self.assertFalse(found['evaluation']['higher_is_better'])
-    self.assertEqual(found['best_single']['by_fold'][0]['arm'], 'ehr')
+    self.assertEqual(found['best_single']['arm'], 'ehr')
     joint = found['comparisons'][0]
     self.assertEqual(joint['verdict'], 'superior')
-    self.assertLess(joint['difference'], 0)
+    # A gain: positive is better, though less of the metric is.
+    self.assertGreater(joint['difference'], 0)
     self.assertLess(joint['low'], joint['difference'])
     self.assertLess(joint['difference'], joint['high'])
-    self.assertLess(joint['high'], 0)
+    self.assertGreater(joint['low'], 0)
     self.assertLess(joint['p_adjusted'], 0.025)
     arms = found['arms']
-    difference = (
-      arms['joint']['metrics']['brier']['estimate']
-      - found['best_single']['estimate']
+    gain = (
+      found['best_single']['estimate']
+      - arms['joint']['metrics']['brier']['estimate']
     )
-    self.assertAlmostEqual(joint['difference'], difference)
+    self.assertAlmostEqual(joint['difference'], gain)
     worse = _summarise(
       _table(), config=config, singles=['joint'], fusions=['image']
     )
     self.assertEqual(worse['comparisons'][0]['verdict'], 'inferior')
-    self.assertGreater(worse['comparisons'][0]['low'], 0)
+    self.assertLess(worse['comparisons'][0]['high'], 0)
 
   def test_complete_cases_stand_beside_all_studies(self):
     found = _summarise(_table(missing=True))
@@ -198,10 +201,11 @@ class SummariseTest(parameterized.TestCase):
     self.assertSameElements(part['arms'], found['arms'])
     self.assertLen(part['comparisons'], 2)
     self.assertLess(part['patients'], found['cohort']['patients'])
-    for c in part['comparisons']:
-      reach = (c['difference'] - c['low']) / c['se'] + stats.norm.ppf(0.8)
-      needed = part['patients'] * (reach * c['se'] / CONFIG.margin) ** 2
-      self.assertAlmostEqual(c['patients_needed'], needed, delta=1)
+    # Families are made anew, and the factor is that of all studies.
+    for c, whole in zip(part['comparisons'], found['comparisons'], strict=True):
+      self.assertGreater(c['se'], whole['se'])
+      self.assertNotEqual(c['patients_needed'], whole['patients_needed'])
+    self.assertEqual(part['verdict'], found['question']['complete_cases'])
     self.assertNotEqual(
       part['arms']['ehr']['metrics']['auroc'],
       found['arms']['ehr']['metrics']['auroc'],
@@ -276,7 +280,7 @@ class DegenerateTest(absltest.TestCase):
       for w in found['warnings']
     )
     # Fold 2 is validated on the studies of fold 1.
-    choice = found['best_single']['by_fold'][2]
+    choice = _picked(found)['by_fold'][2]
     self.assertEqual(choice['arm'], 'image')
     self.assertIn('undefined on the validation part', choice['reason'])
 
@@ -319,8 +323,9 @@ class DegenerateTest(absltest.TestCase):
     found = _summarise(flat, fusions=['joint'])
     value = found['arms']['joint']['metrics']['auroc']
     self.assertEqual(
-      [value['estimate'], value['low'], value['high']], [0.5, 0.5, 0.5]
+      [value['estimate'], value['low'], value['high']], [0.5, None, None]
     )
+    self.assertIn('does not vary', value['reason'])
     slope = found['arms']['joint']['metrics']['calibration_slope']
     self.assertIsNone(slope['estimate'])
     self.assertEqual(slope['reason'], 'the scores do not vary')
@@ -331,18 +336,22 @@ class DegenerateTest(absltest.TestCase):
   def test_no_validation_part(self):
     table = _table(valid=False)
     found = _summarise(table)
-    self.assertIsNone(found['best_single']['by_fold'][0]['arm'])
-    self.assertIsNone(found['best_single']['estimate'])
-    self.assertEqual(found['comparisons'][0]['verdict'], 'inconclusive')
-    self.assertTrue(any('no validation' in w for w in found['warnings']))
-    given = _summarise(table, reference={(0, k): 'ehr' for k in range(3)})
-    self.assertEqual(given['comparisons'][0]['verdict'], 'superior')
+    self.assertIsNone(_picked(found)['by_fold'][0]['arm'])
+    self.assertIsNone(_picked(found)['estimate'])
+    # The best single modality needs no choice on validation.
+    self.assertEqual(found['comparisons'][0]['verdict'], 'superior')
+    self.assertIsNone(found['comparisons'][0]['picked_on_validation'])
 
   def test_one_single_arm(self):
     table = _table(valid=False)
-    found = _summarise(table.take(table.arm != 'image'))
-    self.assertEqual(found['best_single']['by_fold'][0]['arm'], 'ehr')
+    table = table.take(table.arm != 'image')
+    found = _summarise(table, singles=['ehr'])
+    self.assertEqual(found['best_single']['arm'], 'ehr')
     self.assertTrue(any('Only one single' in w for w in found['warnings']))
+    self.assertEqual(found['comparisons'][0]['verdict'], 'superior')
+    # One that was to be run is missing: nothing is claimed over it.
+    found = _summarise(table)
+    self.assertEqual(found['comparisons'][0]['verdict'], 'inconclusive')
     self.assertTrue(any("'image' has no test" in w for w in found['warnings']))
 
   def test_no_fusion_and_no_single_arm(self):

@@ -21,6 +21,11 @@ _PLAIN_NULLS = (
   'calibration',
   'suppressed',
   'arm',
+  'gain',
+  'fragile',
+  'training_sd_of',
+  'picked_on_validation',
+  'over_all_singles',
 )
 
 
@@ -113,6 +118,7 @@ class UndefinedTest(parameterized.TestCase):
 
   def test_other_intervals(self):
     table = _table(types.BINARY, n=3, folds=1, seeds=(0,), valid=False)
+    table = dataclasses.replace(table, patient_id=table.study_id)
     for method in ('bca', 'delong'):
       config = dataclasses.replace(CONFIG, interval=method)
       for name, change in _CASES.items():
