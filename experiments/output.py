@@ -63,10 +63,10 @@ def write(summary: Mapping[str, Any], folder: pathlib.Path) -> pathlib.Path:
   Raises:
     UserError: if something cannot be written.
   """
-  return bundle.write(summary, _curves(folder), folder)
+  return bundle.write(summary, _kept_curves(folder), folder)
 
 
-def _curves(folder: pathlib.Path) -> dict[str, Any] | None:
+def _kept_curves(folder: pathlib.Path) -> dict[str, Any] | None:
   path = folder / store.CURVES
   return json.loads(path.read_text('utf-8')) if path.is_file() else None
 
@@ -93,7 +93,9 @@ def show(
   if level == report_console.QUIET:
     details = ()
   elif level == report_console.VERBOSE:
-    details = [*details, *_of_page(summary, page)]
+    details = list(details)
+    titles = {x.title for x in details}
+    details += [x for x in _of_page(summary, page) if x.title not in titles]
   show_details(page, console, details)
 
 
@@ -101,7 +103,7 @@ def _of_page(
   summary: Mapping[str, Any], page: pathlib.Path
 ) -> list[tables.Table]:
   """The tables of a page that the terminal has not shown yet."""
-  built = page_lib.build(summary, _curves(page.parent))
+  built = page_lib.build(summary, _kept_curves(page.parent))
   return [x for x in built.tables() if x.name not in _SHOWN]
 
 

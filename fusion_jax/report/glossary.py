@@ -65,6 +65,13 @@ _FIXED = {
   'column': 'whose groups are compared',
   'true positive rate [95%]': 'largest difference between two groups',
   'false positive rate [95%]': 'largest difference between two groups',
+  'compared': 'the two sides of the difference',
+  'difference of gains [95%]': 'gain on one side less that on the other',
+  'adjusted p': 'for all columns and arms',
+  'intercept [95%]': 'calibration in the large; 0 is perfect, below 0 '
+  'probabilities are too high on average',
+  'slope [95%]': 'of calibration; 1 is perfect, below 1 predictions are too '
+  'extreme',
   'rate': 'share of test studies that lose the modality',
   'mechanism': 'random, or informative: the higher the risk by the other '
   'modality, the sooner a study lacks it',
