@@ -211,8 +211,9 @@ def _use(summary) -> list[Line]:
   cost = []
   if use.get('parameters') is not None:
     cost.append(f'{text_lib.count(use["parameters"])} parameters')
-  if use.get('seconds') is not None:
-    cost.append(text_lib.duration(use['seconds']))
+  seconds = (use.get('cost') or {}).get('seconds')
+  if seconds is not None:
+    cost.append(text_lib.duration(seconds))
   aside = [', '.join(cost)] if cost else []
   if use.get('slope') is not None:
     aside.append(f'slope {text_lib.ratio(use["slope"])}')

@@ -158,6 +158,75 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
   )
 
 
+def to_use(summary: Mapping[str, Any]) -> tables.Table:
+  """Which superior arms could be used, and why others not."""
+  use = summary.get('use') or {}
+  rows = [[arm, 'yes', ''] for arm in use.get('candidates') or ()]
+  rows += [[x['arm'], 'no', x['reason']] for x in use.get('excluded') or ()]
+  return tables.plain_table(
+    'to_use',
+    'Which superior arm to use',
+    [
+      Column('arm', word=True),
+      Column(
+        'could be used',
+        word=True,
+        meaning='superior, not miscalibrated, and no other fusion arm is better '
+        "by the margin (Hsu's comparison with the best)",
+      ),
+      Column('why not', word=True, meaning='which of these it is not'),
+    ],
+    [
+      [
+        tables.word(arm),
+        tables.Cell(could, style='yes' if could == 'yes' else ''),
+        tables.word(reason),
+      ]
+      for arm, could, reason in rows
+    ],
+    note=use.get('sentence') or '',
+    folded=True,
+  )
+
+
+def useless(summary: Mapping[str, Any]) -> tables.Table:
+  """The arms whose probabilities are useless as they are, and what mends."""
+  rows = []
+  for arm, entry in summary['arms'].items():
+    found = entry.get('probabilities') or {}
+    if not found.get('useless'):
+      continue
+    after = found.get('recalibrated') or {}
+    rows.append(
+      [
+        tables.word(arm),
+        _plain(found.get('slope')),
+        tables.word(after.get('way') or ''),
+        _plain(after.get('slope')),
+        _plain(after.get('brier')),
+        tables.word(' '.join(found.get('reasons') or ())),
+      ]
+    )
+  return tables.plain_table(
+    'useless_probabilities',
+    'Probabilities that are useless as they are',
+    [
+      Column('arm', word=True),
+      Column('slope'),
+      Column('way', word=True, meaning='of recalibration on validation'),
+      Column('slope after', meaning='that recalibration'),
+      Column('Brier after', meaning='the same'),
+      Column('in words', word=True),
+    ],
+    rows,
+    folded=True,
+  )
+
+
+def _plain(value) -> tables.Cell:
+  return tables.Cell() if value is None else tables.plain(value)
+
+
 def other_tests(summary: Mapping[str, Any]) -> tables.Table:
   """DeLong's, the permutation and the corrected t test, without the factor."""
   titles = {

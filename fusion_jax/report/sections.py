@@ -110,6 +110,7 @@ def arms(summary: Mapping[str, Any], content: content_lib.Content) -> Section:
         [[tables_lib.word(x)] for x in sentences],
         folded=True,
       ),
+      results.to_use(summary),
       results.against(summary),
       results.other_tests(summary),
     ],
@@ -213,7 +214,7 @@ def calibration(summary: Mapping[str, Any]) -> Section:
     'calibration',
     'Calibration',
     brief=_off(summary),
-    tables=[results.recalibration(summary)],
+    tables=[results.useless(summary), results.recalibration(summary)],
   )
 
 

@@ -165,9 +165,9 @@ def use(summary, arm):
     'sentence': f'Use {arm}.',
     'margin': 0.02,
     'candidates': [arm],
-    'excluded': [],
+    'excluded': [{'arm': 'early_raw', 'reason': 'it is miscalibrated'}],
     'parameters': 12345,
-    'seconds': 3.5,
+    'cost': {'seconds': 3.5},
     'slope': 1.06,
   }
 
