@@ -20,10 +20,13 @@ USE = 'USE'
 SURE = 'HOW SURE'
 CHECK = 'CHECK FIRST'
 BUT = 'BUT'
+ALSO = 'ALSO'
 SETTLE = 'TO SETTLE IT'
 
 # So many names stand behind a count.
 _MOST = 4
+# Reasons that are about the slope begin so.
+_SLOPE = 'The calibration slope'
 # Audits of something that should not predict; others are about the models.
 _ALONE = {
   'missingness': 'what is missing',
@@ -120,6 +123,7 @@ def build(summary: Mapping[str, Any]) -> Screen:
     *_use(summary),
     *(_sure(summary, gain) if compared else []),
     *_but(summary),
+    *_also(summary),
     *_settle(summary),
     _check(summary),
   ]
@@ -164,8 +168,7 @@ def _gain(summary, gain) -> Gain:
   metric = names.metric(gain['metric'])
   over = f'over {content_lib.reference_in_words(summary)}'
   if gain['difference'] is None:
-    entry = _comparison(summary, gain['arm'])
-    reason = entry.get('reason') or 'it could not be computed'
+    reason = _of_gain(summary).get('reason') or 'it could not be computed'
     return Gain('No gain', metric, '', f'{over}: {reason}', '', '')
   bounds = f'[{_signed(gain["low"])}, {_signed(gain["high"])}]'
   if gain['low'] is None and gain['high'] is None:
@@ -295,20 +298,31 @@ def _but(summary) -> list[Line]:
   complete = question.get('complete_cases')
   if complete not in (None, question['verdict']):
     lines.append(f'on studies with all modalities the answer is {complete}')
-  gain = summary.get('gain') or {}
-  over_all = (_comparison(summary, gain.get('arm')) or {}).get(
-    'over_all_singles'
-  )
-  if over_all and over_all['difference'] is not None:
-    number = text_lib.Number(
-      over_all['difference'], over_all['low'], over_all['high']
-    )
-    value = text_lib.interval(number, text_lib.Reasons(), signed=True)
-    lines.append(
-      f"over all single modalities, of which '{over_all['single']}' is the "
-      f'best, it is {value}: {over_all["verdict"]}'
-    )
+  entry = _of_gain(summary)
+  if entry.get('reason') and entry['difference'] is not None:
+    lines.append(f'{entry["arm"]} is {entry["verdict"]}: {entry["reason"]}')
   return [Line(BUT, '; '.join(lines), 'but')] if lines else []
+
+
+def _also(summary) -> list[Line]:
+  """With a named reference: the gain over all single modalities."""
+  x = _of_gain(summary).get('over_all_singles')
+  if not x or x['difference'] is None:
+    return []
+  number = text_lib.Number(x['difference'], x['low'], x['high'])
+  value = text_lib.interval(number, text_lib.Reasons(), signed=True)
+  return [
+    Line(
+      ALSO,
+      f'over all single modalities, of which {x["single"]} is the best, it is '
+      f'{value}: {x["verdict"]}',
+    )
+  ]
+
+
+def _of_gain(summary) -> Mapping[str, Any]:
+  """The comparison whose gain is the page's."""
+  return _comparison(summary, (summary.get('gain') or {}).get('arm'))
 
 
 def _settle(summary) -> list[Line]:
@@ -316,6 +330,9 @@ def _settle(summary) -> list[Line]:
   question = summary['question']
   needs = question.get('patients_needed') or {}
   if question['verdict'] != 'inconclusive' or not summary['comparisons']:
+    return []
+  if _of_gain(summary).get('reason'):
+    # Something is missing that no patients can give.
     return []
   margin = text_lib.short(summary['evaluation']['margin'])
   ways = {
@@ -340,8 +357,8 @@ def _check(summary) -> Line:
   useless = miscalibrated(summary)
   if useless:
     shown = [
-      f'{arm} (slope {text_lib.ratio(s)})' if s is not None else arm
-      for arm, s in useless.items()
+      f'{arm} (slope {text_lib.ratio(slope)})' if slope is not None else arm
+      for arm, slope in useless.items()
     ]
     pieces.append(f'useless probabilities: {_capped(shown)}')
   warnings = findings.not_said(summary['warnings'], findings.alarms(summary))
@@ -367,12 +384,24 @@ def _alarm(audit: findings.Audit) -> str:
 
 
 def miscalibrated(summary: Mapping[str, Any]) -> dict[str, float | None]:
-  """By arm, the slope of probabilities that are useless as they are."""
-  return {
-    arm: x['probabilities'].get('slope')
-    for arm, x in summary['arms'].items()
-    if (x.get('probabilities') or {}).get('useless')
-  }
+  """By arm, the slope of probabilities that are useless as they are.
+
+  None where it is not the slope that makes them so.
+  """
+  slopes = {}
+  verdicts = {c['arm']: c['verdict'] for c in summary['comparisons']}
+  # Those that a reader may use come first.
+  order = sorted(
+    summary['arms'],
+    key=lambda a: (verdicts.get(a) != 'superior', a not in verdicts),
+  )
+  for arm in order:
+    entry = summary['arms'][arm]
+    found = entry.get('probabilities') or {}
+    if found.get('useless'):
+      steep = any(x.startswith(_SLOPE) for x in found.get('reasons') or ())
+      slopes[arm] = found.get('slope') if steep else None
+  return slopes
 
 
 def counts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -55,8 +55,17 @@ def arms(
     title or f'{metric} of every arm{over if page.compared() else ""}',
     columns,
     [(heading, [row(x) for x in rows]) for heading, rows in groups],
+    note=_PICKED
+    if any(x.arm == content_lib.PICKED for _, rows in groups for x in rows)
+    else '',
     folded=True,
   )
+
+
+_PICKED = (
+  f'{content_lib.PICKED}: fold by fold the single modality that was best on '
+  'the validation part, not a model of its own; nothing is judged by it.'
+)
 
 
 def verdict(x: content_lib.Row, margin: float) -> tables.Cell:
@@ -133,7 +142,7 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
   rows = [
     [
       tables.word(comparison['arm']),
-      tables.word(x['single']),
+      tables.word(x.get('single', content_lib.PICKED)),
       _estimate(text_lib.number(x, 'difference'), signed=True),
       tables.Cell(text_lib.p_value(x.get('p')), value=_or(x.get('p'))),
       tables.Cell(
@@ -141,7 +150,10 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
       ),
     ]
     for comparison in summary['comparisons']
-    for x in comparison.get('against', ())
+    for x in (
+      *comparison.get('against', ()),
+      *filter(None, [comparison.get('picked_on_validation')]),
+    )
   ]
   return tables.plain_table(
     'against_each',
@@ -154,6 +166,9 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
       Column('p adj'),
     ],
     rows,
+    note=_PICKED
+    if any(x.get('picked_on_validation') for x in summary['comparisons'])
+    else '',
     folded=True,
   )
 

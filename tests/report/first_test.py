@@ -191,12 +191,17 @@ class FirstTest(parameterized.TestCase):
       self.summary['arms'][arm]['probabilities'] = {
         'useless': arm == 'late_mean',
         'slope': 3.89,
-        'reasons': ['The slope is 3.89.'],
+        'reasons': ['The calibration slope is 3.89: not extreme enough.'],
       }
     text = self.lines()[first.CHECK]
     self.assertIn('what is missing alone reaches .871', text)
     self.assertIn('useless probabilities: late_mean (slope 3.89)', text)
     self.assertIn('below', text)
+    # A slope that is not to blame is not named.
+    self.summary['arms']['late_mean']['probabilities']['reasons'] = ['Brier.']
+    text = self.lines()[first.CHECK]
+    self.assertIn('useless probabilities: late_mean', text)
+    self.assertNotIn('slope', text)
     self.summary['audits'] = {}
     self.summary['warnings'] = []
     del self.summary['arms']['late_mean']['probabilities']
@@ -272,10 +277,23 @@ class FirstTest(parameterized.TestCase):
     }
     self.assertEqual(first.build(self.summary).gain.over, "over 'ehr'")
     self.assertIn(
-      "over all single modalities, of which 'ehr_trees' is the best, it is "
+      'over all single modalities, of which ehr_trees is the best, it is '
       '+.010 [-.020, +.040]: inconclusive',
-      self.lines()[first.BUT],
+      self.lines()[first.ALSO],
     )
+
+  def test_a_missing_single_modality_is_named_and_no_patients_would_help(self):
+    arm = self.summary['gain']['arm']
+    entry = next(c for c in self.summary['comparisons'] if c['arm'] == arm)
+    entry.update(verdict='inconclusive', reason="'x' has no predictions")
+    self.summary['question'].update(
+      verdict='inconclusive',
+      patients_needed={'superior': {'arm': arm, 'patients': 99}},
+    )
+    self.assertIn(
+      f"{arm} is inconclusive: 'x' has no predictions", self.lines()[first.BUT]
+    )
+    self.assertNotIn(first.SETTLE, self.lines())
 
 
 if __name__ == '__main__':

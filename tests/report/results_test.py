@@ -83,7 +83,13 @@ class ResultsTest(absltest.TestCase):
 
   def test_against_each_single(self):
     table = results.against(self.summary)
-    self.assertLen(list(table.rows()), 3 * 3)
+    # Three single modalities, and the one that validation would have picked.
+    self.assertLen(list(table.rows()), 3 * (3 + 1))
+    row = list(table.rows())[3]
+    self.assertEqual(row[1].text, content.PICKED)
+    picked = self.summary['comparisons'][0]['picked_on_validation']
+    self.assertEqual(row[2].number.estimate, picked['difference'])
+    self.assertIn('nothing is judged by it', table.note)
 
   def test_differences_have_columns_where_there_are_any(self):
     page = content.build(self.summary)
