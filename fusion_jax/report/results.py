@@ -186,7 +186,7 @@ def to_use(summary: Mapping[str, Any]) -> tables.Table:
       Column(
         'could be used',
         word=True,
-        meaning='superior, not miscalibrated, and no other fusion arm is better '
+        meaning='superior, calibrated, and no other fusion arm is better '
         "by the margin (Hsu's comparison with the best)",
       ),
       Column('why not', word=True, meaning='which of these it is not'),

@@ -190,12 +190,11 @@ def tradeoffs(
         ),
       )
     )
-  worth = robustness.tradeoffs(summary)
+  tables = [robustness.tradeoffs(summary)]
+  if not tables[0] and side.costs(content):
+    tables = [results.side(content)]
   return sections.Section(
-    'tradeoffs',
-    'Costs and trade-offs' if worth else side.title(content),
-    figures=figures,
-    tables=[worth or results.side(content)],
+    'tradeoffs', 'Costs and trade-offs', figures=figures, tables=tables
   )
 
 

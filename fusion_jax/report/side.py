@@ -12,7 +12,7 @@ def names(page: content_lib.Content) -> list[str]:
   return [
     *(content_lib.CALIBRATION[x] for x in _calibration(page)),
     *(content_lib.SPREADS[x] for x in _spreads(page)),
-    *(content_lib.COSTS[x][0] for x in _costs(page)),
+    *(content_lib.COSTS[x][0] for x in costs(page)),
   ]
 
 
@@ -21,7 +21,7 @@ def title(page: content_lib.Content) -> str:
   known = {
     'calibration': _calibration(page),
     'spread': _spreads(page),
-    'cost': _costs(page),
+    'cost': costs(page),
   }
   kinds = [name for name, keys in known.items() if keys]
   return notes.listed(kinds).capitalize() if kinds else ''
@@ -33,7 +33,7 @@ def values(
   """One arm's cells under `names`."""
   numbers = [row.calibration.get(x) for x in _calibration(page)]
   numbers += [row.spread.get(x) for x in _spreads(page)]
-  costs = [(content_lib.COSTS[x][1], getattr(row, x)) for x in _costs(page)]
+  costs = [(content_lib.COSTS[x][1], getattr(row, x)) for x in costs(page)]
   return [
     *(
       tables.Cell() if x is None else tables.plain(x.estimate, x.reason)
@@ -50,7 +50,8 @@ def _calibration(page) -> list[str]:
   ]
 
 
-def _costs(page) -> list[str]:
+def costs(page: content_lib.Content) -> list[str]:
+  """Keys of the costs that are known of some arm."""
   rows = page.rows()
   return [
     k for k in content_lib.COSTS if any(getattr(r, k) is not None for r in rows)
