@@ -1,0 +1,460 @@
+"""Studies that fusion repairs or breaks, and what the models look at.
+
+Only on demand, as they show images and records of single patients
+(docs/examples.md). What is made is kept in two files of the run folder that
+nobody but their owner can read: what the report shows, without ids, and which
+study each number is.
+"""
+
+import base64
+import csv
+import dataclasses
+import io
+import json
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fusion_jax.ablation import crossed, explain, external
+from fusion_jax.ablation import store as store_lib
+from fusion_jax.core import errors, files, types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import pixels, reader
+from fusion_jax.data import splits as splits_lib
+from fusion_jax.evaluation import entries, thresholds
+from fusion_jax.evaluation import folds as folds_lib
+from fusion_jax.evaluation import predictions as predictions_lib
+
+EXAMPLES = 'examples.json'
+STUDIES = 'examples.csv'
+# For their owner alone.
+MODE = 0o600
+
+REPAIRED, BROKEN = 'repaired', 'broken'
+KINDS = (REPAIRED, BROKEN)
+# Columns of the record that are shown of a study.
+_COLUMNS = 5
+# Images are shown with at most so many pixels a side.
+_SIDE = 256
+# Thirds of an image, from above and from the left.
+_PLACES = ('upper', 'middle', 'lower'), ('left', 'centre', 'right')
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Group:
+  """Studies of one kind, those that changed most first.
+
+  Attributes:
+    kind: 'repaired' or 'broken'.
+    output: which label; 0 where there is one.
+    study: (n,) str, at most as many as asked for.
+    scores: by arm, (n,) what is shown of its prediction, mean over its models.
+    total: how many studies there are of this kind.
+    models: (n,) how many models of the arm have predicted the study.
+  """
+
+  kind: str
+  output: int
+  study: np.ndarray
+  scores: Mapping[str, np.ndarray]
+  total: int
+  models: np.ndarray
+
+
+def check(count: int) -> None:
+  """Checks how many are asked for.
+
+  Raises:
+    UserError: for a number below 1.
+  """
+  if count < 1:
+    raise errors.UserError(
+      f'--examples={count}: expected how many studies of each kind to show, 1 '
+      'or more; leave the flag out for none.'
+    )
+
+
+def remove(folder: str | os.PathLike) -> None:
+  """Takes away what an earlier command left."""
+  for name in (EXAMPLES, STUDIES):
+    (pathlib.Path(folder) / name).unlink(missing_ok=True)
+
+
+def compared(summary: Mapping[str, Any]) -> tuple[str | None, str | None]:
+  """The arm to use, or that of the gain, and the best single modality."""
+  arm = next(
+    (
+      entry['arm']
+      for entry in (summary.get(name) or {} for name in ('use', 'gain'))
+      if entry.get('arm')
+    ),
+    None,
+  )
+  return arm, (summary.get('best_single') or {}).get('arm')
+
+
+def select(
+  task: types.Task,
+  folds: Sequence[folds_lib.Fold],
+  *,
+  arm: str,
+  single: str,
+  count: int,
+) -> list[Group]:
+  """The studies that an arm gets right and the single one wrong; the reverse.
+
+  A model's call is at the threshold of `thresholds.YOUDEN`, chosen on the
+  validation part of its fold (binary, by label for multilabel), or the most
+  probable class. An arm is right about a study if more than half of its models
+  are that have it as a test study. Of each kind those come first whose score of
+  the truth changed most, of equals by study id. For regression the absolute
+  error takes the place of both.
+
+  Args:
+    task: what is predicted; not survival, where one study alone is never right
+      or wrong.
+    folds: of the test part, with thresholds.
+    arm: the fusion arm.
+    single: what it is held against.
+    count: how many of each kind, at most.
+  """
+  standing = {a: _standing(task, folds, a) for a in (arm, single)}
+  ours, theirs = standing[arm], standing[single]
+  both = [s for s in sorted(ours) if s in theirs]
+  found = []
+  many = task.kind == types.MULTILABEL
+  for output in range(task.num_outputs if many else 1):
+    known = [s for s in both if not np.isnan(ours[s].truth[output])]
+    score, right, shown = (
+      {
+        a: np.array([getattr(x[s], name)[output] for s in known])
+        for a, x in standing.items()
+      }
+      for name in ('score', 'right', 'shown')
+    )
+    change = score[arm] - score[single]
+    for kind in KINDS:
+      sign = 1 if kind == REPAIRED else -1
+      if task.kind == types.REGRESSION:
+        able = sign * change > 0
+      else:
+        able = (sign * (right[arm] - 0.5) > 0) & (
+          sign * (right[single] - 0.5) < 0
+        )
+      able = np.flatnonzero(able)
+      # Stable, and `known` is sorted: ties are by study id.
+      at = able[np.argsort(-sign * change[able], kind='stable')][:count]
+      names = np.array(known, str)[at]
+      found.append(
+        Group(
+          kind,
+          output,
+          names,
+          {a: x[at] for a, x in shown.items()},
+          len(able),
+          np.array([ours[s].models for s in names], int),
+        )
+      )
+  return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Standing:
+  """How an arm's models stand to one study.
+
+  Attributes:
+    truth: (l,) its labels.
+    score: (k,) probability of the truth, or less the absolute error.
+    right: (k,) share of models whose call is right.
+    shown: (k,) probability of the label, of the true class, or the prediction.
+    models: their number.
+  """
+
+  truth: np.ndarray
+  score: np.ndarray
+  right: np.ndarray
+  shown: np.ndarray
+  models: int
+
+
+def _standing(task, folds, arm) -> dict[str, _Standing]:
+  parts: dict[str, list] = {}
+  for fold in folds:
+    for seed, scores in fold.scores.get(arm, {}).items():
+      values = _read(task, fold, arm, seed, scores)
+      for i, study in enumerate(fold.study):
+        parts.setdefault(study, []).append(
+          (fold.labels[i], *(x[i] for x in values))
+        )
+  found = {}
+  for study, models in parts.items():
+    truth, *values = zip(*models, strict=True)
+    found[study] = _Standing(
+      truth[0], *(np.mean(x, axis=0) for x in values), len(models)
+    )
+  return found
+
+
+def _read(task, fold, arm, seed, scores):
+  """(n, k) score of the truth, whether the call is right, what is shown."""
+  labels = fold.labels
+  if task.kind == types.REGRESSION:
+    error = np.abs(scores - labels)
+    return -error, np.full_like(error, np.nan), scores
+  if task.kind == types.MULTICLASS:
+    known = ~np.isnan(labels[:, 0])
+    code = np.where(known, labels[:, 0], 0).astype(int)
+    own = np.take_along_axis(scores, code[:, None], axis=1)
+    call = scores.argmax(axis=1)
+    return own, (call == code)[:, None].astype(float), own
+  at = fold.thresholds[arm][seed].values[thresholds.YOUDEN]
+  own = np.where(labels == 1, scores, 1 - scores)
+  return own, ((scores >= at) == (labels == 1)).astype(float), scores
+
+
+def make(
+  run: external.Run,
+  count: int,
+  say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+  """Explains a run's arm to use on `count` studies of each kind.
+
+  Writes the files of `remove` into the run folder.
+
+  Args:
+    run: finished.
+    count: how many studies of each kind.
+    say: told what is being worked on.
+
+  Returns:
+    What examples.json holds (docs/examples.md); it names no study or patient.
+
+  Raises:
+    UserError: for a wrong count, or a run that is in use.
+  """
+  check(count)
+  store = store_lib.Store(run.path)
+  with store.alone():
+    return _make(external.open_run(run.path), store, count, say)
+
+
+def _make(run, store, count, say) -> dict[str, Any]:
+  arm, single = compared(run.summary)
+  result: dict[str, Any] = {
+    'asked': count,
+    'arm': arm or single,
+    'single': single,
+    'task': run.summary['task'],
+    'importance': None,
+    'groups': [],
+    'examples': [],
+    'reasons': [],
+  }
+  studies: list[tuple] = []
+  if result['arm'] is None:
+    result['reasons'].append('No arm was evaluated that could be explained.')
+  else:
+    work = _Work(run, store, result['arm'], single)
+    say(f"Permuting record columns for '{work.arm}'")
+    result['importance'] = work.importance()
+    if arm is None or single is None or arm == single:
+      result['reasons'].append(
+        'Nothing was compared, so that there is nothing that fusion repairs or '
+        f"breaks; '{work.arm}' is the best single modality."
+      )
+    elif work.cohort.task.kind == types.SURVIVAL:
+      result['reasons'].append(
+        'Examples are not offered for survival: a log relative hazard is right '
+        'or wrong only beside that of other studies, and one study may stand '
+        'right to some and wrong to others.'
+      )
+    else:
+      say(f"Hiding image areas for '{work.arm}'")
+      work.examples(count, result, studies)
+  result = entries.plain(result)
+  _write(store.path / EXAMPLES, json.dumps(result, allow_nan=False) + '\n')
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator='\n')
+  writer.writerows([('number', 'kind', 'label', 'study_id'), *studies])
+  _write(store.path / STUDIES, text.getvalue())
+  return result
+
+
+def _write(path, text) -> None:
+  with files.saving(path, mode=MODE) as part:
+    part.write_text(text, encoding='utf-8')
+
+
+class _Work:
+  """What the parts of one explanation share."""
+
+  def __init__(self, run, store, arm, single):
+    self.arm, self.single = arm, single
+    self._config = run.config
+    self._metric = run.summary['evaluation']['metric']
+    self.cohort: cohort_lib.Cohort = reader.open_cohort(run.config.cohort)
+    self._splits = {
+      (s.repeat, s.fold): s
+      for s in splits_lib.make_splits(self.cohort, run.config.splits)
+    }
+    table = predictions_lib.read(run.path / store_lib.PREDICTIONS)
+    table = table.take(
+      np.isin(table.arm, [x for x in (arm, single) if x is not None])
+    )
+    self._folds = thresholds.attach(
+      self.cohort.task,
+      folds_lib.arrange(table),
+      folds_lib.arrange(table, predictions_lib.VALID),
+    )
+    self._models = crossed.Crossed(
+      run.config, run.models, store, self.cohort.task
+    )
+    self._telling: list[str] = []
+
+  def importance(self) -> dict[str, Any]:
+    """Of the record's columns, with the reason where there is none."""
+    metric = explain.metric_of(self.cohort.task, self._metric)
+    found = {'arm': self.arm, 'metric': metric, 'columns': []}
+    if types.EHR not in self._config.arms[self.arm].modalities:
+      return {**found, 'reason': f"'{self.arm}' does not see the record."}
+    found['columns'] = explain.importance(
+      self._models,
+      self.cohort,
+      self._folds,
+      arm=self.arm,
+      metric=metric,
+      seed=self._config.evaluation.seed,
+    )
+    self._telling = [x['column'] for x in found['columns'][:_COLUMNS]]
+    return {**found, 'note': explain.intervals_note()}
+
+  def examples(self, count, result, studies) -> None:
+    """Adds groups and their examples, and which studies they are."""
+    task = self.cohort.task
+    models = explain.models_of(self._folds, self.arm)
+    row_of = {s: i for i, s in enumerate(self.cohort.study)}
+    for group in select(
+      task, self._folds, arm=self.arm, single=self.single, count=count
+    ):
+      label = task.names[group.output]
+      label = label if task.kind == types.MULTILABEL else None
+      numbers = []
+      for k, study in enumerate(group.study):
+        numbers.append(len(studies) + 1)
+        row = row_of[study]
+        studies.append((numbers[-1], group.kind, label or '', study))
+        result['examples'].append(
+          {
+            'number': numbers[-1],
+            'truth': self._truth(row, group.output),
+            'scores': {a: x[k] for a, x in group.scores.items()},
+            'models': group.models[k],
+            'record': self._record(row, models[study][0][:2]),
+            **self._image(row, models[study], group.output),
+          }
+        )
+      result['groups'].append(
+        {
+          'kind': group.kind,
+          'label': label,
+          'total': group.total,
+          'numbers': numbers,
+        }
+      )
+
+  def _truth(self, row, output) -> str | float:
+    task, labels = self.cohort.task, self.cohort.labels[row]
+    if task.kind == types.MULTICLASS:
+      return task.names[int(labels[0])]
+    return float(labels[output])
+
+  def _record(self, row, cell) -> list[dict[str, Any]]:
+    """The telling columns, beside the training part of the fold's models."""
+    train = self._splits[cell].train
+    found = []
+    for name in self._telling:
+      numeric = name in self.cohort.numeric_names
+      kind = 'numeric' if numeric else 'categorical'
+      at = getattr(self.cohort, f'{kind}_names').index(name)
+      column = getattr(self.cohort, kind)[:, at]
+      seen = column[train]
+      if numeric:
+        seen = seen[np.isfinite(seen)]
+        value = float(column[row]) if np.isfinite(column[row]) else None
+        beside = {
+          'mean': float(seen.mean()) if len(seen) else None,
+          'sd': float(seen.std()) if len(seen) else None,
+        }
+        beside['z'] = (
+          (value - beside['mean']) / beside['sd']
+          if value is not None and beside['sd']
+          else None
+        )
+      else:
+        seen = seen[np.not_equal(seen, None)]
+        value = column[row]
+        share = float(np.mean(seen == value)) if len(seen) else None
+        beside = {'share': None if value is None else share}
+      missing = 1 - len(seen) / len(train)
+      found.append(
+        {'column': name, 'value': value, **beside, 'missing': missing}
+      )
+    return found
+
+  def _image(self, row, places, output) -> dict[str, Any]:
+    """The image as the models saw it, and the map of what it tells them."""
+    images, mask = self.cohort.images, self.cohort.image_mask[row]
+    if images is None or not mask.any():
+      return {'image': None, 'map': None, 'images': 0}
+    first = images[row, np.flatnonzero(mask)[0]]
+    found = {'image': _png(first), 'map': None, 'images': int(mask.sum())}
+    found['height'], found['width'] = first.shape[:2]
+    if types.IMAGE in self._config.arms[self.arm].modalities:
+      made = explain.occlusion(
+        self._models,
+        self.cohort,
+        arm=self.arm,
+        row=row,
+        places=places,
+        output=self._output(row, output),
+      )
+      found['map'] = {
+        'values': [[float(f'{x:.4g}') for x in line] for line in made.values],
+        'cell': made.cell,
+        'patch': made.patch,
+        'highest': _extreme(made.values, np.argmax(made.values)),
+        'lowest': _extreme(made.values, np.argmin(made.values)),
+      }
+    return found
+
+  def _output(self, row, output) -> int:
+    if self.cohort.task.kind == types.MULTICLASS:
+      return int(self.cohort.labels[row, 0])
+    return output
+
+
+def _extreme(values: np.ndarray, at: int) -> dict[str, Any]:
+  """A cell's value and where it is, in words."""
+  place = [
+    names[3 * i // n]
+    for i, n, names in zip(
+      np.unravel_index(at, values.shape), values.shape, _PLACES, strict=True
+    )
+  ]
+  return {'value': float(values.flat[at]), 'place': ' '.join(place)}
+
+
+def _png(image: np.ndarray) -> str:
+  """(h, w, c) pixels as a PNG file in base64, smaller if they are many."""
+  scaled = np.rint(image / pixels.full_scale(image) * 255).astype(np.uint8)
+  if scaled.shape[-1] not in (1, 3):
+    scaled = scaled[..., :1]
+  picture = Image.fromarray(scaled[..., 0] if scaled.shape[-1] == 1 else scaled)
+  picture.thumbnail((_SIDE, _SIDE))
+  out = io.BytesIO()
+  picture.save(out, format='PNG')
+  return base64.b64encode(out.getvalue()).decode()
