@@ -30,7 +30,7 @@ from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import predictions as predictions_lib
 
 EXAMPLES = 'examples.json'
-STUDIES = 'examples.csv'
+STUDIES = 'example_studies.csv'
 # For their owner alone.
 MODE = 0o600
 
@@ -370,7 +370,9 @@ class _Work:
     task, labels = self.cohort.task, self.cohort.labels[row]
     if task.kind == types.MULTICLASS:
       return task.names[int(labels[0])]
-    return float(labels[output])
+    if task.kind == types.REGRESSION:
+      return float(labels[0])
+    return f'{task.names[output]} = {labels[output]:g}'
 
   def _record(self, row, cell) -> list[dict[str, Any]]:
     """The telling columns, beside the training part of the fold's models."""
