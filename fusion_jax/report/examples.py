@@ -23,8 +23,9 @@ _ERRORS = {'repaired': 'closer with fusion', 'broken': 'farther with fusion'}
 _PRIVACY = (
   'This section shows images and record values of single patients: hand the '
   'page, figures/example_* and tables/example* on only to those who may see '
-  'them. No id is shown; example_studies.csv in the run folder says which study each '
-  'number is. The same command without --examples takes all of it away.'
+  'them. No id is shown; example_studies.csv in the run folder says which '
+  'study each number is. The same command without --examples takes all of it '
+  'away.'
 )
 _CALLS = (
   'Repaired are studies about which most models of {arm} are right and most of '
