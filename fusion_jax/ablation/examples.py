@@ -8,18 +8,17 @@ study each number is.
 
 import base64
 import csv
-import dataclasses
 import io
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from fusion_jax.ablation import crossed, explain, external
+from fusion_jax.ablation import crossed, explain, external, repairs
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import errors, files, types
 from fusion_jax.data import cohort as cohort_lib
@@ -34,35 +33,12 @@ STUDIES = 'example_studies.csv'
 # For their owner alone.
 MODE = 0o600
 
-REPAIRED, BROKEN = 'repaired', 'broken'
-KINDS = (REPAIRED, BROKEN)
 # Columns of the record that are shown of a study.
 _COLUMNS = 5
 # Images are shown with at most so many pixels a side.
 _SIDE = 256
 # Thirds of an image, from above and from the left.
 _PLACES = ('upper', 'middle', 'lower'), ('left', 'centre', 'right')
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Group:
-  """Studies of one kind, those that changed most first.
-
-  Attributes:
-    kind: 'repaired' or 'broken'.
-    output: which label; 0 where there is one.
-    study: (n,) str, at most as many as asked for.
-    scores: by arm, (n,) what is shown of its prediction, mean over its models.
-    total: how many studies there are of this kind.
-    models: (n,) how many models of the arm have predicted the study.
-  """
-
-  kind: str
-  output: int
-  study: np.ndarray
-  scores: Mapping[str, np.ndarray]
-  total: int
-  models: np.ndarray
 
 
 def check(count: int) -> None:
@@ -95,125 +71,6 @@ def compared(summary: Mapping[str, Any]) -> tuple[str | None, str | None]:
     None,
   )
   return arm, (summary.get('best_single') or {}).get('arm')
-
-
-def select(
-  task: types.Task,
-  folds: Sequence[folds_lib.Fold],
-  *,
-  arm: str,
-  single: str,
-  count: int,
-) -> list[Group]:
-  """The studies that an arm gets right and the single one wrong; the reverse.
-
-  A model's call is at the threshold of `thresholds.YOUDEN`, chosen on the
-  validation part of its fold (binary, by label for multilabel), or the most
-  probable class. An arm is right about a study if more than half of its models
-  are that have it as a test study. Of each kind those come first whose score of
-  the truth changed most, of equals by study id. For regression the absolute
-  error takes the place of both.
-
-  Args:
-    task: what is predicted; not survival, where one study alone is never right
-      or wrong.
-    folds: of the test part, with thresholds.
-    arm: the fusion arm.
-    single: what it is held against.
-    count: how many of each kind, at most.
-  """
-  standing = {a: _standing(task, folds, a) for a in (arm, single)}
-  ours, theirs = standing[arm], standing[single]
-  both = [s for s in sorted(ours) if s in theirs]
-  found = []
-  many = task.kind == types.MULTILABEL
-  for output in range(task.num_outputs if many else 1):
-    known = [s for s in both if not np.isnan(ours[s].truth[output])]
-    score, right, shown = (
-      {
-        a: np.array([getattr(x[s], name)[output] for s in known])
-        for a, x in standing.items()
-      }
-      for name in ('score', 'right', 'shown')
-    )
-    change = score[arm] - score[single]
-    for kind in KINDS:
-      sign = 1 if kind == REPAIRED else -1
-      if task.kind == types.REGRESSION:
-        able = sign * change > 0
-      else:
-        able = (sign * (right[arm] - 0.5) > 0) & (
-          sign * (right[single] - 0.5) < 0
-        )
-      able = np.flatnonzero(able)
-      # Stable, and `known` is sorted: ties are by study id.
-      at = able[np.argsort(-sign * change[able], kind='stable')][:count]
-      names = np.array(known, str)[at]
-      found.append(
-        Group(
-          kind,
-          output,
-          names,
-          {a: x[at] for a, x in shown.items()},
-          len(able),
-          np.array([ours[s].models for s in names], int),
-        )
-      )
-  return found
-
-
-@dataclasses.dataclass(frozen=True)
-class _Standing:
-  """How an arm's models stand to one study.
-
-  Attributes:
-    truth: (l,) its labels.
-    score: (k,) probability of the truth, or less the absolute error.
-    right: (k,) share of models whose call is right.
-    shown: (k,) probability of the label, of the true class, or the prediction.
-    models: their number.
-  """
-
-  truth: np.ndarray
-  score: np.ndarray
-  right: np.ndarray
-  shown: np.ndarray
-  models: int
-
-
-def _standing(task, folds, arm) -> dict[str, _Standing]:
-  parts: dict[str, list] = {}
-  for fold in folds:
-    for seed, scores in fold.scores.get(arm, {}).items():
-      values = _read(task, fold, arm, seed, scores)
-      for i, study in enumerate(fold.study):
-        parts.setdefault(study, []).append(
-          (fold.labels[i], *(x[i] for x in values))
-        )
-  found = {}
-  for study, models in parts.items():
-    truth, *values = zip(*models, strict=True)
-    found[study] = _Standing(
-      truth[0], *(np.mean(x, axis=0) for x in values), len(models)
-    )
-  return found
-
-
-def _read(task, fold, arm, seed, scores):
-  """(n, k) score of the truth, whether the call is right, what is shown."""
-  labels = fold.labels
-  if task.kind == types.REGRESSION:
-    error = np.abs(scores - labels)
-    return -error, np.full_like(error, np.nan), scores
-  if task.kind == types.MULTICLASS:
-    known = ~np.isnan(labels[:, 0])
-    code = np.where(known, labels[:, 0], 0).astype(int)
-    own = np.take_along_axis(scores, code[:, None], axis=1)
-    call = scores.argmax(axis=1)
-    return own, (call == code)[:, None].astype(float), own
-  at = fold.thresholds[arm][seed].values[thresholds.YOUDEN]
-  own = np.where(labels == 1, scores, 1 - scores)
-  return own, ((scores >= at) == (labels == 1)).astype(float), scores
 
 
 def make(
@@ -337,7 +194,7 @@ class _Work:
     task = self.cohort.task
     models = explain.models_of(self._folds, self.arm)
     row_of = {s: i for i, s in enumerate(self.cohort.study)}
-    for group in select(
+    for group in repairs.select(
       task, self._folds, arm=self.arm, single=self.single, count=count
     ):
       label = task.names[group.output]
@@ -352,6 +209,7 @@ class _Work:
             'number': numbers[-1],
             'truth': self._truth(row, group.output),
             'scores': {a: x[k] for a, x in group.scores.items()},
+            'thresholds': {a: x[k] for a, x in group.thresholds.items()},
             'models': group.models[k],
             'record': self._record(row, models[study][0][:2]),
             **self._image(row, models[study], group.output),

@@ -135,9 +135,13 @@ def _truth(example) -> str:
 
 
 def _scores(example) -> str:
-  return ', '.join(
-    f'{arm} {text_lib.plain(x)}' for arm, x in example['scores'].items()
-  )
+  found = []
+  for arm, score in example['scores'].items():
+    text, least = f'{arm} {text_lib.plain(score)}', example['thresholds'][arm]
+    if least is not None:
+      text += f' (positive from {text_lib.plain(least)})'
+    found.append(text)
+  return ', '.join(found)
 
 
 def _pictures(examples) -> list[style.Drawn]:
@@ -215,6 +219,11 @@ def _percent(share: float) -> str:
 
 def _studies(examples) -> tables.Table:
   arms = dict.fromkeys(a for x in examples['examples'] for a in x['scores'])
+  called = [
+    a
+    for a in arms
+    if any(x['thresholds'][a] is not None for x in examples['examples'])
+  ]
   return tables.Table(
     f'{PRIVATE}s',
     'Examples and what they were given',
@@ -222,6 +231,7 @@ def _studies(examples) -> tables.Table:
       tables.Column('number'),
       tables.Column('truth', word=True),
       *(tables.Column(a) for a in arms),
+      *(tables.Column(f'{a} positive from') for a in called),
       tables.Column('models'),
     ],
     [
@@ -232,6 +242,7 @@ def _studies(examples) -> tables.Table:
             tables.count(x['number']),
             tables.word(_truth(x), value=x['truth']),
             *(tables.plain(x['scores'][a]) for a in arms),
+            *(tables.plain(x['thresholds'][a]) for a in called),
             tables.count(x['models']),
           ]
           for x in shown
@@ -239,7 +250,8 @@ def _studies(examples) -> tables.Table:
       )
       for heading, shown in _by_group(examples)
     ],
-    note=f'Scores: {_score_words(examples)}, mean over models.',
+    note=f'Scores: {_score_words(examples)}. Scores and thresholds are means '
+    'over models.',
     printed=False,
   )
 

@@ -30,6 +30,7 @@ def example(number, **changes):
     'number': number,
     'truth': 'outcome = 1',
     'scores': {'joint': 0.9, 'ehr': 0.2},
+    'thresholds': {'joint': 0.4, 'ehr': None},
     'models': 2,
     'record': RECORD,
     'image': figure_test.png(),
@@ -83,7 +84,7 @@ class SectionTest(parameterized.TestCase):
     self.assertEqual(picture.name, 'example_1')
     self.assertEqual(picture.title, '1. Repaired by fusion')
     for text in (
-      'Truth: outcome = 1. joint .900, ehr .200.',
+      'Truth: outcome = 1. joint .900 (positive from .400), ehr .200.',
       'First of 2 images.',
       'age 71 (1.1 SD above the training mean 60)',
       'sex female (40% of training studies)',
@@ -156,8 +157,8 @@ class SectionTest(parameterized.TestCase):
     self.assertEqual(
       tables.to_csv(studies).splitlines()[:2],
       [
-        'group,number,truth,joint,ehr,models,reason',
-        'Repaired by fusion,1,outcome = 1,0.9,0.2,2,',
+        'group,number,truth,joint,ehr,joint positive from,models,reason',
+        'Repaired by fusion,1,outcome = 1,0.9,0.2,0.4,2,',
       ],
     )
     self.assertLen([*records.rows()], 6)
