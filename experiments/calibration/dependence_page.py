@@ -90,8 +90,8 @@ def page(results: Mapping[str, Any], *, command: str) -> str:
     "folds' models. So the errors of the folds depend on each other, which a "
     'bootstrap of patients with fixed models does not see (Bates, Hastie and '
     'Tibshirani, 2024, JASA 119, 1434-1445). Standard errors of every bound '
-    'are multiplied by a factor ([statistics.md](statistics.md#the-factor)). This '
-    'page is where it comes from.',
+    'are multiplied by a factor ([statistics.md](statistics.md#the-factor)). '
+    'This page is where it comes from.',
     'Each run makes a cohort of n patients of whom half have the event, '
     'divides it into K folds, trains image, EHR and fusion models (all '
     'columns; the mean of the two single scores; three parts image to one part '
@@ -103,8 +103,8 @@ def page(results: Mapping[str, Any], *, command: str) -> str:
     '*Copy*: the EHR is a noisy copy of the image, fusion cannot gain. *Tied*: '
     'two independent modalities of AUROC .75. *Noise*: the EHR says nothing. '
     f'Columns: {sum(dependence.FEW)} or {sum(dependence.MANY)}. Learners: '
-    'linear discriminant analysis with a ridge; an elastic net (least squares on the '
-    'label, a tenth of the penalty that removes every column); histogram '
+    'linear discriminant analysis with a ridge; an elastic net (least squares '
+    'on the label, a tenth of the penalty that removes every column); histogram '
     'boosting; a network of 16 hidden units.',
     findings.CRITERION + ' LDA and the elastic net are judged; the others are '
     'shown.',
