@@ -104,8 +104,8 @@ def page(results: Mapping[str, Any], *, command: str) -> str:
     'two independent modalities of AUROC .75. *Noise*: the EHR says nothing. '
     f'Columns: {sum(dependence.FEW)} or {sum(dependence.MANY)}. Learners: '
     'linear discriminant analysis with a ridge; an elastic net (least squares '
-    'on the label, a tenth of the penalty that removes every column); histogram '
-    'boosting; a network of 16 hidden units.',
+    'on the label, a tenth of the penalty that removes every column); '
+    'histogram boosting; a network of 16 hidden units.',
     findings.CRITERION + ' LDA and the elastic net are judged; the others are '
     'shown.',
     chosen,
