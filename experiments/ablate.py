@@ -19,8 +19,8 @@ from absl import flags
 from experiments import launch, loudness, output, settings
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import examples, external, runner, store
 from fusion_jax.ablation import progress as progress_lib
-from fusion_jax.ablation import runner, store
 from fusion_jax.parallel import cache
 from fusion_jax.report import console as report_console
 
@@ -56,6 +56,12 @@ _CONTROLS = flags.DEFINE_string(
 )
 _FOOTPRINT = flags.DEFINE_bool(
   'footprint', None, 'Measure operations, latency and memory of each arm.'
+)
+_EXAMPLES = flags.DEFINE_integer(
+  'examples',
+  None,
+  'Put this many studies that fusion repairs and that it breaks into the '
+  'report, with images and record values of these patients.',
 )
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of any setting; comes last.'
@@ -114,6 +120,8 @@ def _quoted(names: Sequence[str]) -> str:
 
 def _run() -> int:
   cache.keep_compiled_programs()
+  if _EXAMPLES.value is not None:
+    examples.check(_EXAMPLES.value)
   config = settings.resolve(
     _CONFIG.value,
     {
@@ -144,7 +152,11 @@ def _run() -> int:
         ),
         *(output.footprints(report.summary) if config.footprint else ()),
       ]
-      page = output.write(report.summary, folder)
+      shown = None
+      if _EXAMPLES.value is not None:
+        run = external.open_run(folder)
+        shown = examples.make(run, _EXAMPLES.value, progress.message)
+      page = output.write(report.summary, folder, shown)
       level = loudness.chosen(
         report_console.SHORT if progress.finished else report_console.NORMAL
       )

@@ -72,6 +72,13 @@ _FIXED = {
   'probabilities are too high on average',
   'slope [95%]': 'of calibration; 1 is perfect, below 1 predictions are too '
   'extreme',
+  'number': 'of the example; example_studies.csv says which study it is',
+  'truth': 'the label of the study',
+  'models': 'fitted: one for each fold and seed',
+  'value': 'of the record',
+  'beside training': 'where it lies among the values of training studies',
+  'loss [95%]': 'how much worse the arm is with the column permuted',
+  'sd of orders': 'between random orders of the column',
   'rate': 'share of test studies that lose the modality',
   'mechanism': 'random, or informative: the higher the risk by the other '
   'modality, the sooner a study lacks it',
@@ -93,7 +100,6 @@ _FIXED = {
   'DeLong p': "DeLong's test of this arm against the best single modality",
   'permutation p': 'of swapping the two arms, patient by patient',
   'corrected t p': 'over folds, with the variance of Nadeau and Bengio (2003)',
-  'models': 'fitted: one for each fold and seed',
   'why': 'what went wrong',
   'what': 'of the analysis',
   'fixed': 'in the registered file',

@@ -7,6 +7,7 @@ from typing import Any
 from fusion_jax.report import (
   beside,
   checklists,
+  examples,
   findings,
   first,
   glossary,
@@ -65,7 +66,9 @@ class Page:
 
 
 def build(
-  summary: Mapping[str, Any], curves: Mapping[str, Any] | None = None
+  summary: Mapping[str, Any],
+  curves: Mapping[str, Any] | None = None,
+  shown: Mapping[str, Any] | None = None,
 ) -> Page:
   """Lays out all a summary and its curves hold.
 
@@ -73,6 +76,7 @@ def build(
     summary: what `summary.json` holds; sections that are not there are left
       out.
     curves: what `curves.json` holds, if there is one.
+    shown: what `examples.json` holds, if the command asked for it.
   """
   beside_curves = bool(curves)
   curves = curves_lib.flat(curves or {})
@@ -90,6 +94,7 @@ def build(
     scrutiny.tradeoffs(summary, content),
     scrutiny.image_value(summary),
     sections_lib.calibration(summary),
+    examples.section(shown),
     sections_lib.training(summary, content),
     sections_lib.history(summary),
     sections_lib.registration(summary),

@@ -33,13 +33,13 @@ def values(
   """One arm's cells under `names`."""
   numbers = [row.calibration.get(x) for x in _calibration(page)]
   numbers += [row.spread.get(x) for x in _spreads(page)]
-  costs = [(content_lib.COSTS[x][1], getattr(row, x)) for x in costs(page)]
+  known = [(content_lib.COSTS[x][1], getattr(row, x)) for x in costs(page)]
   return [
     *(
       tables.Cell() if x is None else tables.plain(x.estimate, x.reason)
       for x in numbers
     ),
-    *(tables.Cell(f(v), value='' if v is None else v) for f, v in costs),
+    *(tables.Cell(f(v), value='' if v is None else v) for f, v in known),
   ]
 
 
