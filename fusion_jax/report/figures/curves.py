@@ -52,6 +52,10 @@ def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
   """
   found: dict[str, dict[str, Any]] = {}
   for arm, of_arm in curves.items():
+    if any(isinstance(x, list) for x in of_arm.values()) and not any(
+      x in of_arm for x in _X
+    ):
+      continue
     if 'threshold' in of_arm:
       of_arm = {'decision': of_arm}
     by_kind = {}
