@@ -3,12 +3,9 @@
   python -m experiments.calibrate_verdict --out=DIR
   python -m experiments.calibrate_verdict --part=scores --runs=200 --out=DIR
 
-How often "superior" is said without a true gain, how often intervals cover,
-how often a gain is found, and naive practice beside it. The same command goes
-on where it stopped; more --runs add to those that are there.
-
-All of it takes over an hour of processor time (estimated: scores 25 minutes,
-power 17, end_to_end and fresh 13 each, naive 4), divided among --workers.
+How often each verdict is said wrongly, how often intervals cover, how often a
+gain is found, and the former rule and naive practice beside it. The same
+command goes on where it stopped; more --runs add to those that are there.
 """
 
 import pathlib
@@ -18,7 +15,7 @@ import sys
 from absl import flags
 
 from experiments import launch
-from experiments.calibration import cells, findings, plan
+from experiments.calibration import cells, findings, page, plan
 from fusion_jax.ablation import store
 from fusion_jax.core import errors
 
@@ -28,8 +25,8 @@ _PART = flags.DEFINE_string('part', ALL, f'{", ".join(findings.PARTS)} or all.')
 _RUNS = flags.DEFINE_string(
   'runs',
   '',
-  'Runs of each cell: a number, or PART:NUMBER,... ; empty for 1,000 (300 end '
-  'to end).',
+  'Runs of each cell: a number, or PART:NUMBER,... ; empty for the defaults of '
+  'experiments/calibration/plan.py.',
 )
 _OUT = flags.DEFINE_string('out', '', 'Folder of the runs and the results.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Of all that is random.')
@@ -79,10 +76,10 @@ def _run() -> int:
     f'{",".join(f"{k}:{v}" for k, v in runs.items())} --seed={_SEED.value} '
     f'--replicates={_REPLICATES.value} --max_n={_MAX_N.value} --out=DIR'
   )
-  written = findings.write(results, folder, command=command)
+  written = page.write(results, folder, command=command)
   if _DOCS.value:
     docs = pathlib.Path(_DOCS.value)
-    written += findings.write_docs(results, docs, command=command)
+    written += page.write_docs(results, docs, command=command)
   width = min(80, shutil.get_terminal_size().columns)
   for line in (*findings.lines(results, width), *map(str, written)):
     print(line)

@@ -44,12 +44,12 @@ def _pooled(result: Mapping[str, Any]) -> tables.Table:
           tables.word(p['rows']),
           tables.count(p['k']),
           _cell(p, 'low', 'high'),
-          _cell(p, 'prediction_low', 'prediction_high'),
+          _new_study(p),
         ]
       )
   return tables.plain_table(
     'pooled',
-    'Pooled gain over the best single modality reported, random effects',
+    'Pooled gain over the best single modality, random effects',
     [
       tables.Column('studies with', word=True),
       tables.Column('studies'),
@@ -57,7 +57,8 @@ def _pooled(result: Mapping[str, Any]) -> tables.Table:
       tables.Column('a new study [95%]', interval=True),
     ],
     rows,
-    note=f'{primary["estimator"].upper()}; a correlation of '
+    note=f'{primary["estimator"].upper()}; Hartung and Knapp with max(1, q); '
+    'the better single is taken as fixed; a correlation of '
     f'{primary["correlation"]} between two AUROCs on the same patients is '
     f'assumed; standard errors from {errors_from}.',
   )
@@ -67,6 +68,13 @@ def _cell(pooled: Mapping[str, Any], low: str, high: str) -> tables.Cell:
   number = text_lib.Number(
     pooled['estimate'], pooled[low], pooled[high], pooled.get('reason', '')
   )
+  return tables.Cell(number=number, signed=True)
+
+
+def _new_study(pooled: Mapping[str, Any]) -> tables.Cell:
+  if pooled['prediction_low'] is not None or pooled.get('reason'):
+    return _cell(pooled, 'prediction_low', 'prediction_high')
+  number = text_lib.Number(None, None, None, pooled['prediction_reason'])
   return tables.Cell(number=number, signed=True)
 
 
@@ -83,6 +91,7 @@ def _run() -> int:
   console.print(
     f'{count["studies"]} studies, {count["fusion"]} with a checked result of '
     f'fusion, {count["both_singles"]} also of each single modality, '
+    f'{count["one_single"]} of one only (in no pooled gain), '
     f'{count["events"]} with a known number of events.'
   )
   console.print()

@@ -4,6 +4,8 @@
   python -m experiments.predict --run=RUN --cohort=DIR_OR_TOML --arms=joint
 
 Nothing is trained: the models of all folds and seeds predict every study.
+Patients of the run's own cohort are refused; docs/external.md says how they
+are known.
 """
 
 import dataclasses

@@ -20,19 +20,27 @@ import threadpoolctl
 from fusion_jax.core import errors, files
 
 SETTINGS = 'settings.json'
-EHR_AUROC = 0.75
 _CHUNK = 50
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What decides an outcome; chunks of other versions are never mixed in.
 _SOURCES = (
   'experiments/calibration/cells.py',
   'experiments/calibration/end_to_end.py',
+  'experiments/calibration/former.py',
+  'experiments/calibration/intervals.py',
   'experiments/calibration/scores.py',
+  'fusion_jax/evaluation/bounds.py',
   'fusion_jax/evaluation/comparison.py',
   'fusion_jax/evaluation/delong.py',
+  'fusion_jax/evaluation/families.py',
   'fusion_jax/evaluation/ranking.py',
   'fusion_jax/evaluation/resampling.py',
+  'fusion_jax/evaluation/verdict.py',
 )
+
+TIED = (0.80, 0.80)
+UNEQUAL = (0.80, 0.65)
+FOUR_TIED = (0.80, 0.80, 0.80, 0.80)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +54,14 @@ class Cell:
     per_patient: studies of each patient.
     gain: true gain in AUROC of the first fusion arm over the best single
       modality; the others have none.
-    ehr: true AUROC of the weaker single modality (scores only).
+    every: whether all fusion arms have that gain.
+    singles: true AUROCs of the single-modality arms (scores only).
+    folds: test parts that the studies are divided into (scores only).
+    seeds: models of every arm, whose scores differ (scores only).
+    twins: whether the last two fusion arms differ from the first single arm
+      in 1 and 3 studies (scores only).
+    events: studies with the event, exactly; 0 to draw them.
+    factor: of standard errors, where models are trained in folds.
   """
 
   part: str
@@ -54,17 +69,29 @@ class Cell:
   n: int
   per_patient: int
   gain: float = 0.0
-  ehr: float = EHR_AUROC
+  every: bool = False
+  singles: tuple[float, ...] = TIED
+  folds: int = 1
+  seeds: int = 1
+  twins: bool = False
+  events: int = 0
+  factor: float = 1.0
 
   @property
   def world(self) -> str:
     """What is generated; the same for all parts, so that they are paired."""
     name = f'k{self.k}-n{self.n}-p{self.per_patient}-g{self.gain:g}'
-    return name if self.ehr == EHR_AUROC else f'{name}-e{self.ehr:g}'
+    name += (
+      'every' * self.every + '-s' + '-'.join(f'{x:g}' for x in self.singles)
+    )
+    name += f'-f{self.folds}' * (self.folds > 1)
+    name += f'-m{self.seeds}' * (self.seeds > 1) + '-twins' * self.twins
+    return name + f'-e{self.events}' * (self.events > 0)
 
   @property
   def name(self) -> str:
-    return f'{self.part}-{self.world}'
+    name = f'{self.part}-{self.world}'
+    return name + f'-x{self.factor:g}' * (self.factor != 1)
 
   def rng(self, seed: int, run: int) -> np.random.Generator:
     """Of one run, whatever else has run."""

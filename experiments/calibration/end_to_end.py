@@ -1,4 +1,4 @@
-"""Runs through real splits, training, stacking and the whole summary.
+"""Runs through real splits, training, stacking and the verdict.
 
 Given the label, image and EHR columns are jointly normal with one covariance,
 and the EHR columns are a noisy copy of the image's: given the image they say
@@ -15,13 +15,19 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import special
 
-from experiments.calibration import cells
+from experiments.calibration import cells, scores
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
 from fusion_jax.data import splits as splits_lib
-from fusion_jax.evaluation import comparison, predictions, summary
-from fusion_jax.evaluation import config as evaluation_config
+from fusion_jax.evaluation import (
+  bounds,
+  comparison,
+  folds,
+  predictions,
+  resampling,
+)
+from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.fusion import late
 from fusion_jax.training import classical
 
@@ -36,8 +42,6 @@ _COPY_NOISE = 0.8
 _PREVALENCE = 0.35
 _OF_PATIENT = 0.5
 _TASK = types.Task(types.BINARY, ('event',))
-# A fitted arm may lie this little above the reference without being better.
-_ROUNDING = 1e-9
 
 
 def geometry() -> tuple[np.ndarray, np.ndarray]:
@@ -109,14 +113,13 @@ def verdict(
 ) -> Mapping[str, float]:
   """One cohort from splits to verdicts.
 
-  Outcomes: `superior` (any arm is called superior), `wrongly` (any arm whose
-  trained models are truly no better than those of the reference is),
-  `arm_covered` and `differences_covered` (of the trained models' true values,
-  as in `scores.verdict`), `fewest` (patients in the smaller class) and
-  `reference_is_image` (share of folds).
+  Outcomes: those of `scores.judged`, about the true gains of these trained
+  models; `arm_covered` (share of the arms' intervals that hold the true AUROC
+  of the trained models), `fewest` (patients in the smaller class). With the
+  cell's factor.
   """
   cohort = make(cell, cell.rng(settings.seed, run))
-  return _outcomes(cohort, _splits(cohort, run), settings, run)
+  return _outcomes(cell, cohort, _splits(cohort, run), settings, run)
 
 
 def fresh(
@@ -132,7 +135,8 @@ def fresh(
   splits = [
     dataclasses.replace(s, test=s.test + cell.n) for s in _splits(cohort, run)
   ]
-  return _outcomes(_joined(cohort, make(cell, rng)), splits, settings, run)
+  joined = _joined(cohort, make(cell, rng))
+  return _outcomes(cell, joined, splits, settings, run)
 
 
 def _splits(cohort, run) -> list[splits_lib.Split]:
@@ -151,57 +155,55 @@ def _joined(one, other) -> cohort_lib.Cohort:
   )
 
 
-def _outcomes(cohort, splits, settings, run) -> Mapping[str, float]:
+def _outcomes(cell, cohort, splits, settings, run) -> Mapping[str, float]:
   tables, true = [], {}
   for split in splits:
     found, weights = train(cohort, split)
     tables += found
     true[split.fold] = {a: true_auroc(w) for a, w in weights.items()}
-  result = summary.summarise(
-    predictions.concat(tables),
-    singles=SINGLES,
-    fusions=FUSIONS,
-    config=evaluation_config.EvaluationConfig(
-      replicates=settings.replicates, seed=run
+  test = folds.arrange(predictions.concat(tables))
+  arms = [*SINGLES, *FUSIONS]
+  values = estimates_lib.estimate(
+    _TASK, test, arms=arms, wanted=[scores.METRIC]
+  ).values[scores.METRIC]
+  replicates = resampling.replicate(
+    _TASK,
+    test,
+    arms=arms,
+    wanted=[scores.METRIC],
+    metric=scores.METRIC,
+    resamples=resampling.draw(
+      np.concatenate([f.patient for f in test]),
+      replicates=settings.replicates,
+      seed=run,
     ),
   )
-  chosen = {c['fold']: c['arm'] for c in result['best_single']['by_fold']}
-  called, wrongly, covered = [], [], []
-  for c in result['comparisons']:
-    gap = np.mean(
-      [true[g][c['arm']] - true[g][chosen[g]] for g in sorted(chosen)]
-    )
-    superior = c['verdict'] == comparison.SUPERIOR
-    called.append(superior)
-    wrongly.append(superior and not gap > _ROUNDING)
-    covered.append(_inside(c, gap))
-  inside = [
-    _inside(
-      result['arms'][arm]['metrics']['auroc'],
-      np.mean([by_arm[arm] for by_arm in true.values()]),
-    )
-    for arm in (*SINGLES, *FUSIONS)
-  ]
-  tested = np.concatenate([split.test for split in splits])
-  patients, labels = cohort.patient[tested], cohort.labels[tested, 0]
-  classes = [len(np.unique(patients[labels == y])) for y in (0, 1)]
-  return {
-    'superior': float(any(called)),
-    'wrongly': float(any(wrongly)),
-    'arm_covered': float(np.mean(inside)),
-    'differences_covered': float(all(covered)),
-    'reference_is_image': float(
-      np.mean([arm == SINGLES[0] for arm in chosen.values()])
+  gains = comparison.compare(
+    arms=arms,
+    fusions=FUSIONS,
+    singles=SINGLES,
+    values=values,
+    margin=scores.MARGIN,
+    families=comparison.resampled(
+      arms, replicates.by_fold, values, cell.factor
     ),
-    'fewest': float(min(classes)),
+  ).gains
+  areas = {a: np.mean([by_arm[a] for by_arm in true.values()]) for a in arms}
+  best = max(areas[a] for a in SINGLES)
+  inside = []
+  for a, arm in enumerate(arms):
+    low, high, _ = bounds.of_metric(
+      scores.METRIC,
+      float(values[:, a].mean()),
+      replicates.means[a, 0],
+      factor=cell.factor,
+    )
+    inside.append(low <= areas[arm] <= high)
+  return {
+    **scores.judged(gains, [areas[a] - best for a in FUSIONS]),
+    'arm_covered': float(np.mean(inside)),
+    'fewest': scores.fewest(test),
   }
-
-
-def _inside(entry, value) -> bool:
-  """Whether an interval holds a value; one that is undefined does not."""
-  if entry['low'] is None or entry['high'] is None:
-    return False
-  return bool(entry['low'] <= value <= entry['high'])
 
 
 def train(cohort, split):

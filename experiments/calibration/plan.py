@@ -1,57 +1,96 @@
 """Which cells a simulation has, and how often each is run."""
 
-from experiments.calibration import cells, end_to_end, findings, scores
+from experiments.calibration import (
+  cells,
+  end_to_end,
+  findings,
+  intervals,
+  scores,
+)
 from fusion_jax.core import errors
+from fusion_jax.evaluation import dependence
 
 FUNCTIONS = {
   'scores': scores.verdict,
   'power': scores.verdict,
+  'intervals': intervals.coverage,
   'naive': scores.naive,
   'end_to_end': end_to_end.verdict,
   'fresh': end_to_end.fresh,
 }
-DEFAULT_RUNS = {'scores': 1000, 'power': 1000, 'naive': 1000}
-DEFAULT_RUNS |= {'end_to_end': 300, 'fresh': 300}
-FAMILIES = (1, 7, 15)
-SIZES = (100, 250, 1000, 5000)
-GAINS = (0.01, 0.02, 0.04)
+DEFAULT_RUNS = {'scores': 2000, 'power': 500, 'intervals': 2000, 'naive': 1000}
+DEFAULT_RUNS |= {'end_to_end': 500, 'fresh': 500}
 COHORTS = (300, 1000)
-WEAK_EHR = 0.55
+
+_Cell = cells.Cell
+# Patients and studies of each, where single arms are tied, unequal, or four.
+_SCORES = (
+  *(_Cell('scores', 7, n, 1) for n in (20, 100, 300, 1000)),
+  _Cell('scores', 3, 5000, 1),
+  *(_Cell('scores', 7, 5 * n, 5) for n in (20, 100, 300)),
+  _Cell('scores', 3, 5000, 5),
+  *(_Cell('scores', 7, n, 1, singles=cells.UNEQUAL) for n in (100, 300, 1000)),
+  _Cell('scores', 3, 5000, 1, singles=cells.UNEQUAL),
+  _Cell('scores', 7, 1500, 5, singles=cells.UNEQUAL),
+  *(
+    _Cell('scores', 7, n, 1, singles=cells.FOUR_TIED) for n in (100, 300, 1000)
+  ),
+  _Cell('scores', 7, 1500, 5, singles=cells.FOUR_TIED),
+  _Cell('scores', 1, 1000, 1),
+  _Cell('scores', 15, 300, 1),
+  _Cell('scores', 7, 300, 1, folds=5),
+  _Cell('scores', 7, 1000, 1, folds=5, singles=cells.UNEQUAL),
+  _Cell('scores', 3, 300, 1, seeds=3),
+  _Cell('scores', 3, 300, 1, seeds=3, singles=cells.FOUR_TIED),
+  _Cell('scores', 7, 300, 1, twins=True),
+  _Cell('scores', 7, 1000, 1, twins=True),
+  # True gains of exactly the margin, on either side.
+  *(
+    _Cell('scores', 3, n, 1, gain=g, every=True, singles=s)
+    for s in (cells.TIED, cells.UNEQUAL, cells.FOUR_TIED)
+    for g, n in ((0.02, 1000), (-0.02, 1000))
+  ),
+  *(_Cell('scores', 3, 5000, 1, gain=g, every=True) for g in (0.02, -0.02)),
+)
+_POWER = tuple(
+  _Cell('power', 3, n, 1, gain=g, singles=s)
+  for s in (cells.TIED, cells.UNEQUAL, cells.FOUR_TIED)
+  for g in (0.0, 0.03, 0.05)
+  for n in (300, 1000, 3000)
+)
+_INTERVALS = tuple(
+  _Cell('intervals', 1, 5 * events, 1, singles=(area, area), events=events)
+  for area in (0.80, 0.95, 0.99)
+  for events in (15, 50, 150)
+)
+_NAIVE = tuple(
+  _Cell('naive', k, n, p)
+  for k in (1, 7, 15)
+  for p in (1, 5)
+  for n in (100, 1000)
+)
 
 
 def grid(parts: tuple[str, ...], max_n: int = 0) -> list[cells.Cell]:
   """The cells of the parts, without those of more than `max_n` studies."""
-  found = []
-  for part in parts:
-    if part in findings.WHOLE:
-      found += [
-        cells.Cell(part, len(end_to_end.FUSIONS), n, p)
-        for n in COHORTS
-        for p in (1, 3)
-      ]
-    elif part == 'power':
-      found += [
-        cells.Cell(part, k, n, 1, gain)
-        for k in (1, 7)
-        for gain in GAINS
-        for n in SIZES[1:]
-      ]
-    else:
-      found += [
-        cells.Cell(part, k, n, p)
-        for k in FAMILIES
-        for p in (1, 5)
-        for n in SIZES
-      ]
-    if part == 'scores':
-      # With a useless EHR arm only the comparison with the image is a hurdle.
-      found += [
-        cells.Cell(part, k, n, p, ehr=WEAK_EHR)
-        for k in FAMILIES
-        for p in (1, 5)
-        for n in SIZES[::2]
-      ]
-  return [c for c in found if not max_n or c.n <= max_n]
+  # Fresh patients have trained no model, so that the factor is 1 for them.
+  whole = [
+    _Cell(
+      part,
+      len(end_to_end.FUSIONS),
+      n,
+      p,
+      factor=1.0 if part == 'fresh' else dependence.FACTOR,
+    )
+    for part in findings.WHOLE
+    for n in COHORTS
+    for p in (1, 3)
+  ]
+  every = [*_SCORES, *_POWER, *_INTERVALS, *_NAIVE, *whole]
+  order = {part: i for i, part in enumerate(parts)}
+  chosen = [c for c in every if c.part in order]
+  chosen.sort(key=lambda c: order[c.part])
+  return [c for c in chosen if not max_n or c.n <= max_n]
 
 
 def parse_runs(text: str, parts: tuple[str, ...]) -> dict[str, int]:
@@ -60,7 +99,7 @@ def parse_runs(text: str, parts: tuple[str, ...]) -> dict[str, int]:
   Raises:
     UserError: for an unknown part or what is no positive whole number.
   """
-  found = {part: DEFAULT_RUNS[part] for part in parts}
+  runs = {part: DEFAULT_RUNS[part] for part in parts}
   for item in filter(None, (x.strip() for x in text.split(','))):
     part, colon, number = item.rpartition(':')
     if colon and part not in FUNCTIONS:
@@ -71,6 +110,6 @@ def parse_runs(text: str, parts: tuple[str, ...]) -> dict[str, int]:
         f"PART:NUMBER,..., got '{item}'."
       )
     for name in [part] if colon else parts:
-      if name in found:
-        found[name] = int(number)
-  return found
+      if name in runs:
+        runs[name] = int(number)
+  return runs

@@ -2,7 +2,7 @@
 
 Values are those that were declared, before anything is standardised or filled
 in. Studies are counted, each once and with equal weight. What is too small to
-be a subgroup (`subgroups.too_few`) is not told here either: see `table1`.
+be a subgroup (`groups.too_few`) is not told here either: see `table1`.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.evaluation import subgroups
+from fusion_jax.evaluation import groups as groups_lib
 
 NUMERIC = 'numeric'
 CATEGORICAL = 'categorical'
@@ -65,7 +65,7 @@ def table1(
 
   Nothing is told of a cohort of fewer than `min_group` patients. Outcomes of
   fewer than `min_group` patients or `min_events` studies, and sites and levels
-  that `subgroups.too_few` finds too small, are told as one, with the next
+  that `groups.too_few` finds too small, are told as one, with the next
   larger ones if they are too small even so. Numbers of fewer than `min_group`
   patients and counts of 1 to `min_events` - 1 studies are not told, nor what
   they could be worked out from.
@@ -166,7 +166,7 @@ def _outcomes(cohort) -> dict[str, np.ndarray]:
 
 
 def _too_few(cohort, rows, least) -> bool:
-  reason = subgroups.too_few_of(
+  reason = groups_lib.too_few_of(
     cohort.task,
     cohort.labels[rows],
     cohort.patient[rows],

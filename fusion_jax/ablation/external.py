@@ -1,5 +1,6 @@
 """Applies the frozen models of a run to another cohort."""
 
+import csv
 import dataclasses
 import hashlib
 import json
@@ -16,11 +17,12 @@ from fusion_jax.ablation import frozen, made_of, outcome
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, types, words
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
-from fusion_jax.data import reader
+from fusion_jax.data import reader, synthetic
 from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.evaluation import site_calibration
 
 FOLDER = 'external'
 
@@ -103,8 +105,9 @@ def apply(
 ) -> dict[str, Any]:
   """Predicts every study of `config.cohort` with every model of the run.
 
-  The single-modality arm to compare with is, for each fold's models, the one
-  that was best on that fold's validation part of the run.
+  Gains are over the frozen single-modality arms on the same studies; nothing
+  is chosen on a validation part. Where the cohort has sites, calibration is
+  also given by site.
 
   Args:
     run: whose models are used, as they are.
@@ -117,7 +120,7 @@ def apply(
 
   Raises:
     UserError: if the cohort has another task or lacks what the models need,
-      or the folder holds a run.
+      has patients of the run's cohort, or the folder holds a run.
   """
   started = time.time()
   folder = pathlib.Path(folder)
@@ -128,6 +131,7 @@ def apply(
   listed = _listed(run, arms)
   cohort = reader.open_cohort(config.cohort)
   _check(run, cohort, listed)
+  warnings = _check_patients(run, config, cohort)
   hazards = _hazards(run, config, listed)
   store = store_lib.Store(run.path)
   work = frozen.Frozen(config, run.models, store, cohort)
@@ -151,9 +155,10 @@ def apply(
           survival=survival,
         )
       )
+  predictions = predictions_lib.concat(tables)
   summary = outcome.finish(
     folder,
-    predictions_lib.concat(tables),
+    predictions,
     config=config,
     cohort=cohort,
     arms=listed,
@@ -161,7 +166,7 @@ def apply(
       arm: {'parameters': run.summary['arms'][arm]['cost'].get('parameters')}
       for arm in listed
     },
-    warnings=_shared_patients(run, cohort),
+    warnings=warnings,
     audits={
       'external': {
         'trained_on': run.summary['cohort']['name'],
@@ -172,6 +177,17 @@ def apply(
     test=[everyone],
     started=started,
     made_of=made_of.of_arms(run.config, run.models, store, listed),
+    sections={
+      'calibration_by_site': []
+      if cohort.site is None
+      else site_calibration.by_site(
+        predictions,
+        study=cohort.study,
+        site=cohort.site,
+        arms=listed,
+        config=config.evaluation,
+      )
+    },
   )
   return summary
 
@@ -254,14 +270,63 @@ def _size(shape) -> str:
   return f'{h} x {w} with {c} channel{"s" if c > 1 else ""}'
 
 
-def _shared_patients(run, cohort) -> list[str]:
+def _check_patients(run, config, cohort) -> list[str]:
+  """Refuses patients the models have seen; warns of what cannot be known.
+
+  The run folder names the patients that were tested or validated on in any
+  fold, which in cross-validation are all, but of those that were only trained
+  on (one held-out part, folds in time) only the studies.
+
+  Raises:
+    UserError: if patients of the run are among those of the cohort.
+  """
+  if not _can_share(run.config.cohort, config.cohort):
+    return []
   before = predictions_lib.read(run.path / store_lib.PREDICTIONS)
   here = np.unique(cohort.patient)
-  shared = here[np.isin(here, before.patient_id)]
-  if not len(shared):
+  shared = int(np.isin(here, before.patient_id).sum())
+  trained_on = run.summary['cohort']['name']
+  if shared:
+    if config.cohort.name in synthetic.WORLDS:
+      way = 'Give another seed, as with --set=cohort.seed=1.'
+    else:
+      way = (
+        'Leave them out of the cohort; if they are other people with the same '
+        'ids, make the ids differ, as by a prefix.'
+      )
+    raise errors.UserError(
+      f'{shared} of the {words.counted(len(here), "patient")} of cohort '
+      f"'{cohort.name}' are also in cohort '{trained_on}', which the models of "
+      f"'{run.path}' were made with: this would be no external validation. "
+      f'{way}'
+    )
+  unknown = _studies(run) - set(before.study_id.tolist())
+  twice = int(np.isin(cohort.study, sorted(unknown)).sum())
+  if not twice:
     return []
   return [
-    f'{len(shared)} of the {len(here)} patient ids of this cohort also occur '
-    'in the cohort the models were trained on: if they are the same people, '
-    'this is no external validation.'
+    f'{words.counted(twice, "study id")} of this cohort '
+    f'{"is" if twice == 1 else "are"} also the id of a study that the models '
+    'were trained on but not tested with, whose patient the run folder does '
+    'not name: if it is the same study, this is no external validation.'
   ]
+
+
+def _can_share(one, other) -> bool:
+  """Whether the patients of two cohorts can be the same people at all.
+
+  Those of built-in worlds are numbered in each of them.
+  """
+  generated = [c.name in synthetic.WORLDS for c in (one, other)]
+  if not any(generated):
+    return True
+  return all(generated) and (one.name, one.seed) == (other.name, other.seed)
+
+
+def _studies(run) -> set[str]:
+  """Ids of all studies in the parts of the run's folds."""
+  path = run.path / store_lib.SPLITS
+  if not path.is_file():
+    return set()
+  with open(path, encoding='utf-8', newline='') as f:
+    return {row['study_id'] for row in csv.DictReader(f)}

@@ -20,6 +20,10 @@ ESTIMATORS = (DL, PM, REML)
 # Fewer studies give a test of asymmetry almost no power (Sterne et al. 2011,
 # BMJ 343:d4002).
 FEWEST_FOR_EGGER = 10
+# With fewer, a prediction interval rests on a between-study variance that is
+# hardly known and misses its level (Partlett and Riley 2017, Stat. Med. 36,
+# 301-317).
+FEWEST_FOR_PREDICTION = 5
 
 _LEVEL = 0.95
 # Doublings of the bound that a between-study variance is searched below.
@@ -34,12 +38,16 @@ class Pooled:
     estimator: of the between-study variance, one of ESTIMATORS.
     k: number of studies.
     estimate: the mean effect over the population of studies.
-    se: its Hartung-Knapp-Sidik-Jonkman standard error.
+    scale: Hartung and Knapp's q, the weighted mean square of the effects
+      about their mean; 1 is expected.
+    se: its Hartung-Knapp standard error, with max(1, scale) if `modified`.
     low: 95% interval of the mean, with t quantiles on k - 1 degrees.
     high: its upper end.
     p: two-sided p-value of 'the mean effect is 0'.
-    prediction_low: 95% interval of the effect in a new study.
+    prediction_low: 95% interval of the effect in a new study; NaN if none is
+      given.
     prediction_high: its upper end.
+    prediction_reason: why none is given; empty otherwise.
     tau2: between-study variance.
     q: Cochran's heterogeneity statistic.
     q_p: its p-value on k - 1 degrees.
@@ -49,12 +57,14 @@ class Pooled:
   estimator: str
   k: int
   estimate: float
+  scale: float
   se: float
   low: float
   high: float
   p: float
   prediction_low: float
   prediction_high: float
+  prediction_reason: str
   tau2: float
   q: float
   q_p: float
@@ -220,20 +230,37 @@ def tau2(
 
 
 def pool(
-  effects: np.ndarray, variances: np.ndarray, estimator: str = REML
+  effects: np.ndarray,
+  variances: np.ndarray,
+  estimator: str = REML,
+  *,
+  modified: bool = True,
+  fewest_for_prediction: int = FEWEST_FOR_PREDICTION,
 ) -> Pooled:
   """Pools k effects that differ between studies.
 
-  The interval of the mean is Hartung, Knapp, Sidik and Jonkman's (Hartung and
-  Knapp 2001, Stat. Med. 20, 3875-3889), which unlike the normal one holds its
-  level with few studies. The prediction interval adds tau2 and uses the same t
-  quantile (IntHout et al. 2016, BMJ Open 6:e010247). I2 is tau2 / (tau2 +
-  typical sampling variance) (Higgins and Thompson 2002, Stat. Med. 21).
+  The interval of the mean is Hartung and Knapp's (2001, Stat. Med. 20,
+  3875-3889), which unlike the normal one holds its level with few studies: its
+  variance is that of the random-effects mean times q, the weighted mean square
+  of the effects, and its quantile is t's on k - 1 degrees. Where by chance the
+  effects differ less than their standard errors say, q is below 1 and the
+  interval can be narrower than that of a single precise study. The
+  modification takes max(1, q) (Knapp and Hartung 2003, Stat. Med. 22,
+  2693-2710; recommended with few studies of unequal size by Roever, Knapp and
+  Friede 2015, BMC Med. Res. Methodol. 15:99, discussed by Jackson et al. 2017,
+  Stat. Med. 36, 3923-3934).
+
+  The prediction interval adds tau2 and uses the same t quantile (IntHout et
+  al. 2016, BMJ Open 6:e010247). I2 is tau2 / (tau2 + typical sampling
+  variance) (Higgins and Thompson 2002, Stat. Med. 21).
 
   Args:
     effects: (k,), k at least 2.
     variances: (k,) sampling variances, positive.
     estimator: of tau2.
+    modified: whether q below 1 counts as 1.
+    fewest_for_prediction: number of studies below which no prediction
+      interval is given.
 
   Raises:
     UserError: as `tau2`.
@@ -243,10 +270,16 @@ def pool(
   k = len(effects)
   w = 1 / (variances + between)
   mean = float(w @ effects / w.sum())
-  spread = float(w @ (effects - mean) ** 2 / (k - 1))
-  se = math.sqrt(spread / w.sum())
+  scale = float(w @ (effects - mean) ** 2 / (k - 1))
+  se = math.sqrt((max(1.0, scale) if modified else scale) / w.sum())
   quantile = float(stats.t.ppf((1 + _LEVEL) / 2, k - 1))
-  beyond = quantile * math.sqrt(se**2 + between)
+  beyond, reason = quantile * math.sqrt(se**2 + between), ''
+  if k < fewest_for_prediction:
+    beyond = math.nan
+    reason = (
+      f'{k} studies: a prediction interval is given with '
+      f'{fewest_for_prediction} or more'
+    )
   if se > 0:
     p = 2 * float(stats.t.sf(abs(mean) / se, k - 1))
   else:
@@ -258,12 +291,14 @@ def pool(
     estimator=estimator,
     k=k,
     estimate=mean,
+    scale=scale,
     se=se,
     low=mean - quantile * se,
     high=mean + quantile * se,
     p=p,
     prediction_low=mean - beyond,
     prediction_high=mean + beyond,
+    prediction_reason=reason,
     tau2=between,
     q=q,
     q_p=float(stats.chi2.sf(q, k - 1)),

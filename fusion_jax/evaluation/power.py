@@ -13,12 +13,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fusion_jax.evaluation import bounds
+
 POWER = 0.8
 DRAWS = 20_000
 SEED = 0
 
-# Standard errors this small are rounding errors.
-_ROUNDING = 1e-12
 
 UNDEFINED = 'the difference from a single modality has no standard error'
 NO_BOUND = 'the difference from a single modality has no bounds'
@@ -85,7 +85,7 @@ class Arm:
   def reason(self) -> str:
     """Why nothing can be said; empty if something can."""
     se = np.asarray(self.se, float)
-    if not se.size or not (se > _ROUNDING).all():
+    if not se.size or not (se > bounds.ROUNDING).all():
       return UNDEFINED
     if not np.isfinite(self.covariance).all():
       return UNDEFINED
@@ -110,7 +110,8 @@ def normal_draws(
   # The symmetric root is unique: the same on any machine but for rounding.
   root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
   rng = np.random.default_rng(seed)
-  return rng.standard_normal((draws, len(root))) @ root
+  # By column, as all that follows is a minimum or maximum over k.
+  return np.asfortranarray(rng.standard_normal((draws, len(root))) @ root)
 
 
 def needed(

@@ -123,7 +123,9 @@ def gain(study: Study) -> dict[str, Any]:
   """Fusion minus the best single modality that the paper reports.
 
   {'estimate', 'single', 'both'} where 'both' says that both single modalities
-  are reported; or {'estimate': None, 'reason'}.
+  are reported: only then is it a gain over the best of them. With one of them
+  it is a gain over that one, which the gain over the best cannot exceed.
+  Or {'estimate': None, 'reason'}.
   """
   fusion = study.get('fusion')
   singles = {

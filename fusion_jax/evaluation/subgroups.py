@@ -1,14 +1,12 @@
-"""Metrics within groups of studies, and how error rates differ between them.
+"""Metrics and gains within groups of studies.
 
-A group is a level of a declared column, of a pair of columns, or whether a
-modality is there. Intervals use the patient resamples of the whole table: a
-replicate counts in a group as often as the group's patients were drawn.
+Intervals use the patient resamples of the whole table: a replicate counts in a
+group as often as the group's patients were drawn.
 """
 
 import dataclasses
-import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,88 +14,16 @@ import numpy as np
 from fusion_jax.core import types
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import entries as entries_lib
+from fusion_jax.evaluation import equalised_odds as odds_lib
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
-from fusion_jax.evaluation import metrics, ranking, resampling
+from fusion_jax.evaluation import groups as groups_lib
+from fusion_jax.evaluation import interactions as interactions_lib
+from fusion_jax.evaluation import metrics, resampling
 from fusion_jax.evaluation import predictions as predictions_lib
-from fusion_jax.evaluation import thresholds as thresholds_lib
 
-MIN_GROUP = 20
-MIN_EVENTS = 10
 # Groups are many: their intervals take the first of the table's resamples.
 REPLICATES = 500
-AVAILABLE = 'available_'
-YES, NO = 'yes', 'no'
-
-_CALL = thresholds_lib.YOUDEN
-_BLOCK_BYTES = 2**22
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Groups:
-  """What groups u studies are in.
-
-  Attributes:
-    study: (u,) str, sorted.
-    declared: by column, (u,) str.
-    available: by column, (u,) str 'yes' or 'no'; only of modalities that some
-      studies have and others lack.
-  """
-
-  study: np.ndarray
-  declared: Mapping[str, np.ndarray]
-  available: Mapping[str, np.ndarray]
-
-  @property
-  def columns(self) -> dict[str, np.ndarray]:
-    """All columns, declared ones first."""
-    return {**self.declared, **self.available}
-
-  def of(self, column: str, study: np.ndarray) -> np.ndarray:
-    """(n,) str levels of the given studies."""
-    return self.columns[column][np.searchsorted(self.study, study)]
-
-  def cells(self) -> list[dict[str, str]]:
-    """The groups: levels by column, then pairs of declared columns."""
-    found = [
-      {column: str(level)}
-      for column, values in self.columns.items()
-      for level in np.unique(values)
-    ]
-    for a, b in itertools.combinations(self.declared, 2):
-      pairs = np.stack([self.declared[a], self.declared[b]], axis=1)
-      found += [
-        {a: str(x), b: str(y)} for x, y in np.unique(pairs, axis=0).tolist()
-      ]
-    return found
-
-  def inside(self, cell: Mapping[str, str], study: np.ndarray) -> np.ndarray:
-    """(n,) bool: which of the given studies are in the group."""
-    rows = np.ones(len(study), bool)
-    for column, level in cell.items():
-      rows &= self.of(column, study) == level
-    return rows
-
-
-def find(predictions: predictions_lib.Predictions) -> Groups:
-  """The groups of the studies that are tested."""
-  tested = predictions.part == predictions_lib.TEST
-  tested &= predictions.condition == predictions_lib.INTACT
-  p = predictions.take(np.flatnonzero(tested))
-  study, place = predictions_lib.factorize(p.study_id)
-  first = np.zeros(len(study), np.int64)
-  first[place[::-1]] = np.arange(len(place))[::-1]
-  available = {}
-  for name, x in p.available.items():
-    # As for complete cases: a modality is there if it is in every row.
-    everywhere = np.ones(len(study), bool)
-    np.logical_and.at(everywhere, place, x)
-    available[AVAILABLE + name] = np.where(everywhere, YES, NO)
-  return Groups(
-    study,
-    {name: x[first].astype(str) for name, x in p.subgroup.items()},
-    {k: x for k, x in available.items() if len(np.unique(x)) > 1},
-  )
 
 
 def sections(
@@ -110,10 +36,13 @@ def sections(
   references: Sequence[str | None],
   resamples: resampling.Resamples,
   config: config_lib.EvaluationConfig,
+  fusions: Sequence[str] = (),
+  factor: float = 1.0,
 ) -> dict[str, list[dict[str, Any]]]:
-  """What a summary says of groups: `subgroups` and `equalised_odds`.
+  """What a summary says of groups, by key.
 
-  Both are empty for a table without groups whose studies have all modalities.
+  `subgroups`, `interactions` and `equalised_odds` are empty for a table without
+  groups whose studies have all modalities.
 
   Args:
     predictions: the table.
@@ -124,9 +53,16 @@ def sections(
     references: the single-modality arm of each fold, or None.
     resamples: of the whole table.
     config: which groups are too small.
+    fusions: the arms whose gain may differ between groups.
+    factor: multiplies standard errors; see dependence.py.
   """
-  groups = find(predictions)
-  least = {'min_group': config.min_group, 'min_events': config.min_events}
+  groups = groups_lib.find(predictions)
+  few = dataclasses.replace(resamples, counts=resamples.counts[:, :REPLICATES])
+  least = {
+    'min_group': config.min_group,
+    'min_events': config.min_events,
+    'factor': factor,
+  }
   return {
     'subgroups': subgroups(
       predictions.task,
@@ -136,10 +72,20 @@ def sections(
       wanted=wanted,
       metric=metric,
       references=references,
-      resamples=resamples,
+      resamples=few,
       **least,
     ),
-    'equalised_odds': equalised_odds(
+    'interactions': interactions(
+      predictions.task,
+      folds,
+      groups,
+      fusions=fusions,
+      metric=metric,
+      references=references,
+      resamples=few,
+      **least,
+    ),
+    'equalised_odds': odds_lib.equalised_odds(
       predictions.task, folds, groups, arms=arms, resamples=resamples, **least
     ),
   }
@@ -148,21 +94,22 @@ def sections(
 def subgroups(
   task: types.Task,
   folds: Sequence[folds_lib.Fold],
-  groups: Groups,
+  groups: groups_lib.Groups,
   *,
   arms: Sequence[str],
   wanted: Sequence[str],
   metric: str,
   references: Sequence[str | None],
   resamples: resampling.Resamples,
-  min_group: int = MIN_GROUP,
-  min_events: int = MIN_EVENTS,
+  min_group: int = groups_lib.MIN_GROUP,
+  min_events: int = groups_lib.MIN_EVENTS,
+  factor: float = 1.0,
 ) -> list[dict[str, Any]]:
   """Every metric of every arm within every group.
 
   Nothing is fitted or chosen anew in a group: thresholds and references are
-  those of the whole fold. Intervals are of the first REPLICATES resamples;
-  they are not adjusted for how many groups there are.
+  those of the whole fold. Intervals are not adjusted for how many groups there
+  are.
 
   Args:
     task: what is predicted.
@@ -175,15 +122,13 @@ def subgroups(
     resamples: of the whole table.
     min_group: fewest patients of a group that is reported.
     min_events: fewest studies with the event (or of a class, or with a label),
-      and likewise without; see `too_few`.
+      and likewise without; see `groups.too_few`.
+    factor: multiplies standard errors; see dependence.py.
 
   Returns:
     One dict per group: group, studies, patients, events, suppressed (None or
     why there are no numbers) and arms; undefined numbers are NaN.
   """
-  resamples = resampling.Resamples(
-    resamples.patients, resamples.counts[:, :REPLICATES]
-  )
   found = []
   for cell in groups.cells():
     inside = [
@@ -192,8 +137,12 @@ def subgroups(
       if (rows := groups.inside(cell, f.study)).any()
     ]
     parts = [f for f, _ in inside]
-    reason = too_few(task, parts, min_group, min_events)
-    entry = {'group': cell, **_counts(task, parts), 'suppressed': reason}
+    reason = groups_lib.too_few(task, parts, min_group, min_events)
+    entry = {
+      'group': cell,
+      **groups_lib.counts(task, parts),
+      'suppressed': reason,
+    }
     entry['arms'] = {}
     if reason is None:
       entry['arms'] = _arms(
@@ -204,210 +153,86 @@ def subgroups(
         wanted=wanted,
         metric=metric,
         resamples=resamples,
+        factor=factor,
       )
     found.append(entry)
   return found
 
 
-def too_few(
+def interactions(
   task: types.Task,
   folds: Sequence[folds_lib.Fold],
-  min_group: int = MIN_GROUP,
-  min_events: int = MIN_EVENTS,
-) -> str | None:
-  """Why a group is too small to be reported; None if it is not.
-
-  Binary tasks need `min_events` studies with and without the event, survival
-  with it, multiclass of two classes, multilabel with and without one label.
-  Each study counts once, however many folds it is tested in.
-  """
-  patient = np.concatenate([f.patient for f in folds])
-  return too_few_of(task, _labels(folds), patient, min_group, min_events)
-
-
-def too_few_of(
-  task: types.Task,
-  labels: np.ndarray,
-  patient: np.ndarray,
-  min_group: int = MIN_GROUP,
-  min_events: int = MIN_EVENTS,
-) -> str | None:
-  """As `too_few`, of (n, l) labels and the patients of n studies."""
-  patients = len(np.unique(patient))
-  if patients < min_group:
-    return f'{patients} patients, fewer than {min_group}'
-  if task.kind == types.REGRESSION:
-    return None
-  if task.kind == types.SURVIVAL:
-    events = int((labels[:, 1] == 1).sum())
-    return _fewer(events, 'events', min_events)
-  if task.kind == types.BINARY:
-    for value, what in ((1, 'studies with'), (0, 'studies without')):
-      count = int((labels[:, 0] == value).sum())
-      if count < min_events:
-        return _fewer(count, f'{what} the event', min_events)
-    return None
-  positive = folds_lib.positives(task, labels).sum(axis=0)
-  if task.kind == types.MULTICLASS:
-    if (positive >= min_events).sum() < 2:
-      return f'fewer than two classes with {min_events} studies each'
-    return None
-  negative = (labels == 0).sum(axis=0)
-  if not (np.minimum(positive, negative) >= min_events).any():
-    return f'no label with {min_events} studies with it and without it'
-  return None
-
-
-def equalised_odds(
-  task: types.Task,
-  folds: Sequence[folds_lib.Fold],
-  groups: Groups,
+  groups: groups_lib.Groups,
   *,
-  arms: Sequence[str],
+  fusions: Sequence[str],
+  metric: str,
+  references: Sequence[str | None],
   resamples: resampling.Resamples,
-  min_group: int = MIN_GROUP,
-  min_events: int = MIN_EVENTS,
+  min_group: int = groups_lib.MIN_GROUP,
+  min_events: int = groups_lib.MIN_EVENTS,
+  factor: float = 1.0,
 ) -> list[dict[str, Any]]:
-  """How true and false positive rates differ between groups.
+  """Whether the gain of fusion differs between the levels of a column.
 
-  Equalised odds (Hardt, Price and Srebro, 2016, definition 2.1) would have
-  both gaps 0. Calls are made at the threshold that was chosen on the fold's
-  validation part, one for all groups. A group's rate is the mean over folds
-  and seeds; the gap is that of the groups with the highest and the lowest
-  rate, and its interval that of the difference between these two groups. With
-  more than two groups the gap is above 0 by chance alone.
+  Of declared columns: that a modality which is not there adds nothing is known
+  before. See `interactions.test`.
 
   Args:
-    task: what is predicted; only binary and multilabel tasks have calls.
-    folds: test parts with thresholds (`thresholds.attach`).
-    groups: of their studies.
-    arms: names of the arms.
+    task: what is predicted.
+    folds: g test parts.
+    groups: of their studies; levels that are too small take no part.
+    fusions: names of f arms.
+    metric: the one that gains are of.
+    references: (g,) the single-modality arm of each fold, or None.
     resamples: of the whole table.
-    min_group: as for `subgroups`; smaller groups take no part.
+    min_group: as for `subgroups`.
     min_events: likewise.
+    factor: multiplies standard errors; see dependence.py.
 
   Returns:
-    One dict per column, arm (and label): column, arm, levels (rates by level),
-    tpr_gap and fpr_gap; undefined numbers are NaN, with a reason.
+    One dict per column and arm, as `interactions.test` has them.
   """
-  if task.kind not in (types.BINARY, types.MULTILABEL):
+  arms = [*dict.fromkeys([*fusions, *(r for r in references if r)])]
+  if not fusions or len(arms) == len(fusions):
     return []
-  found = []
-  for column, values in groups.columns.items():
-    parts = {
-      str(level): [
-        f.take(groups.of(column, f.study) == level)
-        for f in folds
-        if (groups.of(column, f.study) == level).any()
+  by_column = {}
+  for column, values in groups.declared.items():
+    gains = {}
+    for level in map(str, np.unique(values)):
+      inside = [
+        (f.take(rows), reference)
+        for f, reference in zip(folds, references, strict=True)
+        if (rows := groups.of(column, f.study) == level).any()
       ]
-      for level in np.unique(values)
-    }
-    levels = [
-      level
-      for level, inside in parts.items()
-      if too_few(task, inside, min_group, min_events) is None
-    ]
-    rates = _rates(task, folds, groups, column, levels, arms, resamples)
-    for i, label in enumerate(task.names):
-      which = {'label': label} if task.kind == types.MULTILABEL else {}
-      for a, arm in enumerate(arms):
-        found.append(
-          {
-            'column': column,
-            'arm': arm,
-            **which,
-            'levels': {
-              level: {
-                name: _entry(rates[k, i, a, at])
-                for k, name in enumerate(('tpr', 'fpr'))
-              }
-              for at, level in enumerate(levels)
-            },
-            'tpr_gap': _gap(levels, rates[0, i, a]),
-            'fpr_gap': _gap(levels, rates[1, i, a]),
-          }
-        )
-  return found
+      parts = [f for f, _ in inside]
+      if groups_lib.too_few(task, parts, min_group, min_events) is None:
+        paired = _gains(
+          task,
+          parts,
+          [reference for _, reference in inside],
+          arms=arms,
+          wanted=(metric,),
+          metric=metric,
+          resamples=resamples,
+        )[0]
+        gains[level] = paired[: len(fusions)]
+    by_column[column] = gains
+  return interactions_lib.test(by_column, fusions, factor=factor)
 
 
-def _rates(task, folds, groups, column, levels, arms, resamples) -> np.ndarray:
-  """(2, labels, a, levels, 1 + r) true and false positive rates.
-
-  The first of the last axis is the estimate, the others are replicates.
-  """
-  replicates = resamples.counts.shape[1]
-  k = len(task.names)
-  shape = (2, k, len(arms), len(levels), 1 + replicates)
-  sums, defined = np.zeros(shape), np.zeros(shape)
-  for fold in folds:
-    levels_here = groups.of(column, fold.study)
-    member = np.stack([levels_here == x for x in levels]) if levels else None
-    if member is None:
-      continue
-    places = resamples.rows(fold.patient)
-    width = max(16, _BLOCK_BYTES // (8 * max(1, len(places))))
-    for lo in range(0, 1 + replicates, width):
-      block = slice(lo, min(lo + width, 1 + replicates))
-      counts = resamples.counts[places, max(lo - 1, 0) : block.stop - 1]
-      weights = counts * fold.weight[:, None]
-      if not lo:
-        weights = np.concatenate([fold.weight[:, None], weights], axis=1)
-      for i in range(k):
-        for kind, value in enumerate((1, 0)):
-          rows = member & (fold.labels[:, i] == value)
-          total = rows @ weights
-          for a, arm in enumerate(arms):
-            of_seeds = [
-              ranking.ratio((rows & (scores[:, i] >= t[i])) @ weights, total)
-              for scores, t in _calls(fold, arm)
-            ]
-            if not of_seeds:
-              continue
-            rate = metrics.mean(of_seeds)
-            there = ~np.isnan(rate)
-            sums[kind, i, a, :, block] += np.where(there, rate, 0)
-            defined[kind, i, a, :, block] += there
-  return ranking.ratio(sums, defined)
-
-
-def _calls(fold, arm):
-  """(scores (n, s), thresholds (s,)) of each seed's model."""
-  for seed, scores in fold.scores.get(arm, {}).items():
-    points = fold.thresholds.get(arm, {}).get(seed)
-    if points is not None:
-      yield scores, points.values[_CALL]
-
-
-def _gap(levels, rates) -> dict[str, Any]:
-  """The largest difference of (levels, 1 + r) rates."""
-  known = np.flatnonzero(~np.isnan(rates[:, 0])) if len(levels) else []
-  if len(known) < 2:
-    return {
-      'estimate': math.nan,
-      'low': math.nan,
-      'high': math.nan,
-      'reason': 'fewer than two groups are large enough',
-    }
-  high = known[np.argmax(rates[known, 0])]
-  low = known[np.argmin(rates[known, 0])]
-  if high == low:
-    low = known[known != high][0]
-  return {
-    **_entry(rates[high] - rates[low]),
-    'highest': levels[high],
-    'lowest': levels[low],
-  }
-
-
-def _entry(values, undefined=(), otherwise='undefined in every fold'):
+def _entry(values, undefined=(), otherwise='undefined in every fold', **of):
   """{estimate, low, high} of (1 + r,) an estimate and its replicates."""
   return entries_lib.resampled(
-    float(values[0]), values[1:], undefined, otherwise=otherwise
+    float(values[0]), values[1:], undefined, otherwise=otherwise, **of
   )
 
 
-def _arms(task, folds, references, *, arms, wanted, metric, resamples):
-  """By arm of one group: metrics and gain over the fold's reference."""
+def _gains(task, folds, references, *, arms, wanted, metric, resamples):
+  """(a, 1 + r) gains over the fold's reference, positive is better.
+
+  Estimates come first on the last axis, then replicates. Also returns the
+  estimates and replicates of all metrics.
+  """
   estimates = estimates_lib.estimate(task, folds, arms=arms, wanted=wanted)
   replicates = resampling.replicate(
     task, folds, arms=arms, wanted=wanted, metric=metric, resamples=resamples
@@ -415,59 +240,44 @@ def _arms(task, folds, references, *, arms, wanted, metric, resamples):
   place = {arm: a for a, arm in enumerate(arms)}
   compared = [g for g, r in enumerate(references) if r in place]
   others = [place[references[g]] for g in compared]
-  found = {}
-  for a, arm in enumerate(arms):
-    entries = {}
-    for m, name in enumerate(wanted):
-      undefined = estimates.undefined(arm, name)
-      entries[name] = _entry(
-        np.append(estimates.estimate[name][a], replicates.means[a, m]),
-        undefined,
-      )
-    gain = np.full(1 + replicates.by_fold.shape[2], math.nan)
-    if compared:
-      values = estimates.values[metric]
-      difference = values[compared, a] - values[compared, others]
-      paired = (
+  gains = np.full((len(arms), 1 + replicates.by_fold.shape[2]), math.nan)
+  if compared:
+    sign = 1 if metrics.higher_is_better(metric) else -1
+    values = estimates.values[metric]
+    for a in range(len(arms)):
+      difference = sign * (values[compared, a] - values[compared, others])
+      paired = sign * (
         replicates.by_fold[compared, a] - replicates.by_fold[compared, others]
       )
       # A fold without an observed difference has no replicates either.
       paired = np.where(np.isnan(difference)[:, None], np.nan, paired)
-      gain = metrics.mean([*np.column_stack([difference, paired])])
+      gains[a] = metrics.mean([*np.column_stack([difference, paired])])
+  # Minus 0 is 0.
+  return gains + 0.0, estimates, replicates
+
+
+def _arms(task, folds, references, *, arms, wanted, factor, **of):
+  """By arm of one group: metrics and gain over the fold's reference."""
+  gains, estimates, replicates = _gains(
+    task, folds, references, arms=arms, wanted=wanted, **of
+  )
+  found = {}
+  for a, arm in enumerate(arms):
+    entries = {
+      name: _entry(
+        np.append(estimates.estimate[name][a], replicates.means[a, m]),
+        estimates.undefined(arm, name),
+        metric=name,
+        factor=factor,
+      )
+      for m, name in enumerate(wanted)
+    }
     found[arm] = {
       'metrics': entries,
-      'gain': _entry(gain, otherwise='no reference is defined in this group'),
+      'gain': _entry(
+        gains[a],
+        otherwise='no reference is defined in this group',
+        factor=factor,
+      ),
     }
   return found
-
-
-def _counts(task, folds) -> dict[str, Any]:
-  once = _once(folds)
-  events = folds_lib.events(task, _labels(folds))
-  found = {
-    'studies': len(once),
-    'patients': _distinct(f.patient for f in folds),
-    'events': events,
-  }
-  if events is None:
-    found['events_reason'] = 'a regression has no events'
-  return found
-
-
-def _once(folds) -> np.ndarray:
-  """Places of each study's first occurrence in the folds put together."""
-  return np.unique(np.concatenate([f.study for f in folds]), return_index=True)[
-    1
-  ]
-
-
-def _labels(folds) -> np.ndarray:
-  return np.concatenate([f.labels for f in folds])[_once(folds)]
-
-
-def _distinct(arrays) -> int:
-  return len(np.unique(np.concatenate([*arrays])))
-
-
-def _fewer(count: int, what: str, least: int) -> str | None:
-  return f'{count} {what}, fewer than {least}' if count < least else None

@@ -226,6 +226,8 @@ def summarise(
       references=[_compared_with(work, whole)] * len(test),
       resamples=work.resamples,
       config=config,
+      fusions=work.fusions,
+      factor=work.factor.value,
     ),
     'tradeoffs': tradeoffs.tradeoffs(
       arms_out, metric=metric, higher_is_better=work.sign > 0

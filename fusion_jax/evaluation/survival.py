@@ -17,8 +17,11 @@ def c_index(
   """Harrell's C (Harrell et al., 1996, Statistics in Medicine 15, 361-387).
 
   A pair is comparable if the study with the shorter time had the event, or if
-  both times are equal and exactly one had it. Tied scores count half. This is
-  what lifelines and scikit-survival compute.
+  both times are equal and exactly one had it. Tied scores count half; only
+  equal ones are tied. lifelines computes the same, and scikit-survival with
+  `tied_tol=0`: by default it also ties scores less than 1e-8 apart, which is no
+  equivalence (a and b, b and c can be tied while a and c are not) and depends
+  on the scale of the scores.
 
   Args:
     time: (n,) float.
@@ -45,7 +48,8 @@ def c_index_uno(
   1 / G(earlier time)^2 with G of `censoring.survival`, so that the result
   estimates P(riskier study has the event first | it has it before tau)
   whatever the censoring. Equals scikit-survival's `concordance_index_ipcw`
-  with the evaluated studies as `survival_train`.
+  with the evaluated studies as `survival_train` and `tied_tol=0`; see
+  `c_index` on ties.
 
   Args:
     time: (n,) float.

@@ -9,7 +9,7 @@ import numpy as np
 
 from fusion_jax.evaluation import entries, meta_analysis, published
 
-VERSION = 1
+VERSION = 2
 # Of the paired AUROCs of two models on the same patients, which no paper says.
 CORRELATIONS = (0.0, 0.3, 0.6)
 DEFAULT_CORRELATION = 0.3
@@ -43,10 +43,11 @@ class _Row:
 def synthesise(studies: Sequence[published.Study]) -> dict[str, Any]:
   """Per study: gain, interval, risk of bias; over studies: pooled gains.
 
-  A gain is the AUROC of fusion minus that of the best single modality that a
-  paper reports. Only rows whose numbers of events and non-events are
-  established enter the primary analysis. What is unknown is None, with a
-  `reason`.
+  A gain is the AUROC of fusion minus that of the best single modality. A row
+  that reports one single modality only has a gain over that one: it has its
+  interval but is in no pooled gain (`one_single` names these rows). Only rows
+  whose numbers of events and non-events are established enter the primary
+  analysis. What is unknown is None, with a `reason`.
   """
   pooled = []
   for rows_of, errors_from in ANALYSES:
@@ -63,13 +64,14 @@ def synthesise(studies: Sequence[published.Study]) -> dict[str, Any]:
         )
   main, left_out = _rows(studies, *ANALYSES[0])
   wide, _ = _rows(studies, *ANALYSES[-1])
+  shown, _ = _rows(studies, *ANALYSES[-1], both=False)
   egger = meta_analysis.egger(
     [r.gain for r in main], [r.se(DEFAULT_CORRELATION) for r in main]
   )
   return entries.plain(
     {
       'version': VERSION,
-      'studies': [_study(s, wide) for s in studies],
+      'studies': [_study(s, shown) for s in studies],
       'counts': _counts(studies, main),
       'primary': {
         'rows': [r.study.text['id'] for r in main],
@@ -78,6 +80,10 @@ def synthesise(studies: Sequence[published.Study]) -> dict[str, Any]:
         'estimator': meta_analysis.REML,
       },
       'wider_rows': [r.study.text['id'] for r in wide],
+      'one_single': [
+        s.text['id'] for s in studies if published.gain(s).get('both') is False
+      ],
+      'fewest_for_prediction': meta_analysis.FEWEST_FOR_PREDICTION,
       'pooled': pooled,
       'egger': dataclasses.asdict(egger),
     }
@@ -97,14 +103,23 @@ def _errors(study, single, source):
   return (math.nan, math.nan), reason
 
 
-def _rows(studies, rows_of, errors_from):
-  """The rows of an analysis, and by id why others are left out."""
+def _rows(studies, rows_of, errors_from, *, both=True):
+  """The rows of an analysis, and by id why others are left out.
+
+  `both` asks for a result of each single modality.
+  """
   rows, left_out = [], {}
   for study in studies:
     found = published.gain(study)
     name = study.text['id']
     if found['estimate'] is None:
       left_out[name] = found['reason']
+      continue
+    if both and not found['both']:
+      other = 'image' if found['single'] == 'ehr' else 'record'
+      left_out[name] = (
+        f'no result of the {other} alone: no gain over the best single modality'
+      )
       continue
     if study.get('metric') != published.AUROC:
       left_out[name] = f'the metric is {study.get("metric") or "unknown"}'
@@ -126,13 +141,19 @@ def _pooled(rows, correlation, estimator) -> dict[str, Any]:
     empty = {f.name: None for f in dataclasses.fields(meta_analysis.Pooled)}
     return {
       **empty,
+      'unmodified': None,
       'estimator': estimator,
       'k': len(rows),
       'reason': f'{len(rows)} studies can be pooled, two are needed',
     }
   se = np.array([r.se(correlation) for r in rows])
-  found = meta_analysis.pool(np.array([r.gain for r in rows]), se**2, estimator)
-  return dataclasses.asdict(found)
+  gains = np.array([r.gain for r in rows])
+  found = meta_analysis.pool(gains, se**2, estimator)
+  plain = meta_analysis.pool(gains, se**2, estimator, modified=False)
+  return {
+    **dataclasses.asdict(found),
+    'unmodified': {x: getattr(plain, x) for x in ('se', 'low', 'high', 'p')},
+  }
 
 
 def _study(study, rows) -> dict[str, Any]:
@@ -143,7 +164,7 @@ def _study(study, rows) -> dict[str, Any]:
     reach = 1.959963984540054 * se
     gain |= {'se': se, 'low': row.gain - reach, 'high': row.gain + reach}
   elif gain['estimate'] is not None:
-    reason = _rows([study], *ANALYSES[-1])[1][study.text['id']]
+    reason = _rows([study], *ANALYSES[-1], both=False)[1][study.text['id']]
     gain |= {'se': None, 'low': None, 'high': None, 'reason': reason}
   errors = {}
   for role in published.ROLES:
@@ -183,6 +204,7 @@ def _counts(studies, main) -> dict[str, int]:
     'both_singles': sum(
       published.risk_of_bias(s)['both_singles'] is True for s in studies
     ),
+    'one_single': sum(published.gain(s).get('both') is False for s in studies),
     'interval': sum(
       s.get('fusion_low') is not None and s.get('fusion_high') is not None
       for s in studies

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion_jax.core import errors, files
+from fusion_jax.core import errors, files, words
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import forest, style
 
@@ -53,9 +53,18 @@ def page(result: Mapping[str, Any], drawn: Sequence[style.Drawn]) -> str:
     f'`{UNVERIFIED}` marks what was not checked against its source: such a '
     f'number is in no computation and no figure. `{UNKNOWN}` is what the '
     'source that was read does not say. The gain is the AUROC (or other '
-    'metric) of fusion minus that of the best single modality reported, with '
+    'metric) of fusion minus that of the better of image and EHR alone, with '
     'a 95% interval where there is a standard error and a correlation of '
-    f'{result["primary"]["correlation"]} between the two on the same patients.',
+    f'{result["primary"]["correlation"]} between the two on the same patients. '
+    f'{count["one_single"]} studies report only one of the two alone: what '
+    'fusion gains over that one stands in a column of its own and '
+    'is in no pooled gain. The gain over the better of the two is unknown '
+    'there: it can be smaller, but not larger.',
+    'The better of the two alone is picked by the published results of the '
+    'same test part, and is then taken as fixed: no interval here allows for '
+    'that choice. The better of two close results is on average too high, so '
+    'that these gains lean low; fusion arms were often chosen by their test '
+    'result too, which leans them high.',
     '## Results as published',
     *_results(result),
     '## Pooled gain',
@@ -75,10 +84,12 @@ def figures(result: Mapping[str, Any]) -> list[style.Drawn]:
   for name, title, canvas, caption in (
     (
       'evidence_forest',
-      'Gain of fusion over the best single modality reported',
+      'Gain of fusion over the best single modality',
       _forest(result),
       'One line per study with its 95% interval, then the pooled gain for '
-      'three assumed correlations and the prediction interval.',
+      'three assumed correlations and the prediction interval where there is '
+      'one. Studies with one single modality reported stand apart and are not '
+      'pooled.',
     ),
     (
       'evidence_funnel',
@@ -174,16 +185,15 @@ def _table(header, rows) -> str:
   return '\n'.join(f'| {" | ".join(x)} |' for x in lines)
 
 
-def _gain(study) -> str:
+def _gain(study, *, both: bool) -> str:
   gain = study['gain']
   if gain['estimate'] is None:
     return UNKNOWN
+  if gain['both'] != both:
+    return UNKNOWN if both else ''
   number = text_lib.Number(gain['estimate'], gain.get('low'), gain.get('high'))
   text = text_lib.interval(number, text_lib.Reasons(), signed=True)
-  other = 'image' if gain['single'] == 'ehr' else 'ehr'
-  if not gain['both']:
-    text += f' ({_SINGLE[other]} unknown)'
-  return text
+  return text if both else f'{text} (over {_SINGLE[gain["single"]]})'
 
 
 def _results(result) -> list[str]:
@@ -198,11 +208,13 @@ def _results(result) -> list[str]:
       _value(study, 'fusion', 'fusion_low', 'fusion_high'),
       _value(study, 'single_image', 'image_low', 'image_high'),
       _value(study, 'single_ehr', 'ehr_low', 'ehr_high'),
-      _gain(study),
+      _gain(study, both=True),
+      _gain(study, both=False),
     ]
     for study in result['studies']
   ]
-  header = 'study,task,strategy,n tested,events,metric,fusion,image,EHR,gain'
+  header = 'study,task,strategy,n tested,events,metric,fusion,image,EHR,'
+  header += 'gain over the best single,gain over the only single reported'
   lines = [_table(header.split(','), rows)]
   exact = [
     f'{s["name"]}: {s["cells"]["successes"]["text"]} of '
@@ -228,16 +240,14 @@ def _pooled(result, drawn) -> list[str]:
   rows = []
   for p in result['pooled']:
     mean = text_lib.Number(p['estimate'], p['low'], p['high'])
-    new = text_lib.Number(
-      p['estimate'], p['prediction_low'], p['prediction_high']
-    )
     if p['estimate'] is None:
-      cells = [UNKNOWN] * 5
+      cells = [UNKNOWN] * 6
     else:
       reasons = text_lib.Reasons()
       cells = [
         text_lib.interval(mean, reasons, signed=True),
-        text_lib.interval(new, reasons, signed=True).partition(' ')[2],
+        _range(p['estimate'], p['unmodified']['low'], p['unmodified']['high']),
+        _range(p['estimate'], p['prediction_low'], p['prediction_high']),
         f'{p["tau2"]:.5f}',
         f'{100 * p["i2"]:.0f}%',
         f'{p["q"]:.2f} ({text_lib.p_value(p["q_p"])})',
@@ -259,6 +269,7 @@ def _pooled(result, drawn) -> list[str]:
     'tau2 by',
     'k',
     'gain [95% interval]',
+    'without max(1, q)',
     'a new study [95%]',
     'tau2',
     'I2',
@@ -267,16 +278,46 @@ def _pooled(result, drawn) -> list[str]:
   return [
     f'The primary analysis takes the studies whose numbers of events are '
     f'known: {main}. A wider one also takes those with a published interval '
-    f'that can be believed: {wide}. Random effects; the between-study variance '
+    f'that can be believed: {wide}. {_left_out(result)} Random effects; the '
+    'between-study variance '
     'by restricted maximum likelihood (REML), DerSimonian and Laird (DL) or '
-    'Paule and Mandel (PM); Hartung-Knapp-Sidik-Jonkman intervals with t '
-    'quantiles. Papers do not print the correlation of the two AUROCs on the '
+    'Paule and Mandel (PM). Intervals are those of Hartung and Knapp with t '
+    'quantiles on k - 1 degrees and max(1, q): where by chance the gains '
+    'differ less than their standard errors say (q below 1), the unmodified '
+    'interval, given beside it, can be narrower than that of one precise study '
+    '(Knapp and Hartung 2003; Roever, Knapp and Friede 2015; Jackson et al. '
+    '2017). A prediction interval for a new study is given from '
+    f'{result["fewest_for_prediction"]} studies on: with fewer the '
+    'between-study variance is hardly known. Papers do not print the '
+    'correlation of the two AUROCs on the '
     'same patients, so three are assumed. With this few studies an estimate '
     'of the between-study variance, 0 included, says little.',
     _table(header, rows),
     egger(result['egger']),
     *(f'![{x.title}](figures/{x.name}.svg)' for x in drawn),
   ]
+
+
+def _range(estimate, low, high) -> str:
+  """An interval without its estimate."""
+  if low is None:
+    return 'not given'
+  number = text_lib.Number(estimate, low, high)
+  text = text_lib.interval(number, text_lib.Reasons(), signed=True)
+  return text.partition(' ')[2]
+
+
+def _left_out(result) -> str:
+  """How many rows with a gain over one single are in no pooled gain."""
+  names = {s['cells']['id']['text']: s['name'] for s in result['studies']}
+  rows = [names[x] for x in result['one_single']]
+  if not rows:
+    return 'Every study with a gain reports both image and EHR alone.'
+  return (
+    f'{words.counted(len(rows), "study")} with a result of only one of image '
+    f'and EHR alone {"is" if len(rows) == 1 else "are"} left out: '
+    f'{", ".join(rows)}.'
+  )
 
 
 def egger(found: Mapping[str, Any]) -> str:
@@ -335,6 +376,7 @@ def _forest(result):
     'events known': [],
     'interval published': [],
     'no standard error': [],
+    'over the only single reported': [],
   }
   for study in result['studies']:
     gain = study['gain']
@@ -345,7 +387,9 @@ def _forest(result):
     )
     name = study['cells']['id']['text']
     group = 'no standard error'
-    if name in main or name in wide:
+    if not gain['both']:
+      group = 'over the only single reported'
+    elif name in main or name in wide:
       group = 'events known' if name in main else 'interval published'
     groups[group].append((study['name'], number))
   pooled = [p for p in _primary(result) if p['estimate'] is not None]
@@ -357,7 +401,8 @@ def _forest(result):
     for p in pooled
   ]
   for p in pooled:
-    if p['correlation'] == result['primary']['correlation']:
+    given = p['prediction_low'] is not None
+    if given and p['correlation'] == result['primary']['correlation']:
       together.append(
         (
           'a new study',
@@ -372,10 +417,14 @@ def _forest(result):
     ('these pooled', together),
     ('interval published', groups['interval published']),
     ('no standard error', groups['no standard error']),
+    (
+      'over the only single reported',
+      groups['over the only single reported'],
+    ),
   ):
     for i, (name, number) in enumerate(members):
       lines.append(forest.Line(name, number, '' if i else heading))
-  return forest.draw(lines, axis='gain of fusion over the best single')
+  return forest.draw(lines, axis='gain of fusion over the single')
 
 
 def _funnel(result):
@@ -383,7 +432,7 @@ def _funnel(result):
   points = [
     (s['gain']['estimate'], s['gain']['se'], s['cells']['id']['text'] in main)
     for s in result['studies']
-    if s['gain'].get('se') is not None
+    if s['gain'].get('se') is not None and s['gain']['both']
   ]
   if not points:
     return None

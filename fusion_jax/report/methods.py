@@ -333,7 +333,7 @@ def _comparison(writer, summary) -> None:
 def _adjustment(writer, evaluation, count) -> str:
   if not notes.by_delong(evaluation):
     return (
-      'intervals and p values are from one studentised max-t bootstrap '
+      'intervals and p values are from one standardised max-t bootstrap '
       f'{writer.cite("romano")}.'
     )
   if count == 1:
@@ -382,6 +382,13 @@ def _checks(writer, summary) -> None:
     )
   if findings.declared(summary):
     sentences.append('Metrics were also computed within declared subgroups.')
+  if any(
+    x.get('p_adjusted') is not None for x in summary.get('interactions') or ()
+  ):
+    sentences.append(
+      'Whether the gain differs between them was tested by standardised max-t '
+      'interaction tests, adjusted for all columns and arms.'
+    )
   if any(
     (x.get(gap) or {}).get('estimate') is not None
     for x in summary.get('equalised_odds') or ()

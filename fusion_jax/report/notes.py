@@ -144,4 +144,4 @@ def _family(comparisons) -> str:
 def _adjustment(evaluation) -> str:
   if by_delong(evaluation):
     return "Holm's p and Bonferroni intervals"
-  return 'max-t bootstrap'
+  return 'standardised max-t bootstrap'

@@ -7,6 +7,7 @@ from typing import Any
 from fusion_jax.core import types
 from fusion_jax.report import choices, findings, results, robustness
 from fusion_jax.report import content as content_lib
+from fusion_jax.report import groups as groups_lib
 from fusion_jax.report import tables as tables_lib
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import curves as curves_lib
@@ -208,18 +209,28 @@ def subgroups(summary: Mapping[str, Any]) -> Section:
   return Section(
     'subgroups',
     'Subgroups',
-    lead=findings.suppressed(summary),
+    lead=[
+      *groups_lib.interaction_lines(summary),
+      *findings.suppressed(summary),
+      *groups_lib.small_sites(summary),
+    ],
     figures=[
       _drawn(
         'subgroups',
-        f'Gain of {arm} over the reference in every subgroup',
-        'Intervals hold for one subgroup at a time. Groups that are too small '
-        'are left out.',
+        f'Gain of {arm} over the best single modality in every subgroup',
+        'Intervals hold for one subgroup at a time; that one leaves out 0 and '
+        'another does not is no evidence that the gain differs. Groups that '
+        'are too small are left out.',
         canvas,
         wide=True,
       )
     ],
-    tables=[findings.subgroups(summary), findings.equalised_odds(summary)],
+    tables=[
+      groups_lib.interactions(summary),
+      findings.subgroups(summary),
+      findings.equalised_odds(summary),
+      groups_lib.calibration_by_site(summary),
+    ],
   )
 
 

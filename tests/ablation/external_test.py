@@ -10,10 +10,18 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import external
 from fusion_jax.core import errors, types
+from fusion_jax.data import config as data_config
 from fusion_jax.data import reader
 from fusion_jax.evaluation import predictions
 from tests import tiny
 from tests.ablation import runner_test
+
+
+def others(cohort, prefix='q'):
+  """The same cohort of patients with other ids."""
+  return dataclasses.replace(
+    cohort, patient=np.char.add(prefix, cohort.patient)
+  )
 
 
 class ExternalTest(parameterized.TestCase):
@@ -25,6 +33,11 @@ class ExternalTest(parameterized.TestCase):
 
   def _apply(self, cohort, **options):
     run = external.open_run(self.path)
+    # The runs of these tests were given a cohort in the place of a world.
+    own = dataclasses.replace(run.config.cohort, name='own')
+    run = dataclasses.replace(
+      run, config=dataclasses.replace(run.config, cohort=own)
+    )
     config = dataclasses.replace(
       run.config, cohort=external.cohort_config(run, name='other')
     )
@@ -32,8 +45,8 @@ class ExternalTest(parameterized.TestCase):
     with mock.patch.object(reader, 'open_cohort', return_value=cohort):
       return external.apply(run, config, self.out, **options)
 
-  def test_the_same_cohort_gives_the_same_predictions(self):
-    cohort = tiny.cohort(absent=True)
+  def test_the_same_studies_get_the_same_predictions(self):
+    cohort = others(tiny.cohort(absent=True))
     summary = self._apply(cohort)
     before = predictions.read(self.path / 'predictions.parquet')
     after = predictions.read(self.out / 'predictions.parquet')
@@ -46,9 +59,7 @@ class ExternalTest(parameterized.TestCase):
       before.study_id, before.arm, before.fold, before.scores, strict=True
     ):
       np.testing.assert_array_equal(scores[study, arm, fold], score)
-    self.assertTrue(
-      any('48 of the 48 patient ids' in x for x in summary['warnings'])
-    )
+    self.assertFalse(any('study id' in x for x in summary['warnings']))
     text = json.dumps(summary)
     for patient in set(cohort.patient):
       self.assertNotIn(f"'{patient}'", text)
@@ -56,30 +67,85 @@ class ExternalTest(parameterized.TestCase):
   def test_other_patients_and_columns_in_another_order(self):
     cohort = tiny.cohort(60, seed=3)
     cohort = dataclasses.replace(
-      cohort,
-      patient=np.char.add('q', cohort.patient),
+      others(cohort),
       numeric=cohort.numeric[:, ::-1],
       numeric_names=cohort.numeric_names[::-1],
     )
     summary = self._apply(cohort)
-    self.assertFalse(any('patient ids' in x for x in summary['warnings']))
     self.assertEqual(summary['cohort']['studies'], 60)
-    own = json.loads((self.path / 'summary.json').read_text())
-    chosen = [
-      [(x['fold'], x['arm']) for x in s['best_single']['by_fold']]
-      for s in (own, summary)
-    ]
-    self.assertEqual(*chosen)
-    self.assertEqual({c['arm'] for c in summary['comparisons']}, {'early_pca'})
+    # Nothing is chosen on a validation part that is not there, and patients
+    # that no model was trained on need no factor.
+    (comparison,) = summary['comparisons']
+    self.assertEqual(comparison['arm'], 'early_pca')
+    self.assertIsNone(comparison['picked_on_validation'])
+    self.assertEqual(summary['evaluation']['factor']['value'], 1)
+    self.assertEqual(summary['calibration_by_site'], [])
+
+  def test_patients_of_the_run_are_refused(self):
+    cohort = others(tiny.cohort(60, seed=3))
+    same = tiny.cohort(60).patient[:8]
+    for seen, text in (
+      (8, '4 of the 30 patients'),
+      (2, '1 of the 30 patients'),
+    ):
+      patient = cohort.patient.copy()
+      patient[:seen] = same[:seen]
+      with self.assertRaisesRegex(
+        errors.UserError, f"{text} of cohort 'tiny' are also"
+      ) as caught:
+        self._apply(dataclasses.replace(cohort, patient=patient))
+      self.assertNotIn('\n', str(caught.exception))
+      self.assertIn('Leave them out', str(caught.exception))
+      for name in same:
+        self.assertNotIn(name, str(caught.exception))
+    self.assertFalse(self.out.exists())
+
+  @parameterized.parameters(
+    ('null', 0, 'null', 0, True),
+    ('null', 0, 'null', 1, False),
+    ('null', 0, 'synergy', 0, False),
+    ('null', 0, 'hospital', 0, False),
+    ('hospital', 0, 'null', 0, False),
+    ('hospital', 0, 'other', 0, True),
+  )
+  def test_numbers_of_generated_patients_are_no_people(
+    self, name, seed, other, other_seed, possible
+  ):
+    run = data_config.CohortConfig(name=name, seed=seed)
+    new = data_config.CohortConfig(name=other, seed=other_seed)
+    self.assertEqual(external._can_share(run, new), possible)
+
+  def test_studies_that_were_only_trained_on_give_a_warning(self):
+    cohort = others(tiny.cohort(60, seed=3))
+    study = cohort.study.copy()
+    study[:3] = ['x1', 'x2', 's0000']
+    with open(self.path / 'splits.csv', 'a') as f:
+      f.write('x1,0,0,train\nx2,0,0,train\nx3,0,0,train\n')
+    summary = self._apply(dataclasses.replace(cohort, study=study))
+    (line,) = [x for x in summary['warnings'] if 'study id' in x]
+    self.assertStartsWith(line, '2 study ids of this cohort')
+
+  def test_calibration_by_site(self):
+    cohort = others(tiny.cohort(160, seed=3))
+    site = np.repeat(['north', 'south', 'west'], [70, 80, 10])
+    summary = self._apply(dataclasses.replace(cohort, site=site))
+    found = {x['site']: x for x in summary['calibration_by_site']}
+    self.assertEqual(found['north']['studies'], 70)
+    self.assertIn('5 patients', found['west']['suppressed'])
+    self.assertEqual(found['west']['arms'], {})
+    self.assertEqual(set(found['south']['arms']), set(summary['arms']))
+    slope = found['south']['arms']['early_pca']['calibration_slope']
+    self.assertLess(slope['low'], slope['estimate'])
+    self.assertLess(slope['estimate'], slope['high'])
 
   def test_some_arms_only(self):
-    summary = self._apply(tiny.cohort(60, seed=3), arms=['ehr_linear'])
+    summary = self._apply(others(tiny.cohort(60, seed=3)), arms=['ehr_linear'])
     self.assertEqual(list(summary['arms']), ['ehr_linear'])
     with self.assertRaisesRegex(errors.UserError, "Did you mean 'ehr_linear'"):
-      self._apply(tiny.cohort(60), arms=['ehr_liner'])
+      self._apply(others(tiny.cohort(60)), arms=['ehr_liner'])
 
   def test_what_is_missing_is_named(self):
-    whole = tiny.cohort(60)
+    whole = others(tiny.cohort(60))
     lacking = dataclasses.replace(
       whole, numeric=whole.numeric[:, 1:], numeric_names=('noise',)
     )
@@ -132,7 +198,7 @@ class SurvivalTest(parameterized.TestCase):
 
   def test_the_same_cohort_gives_the_same_curves(self):
     before = predictions.read(self.path / 'predictions.parquet')
-    after = self._apply(self.cohort)
+    after = self._apply(others(self.cohort))
     self.assertEqual(set(after.survival), set(before.survival))
     self.assertLen(before.survival, 3)
     for name, curve in before.survival.items():
@@ -144,7 +210,7 @@ class SurvivalTest(parameterized.TestCase):
         self.assertEqual(curves[study, arm, fold], value)
 
   def test_labels_of_the_other_cohort_have_no_say(self):
-    other = tiny.cohort(60, kind=types.SURVIVAL, seed=3)
+    other = others(tiny.cohort(60, kind=types.SURVIVAL, seed=3))
     before = self._apply(other)
     labels = other.labels * np.array([50.0, 1.0])
     after = self._apply(dataclasses.replace(other, labels=labels))
@@ -155,12 +221,12 @@ class SurvivalTest(parameterized.TestCase):
   def test_only_times_that_the_run_knows(self):
     models = json.loads((self.path / 'models.json').read_text())
     known = models['horizons'][1]
-    found = self._apply(self.cohort, (known,))
+    found = self._apply(others(self.cohort), (known,))
     self.assertEqual(list(found.survival), [f'{known:g}'])
     with self.assertRaisesRegex(
       errors.UserError, 'horizons=0.123: the run in .* knows survival at'
     ) as caught:
-      self._apply(self.cohort, (0.123,))
+      self._apply(others(self.cohort), (0.123,))
     self.assertNotIn('\n', str(caught.exception))
 
   def test_a_run_made_before_curves_were_stored(self):
@@ -171,9 +237,9 @@ class SurvivalTest(parameterized.TestCase):
       for entry in entries:
         del entry['cumulative_hazard']
     path.write_text(json.dumps(models))
-    self.assertEmpty(self._apply(self.cohort).survival)
+    self.assertEmpty(self._apply(others(self.cohort)).survival)
     with self.assertRaisesRegex(errors.UserError, 'knows survival at no time'):
-      self._apply(self.cohort, (0.5,))
+      self._apply(others(self.cohort), (0.5,))
 
 
 if __name__ == '__main__':

@@ -26,19 +26,37 @@ class MetaforTest(parameterized.TestCase):
     self.assertRegex(REFERENCE['R'], r'^\d+\.\d+')
     self.assertGreaterEqual(len(SETS), 10)
 
-  @parameterized.product(name=list(SETS), method=meta_analysis.ESTIMATORS)
-  def test_pool(self, name, method):
+  @parameterized.product(
+    name=list(SETS), method=meta_analysis.ESTIMATORS, modified=[False, True]
+  )
+  def test_pool(self, name, method, modified):
     data = SETS[name]
+    # metafor has a prediction interval of any number of studies.
     found = dataclasses.asdict(
-      meta_analysis.pool(data['effects'], data['variances'], method)
+      meta_analysis.pool(
+        data['effects'],
+        data['variances'],
+        method,
+        modified=modified,
+        fewest_for_prediction=2,
+      )
     )
     self.assertEqual(found['k'], len(data['effects']))
-    for key, expected in data[method].items():
+    stored = data[f'{method}_modified' if modified else method]
+    for key, expected in stored.items():
       self.assertAlmostEqual(found[key], expected, delta=1e-6, msg=key)
     # tau2 is small, so that a relative bound says more.
     self.assertAlmostEqual(
-      found['tau2'], data[method]['tau2'], delta=1e-9 + 1e-6 * found['tau2']
+      found['tau2'], stored['tau2'], delta=1e-9 + 1e-6 * found['tau2']
     )
+
+  def test_sets_lie_on_both_sides_of_the_modification(self):
+    scales = [
+      meta_analysis.pool(s['effects'], s['variances']).scale
+      for s in SETS.values()
+    ]
+    self.assertLess(min(scales), 0.01)
+    self.assertGreater(max(scales), 1 - 1e-9)
 
   @parameterized.parameters(*SETS)
   def test_egger(self, name):
@@ -81,10 +99,59 @@ class PoolTest(parameterized.TestCase):
     self.assertAlmostEqual(q, len(y) - 1, places=9)
 
   def test_equal_effects(self):
-    found = meta_analysis.pool([0.1, 0.1, 0.1], [0.01, 0.02, 0.03])
-    self.assertEqual(found.tau2, 0)
-    self.assertAlmostEqual(found.low, 0.1)
-    self.assertAlmostEqual(found.q_p, 1)
+    """Without the modification three studies that agree leave no doubt."""
+    effects, variances = [0.1, 0.1, 0.1], [0.01, 0.02, 0.03]
+    plain = meta_analysis.pool(effects, variances, modified=False)
+    self.assertEqual(plain.tau2, 0)
+    self.assertAlmostEqual(plain.low, 0.1)
+    self.assertAlmostEqual(plain.q_p, 1)
+    # With it the variance is 1 / (100 + 50 + 100 / 3), t on two degrees.
+    found = meta_analysis.pool(effects, variances)
+    self.assertAlmostEqual(found.scale, 0)
+    self.assertAlmostEqual(found.se, math.sqrt(6 / 1100))
+    t = math.sqrt(2 * 0.95**2 / (1 - 0.95**2))
+    self.assertAlmostEqual(found.high, 0.1 + t * math.sqrt(6 / 1100))
+
+  def test_the_modification_by_hand(self):
+    """Two studies of variance v and distance d: DL gives q = d^2 / 2v <= 1."""
+    v, d = 0.04, 0.1
+    for modified, scale in ((False, d**2 / (2 * v)), (True, 1)):
+      found = meta_analysis.pool([0, d], [v, v], 'dl', modified=modified)
+      self.assertEqual(found.tau2, 0)
+      self.assertAlmostEqual(found.estimate, d / 2)
+      self.assertAlmostEqual(found.scale, d**2 / (2 * v))
+      self.assertAlmostEqual(found.se, math.sqrt(scale * v / 2))
+      # The t distribution on one degree is Cauchy's.
+      reach = math.tan(math.pi * 0.475) * found.se
+      self.assertAlmostEqual(found.low, d / 2 - reach)
+      p = 1 - 2 / math.pi * math.atan(d / 2 / found.se)
+      self.assertAlmostEqual(found.p, p)
+
+  def test_the_modified_interval_is_never_narrower(self):
+    rng = np.random.default_rng(5)
+    narrower = 0
+    for _ in range(40):
+      k = int(rng.integers(2, 9))
+      v = rng.uniform(1e-4, 4e-3, k)
+      y = rng.normal(0, np.sqrt(v))
+      found = meta_analysis.pool(y, v)
+      plain = meta_analysis.pool(y, v, modified=False)
+      self.assertGreaterEqual(found.se, plain.se)
+      self.assertEqual(found.se == plain.se, found.scale >= 1)
+      normal = 1 / np.sqrt((1 / (v + found.tau2)).sum())
+      self.assertGreaterEqual(found.se, normal * (1 - 1e-12))
+      narrower += plain.se < normal
+    self.assertGreater(narrower, 10)
+
+  @parameterized.parameters(2, 4, 5, 6)
+  def test_a_prediction_interval_needs_five_studies(self, k):
+    found = meta_analysis.pool(np.arange(k), np.ones(k))
+    self.assertEqual(math.isnan(found.prediction_low), k < 5)
+    self.assertEqual(math.isnan(found.prediction_high), k < 5)
+    self.assertEqual(found.prediction_reason != '', k < 5)
+    if k < 5:
+      self.assertIn(f'{k} studies', found.prediction_reason)
+    self.assertLess(found.low, found.high)
 
   @parameterized.parameters(
     ([0.1], [0.01], '1 studies cannot be pooled'),

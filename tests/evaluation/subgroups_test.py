@@ -5,11 +5,13 @@ import math
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from scipy import stats
 from sklearn import metrics as sk_metrics
 
 from fusion_jax.core import errors, types
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import folds as folds_lib
+from fusion_jax.evaluation import groups as groups_lib
 from fusion_jax.evaluation import (
   predictions,
   resampling,
@@ -86,7 +88,7 @@ def work(p, replicates=60):
   resamples = resampling.draw(
     np.concatenate([f.patient for f in test]), replicates=replicates, seed=0
   )
-  return test, subgroups.find(p), resamples
+  return test, groups_lib.find(p), resamples
 
 
 def call(p, wanted=('auroc', 'brier'), **options):
@@ -102,43 +104,6 @@ def call(p, wanted=('auroc', 'brier'), **options):
     resamples=resamples,
     **options,
   )
-
-
-class GroupsTest(absltest.TestCase):
-  def test_levels_pairs_and_availability(self):
-    cells = subgroups.find(make()).cells()
-    self.assertIn({'sex': 'f'}, cells)
-    self.assertIn({'available_image': 'no'}, cells)
-    self.assertIn({'sex': 'f', 'age': 'old'}, cells)
-    # Every study has the other modality: that divides nothing.
-    self.assertNotIn({'available_ehr': 'yes'}, cells)
-    self.assertLen(cells, 2 + 2 + 2 + 4)
-
-  def test_a_modality_is_there_if_every_row_says_so(self):
-    p = make()
-    image = p.available['image'].copy()
-    row = np.flatnonzero(image & (p.part == 'test'))[0]
-    image[row] = False
-    p = dataclasses.replace(p, available={**p.available, 'image': image})
-    study = p.study_id[[row]]
-    for table in (p, p.take(np.arange(len(p))[::-1])):
-      found = subgroups.find(table).of('available_image', study)
-      self.assertEqual(found[0], 'no')
-
-  def test_pairs_that_do_not_occur_are_no_groups(self):
-    groups = subgroups.Groups(
-      np.array(['a', 'b']),
-      {'x': np.array(['1', '2']), 'y': np.array(['3', '4'])},
-      {},
-    )
-    self.assertNotIn({'x': '1', 'y': '4'}, groups.cells())
-
-  def test_rows_of_a_group(self):
-    p = make()
-    groups = subgroups.find(p)
-    rows = groups.inside({'sex': 'f', 'age': 'old'}, p.study_id)
-    expected = (p.subgroup['sex'] == 'f') & (p.subgroup['age'] == 'old')
-    np.testing.assert_array_equal(rows, expected)
 
 
 class SubgroupsTest(parameterized.TestCase):
@@ -241,31 +206,162 @@ class SubgroupsTest(parameterized.TestCase):
     self.assertTrue(math.isnan(gain['estimate']))
     self.assertIn('reference', gain['reason'])
 
-  @parameterized.parameters(
-    (types.BINARY, [[1]] * 10 + [[0]] * 9, '9 studies without the event'),
-    (types.SURVIVAL, [[1, 1]] * 9 + [[1, 0]] * 40, '9 events'),
-    (types.MULTICLASS, [[0]] * 40 + [[1]] * 9, 'fewer than two classes'),
-    (types.MULTILABEL, [[1, 0]] * 40, 'no label'),
-    (types.REGRESSION, [[1.0]] * 40, None),
-  )
-  def test_too_few(self, kind, labels, expected):
-    n = len(labels)
-    names = np.arange(n).astype(str)
+  @parameterized.parameters(('brier', -1), ('auroc', 1))
+  def test_a_gain_is_better_when_positive(self, metric, sign):
+    x = call(make(), (metric,))[0]
+    entries = x['arms']
+    difference = (
+      entries['joint']['metrics'][metric]['estimate']
+      - entries['ehr']['metrics'][metric]['estimate']
+    )
+    gain = entries['joint']['gain']
+    self.assertAlmostEqual(gain['estimate'], sign * difference)
+    self.assertGreater(gain['estimate'], 0)
+    self.assertBetween(gain['estimate'], gain['low'], gain['high'])
+
+  def test_the_factor_widens_every_interval(self):
+    once, wide = (call(make(), factor=factor) for factor in (1.0, 1.25))
+    for a, b in zip(once, wide, strict=True):
+      for arm in ARMS:
+        one, two = (x['arms'][arm] for x in (a, b))
+        gains = one['gain'], two['gain']
+        self.assertEqual(gains[0]['estimate'], gains[1]['estimate'])
+        for end in ('low', 'high'):
+          self.assertAlmostEqual(
+            gains[1][end] - gains[1]['estimate'],
+            1.25 * (gains[0][end] - gains[0]['estimate']),
+          )
+        for x, y in zip(
+          one['metrics'].values(), two['metrics'].values(), strict=True
+        ):
+          self.assertLess(y['low'], x['low'])
+          self.assertGreater(y['high'], x['high'])
+
+
+class InteractionsTest(absltest.TestCase):
+  def _call(self, folds, groups, resamples, kind=types.BINARY, **options):
+    return subgroups.interactions(
+      tiny.task_of(kind),
+      folds,
+      groups,
+      fusions=[a for a in folds[0].scores if a != 'ehr'],
+      references=['ehr'] * len(folds),
+      resamples=resamples,
+      **{'metric': 'auroc', **options},
+    )
+
+  def test_it_is_the_difference_of_the_gains_in_the_groups(self):
+    p = make(seeds=2)
+    folds, groups, resamples = work(p)
+    gain = {
+      str(x['group']): x['arms']['joint']['gain']['estimate']
+      for x in call(p, ('auroc',))
+    }
+    found = self._call(folds, groups, resamples)
+    # Not of whether the image is there, nor of pairs of columns.
+    self.assertEqual([x['column'] for x in found], ['sex', 'age'])
+    self.assertEqual(
+      [x['levels'] for x in found], [['f', 'm'], ['old', 'young']]
+    )
+    for x in found:
+      a, b = (gain[str({x['column']: level})] for level in x['levels'])
+      self.assertAlmostEqual(x['contrast']['estimate'], a - b)
+      self.assertEqual(x['contrast']['against'], x['levels'][1:])
+      self.assertLess(x['contrast']['low'], a - b)
+      self.assertGreater(x['contrast']['high'], a - b)
+
+  def test_less_is_better(self):
+    p = make(types.REGRESSION)
+    folds, groups, resamples = work(p)
+    found = self._call(
+      folds, groups, resamples, types.REGRESSION, metric='rmse'
+    )
+    gain = {
+      str(x['group']): x['arms']['joint']['gain']['estimate']
+      for x in call(p, ('rmse',))
+    }
+    self.assertAlmostEqual(
+      found[0]['contrast']['estimate'],
+      gain[str({'sex': 'f'})] - gain[str({'sex': 'm'})],
+    )
+
+  def test_small_groups_take_no_part(self):
+    found = self._call(*work(make(rare=6)))
+    self.assertEqual(found[0]['levels'], ['f', 'm'])
+    found = self._call(*work(make(rare=6)), min_group=2, min_events=1)
+    self.assertEqual(found[0]['levels'], ['f', 'm', 'x'])
+    found = self._call(*work(make()), min_group=1000)
+    for x in found:
+      self.assertIsNone(x['contrast'])
+      self.assertTrue(math.isnan(x['p_adjusted']))
+      self.assertIn('fewer than two groups', x['reason'])
+
+  def test_nothing_to_compare_with(self):
+    folds, groups, resamples = work(make())
+    for fusions, reference in (([], 'ehr'), (['joint'], None)):
+      found = subgroups.interactions(
+        tiny.task_of(types.BINARY),
+        folds,
+        groups,
+        fusions=fusions,
+        metric='auroc',
+        references=[reference] * len(folds),
+        resamples=resamples,
+      )
+      self.assertEqual(found, [])
+
+  def _simulated(self, rng, *, n, extra=0.0):
+    """Smallest adjusted p of two arms and two columns that divide 2n studies.
+
+    Arms see the label with their own noise; `extra` is what the first arm sees
+    in addition of those of sex f.
+    """
+    y = (rng.random(n) < 0.4).repeat(2).astype(float)
+    person = rng.normal(size=n).repeat(2)
+    sex = np.where(rng.random(n) < 0.5, 'f', 'm').repeat(2)
+    age = np.array(['a', 'b', 'c'])[rng.integers(3, size=n)].repeat(2)
+
+    def scores(strength):
+      noise = person + rng.normal(size=2 * n)
+      return (strength * y + noise)[:, None]
+
+    names = np.char.zfill(np.arange(2 * n).astype(str), 5)
     fold = folds_lib.Fold(
       repeat=0,
       fold=0,
       study=names,
-      patient=names,
-      labels=np.array(labels, float),
-      weight=np.ones(n),
-      complete=np.ones(n, bool),
-      scores={},
+      patient=names[: 2 * n : 2].repeat(2),
+      labels=y[:, None],
+      weight=np.ones(2 * n),
+      complete=np.ones(2 * n, bool),
+      scores={
+        'ehr': {0: scores(1.0)},
+        'joint': {0: scores(1.6 + extra * (sex == 'f'))},
+        'late': {0: scores(1.3)},
+      },
     )
-    reason = subgroups.too_few(tiny.task_of(kind), [fold], min_group=19)
-    if expected is None:
-      self.assertIsNone(reason)
-    else:
-      self.assertIn(expected, reason)
+    resamples = resampling.draw(fold.patient, replicates=199, seed=1)
+    groups = groups_lib.Groups(names, {'sex': sex, 'age': age}, {})
+    found = self._call([fold], groups, resamples)
+    self.assertLen(found, 4)
+    smallest = min(found, key=lambda x: x['p_adjusted'])
+    return smallest['p_adjusted'], smallest['column'], smallest['arm']
+
+  def test_where_gains_are_equal_few_tables_show_a_difference(self):
+    rng = np.random.default_rng(11)
+    wrong = sum(self._simulated(rng, n=150)[0] <= 0.05 for _ in range(200))
+    # The exact 99.9% interval of a rate of .05.
+    low, high = stats.binom.interval(0.999, 200, 0.05)
+    self.assertBetween(wrong, low, high)
+
+  def test_a_true_difference_is_seen(self):
+    rng = np.random.default_rng(12)
+    found = [self._simulated(rng, n=400, extra=1.2) for _ in range(20)]
+    right = [
+      p <= 0.05 and (column, arm) == ('sex', 'joint')
+      for p, column, arm in found
+    ]
+    self.assertGreaterEqual(sum(right), 16)
 
 
 class SectionsTest(absltest.TestCase):
@@ -281,6 +377,13 @@ class SectionsTest(absltest.TestCase):
     self.assertEqual(one['group'], {'sex': 'f'})
     self.assertIn('calibration_slope', one['arms']['joint']['metrics'])
     self.assertLen(found['equalised_odds'], 3 * len(ARMS))
+    self.assertEqual(
+      [(x['column'], x['arm']) for x in found['interactions']],
+      [('sex', 'joint'), ('age', 'joint')],
+    )
+    self.assertGreater(found['evaluation']['factor']['value'], 1)
+    contrast = found['interactions'][0]['contrast']
+    self.assertLess(contrast['low'], contrast['high'])
     self.assertEqual(one['arms']['ehr']['gain']['estimate'], 0)
 
   def test_a_table_without_groups_has_none(self):
@@ -292,6 +395,7 @@ class SectionsTest(absltest.TestCase):
       config=config_lib.EvaluationConfig(replicates=60),
     )
     self.assertEqual(found['subgroups'], [])
+    self.assertEqual(found['interactions'], [])
     self.assertEqual(found['equalised_odds'], [])
 
   def test_the_configuration_sets_the_least_numbers(self):
@@ -304,99 +408,6 @@ class SectionsTest(absltest.TestCase):
     self.assertTrue(all(x['suppressed'] for x in found['subgroups']))
     with self.assertRaisesRegex(errors.UserError, 'min_group=0'):
       config_lib.EvaluationConfig(min_group=0)
-
-
-class EqualisedOddsTest(absltest.TestCase):
-  def _by_hand(self, levels=('a', 'b')):
-    """One fold: 40 studies a group, of whom 20 positive."""
-    n = 40 * len(levels)
-    group = np.repeat(levels, 40)
-    y = np.tile(np.repeat([1.0, 0.0], 20), len(levels))
-    score = np.full(n, 0.2)
-    for i in range(len(levels)):
-      # 15, 10, ... of the positives and 5, 10, ... of the negatives called.
-      score[40 * i : 40 * i + 15 - 5 * i] = 0.9
-      score[40 * i + 20 : 40 * i + 25 + 5 * i] = 0.9
-    names = np.char.zfill(np.arange(n).astype(str), 3)
-    points = folds_lib.OperatingPoints(
-      {'youden': np.array([0.5])}, {'youden': ('',)}
-    )
-    fold = folds_lib.Fold(
-      repeat=0,
-      fold=0,
-      study=names,
-      patient=names,
-      labels=y[:, None],
-      weight=np.ones(n),
-      complete=np.ones(n, bool),
-      scores={'joint': {0: score[:, None]}},
-      thresholds={'joint': {0: points}},
-    )
-    return [fold], subgroups.Groups(names, {'sex': group}, {})
-
-  def _odds(self, folds, groups, **options):
-    resamples = resampling.draw(folds[0].patient, replicates=200, seed=1)
-    return subgroups.equalised_odds(
-      tiny.task_of(types.BINARY),
-      folds,
-      groups,
-      arms=['joint'],
-      resamples=resamples,
-      **options,
-    )
-
-  def test_by_hand(self):
-    (found,) = self._odds(*self._by_hand())
-    self.assertEqual(found['column'], 'sex')
-    self.assertAlmostEqual(found['levels']['a']['tpr']['estimate'], 15 / 20)
-    self.assertAlmostEqual(found['levels']['b']['tpr']['estimate'], 10 / 20)
-    self.assertAlmostEqual(found['levels']['a']['fpr']['estimate'], 5 / 20)
-    self.assertAlmostEqual(found['tpr_gap']['estimate'], 5 / 20)
-    self.assertAlmostEqual(found['fpr_gap']['estimate'], 5 / 20)
-    self.assertEqual(found['tpr_gap']['highest'], 'a')
-    self.assertEqual(found['fpr_gap']['highest'], 'b')
-    # The standard error of a difference of two proportions of 20.
-    se = math.sqrt((0.75 * 0.25 + 0.5 * 0.5) / 20)
-    half = (found['tpr_gap']['high'] - found['tpr_gap']['low']) / 2
-    self.assertAlmostEqual(half, 1.96 * se, delta=0.3 * se)
-
-  def test_the_gap_is_of_the_extreme_groups(self):
-    (found,) = self._odds(*self._by_hand(('a', 'b', 'c')))
-    self.assertAlmostEqual(found['tpr_gap']['estimate'], 10 / 20)
-    self.assertEqual(found['tpr_gap']['lowest'], 'c')
-
-  def test_small_groups_take_no_part(self):
-    folds, groups = self._by_hand()
-    level = groups.declared['sex'].copy()
-    level[:3] = 'c'
-    groups = dataclasses.replace(groups, declared={'sex': level})
-    (found,) = self._odds(folds, groups)
-    self.assertNotIn('c', found['levels'])
-    (found,) = self._odds(folds, groups, min_group=50)
-    self.assertTrue(math.isnan(found['tpr_gap']['estimate']))
-    self.assertIn('fewer than two', found['tpr_gap']['reason'])
-
-  def test_equal_groups_have_no_gap(self):
-    (fold,), groups = self._by_hand()
-    score = np.tile(fold.scores['joint'][0][:40], (2, 1))
-    fold = dataclasses.replace(fold, scores={'joint': {0: score}})
-    (found,) = self._odds([fold], groups)
-    for gap in (found['tpr_gap'], found['fpr_gap']):
-      self.assertEqual(gap['estimate'], 0)
-      self.assertLess(gap['low'], 0)
-      self.assertGreater(gap['high'], 0)
-
-  def test_multilabel_by_label_and_none_for_others(self):
-    for kind, expected in (
-      (types.MULTILABEL, {'x', 'y'}),
-      (types.REGRESSION, set()),
-    ):
-      p = make(kind)
-      folds, groups, resamples = work(p)
-      found = subgroups.equalised_odds(
-        p.task, folds, groups, arms=ARMS, resamples=resamples
-      )
-      self.assertEqual({x['label'] for x in found}, expected)
 
 
 if __name__ == '__main__':

@@ -70,6 +70,53 @@ def _plain_uno(time, event, scores, weights, tau):
   return won / pairs
 
 
+class NearTiesTest(parameterized.TestCase):
+  """Scores that are equal but for rounding are two scores here."""
+
+  def _data(self):
+    """60 pairs of studies, 1e-10 apart: in a pair the later one is riskier."""
+    rng = np.random.default_rng(4)
+    base = np.repeat(rng.normal(size=60), 2)
+    time = rng.exponential(size=120) * np.exp(-base)
+    second = np.arange(120) % 2
+    later = time > time.reshape(60, 2)[:, ::-1].reshape(-1)
+    self.assertEqual(later.sum(), 60)
+    self.assertGreater(later[second == 1].sum(), 10)
+    return time, rng.random(120) < 0.7, base + 1e-10 * later, base
+
+  def test_scikit_survival_ties_them(self):
+    time, event, scores, equal = self._data()
+    ones = np.ones((120, 1))
+    y = util.Surv.from_arrays(event, time)
+    tau = float(np.quantile(time, 0.9))
+    for kernel, theirs in (
+      (
+        survival.c_index,
+        lambda s, **o: sksurv.concordance_index_censored(event, time, s, **o),
+      ),
+      (
+        lambda t, e, s: survival.c_index_uno(t, e, s, tau),
+        lambda s, **o: sksurv.concordance_index_ipcw(y, y, s, tau, **o),
+      ),
+    ):
+      ours = kernel(time, event, scores)(ones)[0]
+      tied = kernel(time, event, equal)(ones)[0]
+      self.assertAlmostEqual(theirs(scores, tied_tol=0)[0], ours, places=9)
+      self.assertAlmostEqual(theirs(scores)[0], tied, places=9)
+      # All comparable pairs of twins are discordant for us, half right there.
+      self.assertGreater(tied - ours, 1e-3)
+
+  def test_their_ties_depend_on_the_scale(self):
+    time, event, _, scores = self._data()
+    ones = np.ones((120, 1))
+    small = 1e-10 * scores
+    found = survival.c_index(time, event, scores)(ones)[0]
+    self.assertEqual(survival.c_index(time, event, small)(ones)[0], found)
+    theirs = sksurv.concordance_index_censored(event, time, small)[0]
+    self.assertEqual(theirs, 0.5)
+    self.assertGreater(found, 0.6)
+
+
 class UnoTest(parameterized.TestCase):
   def _data(self, seed, *, n=90, ties=False):
     rng = np.random.default_rng(seed)

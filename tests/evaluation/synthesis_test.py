@@ -60,8 +60,34 @@ class SynthesisTest(published_test.PublishedCase):
     )
     expected = meta_analysis.pool(gains, np.square(ses))
     self.assertAlmostEqual(found['estimate'], expected.estimate)
-    self.assertAlmostEqual(found['prediction_high'], expected.prediction_high)
+    self.assertAlmostEqual(found['high'], expected.high)
+    plain = meta_analysis.pool(gains, np.square(ses), modified=False)
+    self.assertAlmostEqual(found['unmodified']['high'], plain.high)
+    self.assertIsNone(found['prediction_high'])
+    self.assertIn('4 studies', found['prediction_reason'])
     self.assertAlmostEqual(result['studies'][0]['gain']['se'], ses[0])
+
+  def test_one_single_is_no_best_single(self):
+    rows = self.rows(7, ehr_low='', use_interval='no')
+    rows[2] |= {'single_image': ''}
+    rows[4] |= {'single_ehr': ''}
+    result = self.of(*rows)
+    self.assertEqual(result['one_single'], ['s2', 's4'])
+    self.assertEqual(result['counts']['one_single'], 2)
+    self.assertEqual({p['k'] for p in result['pooled']}, {5})
+    left_out = result['primary']['left_out']
+    self.assertIn('no result of the image alone', left_out['s2'])
+    self.assertIn('no result of the record alone', left_out['s4'])
+    self.assertNotIn('s2', result['wider_rows'])
+    # Shown apart: with an interval, but marked.
+    gain = result['studies'][2]['gain']
+    self.assertFalse(gain['both'])
+    self.assertLess(gain['low'], gain['estimate'])
+    others = self.of(*(r for i, r in enumerate(rows) if i not in (2, 4)))
+    self.assertEqual(result['pooled'], others['pooled'])
+    for p in result['pooled']:
+      self.assertLessEqual(p['prediction_low'], p['low'])
+      self.assertEqual(p['prediction_reason'], '')
 
   def test_interval_goes_before_counts(self):
     rows = self.rows(2, ehr_low='0.65', ehr_high='0.85', use_interval='yes')
@@ -105,7 +131,13 @@ class SynthesisTest(published_test.PublishedCase):
 
   def test_own_table(self):
     result = synthesis.synthesise(published.read(published_test.OWN))
-    self.assertGreaterEqual(result['counts']['pooled'], 3)
+    self.assertGreaterEqual(result['counts']['pooled'], 2)
+    both = {
+      s['cells']['id']['text']: s['gain'].get('both') for s in result['studies']
+    }
+    self.assertGreaterEqual(result['counts']['one_single'], 3)
+    for name in (*result['primary']['rows'], *result['wider_rows']):
+      self.assertTrue(both[name], name)
     for study in result['studies']:
       if study['cells']['confidence']['text'] == 'memory':
         self.assertIsNone(study['gain']['estimate'])

@@ -45,9 +45,10 @@ class EvidenceTest(absltest.TestCase):
       and p['estimator'] == result['primary']['estimator']
     )
     reasons = text_lib.Reasons()
-    for ends in (('low', 'high'), ('prediction_low', 'prediction_high')):
-      number = text_lib.Number(main['estimate'], *(main[x] for x in ends))
-      self.assertIn(text_lib.interval(number, reasons, signed=True), row)
+    number = text_lib.Number(main['estimate'], main['low'], main['high'])
+    self.assertIn(text_lib.interval(number, reasons, signed=True), row)
+    self.assertLess(main['k'], 5)
+    self.assertIn(main['prediction_reason'], done.stdout.replace('\n', ' '))
     self.assertStartsWith(done.stdout, f'{result["counts"]["studies"]} studies')
     reason = result['egger']['reason']
     self.assertIn(f"Egger's test was not done: {reason}.", done.stdout)

@@ -44,6 +44,7 @@ class PredictTest(absltest.TestCase):
       ('--set=training.epochs=3', "setting of frozen models 'training'"),
       ('--set=cohort.task=survival', 'survival task'),
       ('--out=run', 'holds a run'),
+      ('--cohort=complementary', 'are also in cohort'),
     ):
       with self.subTest(flag):
         done = predict(work, *flags, flag)

@@ -40,7 +40,7 @@ class EvidenceTest(absltest.TestCase):
 
   def test_unknown_rows_are_there(self):
     row = next(x for x in self.page.splitlines() if x.startswith('| review_a '))
-    self.assertEqual(row.count(evidence.UNKNOWN), 9)
+    self.assertEqual(row.count(evidence.UNKNOWN), 10)
 
   def test_tables_have_equal_rows(self):
     blocks = re.findall(r'(?:^\|.*\n)+', self.page, re.M)
@@ -79,6 +79,38 @@ class EvidenceTest(absltest.TestCase):
     self.assertNotIn('Yoo', svg)
     self.assertIn('standard error', funnel.svg)
 
+  def test_a_gain_over_one_single_stands_apart(self):
+    header, *rows = [
+      [x.strip() for x in line.strip('|').split('|')]
+      for line in self.page.splitlines()
+      if line.startswith('|')
+    ][: 2 + len(self.result['studies'])]
+    best = header.index('gain over the best single')
+    only = header.index('gain over the only single reported')
+    by_name = {row[0]: row for row in rows[1:]}
+    apart = {
+      s['name']: s['gain']
+      for s in self.result['studies']
+      if s['gain'].get('both') is False
+    }
+    self.assertIn('Michel 2023', apart)
+    for name in apart:
+      self.assertEqual(by_name[name][best], evidence.UNKNOWN)
+      self.assertRegex(by_name[name][only], r'^\+?-?\..*\(over (EHR|image)\)$')
+      self.assertIn(name, self.page[self.page.index('left out: ') :])
+    self.assertEqual(by_name['Walston 2022'][only], '')
+    self.assertIn('over the only single reported', self.drawn[0].svg)
+
+  def test_what_is_taken_as_fixed_is_said(self):
+    self.assertIn('is then taken as fixed', self.page)
+    self.assertIn('max(1, q)', self.page)
+
+  def test_a_prediction_interval_only_of_five_studies(self):
+    rows = [x for x in self.page.splitlines() if x.startswith('| events known')]
+    self.assertLen(rows, len(self.result['pooled']))
+    for row, pooled in zip(rows, self.result['pooled'], strict=True):
+      self.assertEqual('| not given |' in row, pooled['k'] < 5)
+
   def test_nothing_to_draw(self):
     bare = self.result | {
       'studies': [
@@ -89,7 +121,7 @@ class EvidenceTest(absltest.TestCase):
     }
     bare['pooled'] = [p | {'estimate': None} for p in bare['pooled']]
     bare['primary'] = bare['primary'] | {'rows': []}
-    bare['wider_rows'] = []
+    bare['wider_rows'] = bare['one_single'] = []
     self.assertEmpty(evidence.figures(bare))
     self.assertNotIn('](figures/', evidence.page(bare, []))
 

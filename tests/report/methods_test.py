@@ -46,6 +46,11 @@ class MethodsTest(absltest.TestCase):
     ):
       self.assertIn(word, text)
 
+  def test_interaction_tests_are_told_where_there_were_any(self):
+    for p, told in ((None, False), (0.2, True)):
+      self.summary['interactions'] = [{'p_adjusted': p}]
+      self.assertEqual('interaction tests' in self.text(), told)
+
   def test_what_is_not_known_is_for_the_authors(self):
     self.assertIn('[Authors: name and cite the cohort', self.text())
     self.assertIn('[Authors: describe the models', self.text())

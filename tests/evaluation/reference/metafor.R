@@ -20,8 +20,9 @@ for (i in 1:6) {
   add(paste0("random", k), rnorm(k, 0.03, sqrt(vi + c(0, 0.0004, 0.002)[i %% 3 + 1])), vi)
 }
 
-model <- function(s, method) {
-  r <- rma(s$yi, s$vi, method = method, test = "knha",
+# test "knha" is Hartung and Knapp's, "adhoc" the one with max(1, q).
+model <- function(s, method, test) {
+  r <- rma(s$yi, s$vi, method = method, test = test,
            control = list(threshold = 1e-14, maxiter = 10000, tol = 1e-14))
   p <- predict(r)
   sprintf(paste0('{"estimate": %s, "se": %s, "low": %s, "high": %s, "p": %s, ',
@@ -42,7 +43,9 @@ cat("{\n", sprintf('"R": "%s",\n"metafor": "%s",\n"sets": {\n',
     packageVersion("metafor")), sep = "")
 cat(paste(vapply(names(sets), function(name) {
   s <- sets[[name]]
-  sprintf('"%s": {"effects": %s, "variances": %s,\n "dl": %s,\n "pm": %s,\n "reml": %s,\n "egger": %s}',
-          name, digits(s$yi), digits(s$vi), model(s, "DL"), model(s, "PM"),
-          model(s, "REML"), egger(s))
+  sprintf('"%s": {"effects": %s, "variances": %s,\n "dl": %s,\n "pm": %s,\n "reml": %s,\n "dl_modified": %s,\n "pm_modified": %s,\n "reml_modified": %s,\n "egger": %s}',
+          name, digits(s$yi), digits(s$vi), model(s, "DL", "knha"),
+          model(s, "PM", "knha"), model(s, "REML", "knha"),
+          model(s, "DL", "adhoc"), model(s, "PM", "adhoc"),
+          model(s, "REML", "adhoc"), egger(s))
 }, ""), collapse = ",\n"), "\n}\n}\n")

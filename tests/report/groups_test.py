@@ -1,0 +1,164 @@
+"""Tests of the tables of interactions and of calibration by site."""
+
+from absl.testing import absltest
+
+from fusion_jax.report import groups, tables, text
+
+
+def interaction(column, arm, p, *, levels=('f', 'm')):
+  return {
+    'column': column,
+    'arm': arm,
+    'levels': [*levels],
+    'contrast': {
+      'level': levels[0],
+      'against': [*levels[1:]],
+      'estimate': 0.05,
+      'low': 0.01,
+      'high': 0.09,
+    },
+    'contrasts': [],
+    'statistic': 2.4,
+    'p': p / 2,
+    'p_adjusted': p,
+  }
+
+
+UNTESTED = {
+  'column': 'site',
+  'arm': 'joint',
+  'levels': ['north'],
+  'contrast': None,
+  'contrasts': [],
+  'statistic': None,
+  'p': None,
+  'p_adjusted': None,
+  'reason': 'fewer than two groups are large enough',
+}
+
+
+def summary(*found, sites=()):
+  return {
+    'evaluation': {'metric': 'auroc'},
+    'interactions': found,
+    'calibration_by_site': sites,
+  }
+
+
+def site(name, *, suppressed=None, **other):
+  entry = {
+    'calibration_slope': {'estimate': 0.8, 'low': 0.6, 'high': 1.1},
+    'calibration_intercept': {'estimate': 0.3, 'low': -0.1, 'high': 0.7},
+  }
+  return {
+    'site': name,
+    **other,
+    'studies': 3 if suppressed else 120,
+    'patients': 2 if suppressed else 80,
+    'events': 1 if suppressed else 30,
+    'suppressed': suppressed,
+    'arms': {} if suppressed else {'ehr': entry, 'joint': entry},
+  }
+
+
+class InteractionsTest(absltest.TestCase):
+  def test_the_table(self):
+    table = groups.interactions(
+      summary(
+        interaction('sex', 'joint', 0.0004),
+        interaction('age', 'joint', 0.3, levels=('a', 'b', 'c')),
+        UNTESTED,
+      )
+    )
+    rows = [*table.rows()]
+    self.assertEqual(
+      [c.text for c in rows[0][:3]], ['sex', 'joint', 'f less m']
+    )
+    self.assertEqual(rows[0][3].number, text.Number(0.05, 0.01, 0.09))
+    self.assertTrue(rows[0][3].signed)
+    self.assertEqual([c.text for c in rows[0][4:]], ['<.001', '<.001'])
+    self.assertEqual(rows[0][5].value, 0.0004)
+    self.assertEqual(rows[1][2].text, 'a less the mean of the others')
+    self.assertIsNone(rows[2][3].number.estimate)
+    self.assertIn('fewer than two', rows[2][3].why())
+    self.assertEqual(rows[2][5].value, '')
+    self.assertIn('all columns and arms', table.note)
+    self.assertIn('fewer than two groups', tables.to_csv(table))
+
+  def test_without_groups_there_is_none(self):
+    for found in (summary(), {'evaluation': {'metric': 'auroc'}}):
+      self.assertFalse(groups.interactions(found))
+      self.assertEqual(groups.interaction_lines(found), [])
+    self.assertEqual(groups.interaction_lines(summary(UNTESTED)), [])
+
+  def test_what_is_not_shown_is_not_denied(self):
+    (line,) = groups.interaction_lines(
+      summary(
+        interaction('sex', 'joint', 0.051),
+        interaction('age', 'joint', 0.3),
+        UNTESTED,
+      )
+    )
+    self.assertIn('not shown that the gain differs', line)
+    self.assertIn('2 tests, smallest adjusted p .051', line)
+    self.assertIn('Nor is it shown that it does not', line)
+
+  def test_what_is_shown_is_said_once_for_each_column(self):
+    lines = groups.interaction_lines(
+      summary(
+        interaction('sex', 'late', 0.04),
+        interaction('sex', 'joint', 0.01),
+        interaction('age', 'joint', 0.05, levels=('a', 'b', 'c')),
+        interaction('ward', 'joint', 0.06),
+      )
+    )
+    self.assertLen(lines, 2)
+    self.assertEqual(
+      lines[0],
+      'The gain of joint differs by sex: f less m is +.050 [+.010, +.090] '
+      '(adjusted p .010; likewise of 1 other arm).',
+    )
+    self.assertIn('by age: a less the mean of the others', lines[1])
+    self.assertNotIn('likewise', lines[1])
+
+
+class SitesTest(absltest.TestCase):
+  def test_the_table(self):
+    table = groups.calibration_by_site(summary(sites=[site('north')]))
+    ((heading, rows),) = table.groups
+    self.assertEqual(heading, 'north')
+    self.assertEqual([r[0].text for r in rows], ['ehr', 'joint'])
+    self.assertEqual([c.value for c in rows[0][1:4]], [120, 80, 30])
+    self.assertEqual(rows[0][4].number, text.Number(0.3, -0.1, 0.7))
+    self.assertEqual(rows[0][5].number, text.Number(0.8, 0.6, 1.1))
+    self.assertTrue(rows[0][4].signed)
+    self.assertFalse(rows[0][5].signed)
+
+  def test_small_sites_are_counted_but_not_named(self):
+    found = summary(
+      sites=[
+        site('north', label='x'),
+        site('hamlet', label='x', suppressed='2 patients, fewer than 20'),
+        site('village', label='x', suppressed='2 patients, fewer than 20'),
+        site('hamlet', label='y', suppressed='2 patients, fewer than 20'),
+      ]
+    )
+    table = groups.calibration_by_site(found)
+    self.assertEqual([heading for heading, _ in table.groups], ['north, x'])
+    self.assertNotIn('hamlet', tables.to_csv(table))
+    self.assertEqual(
+      groups.small_sites(found),
+      [
+        'Calibration by site (x): 2 sites were too small to be reported.',
+        'Calibration by site (y): 1 site was too small to be reported.',
+      ],
+    )
+
+  def test_a_summary_of_another_kind_has_none(self):
+    found = {'evaluation': {'metric': 'r2'}}
+    self.assertFalse(groups.calibration_by_site(found))
+    self.assertEqual(groups.small_sites(found), [])
+
+
+if __name__ == '__main__':
+  absltest.main()
