@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.core import words
+from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, notes
+from fusion_jax.report import findings, made_of, notes, run_box
 from fusion_jax.report import text as text_lib
 
 # In the order in which they are numbered where all are cited.
@@ -120,6 +121,7 @@ def _data(writer, summary) -> None:
     if isinstance(cohort.get('citation'), str) and cohort['citation']
     else '[Authors: name and cite the cohort, and say how and when studies '
     'were collected, who was eligible, and how the outcome was determined.]',
+    *(f'Of the cohort: {x}' for x in cohort_lib.flow_sentences(summary)),
     _parts(summary),
     'Studies that lack a modality were kept; '
     f'{complete["studies"]} had all modalities.'
@@ -175,6 +177,7 @@ def _models(writer, summary) -> None:
     if own
     else 'Models were made elsewhere and only their predictions evaluated. '
     '[Authors: describe the models and how they were trained and tuned.]',
+    *(made_of.methods(summary) if own else ()),
     _training(summary) if own else '',
     *_unfinished(summary),
   )
@@ -452,16 +455,11 @@ def _controls(writer, controls) -> list[str]:
 
 def _software(writer, summary) -> None:
   run = summary['run']
-  versions = run.get('versions') or {}
-  told = ', '.join(
-    f'{k} {v}' for k, v in versions.items() if k != 'backend' and v
-  )
-  python = f'Python {run["python"]}' if run.get('python') else ''
   backend = f' on {run["backend"]}' if run.get('backend') else ''
-  with_them = ', '.join(x for x in (python, told) if x)
+  library = run_box.library(run) or 'fusion_jax'
+  others = run_box.software(run)
   writer.add(
-    f'Software. fusion_jax{backend}'
-    + (f' with {with_them}.' if with_them else '.'),
+    f'Software. {library}{backend}' + (f' with {others}.' if others else '.'),
     'What a run can answer of TRIPOD+AI '
     f'{writer.cite("collins")} is listed in its report.',
   )

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion_jax.report import checklists, findings, methods
+from fusion_jax.report import checklists, findings, made_of, methods
+from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import sections as sections_lib
 from fusion_jax.report import tables as tables_lib
@@ -80,6 +81,8 @@ def build(
     sections_lib.tradeoffs(summary, content),
     sections_lib.image_value(summary),
     sections_lib.calibration(summary),
+    cohort_lib.section(summary),
+    made_of.section(summary),
     sections_lib.training(summary, content),
     sections_lib.history(summary),
     sections_lib.registration(summary),

@@ -1,0 +1,243 @@
+"""What was trained: every arm's parts and settings, in a table and in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fusion_jax.core import words
+from fusion_jax.report import sections, tables
+
+_TITLE = 'What was trained, by arm'
+_NOTE = (
+  'epochs: run of planned, those of the shortest and the longest model; not '
+  'default: settings other than those of the library.'
+)
+_LEARNERS = {
+  'neural': 'network',
+  'elastic_net': 'elastic net',
+  'trees': 'gradient boosting',
+  'rule': 'late rule',
+}
+_VIEWS = {
+  'images': 'images',
+  'pixels': 'reduced pixels',
+  'features': 'frozen features',
+  'predictions': 'predictions',
+}
+_MODALITIES = {'ehr': 'record'}
+_NAMES = {
+  'learning_rate': 'learning rate',
+  'weight_decay': 'weight decay',
+  'batch_size': 'batch size',
+  'l1_ratio': 'share of the absolute penalty',
+  'max_leaf_nodes': 'most leaves',
+  'l2': 'penalty on leaves',
+  'penalty': 'penalty chosen',
+  'rounds': 'rounds chosen',
+  'patience': 'patience',
+}
+# Of a network's settings, those that tables and texts name.
+_SETTINGS = ('optimizer', 'batch_size', 'patience')
+
+
+def section(summary: Mapping[str, Any]) -> sections.Section:
+  """The table of all arms; empty where nobody knows what they are made of."""
+  return sections.Section(
+    'made_of', 'What was trained', tables=[table(summary)]
+  )
+
+
+def table(summary: Mapping[str, Any]) -> tables.Table:
+  """One row per arm, and one for each model that only others stand on."""
+  rows = [
+    [
+      tables.word(name),
+      tables.word(_learner(entry)),
+      tables.word(inputs(entry)),
+      tables.word(joined(entry)),
+      tables.word(epochs(entry)),
+      tables.word(settings(entry)),
+      tables.word(trials(entry)),
+      tables.word(', '.join(entry['stands_on'])),
+      tables.word(differs(entry)),
+    ]
+    for name, entry in _every(summary)
+  ]
+  names = (
+    'arm',
+    'learner',
+    'inputs',
+    'combined by',
+    'epochs',
+    'settings',
+    'trials',
+    'stands on',
+    'not default',
+  )
+  columns = [tables.Column(x, word=True) for x in names]
+  return tables.plain_table(
+    'made_of', _TITLE, columns, rows, note=_NOTE, folded=True
+  )
+
+
+def lines(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+  """(name, text) of an arm's entry for a model card; () if nobody knows."""
+  made = entry.get('made_of')
+  if not made:
+    return []
+  rows = [
+    ('What it is', made['summary']),
+    ('Learner', _learner(made)),
+    ('Inputs', inputs(made)),
+    ('Combined by', joined(made)),
+    ('Epochs', epochs(made)),
+    ('Settings', settings(made)),
+    ('Trials', trials(made)),
+    ('Stands on', ', '.join(made['stands_on'])),
+    *(
+      (f'{name}, which it stands on', sentence(below))
+      for name, below in made['upstream'].items()
+    ),
+    ('Not default', differs(made) or 'nothing'),
+  ]
+  return [(name, text) for name, text in rows if text]
+
+
+def sentence(made: Mapping[str, Any]) -> str:
+  """What one arm is made of, without a full stop."""
+  pieces = [f'{_learner(made)} on {inputs(made)}']
+  if joined(made):
+    pieces.append(f'combined by {joined(made)}')
+  if epochs(made):
+    pieces.append(f'epochs {epochs(made)}')
+  return '; '.join(x for x in (*pieces, settings(made)) if x)
+
+
+def methods(summary: Mapping[str, Any]) -> list[str]:
+  """Sentences for a methods text: each arm's parts, then shared settings."""
+  arms = dict(_every(summary))
+  if not arms:
+    return []
+  parts = []
+  for name, made in arms.items():
+    text = f'{name}, {_learner(made)} on {inputs(made)}'
+    parts.append(
+      f'{text}, combined by {joined(made)}' if joined(made) else text
+    )
+  # Arms that were trained alike share one sentence.
+  alike: dict[str, list[str]] = {}
+  for name, made in arms.items():
+    how = [settings(made), f'epochs {epochs(made)}' if epochs(made) else '']
+    text = '; '.join(x for x in how if x)
+    if text:
+      alike.setdefault(text, []).append(name)
+  changed = {x: None for made in arms.values() for x in _changes(made)}
+  return [
+    f'Models were: {"; ".join(parts)}.',
+    *(
+      f'Settings of {", ".join(names)}: {text}.'
+      for text, names in alike.items()
+    ),
+    'Not the defaults of the library: ' + ', '.join(changed) + '.'
+    if changed
+    else 'All settings are the defaults of the library.',
+  ]
+
+
+def _every(
+  summary: Mapping[str, Any],
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+  """Arms that say what they are made of, and those below them, once each."""
+  seen = set()
+  for name, entry in summary['arms'].items():
+    made = entry.get('made_of')
+    if not made:
+      continue
+    for below, of_below in made['upstream'].items():
+      if below not in seen:
+        seen.add(below)
+        yield below, of_below
+    yield name, made
+
+
+def _learner(made) -> str:
+  return _LEARNERS.get(made['learner'], made['learner'])
+
+
+def inputs(made: Mapping[str, Any]) -> str:
+  """'resnet on image (images, 32 x 32), mlp on record'."""
+  return ', '.join(map(_input, made['inputs']))
+
+
+def _input(entry) -> str:
+  view = _VIEWS.get(entry['view'], entry['view'])
+  seen = [f'{view} of {entry["of"]}' if entry.get('of') else view]
+  if entry.get('image_size') and entry['view'] in ('images', 'pixels'):
+    height, width, channels = entry['image_size']
+    seen.append(f'{height} x {width}, {words.counted(channels, "channel")}')
+  if entry.get('components'):
+    seen.append(f'{entry["components"]} components')
+  name = _MODALITIES.get(entry['modality'], entry['modality'])
+  encoder = f'{entry["encoder"]} of ' if entry['encoder'] else ''
+  return f'{encoder}{name} ({", ".join(seen)})'
+
+
+def joined(made: Mapping[str, Any]) -> str:
+  """The combiner or the late rule; of one modality nothing is combined."""
+  if len(made['inputs']) < 2:
+    return ''
+  return made['combiner'] or made['rule'] or 'one table'
+
+
+def epochs(made: Mapping[str, Any]) -> str:
+  """'12 to 20 of 20'; '' without epochs."""
+  if not made['epochs']:
+    return ''
+  run = made['epochs']['run']
+  done = text_range(run) if run else 'an unknown number'
+  return f'{done} of {made["epochs"]["planned"]}'
+
+
+def settings(made: Mapping[str, Any]) -> str:
+  """Hyperparameters, and the lowest and highest where models differ."""
+  values = {**made['hyperparameters'], **made['chosen']}
+  pieces = [
+    f'{_NAMES.get(name, name)} {text_range(value)}'
+    for name, value in values.items()
+  ]
+  for name in _SETTINGS:
+    value = made['settings'].get(name)
+    if value is not None:
+      shown = str(value)
+      pieces.append(shown if name == 'optimizer' else f'{_NAMES[name]} {shown}')
+  return ', '.join(pieces)
+
+
+def trials(made: Mapping[str, Any]) -> str:
+  """How many settings were tried, and how often each was chosen."""
+  tried = made['trials']['tried']
+  if tried < 2:
+    return ''
+  chosen = made['trials']['chosen']
+  counts = ', '.join(f'{name} ({n}x)' for name, n in chosen.items())
+  return f'{tried} tried; chosen: {counts}' if counts else f'{tried} tried'
+
+
+def differs(made: Mapping[str, Any]) -> str:
+  """'training.epochs = 3, seeds = 2'; '' if nothing differs."""
+  return ', '.join(_changes(made))
+
+
+def _changes(made) -> list[str]:
+  return [f'{name} = {_value(x)}' for name, x in made['differs'].items()]
+
+
+def _value(value) -> str:
+  if isinstance(value, list | tuple):
+    return ','.join(map(_value, value)) or 'none'
+  return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def text_range(values: Sequence[float]) -> str:
+  """'.001', or '.0005 to .003' where the lowest is not the highest."""
+  low, high = (f'{x:.3g}' for x in values)
+  return low if low == high else f'{low} to {high}'
