@@ -188,8 +188,10 @@ def _pooled(
   small = [x for x, rows in groups.items() if x not in kept or too_small(rows)]
   if not small:
     return dict(groups)
+  # Of true, false and unknown, who says true is worth a row.
   rest = sorted(
-    (x for x in groups if x not in small), key=lambda x: groups[x].sum()
+    (x for x in groups if x not in small),
+    key=lambda x: (x == _TRUE, groups[x].sum()),
   )
 
   def pooled():
@@ -237,7 +239,8 @@ def _features(cohort) -> Iterator[tuple[str, np.ndarray]]:
     yield f'outcome ({cohort.task.names[0]})', cohort.labels[:, 0]
   features = set(cohort.numeric_names) | set(cohort.categorical_names)
   for name, levels in cohort.groups.items():
-    if name not in features:
+    # The site has columns of its own.
+    if name not in features and not np.array_equal(levels, cohort.site):
       yield name, levels.astype(object)
   yield from zip(cohort.numeric_names, cohort.numeric.T, strict=True)
   yield from zip(cohort.categorical_names, cohort.categorical.T, strict=True)

@@ -5,7 +5,6 @@ import dataclasses
 import datetime
 import pathlib
 import platform
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -314,7 +313,7 @@ def finish(
       'started': _timestamp(started),
       'finished': _timestamp(time.time()),
       'seconds': round(time.time() - started, 3),
-      'command': ' '.join(sys.argv),
+      'command': provenance.command(),
       **footprints.machine(),
       'backend': jax.default_backend(),
       'devices': jax.local_device_count(),

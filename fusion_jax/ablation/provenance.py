@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import pathlib
+import shlex
 import subprocess
+import sys
 from typing import Any
 
 import fusion_jax
@@ -18,6 +20,13 @@ def facts() -> dict[str, Any]:
   """`versions`, and `commit` if it is known."""
   package = pathlib.Path(fusion_jax.__file__).resolve().parent
   return {'versions': versions(), **commit(package)}
+
+
+def command() -> str:
+  """The command line as it can be given again, less the interpreter's path."""
+  spec = getattr(sys.modules.get('__main__'), '__spec__', None)
+  name = [sys.argv[0]] if spec is None else ['python', '-m', spec.name]
+  return shlex.join([*name, *sys.argv[1:]])
 
 
 def versions() -> dict[str, str]:

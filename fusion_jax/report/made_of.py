@@ -17,11 +17,29 @@ _LEARNERS = {
   'trees': 'gradient boosting',
   'rule': 'late rule',
 }
+_PLURALS = {
+  'neural': 'Networks',
+  'elastic_net': 'Elastic nets',
+  'trees': 'Gradient-boosted trees',
+  'rule': 'Late rules',
+}
+# What each fit chooses for itself.
+_CHOSEN = {
+  'elastic_net': 'the penalty chosen on the validation part',
+  'trees': 'the number of rounds chosen on the validation part',
+}
+# Hands on what it is given.
+_RAW = 'raw'
 _VIEWS = {
   'images': 'images',
   'pixels': 'reduced pixels',
   'features': 'frozen features',
   'predictions': 'predictions',
+}
+_BRIEF = {
+  'images': 'images',
+  'pixels': 'reduced pixels',
+  'features': 'frozen features',
 }
 _MODALITIES = {'ehr': 'record'}
 _NAMES = {
@@ -113,34 +131,66 @@ def sentence(made: Mapping[str, Any]) -> str:
 
 
 def methods(summary: Mapping[str, Any]) -> list[str]:
-  """Sentences for a methods text: each arm's parts, then shared settings."""
+  """Sentences for a methods text: parts and settings, learner by learner."""
   arms = dict(_every(summary))
   if not arms:
     return []
-  parts = []
-  for name, made in arms.items():
-    text = f'{name}, {_learner(made)} on {inputs(made)}'
-    parts.append(
-      f'{text}, combined by {joined(made)}' if joined(made) else text
+  sentences = []
+  for learner, plural in _PLURALS.items():
+    those = {x: y for x, y in arms.items() if y['learner'] == learner}
+    if those:
+      named = '; '.join(f'{x} ({_brief(y)})' for x, y in those.items())
+      sentences.append(f'{plural}: {named}.')
+      sentences += _trained(learner, those)
+  sizes = {
+    tuple(x['image_size'])
+    for made in arms.values()
+    for x in made['inputs']
+    if x['image_size']
+  }
+  for height, width, channels in sorted(sizes):
+    sentences.append(
+      f'Images had {height} x {width} pixels and '
+      f'{words.counted(channels, "channel")}.'
     )
-  # Arms that were trained alike share one sentence.
+  changed = {x: None for made in arms.values() for x in _changes(made)}
+  sentences.append(
+    f'Not the defaults of the library: {", ".join(changed)}.'
+    if changed
+    else 'All settings were the defaults of the library.'
+  )
+  return sentences
+
+
+def _trained(learner, arms) -> list[str]:
+  """How arms of one learner were trained; arms alike share a sentence."""
   alike: dict[str, list[str]] = {}
   for name, made in arms.items():
-    how = [settings(made), f'epochs {epochs(made)}' if epochs(made) else '']
-    text = '; '.join(x for x in how if x)
+    pieces = [_values(made['hyperparameters']), _fixed(made)]
+    if epochs(made):
+      pieces.append(f'{epochs(made)} epochs')
+    pieces.append(_CHOSEN.get(learner, ''))
+    text = ', '.join(x for x in pieces if x)
     if text:
       alike.setdefault(text, []).append(name)
-  changed = {x: None for made in arms.values() for x in _changes(made)}
-  return [
-    f'Models were: {"; ".join(parts)}.',
-    *(
-      f'Settings of {", ".join(names)}: {text}.'
-      for text, names in alike.items()
-    ),
-    'Not the defaults of the library: ' + ', '.join(changed) + '.'
-    if changed
-    else 'All settings are the defaults of the library.',
-  ]
+  if len(alike) == 1:
+    return [f'They had: {text}.' for text in alike]
+  return [f'{", ".join(names)} had: {text}.' for text, names in alike.items()]
+
+
+def _brief(made) -> str:
+  """What one arm is, in a few words: 'resnet on images and the record'."""
+  pieces = []
+  for entry in made['inputs']:
+    text = _BRIEF.get(entry['view'], f'the {_called(entry["modality"])}')
+    if entry.get('of'):
+      text = f'{text} of {entry["of"]}'
+    encoded = entry['encoder'] not in (None, _RAW)
+    pieces.append(f'{entry["encoder"]} on {text}' if encoded else text)
+  text = ' and '.join(pieces)
+  if made['rule']:
+    return f'{made["rule"]} of {" and ".join(made["stands_on"])}'
+  return f'{text}, by {made["combiner"]}' if joined(made, '') else text
 
 
 def _every(
@@ -176,16 +226,21 @@ def _input(entry) -> str:
     seen.append(f'{height} x {width}, {words.counted(channels, "channel")}')
   if entry.get('components'):
     seen.append(f'{entry["components"]} components')
-  name = _MODALITIES.get(entry['modality'], entry['modality'])
-  encoder = f'{entry["encoder"]} of ' if entry['encoder'] else ''
+  name = _called(entry['modality'])
+  encoded = entry['encoder'] not in (None, _RAW)
+  encoder = f'{entry["encoder"]} of ' if encoded else ''
   return f'{encoder}{name} ({", ".join(seen)})'
 
 
-def joined(made: Mapping[str, Any]) -> str:
+def _called(modality: str) -> str:
+  return _MODALITIES.get(modality, modality)
+
+
+def joined(made: Mapping[str, Any], otherwise: str = 'one table') -> str:
   """The combiner or the late rule; of one modality nothing is combined."""
   if len(made['inputs']) < 2:
     return ''
-  return made['combiner'] or made['rule'] or 'one table'
+  return made['combiner'] or made['rule'] or otherwise
 
 
 def epochs(made: Mapping[str, Any]) -> str:
@@ -199,17 +254,26 @@ def epochs(made: Mapping[str, Any]) -> str:
 
 def settings(made: Mapping[str, Any]) -> str:
   """Hyperparameters, and the lowest and highest where models differ."""
-  values = {**made['hyperparameters'], **made['chosen']}
-  pieces = [
-    f'{_NAMES.get(name, name)} {text_range(value)}'
-    for name, value in values.items()
-  ]
-  for name in _SETTINGS:
-    value = made['settings'].get(name)
-    if value is not None:
-      shown = str(value)
-      pieces.append(shown if name == 'optimizer' else f'{_NAMES[name]} {shown}')
-  return ', '.join(pieces)
+  values = _values({**made['hyperparameters'], **made['chosen']})
+  return ', '.join(x for x in (values, _fixed(made)) if x)
+
+
+def _values(ranges: Mapping[str, Sequence[float]]) -> str:
+  order = [*_NAMES, *ranges]
+  return ', '.join(
+    f'{_NAMES.get(x, x)} {text_range(ranges[x])}'
+    for x in sorted(ranges, key=order.index)
+  )
+
+
+def _fixed(made) -> str:
+  """The optimizer and other settings of all models of a network."""
+  given = made['settings']
+  return ', '.join(
+    str(given[x]) if x == 'optimizer' else f'{_NAMES[x]} {given[x]}'
+    for x in _SETTINGS
+    if given.get(x) is not None
+  )
 
 
 def trials(made: Mapping[str, Any]) -> str:

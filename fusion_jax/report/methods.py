@@ -121,7 +121,7 @@ def _data(writer, summary) -> None:
     if isinstance(cohort.get('citation'), str) and cohort['citation']
     else '[Authors: name and cite the cohort, and say how and when studies '
     'were collected, who was eligible, and how the outcome was determined.]',
-    *(f'Of the cohort: {x}' for x in cohort_lib.flow_sentences(summary)),
+    *(f'From rows to studies: {x}' for x in cohort_lib.flow_sentences(summary)),
     _parts(summary),
     'Studies that lack a modality were kept; '
     f'{complete["studies"]} had all modalities.'
@@ -455,11 +455,11 @@ def _controls(writer, controls) -> list[str]:
 
 def _software(writer, summary) -> None:
   run = summary['run']
-  backend = f' on {run["backend"]}' if run.get('backend') else ''
   library = run_box.library(run) or 'fusion_jax'
   others = run_box.software(run)
+  backend = f' Models ran on {run["backend"]}.' if run.get('backend') else ''
   writer.add(
-    f'Software. {library}{backend}' + (f' with {others}.' if others else '.'),
+    f'Software. {library}' + (f'; {others}.' if others else '.') + backend,
     'What a run can answer of TRIPOD+AI '
     f'{writer.cite("collins")} is listed in its report.',
   )
