@@ -24,7 +24,7 @@ def section(summary: Mapping[str, Any]) -> sections.Section:
     'cohort',
     'Who was studied',
     lead=flow_sentences(summary),
-    tables=[table1(cohort), flow(cohort), splits(cohort)],
+    tables=[x for x in (table1(cohort), flow(cohort), splits(cohort)) if x],
   )
 
 
@@ -47,7 +47,8 @@ def flow_sentences(summary: Mapping[str, Any]) -> list[str]:
       )
     elif step['step'].startswith('without') and step['studies']:
       pieces.append(f'{step["studies"]} {step["step"]}')
-  return [f'{"; ".join(pieces)}.']
+  # That there are studies is said elsewhere.
+  return [f'{"; ".join(pieces)}.'] if len(pieces) > 1 else []
 
 
 def table1(cohort: Mapping[str, Any]) -> tables.Table:

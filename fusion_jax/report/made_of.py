@@ -59,9 +59,8 @@ _SETTINGS = ('optimizer', 'batch_size', 'patience')
 
 def section(summary: Mapping[str, Any]) -> sections.Section:
   """The table of all arms; empty where nobody knows what they are made of."""
-  return sections.Section(
-    'made_of', 'What was trained', tables=[table(summary)]
-  )
+  tables_of_arms = [x for x in (table(summary),) if x]
+  return sections.Section('made_of', 'What was trained', tables=tables_of_arms)
 
 
 def table(summary: Mapping[str, Any]) -> tables.Table:
