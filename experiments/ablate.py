@@ -18,7 +18,7 @@ from absl import flags
 from experiments import launch, output, settings
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import progress, runner, store
+from fusion_jax.ablation import examples, external, progress, runner, store
 from fusion_jax.parallel import cache
 
 _COHORT = flags.DEFINE_string(
@@ -53,6 +53,12 @@ _CONTROLS = flags.DEFINE_string(
 )
 _FOOTPRINT = flags.DEFINE_bool(
   'footprint', None, 'Measure operations, latency and memory of each arm.'
+)
+_EXAMPLES = flags.DEFINE_integer(
+  'examples',
+  None,
+  'Put this many studies that fusion repairs and that it breaks into the '
+  'report, with images and record values of these patients.',
 )
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of any setting; comes last.'
@@ -105,6 +111,8 @@ def _quoted(names: Sequence[str]) -> str:
 
 def _run() -> int:
   cache.keep_compiled_programs()
+  if _EXAMPLES.value is not None:
+    examples.check(_EXAMPLES.value)
   config = settings.resolve(
     _CONFIG.value,
     {
@@ -133,7 +141,12 @@ def _run() -> int:
         ),
         *(output.footprints(report.summary) if config.footprint else ()),
       ]
-      page = output.write(report.summary, folder)
+      shown = None
+      if _EXAMPLES.value is not None:
+        run = external.open_run(folder)
+        say = _Progress(config, console).message
+        shown = examples.make(run, _EXAMPLES.value, say)
+      page = output.write(report.summary, folder, shown)
       output.show(report.summary, page, console, tables)
   for failure in report.failures.values():
     print(failure, file=sys.stderr)

@@ -11,7 +11,7 @@ import rich.console
 import rich.table
 import rich.text
 
-from fusion_jax.ablation import store
+from fusion_jax.ablation import examples, store
 from fusion_jax.evaluation import missing as missing_lib
 from fusion_jax.report import (
   bundle,
@@ -49,19 +49,27 @@ _ENSEMBLE_NOTE = (
 )
 
 
-def write(summary: Mapping[str, Any], folder: pathlib.Path) -> pathlib.Path:
+def write(
+  summary: Mapping[str, Any],
+  folder: pathlib.Path,
+  shown: Mapping[str, Any] | None = None,
+) -> pathlib.Path:
   """Writes the report of a finished folder; returns its page.
 
   Args:
     summary: what `summary.json` holds.
     folder: where it lies, or will.
+    shown: what `examples.make` returned; None takes away what an earlier
+      command left of it.
 
   Raises:
     UserError: if something cannot be written.
   """
+  if shown is None:
+    examples.remove(folder)
   path = folder / store.CURVES
   drawn = json.loads(path.read_text('utf-8')) if path.is_file() else None
-  return bundle.write(summary, drawn, folder)
+  return bundle.write(summary, drawn, folder, shown)
 
 
 def show(

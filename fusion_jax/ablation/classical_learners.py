@@ -4,6 +4,7 @@ import abc
 import json
 import pathlib
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -83,17 +84,22 @@ class _Classical(learner.Learner):
   _file: str
 
   def blocks(
-    self, inputs: learner.Inputs, half: int
+    self,
+    inputs: learner.Inputs,
+    half: int,
+    modalities: Sequence[str] | None = None,
   ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """By modality in the table's order, (n, p) columns and (p,) kinds.
 
-    A kind is whether the column is categorical.
+    A kind is whether the column is categorical. `modalities` are those wanted,
+    all of the arm's if None.
     """
+    wanted = self.arm.modalities if modalities is None else modalities
     found = {}
-    if types.IMAGE in self.arm.modalities:
+    if types.IMAGE in wanted:
       image = self._image(inputs, half)
       found[types.IMAGE] = image, np.zeros(image.shape[1], bool)
-    if types.EHR in self.arm.modalities:
+    if types.EHR in wanted:
       found[types.EHR] = self._ehr(inputs)
     return found
 

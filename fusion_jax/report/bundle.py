@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fusion_jax.core import errors, files
-from fusion_jax.report import cards, html, page, sections, tables
+from fusion_jax.report import cards, examples, html, page, sections, tables
 
 PAGE = 'report.html'
+# Who may read what shows single patients.
+PRIVATE = 0o600
 # Lists what was written, so that a later report takes away what it no longer
 # has, and nothing else.
 LIST = 'report_files.txt'
@@ -21,6 +23,7 @@ def write(
   summary: Mapping[str, Any],
   curves: Mapping[str, Any] | None,
   folder: str | os.PathLike,
+  shown: Mapping[str, Any] | None = None,
 ) -> pathlib.Path:
   """Writes the report of a run into its folder.
 
@@ -34,6 +37,8 @@ def write(
     summary: what `summary.json` holds.
     curves: what `curves.json` holds; None if there is none.
     folder: where to; it has to exist.
+    shown: what `examples.json` holds, None if it is not to be shown; the page
+      and what shows single patients are then readable by their owner alone.
 
   Returns:
     The page's path.
@@ -42,7 +47,7 @@ def write(
     UserError: if something cannot be written.
   """
   folder = pathlib.Path(folder)
-  found = contents(summary, curves)
+  found = contents(summary, curves, shown)
   for name in (FIGURES, TABLES, CARDS):
     try:
       (folder / name).mkdir(exist_ok=True)
@@ -53,7 +58,11 @@ def write(
   older = _listed(folder)
   _list(folder, older | set(found))
   for name in sorted(found, key=lambda x: x == PAGE):
-    _write(folder / name, found[name])
+    private = name == PAGE or name.partition('/')[2].startswith(
+      examples.PRIVATE
+    )
+    mode = PRIVATE if shown and private else 0o666
+    _write(folder / name, found[name], mode)
   for name in older - set(found):
     (folder / name).unlink(missing_ok=True)
   _list(folder, found)
@@ -61,10 +70,12 @@ def write(
 
 
 def contents(
-  summary: Mapping[str, Any], curves: Mapping[str, Any] | None = None
+  summary: Mapping[str, Any],
+  curves: Mapping[str, Any] | None = None,
+  shown: Mapping[str, Any] | None = None,
 ) -> dict[str, bytes]:
   """By path in the folder, what the files hold."""
-  built = page.build(summary, curves)
+  built = page.build(summary, curves, shown)
   found = {}
   for drawn in built.figures():
     found[f'{FIGURES}/{drawn.name}.svg'] = drawn.svg.encode()
@@ -85,8 +96,8 @@ def contents(
   return found
 
 
-def _write(path: pathlib.Path, data: bytes) -> None:
-  with files.saving(path) as part:
+def _write(path: pathlib.Path, data: bytes, mode: int = 0o666) -> None:
+  with files.saving(path, mode=mode) as part:
     part.write_bytes(data)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion_jax.report import checklists, findings, made_of, methods
+from fusion_jax.report import checklists, examples, findings, made_of, methods
 from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import sections as sections_lib
@@ -58,13 +58,16 @@ class Page:
 
 
 def build(
-  summary: Mapping[str, Any], curves: Mapping[str, Any] | None = None
+  summary: Mapping[str, Any],
+  curves: Mapping[str, Any] | None = None,
+  shown: Mapping[str, Any] | None = None,
 ) -> Page:
   """Lays out all a summary and its curves hold.
 
   Args:
     summary: what `summary.json` holds; parts that are not there are left out.
     curves: what `curves.json` holds, if there is one.
+    shown: what `examples.json` holds, if the command asked for it.
   """
   curves = curves_lib.flat(curves or {})
   content = content_lib.build(summary)
@@ -81,6 +84,7 @@ def build(
     sections_lib.tradeoffs(summary, content),
     sections_lib.image_value(summary),
     sections_lib.calibration(summary),
+    examples.section(shown),
     cohort_lib.section(summary),
     made_of.section(summary),
     sections_lib.training(summary, content),

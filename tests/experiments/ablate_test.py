@@ -96,6 +96,20 @@ class AblateTest(parameterized.TestCase):
       rows = [x for x in curves.stdout.splitlines() if x[:10] == ' early_pca']
       self.assertLen(rows, 4)
 
+    with self.subTest('examples come and go with their flag'):
+      run = self.work / folder
+      page = run / 'report.html'
+      again = ablate(self.work, *SMALL, '--examples=1')
+      self.assertEqual(again.returncode, 0, again.stderr)
+      self.assertIn('id="examples"', page.read_text())
+      kept = [run / 'examples.json', run / 'example_studies.csv']
+      for path in (page, *kept, *run.glob('*/example*')):
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600, path)
+      again = ablate(self.work, *SMALL)
+      self.assertEqual(again.returncode, 0, again.stderr)
+      self.assertNotIn('id="examples"', page.read_text())
+      self.assertEmpty([*run.rglob('example*')])
+
     with self.subTest('a saved configuration can be fed back'):
       again = ablate(
         self.work, f'--config={folder}/config.json', f'--out={folder}'
@@ -140,6 +154,8 @@ class AblateTest(parameterized.TestCase):
     ('number', ['--set=training.epochs=few'], 'expected a whole number'),
     ('arm', ['--arms=jiont', '--set=cohort.n=60'], "Did you mean 'joint'"),
     ('cohort', ['--cohort=nowhere'], "No cohort 'nowhere'"),
+    ('examples', ['--examples=0'], '--examples=0'),
+    ('examples in words', ['--examples=few'], 'examples'),
     ('seeds', ['--seeds=0'], 'seeds=0'),
     ('parallel', ['--parallel=pmpa'], "Did you mean 'pmap'"),
     ('folds', ['--folds=9999', '--set=cohort.n=60'], 'folds are impossible'),
