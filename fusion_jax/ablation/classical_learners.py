@@ -50,6 +50,7 @@ class _Classical(learner.Learner):
       parameters=self.parameters(found, job.inputs.fitted),
       seconds=time.perf_counter() - start,
       notes=tuple(n for m in found for n in getattr(m, 'notes', ())),
+      chosen=tuple(map(self._chosen, found)),
     )
 
   def _learn(self, x, is_categorical, train, valid, cohort, options):
@@ -69,6 +70,10 @@ class _Classical(learner.Learner):
   @abc.abstractmethod
   def _fit(self, is_categorical, **arguments):
     """The fitted model."""
+
+  @abc.abstractmethod
+  def _chosen(self, model) -> dict[str, tuple[float, ...]]:
+    """What fitting chose on the validation part (`Trained.chosen`)."""
 
   @abc.abstractmethod
   def _ehr(self, inputs) -> tuple[np.ndarray, np.ndarray]:
@@ -161,6 +166,11 @@ class ElasticNet(_Classical):
     del is_categorical
     return classical.fit_elastic_net(**arguments)
 
+  def _chosen(self, model):
+    # That of a label that could not be learnt is infinite.
+    penalties = model.penalties[np.isfinite(model.penalties)]
+    return {'penalty': tuple(np.unique(penalties).tolist())}
+
   def _ehr(self, inputs):
     x, _ = inputs.fitted.design(inputs.cohort)
     return x, np.zeros(x.shape[1], bool)
@@ -175,6 +185,9 @@ class Trees(_Classical):
 
   def _fit(self, is_categorical, **arguments):
     return classical.fit_trees(is_categorical=is_categorical, **arguments)
+
+  def _chosen(self, model):
+    return {'rounds': tuple(part.rounds for part in model.parts)}
 
   def _ehr(self, inputs):
     return inputs.fitted.table(inputs.cohort)

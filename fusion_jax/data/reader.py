@@ -212,6 +212,7 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     unknown_codes=d.unknown_codes,
     image_facts=file_facts.read(r.root, r.paths, decoded) if decoded else {},
     notes=d.notes + r.notes,
+    steps=r.steps,
     licence=d.licence,
     citation=d.citation,
   )

@@ -10,7 +10,7 @@ import rich.table
 import rich.text
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, first
+from fusion_jax.report import findings, first, run_box
 from fusion_jax.report import side as side_lib
 from fusion_jax.report import text as text_lib
 
@@ -63,7 +63,8 @@ def print_summary(
   page = content_lib.build(summary)
   parts = []
   if level == VERBOSE:
-    parts.append(_lines(f'{name}: {text}' for name, text in page.facts))
+    facts = [*page.facts, *run_box.facts(summary)]
+    parts.append(_lines(f'{name}: {text}' for name, text in facts))
   arms, reasons = _arm_tables(page, console, side=level == VERBOSE)
   parts += arms
   if level == VERBOSE:

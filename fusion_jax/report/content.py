@@ -106,7 +106,7 @@ class Content:
     metric: name of the metric of comparison.
     higher_is_better: of that metric.
     reference: what fusion is compared with, in words.
-    facts: (name, text) pairs about cohort and run.
+    facts: (name, text) pairs about task and cohort.
     groups: (strategy, rows) in the order of STRATEGIES.
     complete: the same on studies that have all modalities; empty if all have.
     complete_title: how many those are.
@@ -280,7 +280,7 @@ def _row(arm, entry, comparison, metric) -> Row:
 
 
 def _facts(summary) -> list[tuple[str, str]]:
-  cohort, task, run = summary['cohort'], summary['task'], summary['run']
+  cohort, task = summary['cohort'], summary['task']
   found = [
     ('task', f'{task["kind"]} ({", ".join(task["names"])})'),
     (
@@ -292,13 +292,8 @@ def _facts(summary) -> list[tuple[str, str]]:
   named = {
     'notes': _joined(cohort.get('notes')),
     f'best possible {names.metric(task["metric"])}': cohort.get('oracle'),
-    'licence': cohort.get('licence'),
-    'citation': cohort.get('citation'),
     'trained on': trained_on(summary),
     'trials of each arm': tuning.get('trials'),
-    'cohort digest': cohort.get('digest'),
-    'configuration': run.get('config_digest'),
-    'run folder': run.get('folder'),
   }
   for name, value in named.items():
     if value:

@@ -11,10 +11,13 @@ from fusion_jax.report import (
   findings,
   first,
   glossary,
+  made_of,
   methods,
   overview,
+  run_box,
   scrutiny,
 )
+from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import sections as sections_lib
 from fusion_jax.report import tables as tables_lib
@@ -85,6 +88,8 @@ def build(
   laid_out = [
     sections_lib.arms(summary, content),
     sections_lib.complete(summary, content),
+    cohort_lib.section(summary),
+    made_of.section(summary),
     sections_lib.curves(summary, curves),
     scrutiny.controls(summary),
     scrutiny.audits(summary),
@@ -118,7 +123,7 @@ def build(
     methods=paragraphs,
     references=references,
     checklists=checklists.build(summary, curves),
-    run=content.facts,
+    run=[*content.facts, *run_box.facts(summary)],
     links=beside.links(summary, curves=beside_curves),
   )
 

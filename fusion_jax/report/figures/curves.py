@@ -48,10 +48,13 @@ _DIAGONAL = ('roc', 'calibration')
 def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
   """By arm and kind, with 'KIND/LABEL' where there is one for each label.
 
-  Curves without a single defined point are left out.
+  Curves without a single defined point are left out, as are losses by epoch
+  (key `training`).
   """
   found: dict[str, dict[str, Any]] = {}
   for arm, of_arm in curves.items():
+    if _losses(of_arm):
+      continue
     if 'threshold' in of_arm:
       of_arm = {'decision': of_arm}
     by_kind = {}
@@ -64,6 +67,13 @@ def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
           by_kind[name] = part
     found[arm] = by_kind
   return found
+
+
+def _losses(of_arm) -> bool:
+  """Whether this is no arm's curves but losses by arm: lists of models."""
+  return not any(x in of_arm for x in _X) and any(
+    isinstance(x, list) for x in of_arm.values()
+  )
 
 
 def _defined(curve) -> bool:
