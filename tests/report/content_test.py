@@ -206,7 +206,6 @@ class ContentTest(parameterized.TestCase):
 
   def test_facts_leave_out_what_is_not_there(self):
     facts = dict(content.build(self.summary).facts)
-    self.assertEqual(facts['run folder'], 'runs/made_up')
     self.assertEqual(facts['task'], 'binary (outcome)')
     self.assertEqual(facts['trials of each arm'], '7')
     self.assertEqual(facts['best possible AUROC'], 'image .750, both n/a')
