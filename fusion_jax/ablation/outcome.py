@@ -361,6 +361,8 @@ def _cohort_facts(cohort, test, splits, evaluation) -> dict[str, Any]:
     ),
     'flow': flow.steps(cohort),
   }
+  if cohort.time_unit:
+    facts['time_unit'] = cohort.time_unit
   if splits:
     facts['splits'] = flow.parts(cohort, splits)
   if cohort.oracle:

@@ -41,6 +41,7 @@ class Cohort:
     study: (n,) str, distinct.
     patient: (n,) str; studies of one patient are never split apart.
     labels: (n, l) float64, NaN where unknown (see types.Task).
+    time_unit: survival: of the times among the labels; empty if not known.
     patient_note: why there is no patient column; empty if there is one.
     images: (n, i, h, w, c) uint8 or uint16, i the most images of a study,
       zeros where there is none; None for a cohort without images.
@@ -74,6 +75,7 @@ class Cohort:
   study: np.ndarray
   patient: np.ndarray
   labels: np.ndarray
+  time_unit: str = ''
   patient_note: str = ''
   images: np.ndarray | None = None
   image_mask: np.ndarray | None = None

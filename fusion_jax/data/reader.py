@@ -195,6 +195,7 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     digest=digest,
     study=r.study,
     patient=r.patient,
+    time_unit=d.time_unit,
     patient_note=d.patient_reason,
     labels=r.labels,
     images=decoded.images if decoded else None,

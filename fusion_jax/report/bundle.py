@@ -12,6 +12,7 @@ from fusion_jax.report import (
   examples,
   html,
   page,
+  pictures_time,
   sections,
   tables,
 )
@@ -88,7 +89,11 @@ def contents(
   for drawn in built.figures():
     found[f'{FIGURES}/{drawn.name}.svg'] = drawn.svg.encode()
     found[f'{FIGURES}/{drawn.name}.pdf'] = drawn.pdf()
-  for table in (*built.tables(), *sections.curve_tables(curves or {})):
+  for table in (
+    *built.tables(),
+    *sections.curve_tables(curves or {}),
+    *pictures_time.files(summary, curves or {}),
+  ):
     found[f'{TABLES}/{table.name}.csv'] = tables.to_csv(table).encode()
     if table.printed:
       found[f'{TABLES}/{table.name}.tex'] = tables.to_tex(table).encode()

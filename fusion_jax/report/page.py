@@ -14,6 +14,7 @@ from fusion_jax.report import (
   made_of,
   methods,
   overview,
+  pictures_time,
   run_box,
   scrutiny,
 )
@@ -82,6 +83,7 @@ def build(
     shown: what `examples.json` holds, if the command asked for it.
   """
   beside_curves = bool(curves)
+  pictures = curves or {}
   curves = curves_lib.flat(curves or {})
   content = content_lib.build(summary)
   alarms = findings.alarms(summary)
@@ -91,6 +93,8 @@ def build(
     cohort_lib.section(summary),
     made_of.section(summary),
     sections_lib.curves(summary, curves),
+    pictures_time.risk_groups(summary, pictures),
+    pictures_time.residuals(summary, pictures),
     scrutiny.controls(summary),
     scrutiny.audits(summary),
     scrutiny.subgroups(summary),
