@@ -45,9 +45,10 @@ def survival(
   Returns:
     {groups: [{group, studies, events, x, y, low, high}], at_risk: {x, counts
     (groups, times)}}: x are times from 0, y the shares without the event
-    after x, None where nobody of the group is left at risk; at risk at a time
-    is whose own time is not before it. Without a model that has both parts
-    `groups` is empty and there is a `reason`.
+    after x, up to the last time of anybody in the group, so that a group of
+    nobody has none and a reason; at risk at a time is whose own time is not
+    before it. Without a model that has both parts `groups` is empty and there
+    is a `reason`.
   """
   if task.kind != types.SURVIVAL:
     return None
@@ -70,25 +71,24 @@ def survival(
   counts = resamples.counts[:, : bands.MOST_REPLICATES]
   drawn = np.concatenate([np.ones((len(counts), 1)), counts], axis=1)
   width = max(16, _BLOCK_BYTES // (8 * len(time)))
-  blocks = [
-    drawn[place, lo : lo + width] * share[:, None]
-    for lo in range(0, drawn.shape[1], width)
-  ]
+  blocks = [slice(lo, lo + width) for lo in range(0, drawn.shape[1], width)]
   groups, at_risk = [], []
   for i, name in enumerate(GROUPS):
-    own = group[:, i]
+    counted = group[:, i] * share
+    x = _until(grid, time[counted > 0])
     values = np.concatenate(
-      [kaplan_meier(time, event, x * own[:, None], grid) for x in blocks],
+      [
+        kaplan_meier(time, event, drawn[place, block] * counted[:, None], x)
+        for block in blocks
+      ],
       axis=1,
     )
-    counted = own * share
     groups.append(
       {
         'group': name,
         'studies': pooling.number(counted.sum()),
         'events': pooling.number(counted[event].sum()),
-        **bands.band(values, grid),
-        'x': grid.tolist(),
+        **_curve(values, x),
       }
     )
     at_risk.append([pooling.number(counted[time >= t].sum()) for t in ticks])
@@ -174,6 +174,18 @@ def _grid(time, event) -> np.ndarray:
   if len(falls) > _PLACES:
     falls = np.linspace(0, time.max(), _PLACES)
   return np.unique(np.concatenate([[0.0], falls, [time.max()]]))
+
+
+def _until(grid, time) -> np.ndarray:
+  """The grid up to the last of the times of a group, and that one."""
+  if not len(time):
+    return grid[:0]
+  return np.unique(np.append(grid[grid <= time.max()], time.max()))
+
+
+def _curve(values, x) -> dict[str, Any]:
+  curve = {**bands.band(values, x), 'x': x.tolist()}
+  return curve if len(x) else {**curve, 'reason': 'no study is in this group'}
 
 
 def _round_times(last: float) -> np.ndarray:

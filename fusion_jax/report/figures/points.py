@@ -11,8 +11,12 @@ from fusion_jax.report.figures import style
 # over each other it is darker.
 _LAYERS = 8
 _WIDTH = 3.0
+# Half of the length of a dot, as a share of the axis.
+_HALF = 2e-4
 # How opaque they are, up to so many points and with more.
 _FEW, _ALPHA = 300, (0.8, 0.45)
+# Closed, as matplotlib leaves out points of an open path that has many.
+_CODES = [path_lib.Path.MOVETO, path_lib.Path.LINETO, path_lib.Path.CLOSEPOLY]
 # Room beyond the outermost point, as a share of what lies between.
 _ASIDE = 0.04
 
@@ -51,21 +55,25 @@ def draw(
   with style.context():
     canvas = style.new(4.2, 3.9)
     axes = canvas.subplots()
+    # A dot is a line with round ends that is hardly longer than nothing:
+    # some programs leave out one without any length.
+    half = _HALF * (x_limits[1] - x_limits[0])
     for layer in range(min(_LAYERS, len(x))):
       places = [
-        place
-        for point in zip(x[layer::_LAYERS], y[layer::_LAYERS], strict=True)
-        for place in (point, point)
+        (a + shift, b)
+        for a, b in zip(x[layer::_LAYERS], y[layer::_LAYERS], strict=True)
+        for shift in (-half, half, -half)
       ]
-      codes = [path_lib.Path.MOVETO, path_lib.Path.LINETO]
       axes.add_patch(
         patches.PathPatch(
-          path_lib.Path(places, codes * (len(places) // 2)),
+          path_lib.Path(places, _CODES * (len(places) // 3)),
           facecolor='none',
           edgecolor=style.SERIES[0],
           linewidth=_WIDTH,
           alpha=_ALPHA[len(x) > _FEW],
           capstyle='round',
+          joinstyle='round',
+          snap=False,
         )
       )
     slope = 1 if identity else 0

@@ -20,7 +20,8 @@ def draw(
   """One curve a group as a matplotlib figure; None without a single one.
 
   Args:
-    groups: {group, x, y, low, high}: a curve falls at the x it is given for.
+    groups: {group, x, y, low, high}: a curve falls at the x it is given for;
+      without any the group has a row below and no curve.
     at_risk: {x, counts}: rising times, and for each group its counts there.
     x_name: name of the time.
     y_name: of the share.
