@@ -19,7 +19,7 @@ from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import roles, store
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
-from fusion_jax.evaluation import caveats, controls, curves, folds
+from fusion_jax.evaluation import caveats, controls, curves, folds, pictures
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import registration as registration_lib
 from fusion_jax.evaluation import summary as summary_lib
@@ -137,6 +137,7 @@ def _run() -> int:
     sections={'controls': controls.summarise(predictions, **common)},
   )
   drawn = curves.of(predictions, config=config)
+  drawn = pictures.beside(drawn, predictions, summary=summary, config=config)
   # Gone first and back last: where it is, all else is there and of it. Before
   # anything is printed, since whoever reads that may stop.
   _remove(folder / store.SUMMARY)

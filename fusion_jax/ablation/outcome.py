@@ -24,7 +24,7 @@ from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import controls as controls_lib
-from fusion_jax.evaluation import curves, image_value, metrics
+from fusion_jax.evaluation import curves, image_value, metrics, pictures
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
 
@@ -322,6 +322,9 @@ def finish(
     },
   )
   drawn = curves.of(predictions, config=config.evaluation)
+  drawn = pictures.beside(
+    drawn, predictions, summary=summary, config=config.evaluation
+  )
   # An arm of that name keeps its curves.
   drawn = {**({losses_lib.KEY: losses} if losses else {}), **drawn}
   curves.write(drawn, folder / store_lib.CURVES)

@@ -1,0 +1,87 @@
+"""What the report draws beside curves, of the arms that its answer is about."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusion_jax.core import types
+from fusion_jax.evaluation import config as config_lib
+from fusion_jax.evaluation import folds as folds_lib
+from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.evaluation import resampling, residuals, risk_groups
+
+KEY = 'pictures'
+
+
+def chosen(summary: Mapping[str, Any]) -> list[str]:
+  """The arm of the gain and the best single modality; two others if none."""
+  gain = summary.get('gain') or {}
+  question = summary.get('question') or {}
+  best = (summary.get('best_single') or {}).get('arm')
+  arms = [gain.get('arm') or question.get('arm'), best]
+  kept = list(dict.fromkeys(a for a in arms if a in summary['arms']))
+  return kept or list(summary['arms'])[:2]
+
+
+def beside(
+  curves: Mapping[str, Any],
+  predictions: predictions_lib.Predictions,
+  *,
+  summary: Mapping[str, Any],
+  config: config_lib.EvaluationConfig,
+) -> dict[str, Any]:
+  """Curves with the key KEY added; an arm of that name keeps its curves.
+
+  Args:
+    curves: what `curves.of` returned.
+    predictions: the checked table that curves and summary are of.
+    summary: says which arms.
+    config: of the evaluation; the draws are those of the summary.
+  """
+  test = folds_lib.arrange(predictions)
+  drawn = of(
+    predictions.task,
+    test,
+    folds_lib.arrange(predictions, predictions_lib.VALID),
+    arms=chosen(summary),
+    resamples=resampling.draw_folds(test, config),
+  )
+  return {KEY: drawn, **curves}
+
+
+def of(
+  task: types.Task,
+  test: Sequence[folds_lib.Fold],
+  valid: Sequence[folds_lib.Fold],
+  *,
+  arms: Sequence[str],
+  resamples: resampling.Resamples,
+) -> dict[str, Any]:
+  """All that is drawn, JSON-ready.
+
+  Args:
+    task: what is predicted.
+    test: test parts.
+    valid: validation parts.
+    arms: whose pictures.
+    resamples: of the patients of the test parts.
+
+  Returns:
+    `arms`, their names, and what the task has: by arm `risk_groups` and
+    `auroc_over_time` (survival), `residuals` (regression). The modules
+    `risk_groups` and `residuals` say what they hold.
+  """
+  drawn: dict[str, Any] = {'arms': list(arms)}
+  by_arm = {
+    'risk_groups': lambda a: risk_groups.survival(
+      task, test, valid, a, resamples
+    ),
+    'auroc_over_time': lambda a: risk_groups.auroc_over_time(
+      task, test, a, resamples
+    ),
+    'residuals': lambda a: residuals.points(task, test, a),
+  }
+  for name, build in by_arm.items():
+    values = {arm: x for arm in arms if (x := build(arm)) is not None}
+    if values:
+      drawn[name] = values
+  return drawn
