@@ -191,6 +191,21 @@ class SurvivalTest(parameterized.TestCase):
     nobody = risk_groups.survival(TASK, [one], [one], 'b', draws(one))
     self.assertIn('no model', nobody['reason'])
 
+  def test_a_curve_of_many_events_is_as_good_as_its_places(self):
+    time, event, risk = data(7, n=3000)
+    one = fold(time, event, risk)
+    low = curves([one], [one])['groups'][0]
+    self.assertLessEqual(len(low['x']), 203)
+    self.assertTrue(set(low['x'][1:-1]) <= set(time[event]))
+    there = risk <= np.quantile(risk, 1 / 3)
+    every = np.sort(time[there])
+    whole = risk_groups.kaplan_meier(
+      time[there], event[there], np.ones((there.sum(), 1)), every
+    )[:, 0]
+    held = np.searchsorted(low['x'], every, side='right') - 1
+    np.testing.assert_allclose(np.array(low['y'])[held], whole, atol=0.06)
+    self.assertLess(np.abs(np.array(low['y'])[held] - whole).mean(), 0.005)
+
   def test_only_survival(self):
     time, event, risk = data(5)
     one = fold(time, event, risk)
