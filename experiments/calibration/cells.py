@@ -23,7 +23,7 @@ SETTINGS = 'settings.json'
 _CHUNK = 50
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What decides an outcome; chunks of other versions are never mixed in.
-_SOURCES = (
+SOURCES = (
   'experiments/calibration/cells.py',
   'experiments/calibration/end_to_end.py',
   'experiments/calibration/former.py',
@@ -145,6 +145,7 @@ def run(
   settings: Settings,
   folder: pathlib.Path,
   workers: int = 1,
+  sources: Sequence[str] = SOURCES,
   on_chunk: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> dict[str, dict[str, Any]]:
   """Runs every cell `runs` times, or takes what is there from before.
@@ -158,6 +159,7 @@ def run(
     settings: of the folder.
     folder: where finished chunks are kept, each written at once.
     workers: processes; 1 for this one.
+    sources: files that decide an outcome, from the checkout's root.
     on_chunk: told the cell and how many of all chunks are done.
 
   Returns:
@@ -170,7 +172,7 @@ def run(
     raise errors.UserError(f'--runs={runs}: expected 1 or more.')
   if workers < 1:
     raise errors.UserError(f'--workers={workers}: expected 1 or more.')
-  _claim(folder, settings)
+  _claim(folder, settings, sources)
   chunks, missing = {}, []
   for cell in cells:
     for start in range(0, runs, _CHUNK):
@@ -246,10 +248,12 @@ def _path(folder, cell, start, stop) -> pathlib.Path:
   return folder / 'chunks' / cell.name / f'{start}-{stop}.json'
 
 
-def _claim(folder: pathlib.Path, settings: Settings) -> None:
+def _claim(
+  folder: pathlib.Path, settings: Settings, sources: Sequence[str]
+) -> None:
   """Makes the folder, or sees that it holds runs of the same settings."""
   source = hashlib.sha256()
-  for name in _SOURCES:
+  for name in sources:
     source.update((_ROOT / name).read_bytes())
   wanted = {**dataclasses.asdict(settings), 'source': source.hexdigest()[:16]}
   path = folder / SETTINGS

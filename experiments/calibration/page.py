@@ -41,7 +41,8 @@ _SECTIONS = {
     'Binormal scores of known AUROC: the best single arm has .80, fusion arms '
     'have that plus the gain in the table (all of them where it is not 0), the '
     'weak single arm .65. Single arms see one of two modalities in turn, '
-    f'fusion arms both; prevalence {scores.PREVALENCE}; all studies of a patient have '
+    f'fusion arms both; prevalence {scores.PREVALENCE}; all studies of a '
+    'patient have '
     "one label, and half of the variance of a score is the patient's; margin "
     f'{scores.MARGIN}. Scoring rules are fixed, so that folds are independent '
     'and the factor is 1. *Twins*: the last two fusion arms are the first '

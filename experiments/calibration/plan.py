@@ -20,7 +20,8 @@ FUNCTIONS = {
 }
 DEFAULT_RUNS = {'scores': 2000, 'power': 500, 'intervals': 2000, 'naive': 1000}
 DEFAULT_RUNS |= {'end_to_end': 500, 'fresh': 500}
-COHORTS = (300, 1000)
+# Studies of a cohort and of each of its patients.
+COHORTS = ((300, 1), (1000, 3))
 
 _Cell = cells.Cell
 # Patients and studies of each, where single arms are tied, unequal, or four.
@@ -28,7 +29,6 @@ _SCORES = (
   *(_Cell('scores', 7, n, 1) for n in (20, 100, 300, 1000)),
   _Cell('scores', 3, 5000, 1),
   *(_Cell('scores', 7, 5 * n, 5) for n in (20, 100, 300)),
-  _Cell('scores', 3, 5000, 5),
   *(_Cell('scores', 7, n, 1, singles=cells.UNEQUAL) for n in (100, 300, 1000)),
   _Cell('scores', 3, 5000, 1, singles=cells.UNEQUAL),
   _Cell('scores', 7, 1500, 5, singles=cells.UNEQUAL),
@@ -50,13 +50,12 @@ _SCORES = (
     for s in (cells.TIED, cells.UNEQUAL, cells.FOUR_TIED)
     for g, n in ((0.02, 1000), (-0.02, 1000))
   ),
-  *(_Cell('scores', 3, 5000, 1, gain=g, every=True) for g in (0.02, -0.02)),
 )
 _POWER = tuple(
   _Cell('power', 3, n, 1, gain=g, singles=s)
   for s in (cells.TIED, cells.UNEQUAL, cells.FOUR_TIED)
   for g in (0.0, 0.03, 0.05)
-  for n in (300, 1000, 3000)
+  for n in (300, 1000)
 )
 _INTERVALS = tuple(
   _Cell('intervals', 1, 5 * events, 1, singles=(area, area), events=events)
@@ -83,8 +82,7 @@ def grid(parts: tuple[str, ...], max_n: int = 0) -> list[cells.Cell]:
       factor=1.0 if part == 'fresh' else dependence.FACTOR,
     )
     for part in findings.WHOLE
-    for n in COHORTS
-    for p in (1, 3)
+    for n, p in COHORTS
   ]
   every = [*_SCORES, *_POWER, *_INTERVALS, *_NAIVE, *whole]
   order = {part: i for i, part in enumerate(parts)}

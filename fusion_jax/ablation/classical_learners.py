@@ -4,6 +4,7 @@ import abc
 import json
 import pathlib
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class _Classical(learner.Learner):
       parameters=self.parameters(found, job.inputs.fitted),
       seconds=time.perf_counter() - start,
       notes=tuple(n for m in found for n in getattr(m, 'notes', ())),
+      chosen=tuple(map(self._chosen, found)),
     )
 
   def _learn(self, x, is_categorical, train, valid, cohort, options):
@@ -70,6 +72,10 @@ class _Classical(learner.Learner):
     """The fitted model."""
 
   @abc.abstractmethod
+  def _chosen(self, model) -> dict[str, tuple[float, ...]]:
+    """What fitting chose on the validation part (`Trained.chosen`)."""
+
+  @abc.abstractmethod
   def _ehr(self, inputs) -> tuple[np.ndarray, np.ndarray]:
     """(n, p) columns and (p,) whether they are categorical."""
 
@@ -78,17 +84,22 @@ class _Classical(learner.Learner):
   _file: str
 
   def blocks(
-    self, inputs: learner.Inputs, half: int
+    self,
+    inputs: learner.Inputs,
+    half: int,
+    modalities: Sequence[str] | None = None,
   ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """By modality in the table's order, (n, p) columns and (p,) kinds.
 
-    A kind is whether the column is categorical.
+    A kind is whether the column is categorical. `modalities` are those wanted,
+    all of the arm's if None.
     """
+    wanted = self.arm.modalities if modalities is None else modalities
     found = {}
-    if types.IMAGE in self.arm.modalities:
+    if types.IMAGE in wanted:
       image = self._image(inputs, half)
       found[types.IMAGE] = image, np.zeros(image.shape[1], bool)
-    if types.EHR in self.arm.modalities:
+    if types.EHR in wanted:
       found[types.EHR] = self._ehr(inputs)
     return found
 
@@ -155,6 +166,11 @@ class ElasticNet(_Classical):
     del is_categorical
     return classical.fit_elastic_net(**arguments)
 
+  def _chosen(self, model):
+    # That of a label that could not be learnt is infinite.
+    penalties = model.penalties[np.isfinite(model.penalties)]
+    return {'penalty': tuple(np.unique(penalties).tolist())}
+
   def _ehr(self, inputs):
     x, _ = inputs.fitted.design(inputs.cohort)
     return x, np.zeros(x.shape[1], bool)
@@ -169,6 +185,9 @@ class Trees(_Classical):
 
   def _fit(self, is_categorical, **arguments):
     return classical.fit_trees(is_categorical=is_categorical, **arguments)
+
+  def _chosen(self, model):
+    return {'rounds': tuple(part.rounds for part in model.parts)}
 
   def _ehr(self, inputs):
     return inputs.fitted.table(inputs.cohort)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen, outcome
+from fusion_jax.ablation import frozen, made_of, outcome
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
@@ -133,7 +133,8 @@ def apply(
   _check(run, cohort, listed)
   warnings = _check_patients(run, config, cohort)
   hazards = _hazards(run, config, listed)
-  work = frozen.Frozen(config, run.models, store_lib.Store(run.path), cohort)
+  store = store_lib.Store(run.path)
+  work = frozen.Frozen(config, run.models, store, cohort)
   everyone = np.arange(len(cohort))
   tables = []
   for arm in listed:
@@ -175,6 +176,7 @@ def apply(
     },
     test=[everyone],
     started=started,
+    made_of=made_of.of_arms(run.config, run.models, store, listed),
     sections={
       'calibration_by_site': []
       if cohort.site is None

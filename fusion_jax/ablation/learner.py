@@ -75,6 +75,8 @@ class Trained:
     history: by model and epoch, training and validation loss.
     failure: why there is no usable model; empty if there is one.
     notes: what a reader should know.
+    chosen: by model, the numbers that fitting chose on the validation part
+      ('penalty', 'rounds'), one for each label that has one of its own.
   """
 
   models: tuple[Any, ...]
@@ -85,6 +87,7 @@ class Trained:
   history: tuple[tuple[tuple[float, float], ...], ...] = ()
   failure: str = ''
   notes: tuple[str, ...] = ()
+  chosen: tuple[Mapping[str, tuple[float, ...]], ...] = ()
 
 
 class Learner(abc.ABC):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -39,13 +40,22 @@ class Neural(learner.Learner):
       levels=inputs.fitted.config.max_levels,
     )
 
-  def source(self, inputs: learner.Inputs, half: int) -> batches.Source:
-    """What the model of a half sees of the cohort."""
-    reads_image = types.IMAGE in self.arm.modalities
+  def source(
+    self,
+    inputs: learner.Inputs,
+    half: int,
+    modalities: Sequence[str] | None = None,
+  ) -> batches.Source:
+    """What the model of a half sees of the cohort.
+
+    `modalities` are those wanted, all of the arm's if None.
+    """
+    wanted = self.arm.modalities if modalities is None else modalities
+    reads_image = types.IMAGE in wanted
     how = self.arm.image_input if reads_image else ''
     cohort, fitted = inputs.cohort, inputs.fitted
     parts: dict[str, Any] = {}
-    if types.EHR in self.arm.modalities:
+    if types.EHR in wanted:
       parts['ehr'] = fitted.ehr(cohort)
     if how == arms_lib.IMAGES:
       parts['image_stats'] = fitted.image_stats

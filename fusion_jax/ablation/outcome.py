@@ -5,7 +5,6 @@ import dataclasses
 import datetime
 import pathlib
 import platform
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -14,14 +13,16 @@ import jax
 import numpy as np
 
 from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import characteristics, flow, footprints, provenance
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import footprints
 from fusion_jax.ablation import hazards as hazards_lib
+from fusion_jax.ablation import losses as losses_lib
 from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import controls as controls_lib
 from fusion_jax.evaluation import curves, image_value, metrics, pictures
 from fusion_jax.evaluation import predictions as predictions_lib
@@ -237,6 +238,9 @@ def finish(
   audits: Mapping[str, Any],
   test: Sequence[np.ndarray],
   started: float,
+  made_of: Mapping[str, Mapping[str, Any]],
+  splits: Sequence[splits_lib.Split] = (),
+  losses: Mapping[str, Any] | None = None,
   failed: Collection[str] = (),
   sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -253,6 +257,9 @@ def finish(
     audits: passed through.
     test: row numbers of each test part.
     started: seconds since the epoch.
+    made_of: by arm, what `made_of.of_arms` says.
+    splits: of the cohort; empty where nothing was trained on it.
+    losses: what `losses.of_models` says, for the curves; None for none.
     failed: arms that were to be in the table and are not.
     sections: beside those made here.
   """
@@ -276,12 +283,13 @@ def finish(
         'strategy': config.arms[a].strategy,
         'type': config.arms[a].type,
         'modalities': config.arms[a].modalities,
+        'made_of': dict(made_of[a]),
       }
       for a in arms
     },
     warnings=[*patient, *warnings, *_unknown_survival(predictions)],
     audits=audits,
-    cohort=_cohort_facts(cohort, test),
+    cohort=_cohort_facts(cohort, test, splits, config.evaluation),
     sections={
       'controls': controls_lib.summarise(
         predictions,
@@ -305,19 +313,20 @@ def finish(
       'started': _timestamp(started),
       'finished': _timestamp(time.time()),
       'seconds': round(time.time() - started, 3),
-      'command': ' '.join(sys.argv),
+      'command': provenance.command(),
       **footprints.machine(),
       'backend': jax.default_backend(),
       'devices': jax.local_device_count(),
       'python': platform.python_version(),
-      'versions': dict(plan_lib.environment(arms_lib.NEURAL))
-      | dict(plan_lib.environment(arms_lib.ELASTIC_NET)),
+      **provenance.facts(),
     },
   )
   drawn = curves.of(predictions, config=config.evaluation)
   drawn = pictures.beside(
     drawn, predictions, summary=summary, config=config.evaluation
   )
+  # An arm of that name keeps its curves.
+  drawn = {**({losses_lib.KEY: losses} if losses else {}), **drawn}
   curves.write(drawn, folder / store_lib.CURVES)
   summary_lib.write(summary, folder / store_lib.SUMMARY)
   return summary
@@ -341,14 +350,24 @@ def _timestamp(seconds: float) -> str:
   return moment.isoformat(timespec='seconds')
 
 
-def _cohort_facts(cohort, test) -> dict[str, Any]:
+def _cohort_facts(cohort, test, splits, evaluation) -> dict[str, Any]:
   facts = {
     'name': cohort.name,
     'digest': cohort.digest,
     'notes': list(cohort.notes),
     'licence': cohort.licence,
     'citation': cohort.citation,
+    'table1': characteristics.table1(
+      cohort,
+      min_group=evaluation.min_group,
+      min_events=evaluation.min_events,
+    ),
+    'flow': flow.steps(cohort),
   }
+  if cohort.time_unit:
+    facts['time_unit'] = cohort.time_unit
+  if splits:
+    facts['splits'] = flow.parts(cohort, splits)
   if cohort.oracle:
     facts['oracle'] = {
       name: _oracle(cohort, scores, test)

@@ -191,6 +191,15 @@ def hyperparameters(
   return setting
 
 
+def trials_of(
+  config: config_lib.ExperimentConfig, parts: arms_lib.ArmConfig
+) -> int:
+  """How many settings an arm gets in each fold and seed."""
+  # Rules have nothing to search; extractors serve every trial of others.
+  searched = parts.strategy != arms_lib.UPSTREAM and SPACES[parts.learner]
+  return config.trials if searched else 1
+
+
 def random_seed(config, repeat: int, fold: int, seed: int) -> int:
   """A seed from 0 to 2^31 - 1, the same for every arm and trial."""
   sequence = np.random.SeedSequence([config.seed, repeat, fold, seed])
@@ -223,9 +232,7 @@ def make_plan(
   trials: dict[str, int] = {}
   for arm in _with_upstream(config.arms, listed):
     parts = config.arms[arm]
-    # Rules have nothing to search; extractors serve every trial of others.
-    searched = parts.strategy != arms_lib.UPSTREAM and SPACES[parts.learner]
-    trials[arm] = config.trials if searched else 1
+    trials[arm] = trials_of(config, parts)
     settings = _arm_settings(config, parts)
     found = []
     for cell in cells:

@@ -17,6 +17,8 @@ from fusion_jax.ablation import (
   finished,
   footprints,
   learners,
+  losses,
+  made_of,
   outcome,
 )
 from fusion_jax.ablation import hazards as hazards_lib
@@ -258,6 +260,7 @@ class _Run:
         'best_epoch': list(model.best_epoch),
         'history': [list(map(list, h)) for h in model.history],
         'notes': list(model.notes),
+        'chosen': [{k: list(v) for k, v in x.items()} for x in model.chosen],
       }
       facts = {name: record[name] for name in _FACTS}
       self.store.write(
@@ -379,6 +382,9 @@ class _Run:
       audits={'tuning': outcome.tuning(self.plan, self.config), **audits},
       test=[s.test for s in self.splits.values()],
       started=self._started,
+      made_of=made_of.of_arms(self.config, models, self.store, arms),
+      splits=[*self.splits.values()],
+      losses=losses.of_models(models, self.store),
       failed=[a for a in self.plan.listed if a in self.failures],
       sections={
         'history': outcome.history(self.store, self.plan, self.failures),

@@ -10,12 +10,18 @@ from fusion_jax.core import errors
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def replacing(
+  path: str | os.PathLike, *, mode: int = 0o666
+) -> Iterator[pathlib.Path]:
   """Yields an empty hidden file beside `path` that becomes `path` at the end.
 
   It is flushed to disk and takes the place of `path` when the block ends, and
   is removed if the block or the system fails; `path` is then as it was.
   Several writers at once each have a file of their own.
+
+  Args:
+    path: what is written.
+    mode: who may read and write it, less what the umask takes away.
 
   Raises:
     OSError: if the file cannot be made, flushed or moved.
@@ -23,7 +29,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   path = pathlib.Path(path)
   part = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.part')
   # Made by `open`, so that its mode follows the umask.
-  os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+  os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
   try:
     yield part
     _flush(part)
@@ -36,14 +42,16 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def saving(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def saving(
+  path: str | os.PathLike, *, mode: int = 0o666
+) -> Iterator[pathlib.Path]:
   """Like `replacing`, with the system's errors as one line.
 
   Raises:
     UserError: if the file cannot be written.
   """
   try:
-    with replacing(path) as part:
+    with replacing(path, mode=mode) as part:
       yield part
   except OSError as e:
     raise errors.UserError(

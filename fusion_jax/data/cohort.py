@@ -10,6 +10,26 @@ import numpy as np
 from fusion_jax.core import errors, types
 
 
+@dataclasses.dataclass(frozen=True)
+class Step:
+  """One step from the rows of a table to the studies of a cohort.
+
+  Attributes:
+    step: 'read', 'excluded' or 'kept'.
+    rows: of the table, how many.
+    studies: that have any of these rows; of 'excluded', those that have none
+      left.
+    patients: likewise.
+    reason: why they were excluded; empty otherwise.
+  """
+
+  step: str
+  rows: int
+  studies: int
+  patients: int
+  reason: str = ''
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cohort:
   """A table of n studies, each of one patient; any modality may be missing.
@@ -21,6 +41,7 @@ class Cohort:
     study: (n,) str, distinct.
     patient: (n,) str; studies of one patient are never split apart.
     labels: (n, l) float64, NaN where unknown (see types.Task).
+    time_unit: survival: of the times among the labels; empty if not known.
     patient_note: why there is no patient column; empty if there is one.
     images: (n, i, h, w, c) uint8 or uint16, i the most images of a study,
       zeros where there is none; None for a cohort without images.
@@ -42,6 +63,8 @@ class Cohort:
     oracle: worlds only: (n,) float64 best possible scores by 'image', 'ehr'
       and 'both'.
     notes: sentences that every report repeats.
+    steps: from the rows that were read to the studies that are here; () where
+      no table was read.
     licence: the licence of the data.
     citation: how to cite the data.
   """
@@ -52,6 +75,7 @@ class Cohort:
   study: np.ndarray
   patient: np.ndarray
   labels: np.ndarray
+  time_unit: str = ''
   patient_note: str = ''
   images: np.ndarray | None = None
   image_mask: np.ndarray | None = None
@@ -69,6 +93,7 @@ class Cohort:
   image_facts: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   oracle: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   notes: tuple[str, ...] = ()
+  steps: tuple[Step, ...] = ()
   licence: str = ''
   citation: str = ''
 

@@ -42,6 +42,7 @@ class Descriptor:
       there is none and `patient_reason` says why.
     label: label columns (not for survival).
     time: survival: column of the time to event or censoring, above 0.
+    time_unit: survival: the unit of the time column, as axes name it.
     event: survival: column of whether the event happened.
     classes: multiclass: label values in the order of their codes.
     positive: label (or event) values that mean 1; all others then mean 0.
@@ -80,6 +81,7 @@ class Descriptor:
   encoding: str = 'utf-8'
   label: tuple[str, ...] = ()
   time: str = ''
+  time_unit: str = ''
   event: str = ''
   classes: tuple[str, ...] = ()
   positive: tuple[str, ...] = ()
@@ -361,6 +363,8 @@ def _check_labels(d: Descriptor, fail) -> None:
   else:
     if d.time or d.event:
       raise fail(f'time and event are only for survival, not {d.task}.')
+    if d.time_unit:
+      raise fail(f'time_unit is only for survival, not {d.task}.')
     if not d.label:
       raise fail(f'task = "{d.task}" needs the key label.')
     if len(d.label) > 1 and d.task != types.MULTILABEL:

@@ -229,6 +229,8 @@ def _label(draft: _Draft) -> np.ndarray | None:
   if times and events:
     draft.set('task', types.SURVIVAL, 'there are a time and an event column')
     draft.set('time', times[0], 'by its name', times[0])
+    if 'days' in times[0].lower():
+      draft.set('time_unit', 'days', "by the column's name")
     draft.set('event', events[0], 'by its name, two values', events[0])
     return None
   found = draft.find(_LABEL)

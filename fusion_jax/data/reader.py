@@ -195,6 +195,7 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     digest=digest,
     study=r.study,
     patient=r.patient,
+    time_unit=d.time_unit,
     patient_note=d.patient_reason,
     labels=r.labels,
     images=decoded.images if decoded else None,
@@ -212,6 +213,7 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     unknown_codes=d.unknown_codes,
     image_facts=file_facts.read(r.root, r.paths, decoded) if decoded else {},
     notes=d.notes + r.notes,
+    steps=r.steps,
     licence=d.licence,
     citation=d.citation,
   )

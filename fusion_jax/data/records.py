@@ -12,8 +12,9 @@ import pathlib
 import numpy as np
 
 from fusion_jax.core import errors, types
+from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import image_paths, tables
+from fusion_jax.data import exclusions, image_paths, tables
 
 TRUE_VALUES = ('true', '1', 'yes', 'y', 't')
 FALSE_VALUES = ('false', '0', 'no', 'n', 'f')
@@ -45,6 +46,7 @@ class Records:
     paths: per study, the paths of its images relative to the data folder.
     path_lines: per study, the line each path comes from.
     notes: sentences about what was left out.
+    steps: from the rows that were read to the n studies.
   """
 
   descriptor: descriptor_lib.Descriptor
@@ -65,6 +67,7 @@ class Records:
   paths: list[list[str]]
   path_lines: list[list[int]]
   notes: tuple[str, ...]
+  steps: tuple[cohort_lib.Step, ...]
 
   def __len__(self) -> int:
     return len(self.study)
@@ -88,7 +91,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   table = dataclasses.replace(table, file=d.table)
   _check_columns(d, table)
   findings = tables.Findings(d.table, table.unit)
-  table, notes = _exclude(d, table)
+  table, notes, steps = exclusions.apply(d, table)
   study = _identifiers(table, d.study, 'study', findings)
   first, row_of, study = _first_rows(study)
   paths, path_lines = image_paths.resolve(
@@ -122,6 +125,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     paths=paths,
     path_lines=path_lines,
     notes=notes,
+    steps=steps,
   )
 
 
@@ -135,27 +139,6 @@ def _check_columns(d, table) -> None:
       raise errors.unknown_name(
         'column', column, table.columns, where=f"key {key} of '{d.path}'"
       )
-
-
-def _exclude(d, table):
-  notes = []
-  for exclusion in d.exclude:
-    column = table.columns[exclusion.column]
-    values = {tables.canonical(x) for x in exclusion.values}
-    drop = np.array(
-      [tables.canonical('' if x is None else x) in values for x in column], bool
-    )
-    notes.append(
-      f'{drop.sum()} of {len(table)} rows excluded '
-      f'({exclusion.column} = {", ".join(exclusion.values)}): '
-      f'{exclusion.reason}'
-    )
-    table = table.rows(~drop)
-    if not len(table):
-      raise errors.UserError(
-        f"'{d.path}': no row is left after exclude on '{exclusion.column}'."
-      )
-  return table, tuple(notes)
 
 
 def _identifiers(table, columns, key, findings) -> np.ndarray:

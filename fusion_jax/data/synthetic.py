@@ -144,6 +144,7 @@ def make(
     study=study,
     patient=patient_id[patient],
     labels=labels,
+    time_unit='days' if task == types.SURVIVAL else '',
     images=images,
     image_mask=~absent[types.IMAGE][:, None],
     numeric=record.numeric,

@@ -22,6 +22,8 @@ _LEVEL = 0.95
 _DEFINED_SHARE = 0.5
 _BLOCK_BYTES = 2**22
 _DIGITS = 5
+# Of what has a unit and may be of any size.
+_SIGNIFICANT = 6
 
 
 def means(
@@ -128,6 +130,11 @@ def rounded(values: np.ndarray) -> list[Any]:
   return [
     None if np.isnan(x) else round(float(x), _DIGITS) + 0.0 for x in values
   ]
+
+
+def significant(values: np.ndarray) -> np.ndarray:
+  """Numbers in a unit, whatever their size, to six digits."""
+  return np.array([float(f'{x:.{_SIGNIFICANT}g}') for x in values])
 
 
 def band(

@@ -43,11 +43,11 @@ def confusion(
     codes = fold.labels[:, 0]
     rows = np.flatnonzero(~np.isnan(codes))
     true = codes[rows].astype(int)
-    found = np.zeros((k, k, len(codes)))
+    cells = np.zeros((k, k, len(codes)))
     models = fold.scores[arm].values()
     for scores in models:
-      found[true, scores[rows].argmax(axis=1), rows] += 1 / len(models)
-    return found
+      cells[true, scores[rows].argmax(axis=1), rows] += 1 / len(models)
+    return cells
 
   values = pooling.sums(pooled, terms, resamples)
   hits = np.einsum('iir->ir', values)

@@ -43,13 +43,13 @@ def histograms(
 def _of_label(task, pooled, arm, label) -> dict[str, Any]:
   def terms(fold):
     models = fold.scores[arm].values()
-    found = np.zeros((2, BINS, len(fold.study)))
+    cells = np.zeros((2, BINS, len(fold.study)))
     for scores in models:
       y, s = bands.column(task, fold, scores, label)
       rows = np.flatnonzero(~np.isnan(y))
       place = np.clip((s[rows] * BINS).astype(int), 0, BINS - 1)
-      found[y[rows].astype(int), place, rows] += 1 / len(models)
-    return found
+      cells[y[rows].astype(int), place, rows] += 1 / len(models)
+    return cells
 
   no_event, event = pooling.sums(pooled, terms)[..., 0]
   return {

@@ -100,10 +100,21 @@ def too_few(
   with it, multiclass of two classes, multilabel with and without one label.
   Each study counts once, however many folds it is tested in.
   """
-  patients = _distinct(f.patient for f in folds)
+  patient = np.concatenate([f.patient for f in folds])
+  return too_few_of(task, _labels(folds), patient, min_group, min_events)
+
+
+def too_few_of(
+  task: types.Task,
+  labels: np.ndarray,
+  patient: np.ndarray,
+  min_group: int = MIN_GROUP,
+  min_events: int = MIN_EVENTS,
+) -> str | None:
+  """As `too_few`, of (n, l) labels of distinct studies and their patients."""
+  patients = len(np.unique(patient))
   if patients < min_group:
     return f'{patients} patients, fewer than {min_group}'
-  labels = _labels(folds)
   if task.kind == types.REGRESSION:
     return None
   if task.kind == types.SURVIVAL:

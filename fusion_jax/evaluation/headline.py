@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from fusion_jax.core import types
+from fusion_jax.evaluation import advice, power, sentences
 from fusion_jax.evaluation import assessment as assessment_lib
 from fusion_jax.evaluation import comparison as comparison_lib
-from fusion_jax.evaluation import power, sentences
 from fusion_jax.evaluation import verdict as verdict_lib
 
 TIED_SINGLES = 'tied_singles'
@@ -17,8 +18,9 @@ CHOICE_OF_ARM = 'choice_of_arm'
 # Leans smaller than this are not worth a line.
 _LEAN = 0.002
 
-# How a modality is called in a sentence.
-_WORDS = {'ehr': 'record'}
+# How a modality is called in a sentence, in the order of a question: images
+# come first.
+_WORDS = {types.IMAGE: 'image', types.EHR: 'record'}
 
 
 def missing_single(
@@ -68,6 +70,43 @@ def gain_arm(compared: comparison_lib.Compared, use: str | None) -> int | None:
     return max(superior, key=lambda i: gains[i].low)
   known = [i for i, g in enumerate(gains) if not math.isnan(g.difference)]
   return max(known, key=lambda i: gains[i].difference, default=None)
+
+
+def use(
+  work: assessment_lib.Work,
+  assessment: assessment_lib.Assessment,
+  useful: Mapping[str, Mapping[str, Any] | None],
+  costs: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+  """Which arm to use; see advice.py.
+
+  Args:
+    work: what was asked.
+    assessment: of all studies.
+    useful: what `probabilities.of` says.
+    costs: by arm, with `parameters` where they are known.
+  """
+  fusions = [g.arm for g in assessment.compared.gains]
+  chosen = advice.choose(
+    gains=assessment.compared.gains,
+    best_single=work.reference if work.named else assessment.best_single,
+    enough=advice.good_enough(
+      arms=work.arms,
+      fusions=fusions,
+      values=assessment.values,
+      families=assessment.source.families(assessment.values, work.sign),
+      margin=work.margin,
+    ),
+    useless={a: bool(x and x['useless']) for a, x in useful.items()},
+    parameters={a: c.get('parameters') for a, c in costs.items()},
+    margin=work.config.margin,
+  )
+  return advice.described(
+    chosen,
+    margin=work.config.margin,
+    costs=costs,
+    slopes={a: x and x['slope'] for a, x in useful.items()},
+  )
 
 
 def gain(
@@ -187,7 +226,10 @@ def _modalities(facts) -> list[str]:
 
 def _text(work, facts) -> str:
   """The question, in the words of the cohort's own modalities."""
-  sides = [_WORDS.get(m, m) for m in _modalities(facts)]
+  order = [*_WORDS, *_modalities(facts)]
+  sides = [
+    _WORDS.get(m, m) for m in sorted(_modalities(facts), key=order.index)
+  ]
   joined = ' and '.join([', '.join(sides[:-1]), sides[-1]] if sides[1:] else [])
   combining = f'combining {joined}' if joined else 'combining modalities'
   if work.named:

@@ -48,7 +48,7 @@ def beside(
   task = predictions.task
   test = folds_lib.arrange(predictions)
   valid = folds_lib.arrange(predictions, predictions_lib.VALID)
-  found = of(
+  drawn = of(
     task,
     thresholds.attach(task, test, valid),
     valid,
@@ -57,7 +57,7 @@ def beside(
     resamples=resampling.draw_folds(test, config),
     factor=summary['evaluation']['factor']['value'],
   )
-  return {KEY: found, **curves}
+  return {KEY: drawn, **curves}
 
 
 def of(
@@ -87,7 +87,7 @@ def of(
     `auroc_over_time` (survival), `residuals` (regression); and
     `reclassification` (binary). The modules of these names say what they hold.
   """
-  found: dict[str, Any] = {'arms': list(arms)}
+  drawn: dict[str, Any] = {'arms': list(arms)}
   by_arm = {
     'confusion': lambda a: classes.confusion(task, test, a, resamples),
     'scores': lambda a: distributions.histograms(task, test, a),
@@ -102,14 +102,14 @@ def of(
   for name, build in by_arm.items():
     values = {arm: x for arm in arms if (x := build(arm)) is not None}
     if values:
-      found[name] = values
+      drawn[name] = values
   if reclassified is not None:
     moved = reclassification.against(
       task, test, *reclassified, resamples, factor=factor
     )
     if moved is not None:
-      found['reclassification'] = moved
-  return found
+      drawn['reclassification'] = moved
+  return drawn
 
 
 def _pair(summary) -> tuple[str, str] | None:

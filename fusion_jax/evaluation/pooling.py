@@ -79,8 +79,8 @@ def sums(
       for lo in range(0, counts.shape[1], width):
         drawn = counts[places, lo : lo + width].astype(np.float64)
         parts.append(flat @ drawn)
-    found = np.concatenate(parts, axis=1)
-    total = total + found.reshape(*own.shape[:-1], found.shape[1])
+    values = np.concatenate(parts, axis=1)
+    total = total + values.reshape(*own.shape[:-1], values.shape[1])
   return total
 
 
@@ -99,16 +99,16 @@ def entry(
   """
   low, high = bands.bounds(values[None])
   estimate = values[0]
-  found = {
+  shown = {
     'estimate': number(estimate),
     'low': number(estimate + factor * (low[0] - estimate)),
     'high': number(estimate + factor * (high[0] - estimate)),
   }
-  if found['estimate'] is None:
-    found['reason'] = reason
-  elif found['low'] is None:
-    found['reason'] = 'undefined in most bootstrap replicates'
-  return found
+  if shown['estimate'] is None:
+    shown['reason'] = reason
+  elif shown['low'] is None:
+    shown['reason'] = 'undefined in most bootstrap replicates'
+  return shown
 
 
 def number(value: float) -> float | None:

@@ -57,14 +57,14 @@ def against(
 
   def called(fold, name):
     """(n,) the share of models that call each study."""
-    found = []
+    shares = []
     for seed, scores in fold.scores[name].items():
       points = fold.thresholds[name][seed]
       reason = points.reasons[thresholds.YOUDEN][0]
       if reason:
         reasons.setdefault(f"'{name}': {reason}")
-      found.append(scores[:, 0] >= points.values[thresholds.YOUDEN][0])
-    return np.mean(found, axis=0)
+      shares.append(scores[:, 0] >= points.values[thresholds.YOUDEN][0])
+    return np.mean(shares, axis=0)
 
   def terms(fold):
     y = fold.labels[:, 0]

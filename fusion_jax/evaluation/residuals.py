@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import types
+from fusion_jax.evaluation import bands, pooling
 from fusion_jax.evaluation import folds as folds_lib
-from fusion_jax.evaluation import pooling
 
 MOST = 2000
 
@@ -23,10 +23,11 @@ def points(
     arm: its name; None is returned if it has no model.
 
   Returns:
-    {predicted, observed, studies}: in the label's unit, rising by predicted.
-    A study that several models tested has their mean prediction. Of more than
-    MOST studies every so many-th by predicted value is kept, the first and
-    the last among them; `studies` is how many there are.
+    {predicted, observed, residual, studies}: in the label's unit, six digits,
+    rising by predicted; residual is observed minus predicted. A study that
+    several models tested has their mean prediction. Of more than MOST studies
+    every so many-th by predicted value is kept, the first and the last among
+    them; `studies` is how many there are.
   """
   pooled = pooling.pool(folds, (arm,))
   if task.kind != types.REGRESSION or not pooled:
@@ -48,8 +49,10 @@ def points(
   kept = order
   if len(order) > MOST:
     kept = order[np.linspace(0, len(order) - 1, MOST).round().astype(int)]
+  predicted, observed = predicted[kept], observed[kept]
   return {
-    'predicted': pooling.numbers(predicted[kept]),
-    'observed': pooling.numbers(observed[kept]),
+    'predicted': bands.significant(predicted).tolist(),
+    'observed': bands.significant(observed).tolist(),
+    'residual': bands.significant(observed - predicted).tolist(),
     'studies': len(order),
   }

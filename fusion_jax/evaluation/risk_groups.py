@@ -10,11 +10,12 @@ from fusion_jax.evaluation import bands, horizons, pooling, resampling
 from fusion_jax.evaluation import folds as folds_lib
 
 GROUPS = ('lowest third', 'middle third', 'highest third')
-_GRID = 101
-_TICKS = 6
+# A curve has at most so many places, numbers at risk at most so many times.
+_PLACES, _TICKS = 200, 7
 # Of the events, how many lie before the first and the last time of a curve.
 _SPAN = (0.1, 0.9)
 _TIMES = 17
+_BLOCK_BYTES = 2**24
 # Fewer than this is nobody: shares of a study add up with rounding.
 _NONE = 1e-9
 
@@ -29,9 +30,10 @@ def survival(
   """Kaplan-Meier curves (1958, JASA 53, 457-481) by third of predicted risk.
 
   Each model divides its test part at the terciles of its own scores on the
-  validation part of its fold: no test study has a say in where. A study that
-  several models tested counts once, with the share of its models in each
-  group. Bands are pointwise, from the patient bootstrap, given the cuts.
+  validation part of its fold, so that no test study has a say in where. A
+  study that several models tested counts once, with the share of its models in
+  each group. Studies count as studies: their weights take no part. Bands are
+  pointwise, from the patient bootstrap, given the cuts.
 
   Args:
     task: a survival task; None is returned for others.
@@ -43,51 +45,56 @@ def survival(
   Returns:
     {groups: [{group, studies, events, x, y, low, high}], at_risk: {x, counts
     (groups, times)}}: x are times from 0, y the shares without the event
-    after x, None where nobody of the group is left at risk. None if no model
-    has both parts.
+    after x, up to the last time of anybody in the group, so that a group of
+    nobody has none and a reason; at risk at a time is whose own time is not
+    before it. Without a model that has both parts `groups` is empty and there
+    is a `reason`.
   """
   if task.kind != types.SURVIVAL:
     return None
   cuts = _cuts(valid, arm)
   pooled = pooling.pool(
-    [
-      f
-      for f in test
-      if set(f.scores.get(arm, {})) <= set(cuts.get(_key(f), {}))
-      and f.scores.get(arm)
-    ],
+    [f for f in test if _all_cut(f.scores.get(arm), cuts.get(_key(f)))],
     (arm,),
   )
-  if not pooled:
-    return None
-  group, time, event, share, place = _rows(pooled, cuts, arm, resamples)
-  if not len(time):
-    return None
-  grid = np.linspace(0, time.max(), _GRID)
-  ticks = np.linspace(0, time.max(), _TICKS)
+  rows = _rows(pooled, cuts, arm, resamples) if pooled else None
+  if rows is None or not len(rows[1]):
+    reason = 'no model was evaluated'
+    if any(f.scores.get(arm) for f in test):
+      reason = (
+        'thirds are cut at scores on the validation part, and there is none'
+      )
+    return {'groups': [], 'reason': reason}
+  group, time, event, share, place = rows
+  grid = _grid(time, event)
+  ticks = _round_times(time.max())
   counts = resamples.counts[:, : bands.MOST_REPLICATES]
-  weights = np.ones((len(time), 1 + counts.shape[1]))
-  weights[:, 1:] = counts[place]
-  weights *= share[:, None]
+  drawn = np.concatenate([np.ones((len(counts), 1)), counts], axis=1)
+  width = max(16, _BLOCK_BYTES // (8 * len(time)))
+  blocks = [slice(lo, lo + width) for lo in range(0, drawn.shape[1], width)]
   groups, at_risk = [], []
   for i, name in enumerate(GROUPS):
-    own = weights * group[:, i : i + 1]
-    values = kaplan_meier(time, event, own, grid)
+    counted = group[:, i] * share
+    x = _until(grid, time[counted > 0])
+    values = np.concatenate(
+      [
+        kaplan_meier(time, event, drawn[place, block] * counted[:, None], x)
+        for block in blocks
+      ],
+      axis=1,
+    )
     groups.append(
       {
         'group': name,
-        'studies': pooling.number(own[:, 0].sum()),
-        'events': pooling.number(own[event, 0].sum()),
-        **bands.band(values, grid),
+        'studies': pooling.number(counted.sum()),
+        'events': pooling.number(counted[event].sum()),
+        **_curve(values, x),
       }
     )
-    at_risk.append([own[time >= t, 0].sum() for t in ticks])
+    at_risk.append([pooling.number(counted[time >= t].sum()) for t in ticks])
   return {
     'groups': groups,
-    'at_risk': {
-      'x': pooling.numbers(ticks),
-      'counts': pooling.numbers(np.array(at_risk)),
-    },
+    'at_risk': {'x': ticks.tolist(), 'counts': at_risk},
   }
 
 
@@ -99,25 +106,26 @@ def kaplan_meier(
   Args:
     time: (n,) to event or censoring.
     event: (n,) bool.
-    weights: (n, r).
+    weights: (n, r); a study of weight k is k studies.
     grid: (t,) times.
 
   Returns:
     (t, r) values, NaN after the last time of anybody with weight.
   """
-  times, place = np.unique(time, return_inverse=True)
-  mass, gone = np.zeros((2, len(times), weights.shape[1]))
-  np.add.at(mass, place, weights)
-  np.add.at(gone, place[event], weights[event])
+  order = np.argsort(time, kind='stable')
+  times, starts = np.unique(time[order], return_index=True)
+  weights = weights[order]
+  mass = np.add.reduceat(weights, starts, axis=0)
+  gone = np.add.reduceat(weights * event[order][:, None], starts, axis=0)
   left = np.cumsum(mass[::-1], axis=0)[::-1]
   hazard = np.divide(gone, left, out=np.zeros_like(left), where=left > _NONE)
   curve = np.ones((len(times) + 1, weights.shape[1]))
   np.cumprod(1 - hazard, axis=0, out=curve[1:])
-  found = curve[np.searchsorted(times, grid, side='right')]
+  values = curve[np.searchsorted(times, grid, side='right')]
   # Row i of `followed` is who is there at times[i]; past the last is nobody.
   followed = np.concatenate([left, np.zeros_like(left[:1])])
   there = followed[np.searchsorted(times, grid, side='left')] > _NONE
-  return np.where(there, found, np.nan)
+  return np.where(there, values, np.nan)
 
 
 def auroc_over_time(
@@ -144,22 +152,58 @@ def auroc_over_time(
   happened = labels[labels[:, 1] > 0, 0]
   if not len(happened) or not any(f.scores.get(arm) for f in folds):
     return None
-  times = np.unique(np.linspace(*np.quantile(happened, _SPAN), _TIMES))
+  times = np.linspace(*np.quantile(happened, _SPAN), _TIMES)
+  times = np.unique(bands.significant(times))
 
   def kernels(fold):
     rows = np.flatnonzero(~np.isnan(fold.labels).any(axis=1))
     time, event = fold.labels[rows, 0], fold.labels[rows, 1] > 0
-    found = []
+    prepared = []
     for scores in fold.scores.get(arm, {}).values():
       at = [horizons.auroc(time, event, scores[rows, 0], t) for t in times]
-      found.append(lambda w, at=at: np.stack([f(w[rows]) for f in at]))
-    return found
+      prepared.append(lambda w, at=at: np.stack([f(w[rows]) for f in at]))
+    return prepared
 
-  return bands.band(bands.means(folds, kernels, resamples), times)
+  curve = bands.band(bands.means(folds, kernels, resamples), times)
+  return {**curve, 'x': times.tolist()}
+
+
+def _grid(time, event) -> np.ndarray:
+  """0, times at which a curve falls, and the last of all."""
+  falls = np.unique(time[event])
+  if len(falls) > _PLACES:
+    # Most places where most events are, however long the tail.
+    falls = falls[np.linspace(0, len(falls) - 1, _PLACES).round().astype(int)]
+  return np.unique(np.concatenate([[0.0], falls, [time.max()]]))
+
+
+def _until(grid, time) -> np.ndarray:
+  """The grid up to the last of the times of a group, and that one."""
+  if not len(time):
+    return grid[:0]
+  return np.unique(np.append(grid[grid <= time.max()], time.max()))
+
+
+def _curve(values, x) -> dict[str, Any]:
+  curve = {**bands.band(values, x), 'x': x.tolist()}
+  return curve if len(x) else {**curve, 'reason': 'no study is in this group'}
+
+
+def _round_times(last: float) -> np.ndarray:
+  """Times from 0 in round steps, not after the last."""
+  rough = last / (_TICKS - 1)
+  size = 10.0 ** np.floor(np.log10(rough))
+  step = next(s * size for s in (1, 2, 2.5, 5, 10) if s * size >= rough)
+  return bands.significant(np.arange(int(last / step + 1e-9) + 1) * step)
 
 
 def _key(fold) -> tuple[int, int]:
   return fold.repeat, fold.fold
+
+
+def _all_cut(scores, cuts) -> bool:
+  """Whether there are models, and cuts for each of them."""
+  return bool(scores) and set(scores) <= set(cuts or ())
 
 
 def _cuts(valid, arm) -> dict[tuple[int, int], dict[int, np.ndarray]]:
@@ -176,7 +220,7 @@ def _cuts(valid, arm) -> dict[tuple[int, int], dict[int, np.ndarray]]:
 
 def _rows(pooled, cuts, arm, resamples):
   """Of every tested row: shares of the groups, label, share, patient."""
-  found = []
+  rows_of = []
   for tested in pooled:
     fold = tested.fold
     rows = np.flatnonzero(~np.isnan(fold.labels).any(axis=1))
@@ -186,7 +230,7 @@ def _rows(pooled, cuts, arm, resamples):
       cut = cuts[_key(fold)][seed]
       place = np.searchsorted(cut, scores[rows, 0], side='left')
       group[np.arange(len(rows)), place] += 1 / len(models)
-    found.append(
+    rows_of.append(
       (
         group,
         fold.labels[rows, 0],
@@ -195,4 +239,4 @@ def _rows(pooled, cuts, arm, resamples):
         resamples.rows(fold.patient[rows]),
       )
     )
-  return tuple(np.concatenate(x) for x in zip(*found, strict=True))
+  return tuple(np.concatenate(x) for x in zip(*rows_of, strict=True))

@@ -22,6 +22,7 @@ from fusion_jax.evaluation import (
   headline,
   intervals,
   metrics,
+  probabilities,
   recalibration,
   resampling,
   sentences,
@@ -156,6 +157,14 @@ def summarise(
     *(registered or {}).get('unchecked', ()),
   ]
   calibrated = recalibration.report(task, test, valid, arms=work.arms)
+  useful = probabilities.of(
+    task,
+    test,
+    valid,
+    arms=work.arms,
+    resamples=work.resamples,
+    factor=work.factor.value,
+  )
   arms_out = {}
   for a, arm in enumerate(work.arms):
     values = whole.estimates.values[metric][:, a]
@@ -171,13 +180,15 @@ def summarise(
         test_to_train=work.test_to_train,
       ),
       'calibration': calibrated.get(arm),
+      'probabilities': useful[arm],
       'thresholds': thresholds.describe(task, test, arm),
       'folds': entries.arm_folds(
         task, test, whole.estimates, arm, values, metric
       ),
       'cost': dict((costs or {}).get(arm, {})),
     }
-  at = headline.gain_arm(whole.compared, None)
+  use = headline.use(work, whole, useful, costs or {})
+  at = headline.gain_arm(whole.compared, use['arm'])
   result = {
     'version': VERSION,
     'question': headline.question(
@@ -186,6 +197,7 @@ def summarise(
     'gain': headline.gain(
       work, whole, at, {a: x['variability'] for a, x in arms_out.items()}
     ),
+    'use': use,
     'cohort': {
       **(cohort or {}),
       'studies': len(np.unique(np.concatenate([f.study for f in test]))),

@@ -6,21 +6,33 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fusion_jax.core import errors, files
-from fusion_jax.report import cards, html, page, sections, tables
+from fusion_jax.report import (
+  beside,
+  cards,
+  examples,
+  html,
+  page,
+  pictures_time,
+  sections,
+  tables,
+)
 
 PAGE = 'report.html'
+# Who may read what shows single patients.
+PRIVATE = 0o600
 # Lists what was written, so that a later report takes away what it no longer
 # has, and nothing else.
 LIST = 'report_files.txt'
-FIGURES = 'figures'
-TABLES = 'tables'
-CARDS = 'model_cards'
+FIGURES = beside.FIGURES
+TABLES = beside.TABLES
+CARDS = beside.CARDS
 
 
 def write(
   summary: Mapping[str, Any],
   curves: Mapping[str, Any] | None,
   folder: str | os.PathLike,
+  shown: Mapping[str, Any] | None = None,
 ) -> pathlib.Path:
   """Writes the report of a run into its folder.
 
@@ -34,6 +46,8 @@ def write(
     summary: what `summary.json` holds.
     curves: what `curves.json` holds; None if there is none.
     folder: where to; it has to exist.
+    shown: what `examples.json` holds, None if it is not to be shown; the page
+      and what shows single patients are then readable by their owner alone.
 
   Returns:
     The page's path.
@@ -42,7 +56,7 @@ def write(
     UserError: if something cannot be written.
   """
   folder = pathlib.Path(folder)
-  found = contents(summary, curves)
+  found = contents(summary, curves, shown)
   for name in (FIGURES, TABLES, CARDS):
     try:
       (folder / name).mkdir(exist_ok=True)
@@ -53,7 +67,11 @@ def write(
   older = _listed(folder)
   _list(folder, older | set(found))
   for name in sorted(found, key=lambda x: x == PAGE):
-    _write(folder / name, found[name])
+    private = name == PAGE or name.partition('/')[2].startswith(
+      examples.PRIVATE
+    )
+    mode = PRIVATE if shown and private else 0o666
+    _write(folder / name, found[name], mode)
   for name in older - set(found):
     (folder / name).unlink(missing_ok=True)
   _list(folder, found)
@@ -61,32 +79,32 @@ def write(
 
 
 def contents(
-  summary: Mapping[str, Any], curves: Mapping[str, Any] | None = None
+  summary: Mapping[str, Any],
+  curves: Mapping[str, Any] | None = None,
+  shown: Mapping[str, Any] | None = None,
 ) -> dict[str, bytes]:
   """By path in the folder, what the files hold."""
-  built = page.build(summary, curves)
+  built = page.build(summary, curves, shown)
   found = {}
   for drawn in built.figures():
     found[f'{FIGURES}/{drawn.name}.svg'] = drawn.svg.encode()
     found[f'{FIGURES}/{drawn.name}.pdf'] = drawn.pdf()
-  for table in (*built.tables(), *sections.curve_tables(curves or {})):
+  for table in (
+    *built.tables(),
+    *sections.curve_tables(curves or {}),
+    *pictures_time.files(summary, curves or {}),
+  ):
     found[f'{TABLES}/{table.name}.csv'] = tables.to_csv(table).encode()
     if table.printed:
       found[f'{TABLES}/{table.name}.tex'] = tables.to_tex(table).encode()
-  names: set[str] = set()
-  for arm in summary['arms']:
-    name = sections.slug(arm)
-    # Names of other people's arms may differ in what a file name drops.
-    while name in names:
-      name += '_'
-    names.add(name)
-    found[f'{CARDS}/{name}.md'] = cards.render(summary, arm).encode()
+  for arm, path in beside.cards(summary).items():
+    found[path] = cards.render(summary, arm).encode()
   found[PAGE] = html.render_page(built).encode()
   return found
 
 
-def _write(path: pathlib.Path, data: bytes) -> None:
-  with files.saving(path) as part:
+def _write(path: pathlib.Path, data: bytes, mode: int = 0o666) -> None:
+  with files.saving(path, mode=mode) as part:
     part.write_bytes(data)
 
 
@@ -105,9 +123,7 @@ def _listed(folder: pathlib.Path) -> set[str]:
   for line in lines:
     room, _, name = line.partition('/')
     stem, _, kind = name.rpartition('.')
-    if stem == sections.slug(stem) + '_' * (
-      len(stem) - len(sections.slug(stem))
-    ):
+    if stem == beside.slug(stem) + '_' * (len(stem) - len(beside.slug(stem))):
       if kind in kinds.get(room, ()):
         found.add(line)
   return found

@@ -7,7 +7,7 @@ import jinja2
 
 from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, notes
+from fusion_jax.report import findings, made_of, notes, run_box
 from fusion_jax.report import text as text_lib
 
 _MARKDOWN = '\\`*_{}[]<>|#'
@@ -47,6 +47,8 @@ def render(summary: Mapping[str, Any], arm: str) -> str:
     kind=_kind(entry),
     modalities=', '.join(entry.get('modalities') or ()) or 'not stated',
     models=_models(summary, arm),
+    made_of=made_of.lines(entry),
+    run=run_box.facts(summary),
     reference=content_lib.reference_in_words(summary),
     averaged=notes.averaged(summary),
     alarms=alarms,

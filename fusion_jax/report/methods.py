@@ -4,78 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.core import words
+from fusion_jax.report import citations, findings, made_of, notes, run_box
+from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, notes
 from fusion_jax.report import text as text_lib
-
-# In the order in which they are numbered where all are cited.
-REFERENCES = {
-  'huang': 'Huang SC, Pareek A, Seyyedi S, Banerjee I, Lungren MP. Fusion of '
-  'medical imaging and electronic health records using deep learning: a '
-  'systematic review and implementation guidelines. npj Digital Medicine '
-  '2020;3:136.',
-  'efron': 'Efron B, Tibshirani RJ. An Introduction to the Bootstrap. Chapman '
-  'and Hall, 1993.',
-  'romano': 'Romano JP, Wolf M. Exact and approximate stepdown methods for '
-  'multiple hypothesis testing. Journal of the American Statistical '
-  'Association 2005;100:94-108.',
-  'berger': 'Berger RL. Multiparameter hypothesis testing and acceptance '
-  'sampling. Technometrics 1982;24:295-300.',
-  'schuirmann': 'Schuirmann DJ. A comparison of the two one-sided tests '
-  'procedure and the power approach for assessing the equivalence of average '
-  'bioavailability. Journal of Pharmacokinetics and Biopharmaceutics '
-  '1987;15:657-680.',
-  'holm': 'Holm S. A simple sequentially rejective multiple test procedure. '
-  'Scandinavian Journal of Statistics 1979;6:65-70.',
-  'delong': 'DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas '
-  'under two or more correlated receiver operating characteristic curves: a '
-  'nonparametric approach. Biometrics 1988;44:837-845.',
-  'nadeau': 'Nadeau C, Bengio Y. Inference for the generalization error. '
-  'Machine Learning 2003;52:239-281.',
-  'hessel': 'Hessel J, Lee L. Does my multimodal model learn cross-modal '
-  "interactions? It's harder to tell than you might think! Proceedings of "
-  'EMNLP 2020:861-877.',
-  'shapley': 'Shapley LS. A value for n-person games. In: Contributions to the '
-  'Theory of Games II. Princeton University Press, 1953:307-317.',
-  'vickers': 'Vickers AJ, Elkin EB. Decision curve analysis: a novel method '
-  'for evaluating prediction models. Medical Decision Making 2006;26:565-574.',
-  'guo': 'Guo C, Pleiss G, Sun Y, Weinberger KQ. On calibration of modern '
-  'neural networks. Proceedings of ICML, PMLR 2017;70:1321-1330.',
-  'platt': 'Platt J. Probabilistic outputs for support vector machines and '
-  'comparisons to regularized likelihood methods. In: Advances in Large Margin '
-  'Classifiers. MIT Press, 1999:61-74.',
-  'zadrozny': 'Zadrozny B, Elkan C. Transforming classifier scores into '
-  'accurate multiclass probability estimates. Proceedings of KDD 2002:694-699.',
-  'hardt': 'Hardt M, Price E, Srebro N. Equality of opportunity in supervised '
-  'learning. Advances in Neural Information Processing Systems '
-  '2016;29:3315-3323.',
-  'collins': 'Collins GS, Moons KGM, Dhiman P, et al. TRIPOD+AI statement: '
-  'updated guidance for reporting clinical prediction models that use '
-  'regression or machine learning methods. BMJ 2024;385:e078378.',
-}
-
-
-class Writer:
-  """Collects paragraphs and numbers what they cite, in order."""
-
-  def __init__(self):
-    self.paragraphs: list[str] = []
-    self._cited: list[str] = []
-
-  def cite(self, *keys: str) -> str:
-    """`[1,2]` for references, numbered at their first mention."""
-    for key in keys:
-      if key not in self._cited:
-        self._cited.append(key)
-    return '[{}]'.format(','.join(str(self._cited.index(k) + 1) for k in keys))
-
-  def add(self, *sentences: str) -> None:
-    self.paragraphs.append(' '.join(x for x in sentences if x))
-
-  def references(self) -> list[str]:
-    return [
-      f'{i}. {REFERENCES[key]}' for i, key in enumerate(self._cited, start=1)
-    ]
 
 
 def write(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -85,7 +17,7 @@ def write(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     summary: what `summary.json` holds; what it does not say is left to the
       authors in brackets.
   """
-  writer = Writer()
+  writer = citations.Writer()
   _data(writer, summary)
   _models(writer, summary)
   _estimates(writer, summary)
@@ -96,6 +28,8 @@ def write(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
   return writer.paragraphs, writer.references()
 
 
+# In the unit of the label: no default margin is known for them.
+_IN_UNITS = ('rmse', 'mae')
 _OUTCOMES = {
   'binary': 'binary',
   'multiclass': 'one of several classes',
@@ -120,6 +54,7 @@ def _data(writer, summary) -> None:
     if isinstance(cohort.get('citation'), str) and cohort['citation']
     else '[Authors: name and cite the cohort, and say how and when studies '
     'were collected, who was eligible, and how the outcome was determined.]',
+    *(f'From rows to studies: {x}' for x in cohort_lib.flow_sentences(summary)),
     _parts(summary),
     'Studies that lack a modality were kept; '
     f'{complete["studies"]} had all modalities.'
@@ -175,6 +110,7 @@ def _models(writer, summary) -> None:
     if own
     else 'Models were made elsewhere and only their predictions evaluated. '
     '[Authors: describe the models and how they were trained and tuned.]',
+    *(made_of.methods(summary) if own else ()),
     _training(summary) if own else '',
     *_unfinished(summary),
   )
@@ -245,7 +181,7 @@ def _estimates(writer, summary) -> None:
     f'Estimates. The primary metric was {evaluation["metric"]}, '
     f'{notes.averaged(summary)}. Scores of different models were never pooled.',
     _intervals(writer, evaluation),
-    evaluation.get('estimand')
+    evaluation.get('estimand_text')
     or 'They are conditional on the trained models and do not cover what '
     'training anew would change.',
     'The spread between folds was corrected for shared training studies '
@@ -301,47 +237,100 @@ def _comparison(writer, summary) -> None:
   evaluation, comparisons = summary['evaluation'], summary['comparisons']
   if all(x['low'] is None for x in comparisons):
     writer.add(
-      'Comparison. No difference from a reference could be judged, so that '
-      'every fusion arm is inconclusive.',
+      'Comparison. No gain could be judged, so that every fusion arm is '
+      'inconclusive.',
       _registration(summary.get('registration')),
     )
     return
-  margin = text_lib.plain(evaluation['margin'])
   writer.add(
-    f'Comparison. The reference was {notes.reference(summary)}.',
-    (
-      f'The differences of all {len(comparisons)} fusion arms from it form one '
-      'family'
-      if len(comparisons) > 1
-      else 'The difference of the one fusion arm from it was tested'
-    )
-    + ' with a one-sided error of 2.5%: '
-    + _adjustment(writer, evaluation, len(comparisons)),
-    'An arm was called superior if its interval lay on the better side of 0 '
-    'and so did that of its difference from every single-modality arm '
-    f'(intersection-union {writer.cite("berger")}), inferior if it lay on the '
-    f'worse side, equivalent if its 90% interval lay within {margin} of 0 '
-    f'{writer.cite("schuirmann")}, and inconclusive otherwise.',
-    f"DeLong's test {writer.cite('delong')} stands beside it."
-    if not notes.by_delong(evaluation)
-    and any((x.get('delong') or {}).get('p') is not None for x in comparisons)
-    else '',
+    f'Comparison. {_gain(summary)}',
+    _bounds(writer, evaluation, len(comparisons)),
+    _factor(evaluation),
+    'An arm was called inferior if the upper bound of its gain lay below 0, '
+    'superior if the lower bound lay above 0 (intersection-union '
+    f'{writer.cite("berger")}), {_equivalent(writer, evaluation)}and '
+    'inconclusive otherwise.',
+    _beside(writer, evaluation, comparisons),
     _registration(summary.get('registration')),
   )
 
 
-def _adjustment(writer, evaluation, count) -> str:
-  if not notes.by_delong(evaluation):
-    return (
-      'intervals and p values are from one standardised max-t bootstrap '
-      f'{writer.cite("romano")}.'
-    )
-  if count == 1:
-    return f"interval and p value are DeLong's {writer.cite('delong')}."
-  return (
-    f'p values were adjusted by the method of Holm {writer.cite("holm")}, '
-    'intervals by that of Bonferroni.'
+def _gain(summary) -> str:
+  """What the gain of a fusion arm is over."""
+  evaluation = summary['evaluation']
+  named = evaluation.get('reference', 'best_single')
+  singles = [a for a, x in summary['arms'].items() if x['role'] == 'single']
+  metric = evaluation['metric']
+  start = (
+    f'The gain of a fusion arm is how much better its {metric} is than that of'
   )
+  if named != 'best_single':
+    return f"{start} '{named}', which was given by name."
+  if len(singles) == 1:
+    return f"{start} '{singles[0]}', the only single-modality arm."
+  return (
+    f'{start} the best single-modality arm on the same test studies: the '
+    'smallest of its differences from all of them. Nothing was chosen on '
+    'validation studies.'
+  )
+
+
+def _bounds(writer, evaluation, count) -> str:
+  whose = (
+    f'the gains of all {count} fusion arms together'
+    if count > 1
+    else 'the gain of the one fusion arm'
+  )
+  how = f'one standardised max-t bootstrap {writer.cite("romano")}'
+  if notes.by_delong(evaluation):
+    how = (
+      "the maximum of a normal vector with DeLong's covariance "
+      f'{writer.cite("delong")}'
+    )
+  return (
+    f'95% bounds and p values hold for {whose}, with an error of 2.5% on each '
+    f'side; they are from {how}.'
+  )
+
+
+def _factor(evaluation) -> str:
+  factor = evaluation.get('factor') or {}
+  if not factor.get('shared'):
+    return ''
+  return (
+    f'Standard errors were multiplied by {factor["value"]:g}, as '
+    f'{factor["reason"]}.'
+  )
+
+
+def _equivalent(writer, evaluation) -> str:
+  unit = evaluation['metric'] in _IN_UNITS
+  if unit and not evaluation.get('margin_given', True):
+    return ''
+  return (
+    'equivalent if its 90% bounds lay within '
+    f'{text_lib.plain(evaluation["margin"])} of 0 {writer.cite("schuirmann")}, '
+  )
+
+
+def _beside(writer, evaluation, comparisons) -> str:
+  """Tests of one comparison that stand beside the verdicts."""
+  lines = [x.get('without_factor') or {} for x in comparisons]
+  names = {
+    'delong': ("DeLong's test", 'delong'),
+    'corrected_t': ('the corrected resampled t-test', 'nadeau'),
+    'permutation': ('a permutation test by patient', ''),
+  }
+  made = [
+    f'{text} {writer.cite(key)}' if key else text
+    for name, (text, key) in names.items()
+    if any((x.get(name) or {}).get('p') is not None for x in lines)
+  ]
+  if not made:
+    return ''
+  shared = (evaluation.get('factor') or {}).get('shared')
+  without = ' and without that factor' if shared else ''
+  return f'Beside it stand, for one comparison{without}: {", ".join(made)}.'
 
 
 def _registration(found) -> str:
@@ -452,16 +441,11 @@ def _controls(writer, controls) -> list[str]:
 
 def _software(writer, summary) -> None:
   run = summary['run']
-  versions = run.get('versions') or {}
-  told = ', '.join(
-    f'{k} {v}' for k, v in versions.items() if k != 'backend' and v
-  )
-  python = f'Python {run["python"]}' if run.get('python') else ''
-  backend = f' on {run["backend"]}' if run.get('backend') else ''
-  with_them = ', '.join(x for x in (python, told) if x)
+  library = run_box.library(run) or 'fusion_jax'
+  others = run_box.software(run)
+  backend = f' Models ran on {run["backend"]}.' if run.get('backend') else ''
   writer.add(
-    f'Software. fusion_jax{backend}'
-    + (f' with {with_them}.' if with_them else '.'),
+    f'Software. {library}' + (f'; {others}.' if others else '.') + backend,
     'What a run can answer of TRIPOD+AI '
     f'{writer.cite("collins")} is listed in its report.',
   )

@@ -64,6 +64,21 @@ class ExternalTest(parameterized.TestCase):
     for patient in set(cohort.patient):
       self.assertNotIn(f"'{patient}'", text)
 
+  def test_arms_are_those_of_the_run_and_table1_is_of_the_others(self):
+    run = external.open_run(self.path)
+    summary = self._apply(others(tiny.cohort(60, seed=3)))
+    for arm, entry in summary['arms'].items():
+      self.assertEqual(
+        entry['made_of'], run.summary['arms'][arm]['made_of'], arm
+      )
+    cohort = summary['cohort']
+    self.assertEqual(cohort['table1']['columns'][0]['studies'], 60)
+    self.assertEqual(cohort['flow'][0]['patients'], 30)
+    self.assertNotIn('splits', cohort)
+    self.assertNotIn(
+      'training', json.loads((self.out / 'curves.json').read_text())
+    )
+
   def test_other_patients_and_columns_in_another_order(self):
     cohort = tiny.cohort(60, seed=3)
     cohort = dataclasses.replace(

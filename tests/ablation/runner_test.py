@@ -173,6 +173,52 @@ class ClassicalRunTest(RunnerTestCase):
   def _landed(self, key):
     return (self.path / 'nodes' / key / 'node.json').stat().st_mtime_ns
 
+  def test_the_summary_says_what_was_trained_and_on_whom(self):
+    report, _, _ = run(self.path, 'trials=2', arms='run_arms=ehr_trees')
+    made = report.summary['arms']['ehr_trees']['made_of']
+    self.assertEqual((made['learner'], made['models']), ('trees', 2))
+    self.assertEqual(made['trials']['tried'], 2)
+    self.assertEqual(sum(made['trials']['chosen'].values()), 2)
+    self.assertGreaterEqual(made['chosen']['rounds'][0], 0)
+    self.assertEqual(made['differs']['splits.folds'], 2)
+    cohort = report.summary['cohort']
+    self.assertEqual(cohort['table1']['columns'][0]['studies'], 120)
+    self.assertEqual(cohort['flow'][0]['studies'], 120)
+    tested = [x['test']['studies'] for x in cohort['splits']]
+    self.assertEqual(sum(tested), 120)
+    versions = report.summary['run']['versions']
+    self.assertEqual(next(iter(versions)), 'fusion_jax')
+    curves = json.loads((self.path / 'curves.json').read_text())
+    self.assertNotIn('training', curves)  # nothing is trained by epochs
+
+  def test_losses_survive_and_earlier_nodes_may_lack_them(self):
+    arms = 'run_arms=ehr'
+    report, _, _ = run(self.path, arms=arms)
+    before = json.loads((self.path / 'curves.json').read_text())['training']
+    self.assertEqual([x['fold'] for x in before['ehr']], [0, 1])
+    self.assertEqual(before['ehr'][0]['epochs'], [1, 2])
+    for loss in (*before['ehr'][0]['train'], *before['ehr'][0]['valid']):
+      self.assertGreater(loss, 0)
+    made = report.summary['arms']['ehr']['made_of']
+    self.assertEqual(
+      (made['epochs']['planned'], made['epochs']['run']), (2, [2] * 2)
+    )
+    run(self.path, arms=arms)
+    again = json.loads((self.path / 'curves.json').read_text())['training']
+    self.assertEqual(again, before)
+    for record in (self.path / 'nodes').glob('*/node.json'):
+      values = json.loads(record.read_text())
+      for name in ('history', 'chosen'):
+        del values[name]
+      record.write_text(json.dumps(values))
+    report, _, shown = run(self.path, arms=arms)
+    self.assertIn('2 of them finished before', shown)
+    self.assertNotIn(
+      'training', json.loads((self.path / 'curves.json').read_text())
+    )
+    made = report.summary['arms']['ehr']['made_of']
+    self.assertIsNone(made['epochs']['run'])
+
   def test_trials_are_chosen_on_validation(self):
     report, store, _ = run(
       self.path, 'trials=3', arms='run_arms=ehr_linear,ehr_trees'

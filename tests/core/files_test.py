@@ -64,6 +64,12 @@ class ReplacingTest(parameterized.TestCase):
       os.umask(before)
     self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), mode)
 
+  def test_a_mode_of_its_own(self):
+    self.path.write_text('old')
+    with files.saving(self.path, mode=0o600) as part:
+      self.assertEqual(stat.S_IMODE(part.stat().st_mode), 0o600)
+    self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+
 
 class UnfinishedTest(absltest.TestCase):
   def test_finds_what_is_left_of_one_file(self):

@@ -33,6 +33,7 @@ class DescriptorTest(parameterized.TestCase):
       patient = "none"
       patient_reason = "anonymised"
       time = "days"
+      time_unit = "days"
       event = "died"
       positive = ["yes", 1]
       images = ["a/{scan}.png", "b/{scan}_*.png", "path"]
@@ -51,6 +52,7 @@ class DescriptorTest(parameterized.TestCase):
     self.assertEqual(d.patient, ())
     self.assertEqual(d.positive, ('yes', '1'))
     self.assertEqual(d.labels, ('days', 'died'))
+    self.assertEqual(d.time_unit, 'days')
     self.assertEqual(d.notes, ('one',))
     self.assertEqual(
       d.exclude, (descriptor.Exclusion('quality', ('0', ''), 'blurred'),)
@@ -67,6 +69,7 @@ class DescriptorTest(parameterized.TestCase):
     ('missing_images = "ok"', "Unknown missing_images 'ok'"),
     ('time = "t"', 'time and event are only for survival'),
     ('classes = ["a"]', 'classes is only for'),
+    ('time_unit = "days"', 'time_unit is only for survival'),
     ('patient_reason = "x"', 'only for patient = "none"'),
     ('exclude = ["x"]', 'exclude must be tables'),
     ('[[exclude]]\ncolumn = "a"\nvalues = ["x"]', 'exclude must be tables'),

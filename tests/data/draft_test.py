@@ -98,13 +98,15 @@ class DraftTest(parameterized.TestCase):
     _, path = self._draft(table)
     self.assertEqual(descriptor.load(path).task, task)
 
-  def test_survival(self):
+  @parameterized.parameters('time', 'days')
+  def test_survival(self, name):
     table = self._rows()
     for i, row in enumerate(table):
-      row.update(time=str(i + 1), event=row.pop('label'))
+      row.update({name: str(i + 1), 'event': row.pop('label')})
     _, path = self._draft(table)
     d = descriptor.load(path)
-    self.assertEqual((d.task, d.time, d.event), ('survival', 'time', 'event'))
+    self.assertEqual((d.task, d.time, d.event), ('survival', name, 'event'))
+    self.assertEqual(d.time_unit, 'days' if name == 'days' else '')
 
   def test_nothing_is_overwritten_unless_asked(self):
     _, path = self._draft(self._rows())

@@ -142,6 +142,8 @@ class MakeTest(parameterized.TestCase):
     elif task == types.SURVIVAL:
       self.assertGreater(y[:, 0].min(), 0)
       self.assertBetween(y[:, 1].mean(), 0.3, 0.95)
+    unit = 'days' if task == types.SURVIVAL else ''
+    self.assertEqual(cohort.time_unit, unit)
 
 
 class OracleTest(parameterized.TestCase):

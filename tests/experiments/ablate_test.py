@@ -69,13 +69,19 @@ class AblateTest(parameterized.TestCase):
       again = ablate(self.work, *SMALL)
       self.assertIn('6 of them finished before', again.stdout)
       self.assertIn(lines[-1], again.stdout)
+      # The answer and where the rest is.
+      self.assertIn('CHECK FIRST', again.stdout)
+      self.assertIn('Report: ', again.stdout)
+      self.assertNotIn('p adj', again.stdout)
+      self.assertIn('p adj', done.stdout)
 
     with self.subTest('controls and footprints end what asks for them'):
       again = ablate(
         self.work, *SMALL, '--controls=ehr_permuted', '--footprint'
       )
       self.assertEqual(again.returncode, 0, again.stderr)
-      _, answer, end = again.stdout.rpartition('Does fusion help?')
+      asked = summary['question']['text']
+      _, answer, end = again.stdout.rpartition(asked)
       self.assertTrue(answer)
       for words in ('under each control', 'Is it fusion?', 'What every arm'):
         self.assertIn(words, end)
@@ -91,10 +97,24 @@ class AblateTest(parameterized.TestCase):
       )
       self.assertIn('random: chance alone', curves.stdout)
       # The table of the run and its verdict were there before.
-      self.assertNotIn('Does fusion help?', curves.stdout)
+      self.assertNotIn(summary['question']['text'], curves.stdout)
       self.assertEqual(curves.stdout.count(f'Run folder: {folder}'), 1)
       rows = [x for x in curves.stdout.splitlines() if x[:10] == ' early_pca']
       self.assertLen(rows, 4)
+
+    with self.subTest('examples come and go with their flag'):
+      run = self.work / folder
+      page = run / 'report.html'
+      again = ablate(self.work, *SMALL, '--examples=1')
+      self.assertEqual(again.returncode, 0, again.stderr)
+      self.assertIn('id="examples"', page.read_text())
+      kept = [run / 'examples.json', run / 'example_studies.csv']
+      for path in (page, *kept, *run.glob('*/example*')):
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600, path)
+      again = ablate(self.work, *SMALL)
+      self.assertEqual(again.returncode, 0, again.stderr)
+      self.assertNotIn('id="examples"', page.read_text())
+      self.assertEmpty([*run.rglob('example*')])
 
     with self.subTest('a saved configuration can be fed back'):
       again = ablate(
@@ -140,6 +160,8 @@ class AblateTest(parameterized.TestCase):
     ('number', ['--set=training.epochs=few'], 'expected a whole number'),
     ('arm', ['--arms=jiont', '--set=cohort.n=60'], "Did you mean 'joint'"),
     ('cohort', ['--cohort=nowhere'], "No cohort 'nowhere'"),
+    ('examples', ['--examples=0'], '--examples=0'),
+    ('examples in words', ['--examples=few'], 'examples'),
     ('seeds', ['--seeds=0'], 'seeds=0'),
     ('parallel', ['--parallel=pmpa'], "Did you mean 'pmap'"),
     ('folds', ['--folds=9999', '--set=cohort.n=60'], 'folds are impossible'),

@@ -32,14 +32,21 @@ class CalibrateVerdictTest(parameterized.TestCase):
     done = self._run(*flags)
     self.assertIn(done.returncode, (0, 1), done.stderr)
     self.assertIn('Result: ', done.stdout)
-    self.assertIn('Criterion: ', done.stdout)
+    self.assertIn('A cell fails if', done.stdout)
     told, _, _ = done.stdout.partition('Result: ')
     self.assertLessEqual(max(map(len, told.splitlines())), 80)
     first = json.loads((self.work / 'o/results.json').read_text())
     runs = {r['part']: r['runs'] for r in first['cells']}
     self.assertEqual(
       runs,
-      {'scores': 2, 'power': 2, 'naive': 2, 'end_to_end': 1, 'fresh': 1},
+      {
+        'scores': 2,
+        'intervals': 2,
+        'power': 2,
+        'naive': 2,
+        'end_to_end': 1,
+        'fresh': 1,
+      },
     )
     self.assertTrue((self.work / 'd/calibration_of_the_verdict.md').is_file())
 
@@ -62,7 +69,7 @@ class CalibrateVerdictTest(parameterized.TestCase):
   @parameterized.parameters(
     (['--part=score', '--out=o'], "Did you mean 'scores'"),
     (['--part=naive'], '--out=DIR'),
-    (['--max_n=9', '--out=o'], 'sizes are 100, 250'),
+    (['--max_n=9', '--out=o'], 'sizes are 20, 75, 100'),
     (['--out=o', '--docs=/proc/nothing'], '/proc/nothing'),
   )
   def test_bad_input_is_one_line(self, flags, message):

@@ -3,13 +3,14 @@ import csv
 import os
 import pathlib
 import re
+import stat
 from unittest import mock
 
 from absl.testing import absltest
 
 from fusion_jax.core import errors
 from fusion_jax.report import bundle, html
-from tests.report import parts, samples
+from tests.report import examples_test, parts, samples
 
 
 class BundleTest(absltest.TestCase):
@@ -67,6 +68,32 @@ class BundleTest(absltest.TestCase):
     self.assertEqual(path, self.folder / 'report.html')
     listed = (self.folder / bundle.LIST).read_text().split()
     self.assertEqual({*listed, bundle.LIST}, self.files())
+
+  def test_what_shows_patients_is_for_its_owner_and_goes_again(self):
+    shown = examples_test.sample()
+    bundle.write(self.plain, None, self.folder, shown)
+    private = {
+      x
+      for x in self.files()
+      if stat.S_IMODE((self.folder / x).stat().st_mode) == bundle.PRIVATE
+    }
+    self.assertEqual(
+      private,
+      {
+        'report.html',
+        'figures/example_1.svg',
+        'figures/example_1.pdf',
+        'tables/examples.csv',
+        'tables/example_records.csv',
+      },
+    )
+    self.assertIn('tables/importance.tex', self.files())
+    bundle.write(self.plain, None, self.folder)
+    left = {x for x in self.files() if 'example' in x or 'importance' in x}
+    self.assertEmpty(left)
+    page = self.folder / 'report.html'
+    self.assertNotIn('base64', page.read_text())
+    self.assertNotEqual(stat.S_IMODE(page.stat().st_mode), bundle.PRIVATE)
 
   def test_takes_away_only_its_own_older_files(self):
     (self.folder / 'figures').mkdir()

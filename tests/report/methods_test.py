@@ -4,7 +4,7 @@ import re
 from absl.testing import absltest
 
 from fusion_jax.report import checklists, methods, notes
-from tests.report import parts, samples
+from tests.report import cohort_test, made_of_test, parts, samples
 
 
 class MethodsTest(absltest.TestCase):
@@ -74,7 +74,7 @@ class MethodsTest(absltest.TestCase):
     for name in ('Hessel', 'Shapley', 'Platt', 'Vickers', 'Hardt'):
       self.assertIn(name, everything)
     plain = '\n'.join(methods.write(parts.bare(samples.sample()))[1])
-    for name in ('Hessel', 'Shapley', 'Platt', 'Vickers', 'Hardt', 'Holm'):
+    for name in ('Hessel', 'Shapley', 'Platt', 'Vickers', 'Hardt'):
       self.assertNotIn(name, plain)
 
   def test_controls_that_were_not_made_are_not_told(self):
@@ -109,25 +109,73 @@ class MethodsTest(absltest.TestCase):
     for comparison in self.summary['comparisons']:
       comparison['low'] = None
     text = self.text()
-    self.assertIn('No difference from a reference could be judged', text)
-    self.assertNotIn('The reference was', text)
+    self.assertIn('No gain could be judged', text)
+    self.assertNotIn('The gain of a fusion arm is', text)
 
   def test_delong(self):
     self.summary['evaluation']['method'] = 'delong'
-    for comparison in self.summary['comparisons']:
-      comparison['holm'] = 0.01
     text = self.text()
     self.assertIn('take studies as independent', text)
-    self.assertIn('method of Holm', text)
-    self.assertIn('intervals by that of Bonferroni', text)
-    self.assertNotIn('max-t', text)
+    self.assertIn("a normal vector with DeLong's covariance", text)
+    self.assertNotIn('max-t bootstrap', text)
     self.assertNotIn('bootstrap replicates', text)
-    self.summary['comparisons'] = self.summary['comparisons'][:1]
-    self.assertNotIn('Holm', self.text())
 
-  def test_a_reference_given_by_name(self):
+  def test_what_a_gain_is_over(self):
+    self.assertIn('best single-modality arm on the same test', self.text())
     self.summary['evaluation']['reference'] = 'ehr_trees'
-    self.assertIn("The reference was 'ehr_trees'", self.text())
+    self.assertIn("than that of 'ehr_trees', which was given", self.text())
+    self.summary['evaluation']['reference'] = 'best_single'
+    for arm in ('ehr', 'ehr_trees'):
+      self.summary['arms'][arm]['role'] = 'other'
+    self.assertIn("'image', the only single-modality arm", self.text())
+
+  def test_the_factor(self):
+    factor = {'value': 1.25, 'shared': True, 'reason': 'folds share patients'}
+    self.summary['evaluation']['factor'] = factor
+    self.assertIn('multiplied by 1.25, as folds share patients', self.text())
+    self.summary['evaluation']['factor'] = {'value': 1.0, 'shared': False}
+    self.assertNotIn('multiplied', self.text())
+
+  def test_a_margin_in_units_has_to_be_given(self):
+    evaluation = self.summary['evaluation']
+    evaluation |= {'metric': 'rmse', 'margin_given': False}
+    for arm in self.summary['arms'].values():
+      arm['metrics']['rmse'] = {'estimate': 1.0}
+    self.assertNotIn('called equivalent', self.text())
+    self.assertNotIn('equivalent if', self.text())
+    evaluation['margin_given'] = True
+    self.assertIn('equivalent if its 90% bounds', self.text())
+
+  def test_tests_of_one_comparison(self):
+    for comparison in self.summary['comparisons']:
+      comparison['without_factor'] = {'delong': {'p': None}}
+    self.assertNotIn('Beside it stand', self.text())
+    self.summary['comparisons'][0]['without_factor'] = {
+      'delong': {'p': 0.1},
+      'corrected_t': {'p': 0.2},
+    }
+    self.assertRegex(
+      self.text(), r"DeLong's test \[\d+\], the corrected resampled t-test"
+    )
+
+  def test_what_was_trained_and_with_what(self):
+    self.summary['run'] |= {
+      'config_digest': 'abc',
+      'python': '3.12.1',
+      'backend': 'gpu',
+      'commit': '0123456789abcdef',
+      'versions': {'fusion_jax': '1.2.3', 'jax': '0.9'},
+    }
+    self.summary['arms']['joint']['made_of'] = made_of_test.network()
+    text = self.text()
+    self.assertIn('Networks: joint (resnet on images and mlp on the re', text)
+    self.assertIn('3 to 5 of 9 epochs', text)
+    self.assertIn('fusion_jax 1.2.3, commit 0123456789ab; Python 3.1', text)
+    self.assertIn('jax 0.9. Models ran on gpu.', text)
+
+  def test_who_was_left_out(self):
+    self.summary['cohort']['flow'] = cohort_test.FLOW
+    self.assertIn('20 excluded (dx = x: why)', self.text())
 
   def test_frozen_models(self):
     self.summary['audits']['external'] = {'trained_on': 'elsewhere'}
@@ -149,12 +197,14 @@ class MethodsTest(absltest.TestCase):
     for arm in self.summary['arms'].values():
       arm['folds'] = arm['folds'][:1]
       arm['variability']['fold_sd'] = None
+    self.summary['evaluation']['factor'] = {'value': 1.0, 'shared': False}
+    for comparison in self.summary['comparisons']:
+      comparison['without_factor'] = {}
     text = self.text()
     self.assertIn('There was one split; training, validation', text)
     self.assertIn('fitted on the training part alone', text)
     self.assertIn('trained with 1 seed.', text)
     self.assertIn('was auroc, on the test part. ', text)
-    self.assertIn('best on the validation part.', text)
     self.assertNotIn('fold', text)
 
   def test_seeds_that_are_not_known_are_for_the_authors(self):

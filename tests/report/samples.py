@@ -24,12 +24,18 @@ def table(
   """Predictions of six arms; study and patient ids are easy to find."""
   rng = np.random.default_rng(0)
   names = ('a', 'b', 'c') if kind == types.MULTICLASS else ('outcome',)
+  if kind == types.SURVIVAL:
+    names = ('days', 'died')
   task = types.Task(kind, names)
   truth = rng.normal(size=n)
   if kind == types.BINARY:
     labels = (truth > 0.5).astype(float)
   elif kind == types.MULTICLASS:
     labels = np.digitize(truth, (-0.4, 0.4)).astype(float)
+  elif kind == types.SURVIVAL:
+    ends = np.random.default_rng(1).exponential(size=(2, n)) * 300 + 1
+    time = np.minimum(ends[0] * np.exp(-truth), ends[1])
+    labels = np.stack([time, time < ends[1]], axis=1).astype(float)
   else:
     labels = truth
   image = np.arange(n) % 7 != 0 if missing else np.ones(n, bool)
@@ -63,7 +69,7 @@ def table(
     repeat=np.array(columns['repeat']),
     fold=np.array(columns['fold']),
     part=np.array(columns['part']),
-    labels=labels[row][:, None],
+    labels=labels.reshape(n, -1)[row],
     scores=scores,
     available={'image': image[row], 'ehr': np.ones(len(row), bool)},
   )

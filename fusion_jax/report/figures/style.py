@@ -48,6 +48,8 @@ _VARIABLES = {
 
 _SETTINGS = {
   'svg.fonttype': 'none',
+  # Images lie over each other at their own resolution.
+  'image.composite_image': False,
   'svg.hashsalt': 'fusion_jax',
   'pdf.fonttype': 42,
   'text.parse_math': False,

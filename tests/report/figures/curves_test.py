@@ -41,6 +41,14 @@ class CurvesTest(absltest.TestCase):
       curves.flat({'joint': {'roc': {'reason': 'no model'}}})['joint'], {}
     )
 
+  def test_losses_by_epoch_are_no_arm(self):
+    losses = {'epochs': [1], 'train': [0.5], 'valid': [0.6], 'kept': 1}
+    given = {'training': {'joint': [losses]}, 'joint': {'roc': curve()}}
+    self.assertEqual(list(curves.flat(given)), ['joint'])
+    # Other people may call an arm so.
+    given = {'training': {'roc': curve()}}
+    self.assertEqual(list(curves.flat(given)['training']), ['roc'])
+
   def test_kinds_are_in_order(self):
     flat = {'a': {'decision': 0, 'roc/y': 0}, 'b': {'roc/x': 0, 'pr': 0}}
     self.assertEqual(

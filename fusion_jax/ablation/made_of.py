@@ -1,0 +1,177 @@
+"""What every arm was made of and trained with, for summary.json."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import plan as plan_lib
+from fusion_jax.ablation import store as store_lib
+from fusion_jax.core import config as core_config
+from fusion_jax.core import types
+
+# How a learner sees the record.
+_RECORD = {
+  arms_lib.NEURAL: 'numbers, indicators and codes',
+  arms_lib.ELASTIC_NET: 'numbers, indicators and one column a level',
+  arms_lib.TREES: 'numbers and codes, missing as missing',
+}
+_PREDICTIONS = 'predictions'
+# Settings that say where data and devices are, not what a model is.
+_PLACES = ('cohort.name', 'cohort.data_root', 'cohort.cache_dir')
+_SHARED = ('cohort', 'splits', 'preprocess', 'seeds', 'trials', 'seed')
+_OF_LEARNER = {
+  arms_lib.NEURAL: ('training',),
+  arms_lib.ELASTIC_NET: ('classical',),
+  arms_lib.TREES: ('classical',),
+  arms_lib.RULE: (),
+}
+
+
+def of_arms(
+  config: config_lib.ExperimentConfig,
+  models: Mapping[str, Any],
+  store: store_lib.Store,
+  arms: Iterable[str],
+) -> dict[str, dict[str, Any]]:
+  """What each arm is made of, JSON-ready; docs/summary.md lists the keys.
+
+  Args:
+    config: of the run that trained them.
+    models: what its models.json holds.
+    store: its folder; what a node's record lacks, as it was written by an
+      earlier version or is gone, is left out.
+    arms: those of the table.
+  """
+  arms = tuple(arms)
+  return {arm: _of_arm(config, models, store, arm, arms) for arm in arms}
+
+
+def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
+  own: arms_lib.ArmConfig = config.arms[arm]
+  entries = models['arms'].get(arm, ())
+  records = [store.record(x['key']) for x in entries if store.has(x['key'])]
+  result: dict[str, Any] = {
+    'summary': own.summary,
+    'strategy': own.strategy,
+    'type': own.type,
+    'learner': own.learner,
+    'inputs': _inputs(config, own, models.get('image_shape')),
+    'combiner': own.combiner or None,
+    'rule': own.rule or None,
+    'stands_on': list(own.upstream),
+    # Those of the table say themselves what they are made of.
+    'upstream': {
+      other: _of_arm(config, models, store, other, listed)
+      for other in own.upstream
+      if other not in listed
+    },
+    'models': len(entries),
+    'trials': {
+      'tried': plan_lib.trials_of(config, own),
+      'chosen': _counts(x['trial'] for x in entries),
+    },
+    'hyperparameters': _ranges(r.get('hyper') or {} for r in records),
+    'chosen': _ranges(m for r in records for m in r.get('chosen') or ()),
+    'epochs': None,
+    'settings': {},
+    'differs': differs(config, arm),
+  }
+  if own.learner == arms_lib.NEURAL:
+    settings = core_config.to_dict(config.training)
+    result['epochs'] = {
+      'planned': settings.pop('epochs'),
+      'run': _range(
+        len(h) for r in records for h in r.get('history') or () if h
+      ),
+      'kept': _range(x for r in records for x in r.get('best_epoch') or ()),
+    }
+    result['settings'] = {
+      'optimizer': 'AdamW',
+      **{
+        k: v for k, v in settings.items() if k not in result['hyperparameters']
+      },
+    }
+  return result
+
+
+def _inputs(config, own, shape) -> list[dict[str, Any]]:
+  """One entry per modality, in the order in which the arm names them."""
+  result = []
+  for place, modality in enumerate(own.modalities):
+    entry: dict[str, Any] = {
+      'modality': modality,
+      'encoder': None,
+      'view': '',
+      'image_size': None,
+    }
+    if own.learner == arms_lib.RULE:
+      entry.update(view=_PREDICTIONS, of=own.upstream[place])
+    elif modality == types.IMAGE:
+      entry.update(
+        encoder=own.image_encoder or None,
+        view=own.image_input,
+        image_size=list(shape) if shape else None,
+      )
+      if own.image_input == arms_lib.FEATURES:
+        entry['of'] = own.upstream[0]
+      elif own.image_input == arms_lib.PIXELS:
+        entry['components'] = config.preprocess.pixel_components
+        entry['histogram_bins'] = config.preprocess.histogram_bins
+    else:
+      entry.update(encoder=own.ehr_encoder or None, view=_RECORD[own.learner])
+    result.append(entry)
+  return result
+
+
+def differs(config: config_lib.ExperimentConfig, arm: str) -> dict[str, Any]:
+  """By dotted name, the settings of an arm that are not the default ones.
+
+  Those that decide what is learnt: not the names of folders, devices, or what
+  is done with finished models. Of an arm that is none of the library's, all
+  its own settings count as not default.
+  """
+  learner = config.arms[arm].learner
+  here = _flat(core_config.to_dict(config))
+  usual = _flat(core_config.to_dict(config_lib.ExperimentConfig()))
+  rooms = (*_SHARED, *_OF_LEARNER[learner])
+  return {
+    name: value
+    for name, value in here.items()
+    if (name.split('.')[0] in rooms or name.startswith(f'arms.{arm}.'))
+    and name not in _PLACES
+    and (name not in usual or usual[name] != value)
+  }
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+  result = {}
+  for name, value in tree.items():
+    if isinstance(value, Mapping):
+      result.update(_flat(value, f'{prefix}{name}.'))
+    else:
+      result[prefix + name] = value
+  return result
+
+
+def _range(values: Iterable[float]) -> list[float] | None:
+  """The lowest and the highest; None if there is none."""
+  values = list(values)
+  return [min(values), max(values)] if values else None
+
+
+def _ranges(models: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:
+  """By name, the lowest and the highest number of all models."""
+  result: dict[str, list[float]] = {}
+  for model in models:
+    for name, value in model.items():
+      values = value if isinstance(value, list | tuple) else [value]
+      result.setdefault(name, []).extend(values)
+  return {name: _range(values) for name, values in result.items() if values}
+
+
+def _counts(trials: Iterable[int]) -> dict[str, int]:
+  result: dict[str, int] = {}
+  for trial in sorted(trials):
+    result[str(trial)] = result.get(str(trial), 0) + 1
+  return result

@@ -1,0 +1,313 @@
+"""What was trained: every arm's parts and settings, in a table and in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fusion_jax.core import words
+from fusion_jax.report import sections, tables
+
+_TITLE = 'What was trained, by arm'
+_NOTE = (
+  'epochs: run of planned, those of the shortest and the longest model; not '
+  'default: settings other than those of the library.'
+)
+_LEARNERS = {
+  'neural': 'network',
+  'elastic_net': 'elastic net',
+  'trees': 'gradient boosting',
+  'rule': 'late rule',
+}
+_PLURALS = {
+  'neural': 'Networks',
+  'elastic_net': 'Elastic nets',
+  'trees': 'Gradient-boosted trees',
+  'rule': 'Late rules',
+}
+# What each fit chooses for itself.
+_CHOSEN = {
+  'elastic_net': 'the penalty chosen on the validation part',
+  'trees': 'the number of rounds chosen on the validation part',
+}
+# Hands on what it is given.
+_RAW = 'raw'
+_VIEWS = {
+  'images': 'images',
+  'pixels': 'reduced pixels',
+  'features': 'frozen features',
+  'predictions': 'predictions',
+}
+_BRIEF = {
+  'images': 'images',
+  'pixels': 'reduced pixels',
+  'features': 'frozen features',
+}
+_MODALITIES = {'ehr': 'record'}
+_NAMES = {
+  'learning_rate': 'learning rate',
+  'weight_decay': 'weight decay',
+  'batch_size': 'batch size',
+  'l1_ratio': 'share of the absolute penalty',
+  'max_leaf_nodes': 'most leaves',
+  'l2': 'penalty on leaves',
+  'penalty': 'penalty chosen',
+  'rounds': 'rounds chosen',
+  'patience': 'patience',
+}
+# Of a network's settings, those that tables and texts name.
+_SETTINGS = ('optimizer', 'batch_size', 'patience')
+
+
+def section(summary: Mapping[str, Any]) -> sections.Section:
+  """The table of all arms; empty where nobody knows what they are made of."""
+  tables_of_arms = [x for x in (table(summary),) if x]
+  return sections.Section(
+    'made_of',
+    'What was trained',
+    brief='encoders, inputs, epochs and settings of every arm'
+    if tables_of_arms
+    else '',
+    tables=tables_of_arms,
+  )
+
+
+def table(summary: Mapping[str, Any]) -> tables.Table:
+  """One row per arm, and one for each model that only others stand on."""
+  rows = [
+    [
+      tables.word(name),
+      tables.word(_learner(entry)),
+      tables.word(inputs(entry)),
+      tables.word(joined(entry)),
+      tables.word(epochs(entry)),
+      tables.word(settings(entry)),
+      tables.word(trials(entry)),
+      tables.word(', '.join(entry['stands_on'])),
+      tables.word(differs(entry)),
+    ]
+    for name, entry in _every(summary)
+  ]
+  names = (
+    'arm',
+    'learner',
+    'inputs',
+    'combined by',
+    'epochs',
+    'settings',
+    'trials',
+    'stands on',
+    'not default',
+  )
+  columns = [tables.Column(x, word=True) for x in names]
+  return tables.plain_table(
+    'made_of', _TITLE, columns, rows, note=_NOTE, folded=True
+  )
+
+
+def lines(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+  """(name, text) of an arm's entry for a model card; () if nobody knows."""
+  made = entry.get('made_of')
+  if not made:
+    return []
+  rows = [
+    ('What it is', made['summary']),
+    ('Learner', _learner(made)),
+    ('Inputs', inputs(made)),
+    ('Combined by', joined(made)),
+    ('Epochs', epochs(made)),
+    ('Settings', settings(made)),
+    ('Trials', trials(made)),
+    ('Stands on', ', '.join(made['stands_on'])),
+    *(
+      (f'{name}, which it stands on', sentence(below))
+      for name, below in made['upstream'].items()
+    ),
+    ('Not default', differs(made) or 'nothing'),
+  ]
+  return [(name, text) for name, text in rows if text]
+
+
+def sentence(made: Mapping[str, Any]) -> str:
+  """What one arm is made of, without a full stop."""
+  pieces = [f'{_learner(made)} on {inputs(made)}']
+  if joined(made):
+    pieces.append(f'combined by {joined(made)}')
+  if epochs(made):
+    pieces.append(f'epochs {epochs(made)}')
+  return '; '.join(x for x in (*pieces, settings(made)) if x)
+
+
+def methods(summary: Mapping[str, Any]) -> list[str]:
+  """Sentences for a methods text: parts and settings, learner by learner."""
+  arms = dict(_every(summary))
+  if not arms:
+    return []
+  sentences = []
+  for learner, plural in _PLURALS.items():
+    those = {x: y for x, y in arms.items() if y['learner'] == learner}
+    if those:
+      named = '; '.join(f'{x} ({_brief(y)})' for x, y in those.items())
+      sentences.append(f'{plural}: {named}.')
+      sentences += _trained(learner, those)
+  sizes = {
+    tuple(x['image_size'])
+    for made in arms.values()
+    for x in made['inputs']
+    if x['image_size']
+  }
+  for height, width, channels in sorted(sizes):
+    sentences.append(
+      f'Images had {height} x {width} pixels and '
+      f'{words.counted(channels, "channel")}.'
+    )
+  changed = {x: None for made in arms.values() for x in _changes(made)}
+  sentences.append(
+    f'Not the defaults of the library: {", ".join(changed)}.'
+    if changed
+    else 'All settings were the defaults of the library.'
+  )
+  return sentences
+
+
+def _trained(learner, arms) -> list[str]:
+  """How arms of one learner were trained; arms alike share a sentence."""
+  alike: dict[str, list[str]] = {}
+  for name, made in arms.items():
+    pieces = [_values(made['hyperparameters']), _fixed(made)]
+    if epochs(made):
+      pieces.append(f'{epochs(made)} epochs')
+    pieces.append(_CHOSEN.get(learner, ''))
+    text = ', '.join(x for x in pieces if x)
+    if text:
+      alike.setdefault(text, []).append(name)
+  if len(alike) == 1:
+    return [f'They had: {text}.' for text in alike]
+  return [f'{", ".join(names)} had: {text}.' for text, names in alike.items()]
+
+
+def _brief(made) -> str:
+  """What one arm is, in a few words: 'resnet on images and the record'."""
+  pieces = []
+  for entry in made['inputs']:
+    text = _BRIEF.get(entry['view'], f'the {_called(entry["modality"])}')
+    if entry.get('of'):
+      text = f'{text} of {entry["of"]}'
+    encoded = entry['encoder'] not in (None, _RAW)
+    pieces.append(f'{entry["encoder"]} on {text}' if encoded else text)
+  text = ' and '.join(pieces)
+  if made['rule']:
+    return f'{made["rule"]} of {" and ".join(made["stands_on"])}'
+  return f'{text}, by {made["combiner"]}' if joined(made, '') else text
+
+
+def _every(
+  summary: Mapping[str, Any],
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+  """Arms that say what they are made of, and those below them, once each."""
+  seen = set()
+  for name, entry in summary['arms'].items():
+    made = entry.get('made_of')
+    if not made:
+      continue
+    for below, of_below in made['upstream'].items():
+      if below not in seen:
+        seen.add(below)
+        yield below, of_below
+    yield name, made
+
+
+def _learner(made) -> str:
+  return _LEARNERS.get(made['learner'], made['learner'])
+
+
+def inputs(made: Mapping[str, Any]) -> str:
+  """'resnet on image (images, 32 x 32), mlp on record'."""
+  return ', '.join(map(_input, made['inputs']))
+
+
+def _input(entry) -> str:
+  view = _VIEWS.get(entry['view'], entry['view'])
+  seen = [f'{view} of {entry["of"]}' if entry.get('of') else view]
+  if entry.get('image_size') and entry['view'] in ('images', 'pixels'):
+    height, width, channels = entry['image_size']
+    seen.append(f'{height} x {width}, {words.counted(channels, "channel")}')
+  if entry.get('components'):
+    seen.append(f'{entry["components"]} components')
+  name = _called(entry['modality'])
+  encoded = entry['encoder'] not in (None, _RAW)
+  encoder = f'{entry["encoder"]} of ' if encoded else ''
+  return f'{encoder}{name} ({", ".join(seen)})'
+
+
+def _called(modality: str) -> str:
+  return _MODALITIES.get(modality, modality)
+
+
+def joined(made: Mapping[str, Any], otherwise: str = 'one table') -> str:
+  """The combiner or the late rule; of one modality nothing is combined."""
+  if len(made['inputs']) < 2:
+    return ''
+  return made['combiner'] or made['rule'] or otherwise
+
+
+def epochs(made: Mapping[str, Any]) -> str:
+  """'12 to 20 of 20'; '' without epochs."""
+  if not made['epochs']:
+    return ''
+  run = made['epochs']['run']
+  done = text_range(run) if run else 'an unknown number'
+  return f'{done} of {made["epochs"]["planned"]}'
+
+
+def settings(made: Mapping[str, Any]) -> str:
+  """Hyperparameters, and the lowest and highest where models differ."""
+  values = _values({**made['hyperparameters'], **made['chosen']})
+  return ', '.join(x for x in (values, _fixed(made)) if x)
+
+
+def _values(ranges: Mapping[str, Sequence[float]]) -> str:
+  order = [*_NAMES, *ranges]
+  return ', '.join(
+    f'{_NAMES.get(x, x)} {text_range(ranges[x])}'
+    for x in sorted(ranges, key=order.index)
+  )
+
+
+def _fixed(made) -> str:
+  """The optimizer and other settings of all models of a network."""
+  given = made['settings']
+  return ', '.join(
+    str(given[x]) if x == 'optimizer' else f'{_NAMES[x]} {given[x]}'
+    for x in _SETTINGS
+    if given.get(x) is not None
+  )
+
+
+def trials(made: Mapping[str, Any]) -> str:
+  """How many settings were tried, and how often each was chosen."""
+  tried = made['trials']['tried']
+  if tried < 2:
+    return ''
+  chosen = made['trials']['chosen']
+  counts = ', '.join(f'{name} ({n}x)' for name, n in chosen.items())
+  return f'{tried} tried; chosen: {counts}' if counts else f'{tried} tried'
+
+
+def differs(made: Mapping[str, Any]) -> str:
+  """'training.epochs = 3, seeds = 2'; '' if nothing differs."""
+  return ', '.join(_changes(made))
+
+
+def _changes(made) -> list[str]:
+  return [f'{name} = {_value(x)}' for name, x in made['differs'].items()]
+
+
+def _value(value) -> str:
+  if isinstance(value, list | tuple):
+    return ','.join(map(_value, value)) or 'none'
+  return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def text_range(values: Sequence[float]) -> str:
+  """'.001', or '.0005 to .003' where the lowest is not the highest."""
+  low, high = (f'{x:.3g}' for x in values)
+  return low if low == high else f'{low} to {high}'

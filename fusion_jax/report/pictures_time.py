@@ -1,0 +1,298 @@
+"""Sections of survival and regression tasks, from the key of other pictures."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fusion_jax.report import beside, sections, tables
+from fusion_jax.report import text as text_lib
+from fusion_jax.report.figures import lines, points, survival
+
+KEY = 'pictures'
+_GROUPS = 'risk_groups'
+_OVER_TIME = 'auroc_over_time'
+_POINTS = 'residuals'
+
+# So many figures are seen without asking.
+_SHOWN = 3
+
+_KAPLAN_MEIER = (
+  'Kaplan-Meier curves of the test studies whose score was in the lowest, '
+  'middle and highest third of the scores on validation. The further apart, '
+  'the better risks are told apart. Bands are pointwise 95%, from the patient '
+  'bootstrap; below are the numbers still at risk.'
+)
+_AREA = (
+  'AUROC between those who had the event up to a time and those followed '
+  'beyond it (cumulative/dynamic), weighted for censoring: mean over models, '
+  'with pointwise 95% bands. 0.5 is chance.'
+)
+_OBSERVED = (
+  'One point a test study, its mean prediction over models. On the line '
+  'predictions are right; arms share the axes.'
+)
+_RESIDUALS = (
+  'What was observed less what was predicted. A trend or a widening says '
+  'where predictions are off; arms share the axes.'
+)
+
+
+def time_name(summary: Mapping[str, Any]) -> str:
+  """Name of a time axis, with its unit where the cohort tells it."""
+  unit = summary['cohort'].get('time_unit') or 'unit of the time column'
+  return f'time ({unit})'
+
+
+def risk_groups(
+  summary: Mapping[str, Any], curves: Mapping[str, Any]
+) -> sections.Section:
+  """Survival by third of predicted risk, and AUROC over time."""
+  title = 'Survival by predicted risk, and discrimination over time'
+  x_name = time_name(summary)
+  by_arm, series = _by_arm(curves, _GROUPS), _areas(curves)
+  if not by_arm and not series:
+    return sections.Section('', '')
+  drawn = {arm: x for arm, x in by_arm.items() if x['groups']}
+  names = _file_names(drawn)
+  figures = [
+    sections.drawn(
+      f'risk_groups_{names[arm]}',
+      f'Survival by third of the risk that {arm} predicts',
+      _KAPLAN_MEIER,
+      survival.draw(entry['groups'], entry['at_risk'], x_name=x_name),
+      details=_in_words(entry['groups']),
+    )
+    for arm, entry in drawn.items()
+  ]
+  figures.append(
+    sections.drawn(
+      'auroc_over_time',
+      'AUROC over time',
+      _AREA,
+      lines.draw(series, x_name=x_name, y_name='AUROC') if series else None,
+      details=f'AUROC against {x_name} of {", ".join(series)}.',
+    )
+  )
+  return sections.Section(
+    'risk_groups',
+    title,
+    brief='of the arm of the gain and the best single modality',
+    lead=[
+      f'{arm}: no curves by risk: {entry["reason"]}.'
+      for arm, entry in by_arm.items()
+      if not entry['groups']
+    ],
+    figures=figures,
+    tables=[_sizes(drawn)],
+    shown=_SHOWN,
+  )
+
+
+def residuals(
+  summary: Mapping[str, Any], curves: Mapping[str, Any]
+) -> sections.Section:
+  """Predicted values beside observed ones, and residuals."""
+  by_arm = _by_arm(curves, _POINTS)
+  unit = ''.join(summary['task']['names'][:1])
+  by_arm = {arm: x for arm, x in by_arm.items() if x['predicted']}
+  if not by_arm:
+    return sections.Section('', '')
+  predicted = points.limits(*(x['predicted'] for x in by_arm.values()))
+  observed = points.limits(*(x['observed'] for x in by_arm.values()))
+  both = points.limits(predicted, observed)
+  apart = points.limits((0.0,), *(x['residual'] for x in by_arm.values()))
+  names = _file_names(by_arm)
+  figures = []
+  for key, title, caption in (
+    ('observed', 'Predicted and observed', _OBSERVED),
+    ('residual', 'Residuals', _RESIDUALS),
+  ):
+    straight = key == 'observed'
+    for arm, entry in by_arm.items():
+      figures.append(
+        sections.drawn(
+          f'{key}_{names[arm]}',
+          f'{title}, {arm}',
+          caption + _thinned(entry),
+          points.draw(
+            entry['predicted'],
+            entry[key],
+            x_name=f'predicted {unit}'.rstrip(),
+            y_name=f'{"observed" if straight else "residual of"} {unit}',
+            x_limits=both if straight else predicted,
+            y_limits=both if straight else apart,
+            identity=straight,
+          ),
+          details=f'{key} against predicted {unit} of '
+          f'{len(entry["predicted"]):,} studies.',
+        )
+      )
+  return sections.Section(
+    'residuals',
+    'Predicted values, observed values and residuals',
+    brief='of the arm of the gain and the best single modality',
+    figures=figures,
+    shown=len(by_arm),
+  )
+
+
+def files(
+  summary: Mapping[str, Any], curves: Mapping[str, Any]
+) -> list[tables.Table]:
+  """Every number of these figures, for files beside the page."""
+  time = tables.Column(time_name(summary))
+  arm = tables.Column('arm', word=True)
+  group = tables.Column('risk group', word=True)
+  by_arm = _by_arm(curves, _GROUPS)
+  built = [
+    tables.plain_table(
+      'risk_groups_curves',
+      'Survival by third of predicted risk',
+      [arm, group, time, tables.Column('share without event', interval=True)],
+      [
+        [tables.word(a), tables.word(g['group']), *cells]
+        for a, entry in by_arm.items()
+        for g in entry['groups']
+        for cells in _curve(g)
+      ],
+      printed=False,
+    ),
+    tables.plain_table(
+      'risk_groups_at_risk',
+      'Numbers at risk',
+      [arm, group, time, tables.Column('at risk')],
+      [
+        [
+          tables.word(a),
+          tables.word(g['group']),
+          tables.plain(t),
+          tables.plain(n),
+        ]
+        for a, entry in by_arm.items()
+        for g, counts in zip(
+          entry['groups'],
+          entry['at_risk']['counts'] if entry['groups'] else (),
+          strict=True,
+        )
+        for t, n in zip(entry['at_risk']['x'], counts, strict=True)
+      ],
+      printed=False,
+    ),
+    tables.plain_table(
+      'auroc_over_time',
+      'AUROC over time',
+      [arm, time, tables.Column('AUROC', interval=True)],
+      [
+        [tables.word(a), *cells]
+        for a, entry in _by_arm(curves, _OVER_TIME).items()
+        for cells in _curve(entry)
+      ],
+      printed=False,
+    ),
+    tables.plain_table(
+      'residuals',
+      'Predicted values, observed values and residuals',
+      [arm, *(tables.Column(x) for x in ('predicted', 'observed', 'residual'))],
+      [
+        [tables.word(a), *map(tables.plain, row)]
+        for a, entry in _by_arm(curves, _POINTS).items()
+        for row in zip(
+          entry['predicted'],
+          entry['observed'],
+          entry['residual'],
+          strict=True,
+        )
+      ],
+      printed=False,
+    ),
+  ]
+  return [x for x in built if x]
+
+
+def _file_names(arms: Iterable[str]) -> dict[str, str]:
+  """By arm, what its files are called, each differently."""
+  names: dict[str, str] = {}
+  for arm in arms:
+    name = beside.slug(arm)
+    while name in names.values():
+      name += '_'
+    names[arm] = name
+  return names
+
+
+def _by_arm(curves, name) -> Mapping[str, Any]:
+  return (curves.get(KEY) or {}).get(name) or {}
+
+
+def _areas(curves) -> dict[str, list[lines.Point]]:
+  return {
+    arm: [
+      lines.Point(x, text_lib.Number(y, low, high))
+      for x, y, low, high in zip(
+        entry['x'], entry['y'], entry['low'], entry['high'], strict=True
+      )
+    ]
+    for arm, entry in _by_arm(curves, _OVER_TIME).items()
+  }
+
+
+def _curve(entry) -> list[list[tables.Cell]]:
+  return [
+    [tables.plain(x), tables.Cell(number=text_lib.Number(y, low, high))]
+    for x, y, low, high in zip(
+      entry['x'], entry['y'], entry['low'], entry['high'], strict=True
+    )
+  ]
+
+
+def _in_words(groups) -> str:
+  return ' '.join(
+    f'{g["group"].capitalize()}: {round(g["studies"]):,} studies, '
+    f'{round(g["events"]):,} events.'
+    for g in groups
+  )
+
+
+def _sizes(by_arm) -> tables.Table:
+  """How many are in each group, and how many of them had the event."""
+  return tables.Table(
+    'risk_groups',
+    'Studies and events by third of predicted risk',
+    [
+      tables.Column('risk group', word=True),
+      tables.Column('studies'),
+      tables.Column('events'),
+    ],
+    [
+      (
+        arm,
+        [
+          [
+            tables.word(g['group']),
+            _counted(g['studies']),
+            _counted(g['events']),
+          ]
+          for g in entry['groups']
+        ],
+      )
+      for arm, entry in by_arm.items()
+    ],
+    note='Thirds are cut at scores on validation, so test studies need not '
+    'fill them alike. A study whom several models tested counts once, with the '
+    'share of its models in each third.',
+    folded=True,
+  )
+
+
+def _counted(value: float) -> tables.Cell:
+  """A sum of shares: rounded on the page, as it is in a file."""
+  return tables.Cell(text_lib.count(round(value)), value=value)
+
+
+def _thinned(entry) -> str:
+  shown, studies = len(entry['predicted']), entry['studies']
+  if shown == studies:
+    return ''
+  return (
+    f' Drawn are {shown:,} of {studies:,} studies, every so many-th by '
+    'predicted value.'
+  )
