@@ -12,6 +12,7 @@ from fusion_jax.report import (
   examples,
   html,
   page,
+  pictures,
   pictures_time,
   sections,
   tables,
@@ -92,6 +93,7 @@ def contents(
   for table in (
     *built.tables(),
     *sections.curve_tables(curves or {}),
+    *pictures.files(summary, curves or {}),
     *pictures_time.files(summary, curves or {}),
   ):
     found[f'{TABLES}/{table.name}.csv'] = tables.to_csv(table).encode()

@@ -20,6 +20,7 @@ from fusion_jax.report import (
 )
 from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
+from fusion_jax.report import pictures as pictures_lib
 from fusion_jax.report import sections as sections_lib
 from fusion_jax.report import tables as tables_lib
 from fusion_jax.report.figures import curves as curves_lib
@@ -93,6 +94,9 @@ def build(
     cohort_lib.section(summary),
     made_of.section(summary),
     sections_lib.curves(summary, curves),
+    pictures_lib.confusion(summary, pictures),
+    pictures_lib.scores(summary, pictures),
+    pictures_lib.reclassification(summary, pictures),
     pictures_time.risk_groups(summary, pictures),
     pictures_time.residuals(summary, pictures),
     scrutiny.controls(summary),
@@ -104,6 +108,7 @@ def build(
     scrutiny.image_value(summary),
     sections_lib.calibration(summary),
     examples.section(shown),
+    pictures_lib.training(summary, pictures),
     sections_lib.training(summary, content),
     sections_lib.history(summary),
     sections_lib.registration(summary),

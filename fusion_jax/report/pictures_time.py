@@ -48,11 +48,11 @@ def risk_groups(
   """Survival by third of predicted risk, and AUROC over time."""
   title = 'Survival by predicted risk, and discrimination over time'
   x_name = time_name(summary)
-  by_arm, series = _by_arm(curves, _GROUPS), _areas(curves)
+  by_arm, series = of_arms(curves, _GROUPS), _areas(curves)
   if not by_arm and not series:
     return sections.Section('', '')
   drawn = {arm: x for arm, x in by_arm.items() if x['groups']}
-  names = _file_names(drawn)
+  names = file_names(drawn)
   figures = [
     sections.drawn(
       f'risk_groups_{names[arm]}',
@@ -91,7 +91,7 @@ def residuals(
   summary: Mapping[str, Any], curves: Mapping[str, Any]
 ) -> sections.Section:
   """Predicted values beside observed ones, and residuals."""
-  by_arm = _by_arm(curves, _POINTS)
+  by_arm = of_arms(curves, _POINTS)
   unit = ''.join(summary['task']['names'][:1])
   by_arm = {arm: x for arm, x in by_arm.items() if x['predicted']}
   if not by_arm:
@@ -100,7 +100,7 @@ def residuals(
   observed = points.limits(*(x['observed'] for x in by_arm.values()))
   both = points.limits(predicted, observed)
   apart = points.limits((0.0,), *(x['residual'] for x in by_arm.values()))
-  names = _file_names(by_arm)
+  names = file_names(by_arm)
   figures = []
   for key, title, caption in (
     ('observed', 'Predicted and observed', _OBSERVED),
@@ -142,7 +142,7 @@ def files(
   time = tables.Column(time_name(summary))
   arm = tables.Column('arm', word=True)
   group = tables.Column('risk group', word=True)
-  by_arm = _by_arm(curves, _GROUPS)
+  by_arm = of_arms(curves, _GROUPS)
   built = [
     tables.plain_table(
       'risk_groups_curves',
@@ -183,7 +183,7 @@ def files(
       [arm, time, tables.Column('AUROC', interval=True)],
       [
         [tables.word(a), *cells]
-        for a, entry in _by_arm(curves, _OVER_TIME).items()
+        for a, entry in of_arms(curves, _OVER_TIME).items()
         for cells in _curve(entry)
       ],
       printed=False,
@@ -194,7 +194,7 @@ def files(
       [arm, *(tables.Column(x) for x in ('predicted', 'observed', 'residual'))],
       [
         [tables.word(a), *map(tables.plain, row)]
-        for a, entry in _by_arm(curves, _POINTS).items()
+        for a, entry in of_arms(curves, _POINTS).items()
         for row in zip(
           entry['predicted'],
           entry['observed'],
@@ -208,7 +208,7 @@ def files(
   return [x for x in built if x]
 
 
-def _file_names(arms: Iterable[str]) -> dict[str, str]:
+def file_names(arms: Iterable[str]) -> dict[str, str]:
   """By arm, what its files are called, each differently."""
   names: dict[str, str] = {}
   for arm in arms:
@@ -219,7 +219,8 @@ def _file_names(arms: Iterable[str]) -> dict[str, str]:
   return names
 
 
-def _by_arm(curves, name) -> Mapping[str, Any]:
+def of_arms(curves: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+  """What curves.json holds of a picture, by arm; empty if nothing."""
   return (curves.get(KEY) or {}).get(name) or {}
 
 
@@ -231,7 +232,7 @@ def _areas(curves) -> dict[str, list[lines.Point]]:
         entry['x'], entry['y'], entry['low'], entry['high'], strict=True
       )
     ]
-    for arm, entry in _by_arm(curves, _OVER_TIME).items()
+    for arm, entry in of_arms(curves, _OVER_TIME).items()
   }
 
 
