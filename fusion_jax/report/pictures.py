@@ -320,7 +320,7 @@ def _by_class(summary, by_arm) -> tables.Table:
       for arm, x in by_arm.items()
     ],
     note='Sensitivity and PPV are of all test parts at once, AUROC is the mean '
-    'over folds and seeds; each interval by itself, from the patient bootstrap.',
+    'over folds and seeds; each interval by itself, of the patient bootstrap.',
   )
 
 
@@ -368,7 +368,7 @@ def _net(moved, factor) -> tables.Table:
       tables.Column(
         'net share called rightly [95%]',
         interval=True,
-        meaning='newly right less newly wrong, of the studies with the outcome; '
+        meaning='newly right less newly wrong, of all with the outcome; '
         'the sum is of two shares and no share itself',
       ),
     ],

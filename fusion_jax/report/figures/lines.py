@@ -11,10 +11,18 @@ from fusion_jax.report.figures import style
 
 # At most so many ticks stand side by side on a logarithmic axis.
 _TICKS = 5
-# Names in a plot of 3.3 x 2.6 inches, as shares of it: the width of a letter,
-# the height of a line, the room beside a spot; longer names are cut.
-_LETTER, _LINE, _ASIDE = 0.021, 0.055, 0.02
+# Names in a plot of 3.3 x 2.6 inches, as shares of it: the width of a letter
+# and the height of a line; longer names are cut.
+_LETTER, _LINE = 0.021, 0.055
 _LETTERS = 30
+# Half of a spot, likewise.
+_SPOT = (0.013, 0.017)
+# How far names and numbers may lie from their spots, the nearest first; from
+# where on a line leads there. Inches that a row of a key takes.
+_NEAR = (0.02, 0.035)
+_FAR = tuple(0.02 + 0.03 * k for k in range(24))
+_LEADER = 0.09
+_ROW = 0.17
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +100,8 @@ def scatter(
   """Cost against performance, the front as a line; None if nothing is known.
 
   Args:
-    spots: one for each arm; those of the front are named where there is room.
+    spots: one for each arm, whose name stands beside it; where there is no
+      room for all of them they are numbered, with a key below.
     cost_name: name of the x axis.
     y_name: name of the y axis.
     unit: of the costs: 's', or empty for a count.
@@ -115,8 +124,8 @@ def scatter(
         label='nothing cheaper is better',
       )
     for number, strategy in enumerate(strategies):
-      look = style.look(number)
       here = [s for s in spots if s.strategy == strategy]
+      look = style.look(number)
       axes.scatter(
         [s.cost for s in here],
         [s.number.estimate for s in here],
@@ -124,7 +133,6 @@ def scatter(
         marker=look['marker'],
         s=26,
         zorder=3,
-        label=strategy,
       )
     costs = [s.cost for s in spots]
     ticks = _ticks(min(costs), max(costs)) if min(costs) > 0 else []
@@ -138,11 +146,27 @@ def scatter(
     axes.margins(0.12)
     # Asked for, the limits are settled.
     axes.get_xlim(), axes.get_ylim()
-    _name(axes, front, spots)
+    ordered = [s for x in strategies for s in spots if s.strategy == x]
+    named = _name(axes, spots)
+    if not named:
+      _number(axes, ordered)
+      canvas.set_figheight(canvas.get_figheight() + _ROW * len(spots))
+    _key(axes, ordered, numbered=not named)
     axes.set_xlabel(cost_name)
     axes.set_ylabel(y_name)
     style.legend(canvas, axes)
   return canvas
+
+
+def _key(axes, spots: Sequence[Spot], *, numbered: bool) -> None:
+  """Entries of the legend: each strategy, below it its numbered arms."""
+  strategies = list(dict.fromkeys(s.strategy for s in spots))
+  for number, strategy in enumerate(strategies):
+    look = style.look(number) | {'linestyle': 'none'}
+    axes.plot([], [], label=strategy, **look)
+    for k, spot in enumerate(spots):
+      if numbered and spot.strategy == strategy:
+        axes.plot([], [], linestyle='none', label=f'{k + 1}  {spot.arm}')
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -165,40 +189,106 @@ def _amount(value: float, unit: str) -> str:
   return f'{text} {unit}'.rstrip()
 
 
-def _name(axes, front: Sequence[Spot], spots: Sequence[Spot]) -> None:
-  """Names arms beside their spots, unless that hides another name or spot.
+def _name(axes, spots: Sequence[Spot]) -> bool:
+  """Writes the names of all arms beside their spots; False without room.
 
-  Places and sizes are shares of the plot, which no name changes.
+  Then nothing is written. Those of the front choose first.
   """
+  ordered = sorted(spots, key=lambda s: not s.on_front)
+  names = [style.shortened(s.arm, _LETTERS) for s in ordered]
+  boxes = _boxes(axes, ordered, names, _NEAR)
+  if None in boxes:
+    return False
+  for name, box in zip(names, boxes, strict=True):
+    _write(axes, box, name)
+  return True
 
-  def place(spot):
-    data = axes.transData.transform((spot.cost, spot.number.estimate))
-    return axes.transAxes.inverted().transform(data)
 
-  taken = [(x, x, y, y) for x, y in map(place, spots)]
-  for spot in front:
-    name = style.shortened(spot.arm, _LETTERS)
-    width, (x, y) = _LETTER * len(name), place(spot)
-    right, left = x + _ASIDE, x - _ASIDE - width
-    middle = min(max(0, x - width / 2), 1 - width)
-    above, below = y + _ASIDE, y - _ASIDE - _LINE
-    # First those that the front, where more is better, does not cross.
-    for low, start in (
-      (below, right),
-      (above, left),
-      (above, right),
-      (below, left),
-      (below, middle),
-      (above, middle),
-    ):
-      box = (start, start + width, low, low + _LINE)
-      inside = min(start, low) >= 0 and max(box) <= 1
-      if inside and not any(_meet(box, x) for x in taken):
-        axes.text(
-          start, low, name, fontsize=8, va='bottom', transform=axes.transAxes
-        ).set_in_layout(False)
-        taken.append(box)
-        break
+def _number(axes, spots: Sequence[Spot]) -> None:
+  """Writes 1, 2, ... beside the spots, with a line where it is not near."""
+  numbers = [str(k + 1) for k in range(len(spots))]
+  boxes = _boxes(axes, spots, numbers, _FAR)
+  for spot, number, box in zip(spots, numbers, boxes, strict=True):
+    if box is None:
+      continue
+    _write(axes, box, number)
+    middle = ((box[0] + box[1]) / 2, (box[2] + box[3]) / 2)
+    place = _place(axes, spot)
+    if math.dist(middle, place) > _LEADER:
+      axes.annotate(
+        '',
+        place,
+        xytext=middle,
+        xycoords=axes.transAxes,
+        textcoords=axes.transAxes,
+        arrowprops={
+          'arrowstyle': '-',
+          'color': style.FAINT,
+          'linewidth': 0.6,
+          'shrinkA': 5,
+          'shrinkB': 3,
+        },
+      ).set_in_layout(False)
+
+
+def _write(axes, box, text) -> None:
+  axes.text(
+    box[0], box[2], text, fontsize=8, va='bottom', transform=axes.transAxes
+  ).set_in_layout(False)
+
+
+def _place(axes, spot):
+  """A spot as shares of the plot, which no text changes."""
+  data = axes.transData.transform((spot.cost, spot.number.estimate))
+  return axes.transAxes.inverted().transform(data)
+
+
+def _boxes(axes, spots, texts, distances) -> list[tuple[float, ...] | None]:
+  """For each text a box (left, right, low, high) that meets no other or spot.
+
+  None where there is no room at any of the distances from its spot.
+  """
+  places = [_place(axes, s) for s in spots]
+  wide, high = _SPOT
+  taken = [(x - wide, x + wide, y - high, y + high) for x, y in places]
+  boxes: list[tuple[float, ...] | None] = []
+  for text, (x, y) in zip(texts, places, strict=True):
+    width = _LETTER * len(text)
+    near = (
+      (start, start + width, low, low + _LINE)
+      for aside in distances
+      for low, start in _around(x, y, width, aside)
+    )
+    free = (
+      box
+      for box in near
+      if min(box[0], box[2]) >= 0
+      and max(box) <= 1
+      and not any(_meet(box, other) for other in taken)
+    )
+    box = next(free, None)
+    boxes.append(box)
+    if box is not None:
+      taken.append(box)
+  return boxes
+
+
+def _around(x, y, width, aside) -> list[tuple[float, float]]:
+  """Lower edges and left ends of boxes around a place."""
+  right, left = x + aside, x - aside - width
+  middle = min(max(0, x - width / 2), 1 - width)
+  above, below, level = y + aside, y - aside - _LINE, y - _LINE / 2
+  # First those that the front, where more is better, does not cross.
+  return [
+    (below, right),
+    (above, left),
+    (above, right),
+    (below, left),
+    (below, middle),
+    (above, middle),
+    (level, right),
+    (level, left),
+  ]
 
 
 def _meet(a, b) -> bool:

@@ -49,7 +49,7 @@ class LinesTest(parameterized.TestCase):
     np.testing.assert_array_equal(axes.lines[0].get_xdata(), [1e3, 1e6])
     svg = style.Drawn('x', 'x', 'x', canvas).svg
     self.assertIn('>a</text>', svg)
-    self.assertNotIn('>b</text>', svg)
+    self.assertIn('>b</text>', svg)
     self.assertIn('>10k</text>', svg)
     self.assertNotIn('mathdefault', svg)
 
@@ -80,14 +80,44 @@ class LinesTest(parameterized.TestCase):
     self.assertBetween(len(ticks), 2, 6)
     frame = axes.get_window_extent()
     self.assertGreater(frame.width, 0.7 * canvas.bbox.width)
-    for texts in (ticks, [x.get_window_extent() for x in axes.texts]):
+    names = [x.get_window_extent() for x in axes.texts if x.get_text()]
+    for texts in (ticks, names):
       self.assertNotEmpty(texts)
       for k, box in enumerate(texts):
         self.assertFalse(any(box.overlaps(x) for x in texts[:k]))
-    for written in axes.texts:
-      box = written.get_window_extent()
+    written = [x for x in axes.texts if x.get_text()]
+    self.assertLen(written, count)
+    for one in written:
+      box = one.get_window_extent()
       self.assertGreaterEqual(box.x0, frame.x0 - 1)
       self.assertLessEqual(box.x1, frame.x1 + 1)
+
+  def test_arms_without_room_for_names_are_numbered_with_a_key(self):
+    spots = [
+      spot(f'arm_{k}', 1.0, 0.5, strategy=('early', 'late')[k % 2])
+      for k in range(12)
+    ]
+    canvas = lines.scatter(spots, cost_name='cost', y_name='auroc')
+    canvas.draw_without_rendering()
+    key = [x.get_text().strip() for x in canvas.legends[0].get_texts()]
+    order = [*range(0, 12, 2), *range(1, 12, 2)]
+    self.assertEqual(
+      [x for x in key if 'arm' in x],
+      [f'{n + 1}  arm_{k}' for n, k in enumerate(order)],
+    )
+    self.assertEqual(key[0], 'early')
+    names = [x.get_text() for x in canvas.axes[0].texts if x.get_text()]
+    self.assertEqual(names, [str(n + 1) for n in range(12)])
+    legend = canvas.legends[0].get_window_extent()
+    self.assertLess(legend.y1, canvas.axes[0].get_window_extent().y0)
+
+  def test_few_arms_have_their_names(self):
+    spots = [spot(f'arm_{k}', 10.0**k, 0.5 + 0.1 * k) for k in range(4)]
+    canvas = lines.scatter(spots, cost_name='cost', y_name='auroc')
+    self.assertEqual(
+      {x.get_text() for x in canvas.axes[0].texts},
+      {f'arm_{k}' for k in range(4)},
+    )
 
   def test_ticks_name_their_unit(self):
     canvas = lines.scatter(
