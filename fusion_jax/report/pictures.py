@@ -41,6 +41,7 @@ _NET = (
   '2014, Statistics in Medicine 33:3405-3414). Look at the counts; no verdict '
   'here rests on it.'
 )
+_OUTCOME = tables.Column('outcome', word=True, meaning='of the study')
 _OUTCOMES = (('event', 'with the event'), ('no_event', 'without'))
 
 
@@ -330,7 +331,7 @@ def _moves(moved) -> tables.Table:
     'reclassified',
     'Test studies by outcome and by who calls them',
     [
-      tables.Column('outcome', word=True),
+      _OUTCOME,
       tables.Column('studies'),
       tables.Column(f'up: {arm} alone'),
       tables.Column(f'down: {single} alone'),
@@ -364,7 +365,7 @@ def _net(moved, factor) -> tables.Table:
     'net_reclassification',
     'Net reclassification',
     [
-      tables.Column('outcome', word=True),
+      _OUTCOME,
       tables.Column(
         'net share called rightly [95%]',
         interval=True,

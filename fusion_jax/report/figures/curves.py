@@ -11,7 +11,8 @@ KINDS = {
     'ROC curve',
     '1 - specificity',
     'sensitivity',
-    'Better is further up and left; the diagonal is chance.',
+    'From (0, 0), where nobody is called. Better is further up and left; the '
+    'diagonal is chance.',
   ),
   'pr': (
     'Precision and recall',
