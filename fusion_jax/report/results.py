@@ -161,7 +161,11 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
     [
       Column('arm', word=True),
       Column('against', word=True),
-      Column('gain [95%]', interval=True),
+      Column(
+        'gain [95%]',
+        interval=True,
+        meaning='by how much the arm is better than that; bounds as above',
+      ),
       Column('p'),
       Column('p adj'),
     ],
@@ -253,7 +257,11 @@ def other_tests(summary: Mapping[str, Any]) -> tables.Table:
   tests = {
     c['arm']: c.get('without_factor') or {} for c in summary['comparisons']
   }
-  known = [key for key in titles if any(x.get(key) for x in tests.values())]
+  known = [
+    key
+    for key in titles
+    if any((x.get(key) or {}).get('p') is not None for x in tests.values())
+  ]
   for arm, x in tests.items():
     if any(x.get(key) is not None for key in known):
       cells = [_p(x.get(key)) for key in known]

@@ -7,7 +7,7 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
 from fusion_jax.evaluation import verdict as verdict_lib
-from fusion_jax.report import first
+from fusion_jax.report import choices, first
 from fusion_jax.report import html as html_lib
 from fusion_jax.report import page as page_lib
 from fusion_jax.report import text as text_lib
@@ -252,6 +252,14 @@ class HtmlTest(parameterized.TestCase):
     self.assertEmpty({n for n, _ in page.attributes if n.startswith('on')})
     self.assertIn(arm, page.values('data-arm'))
     self.assertIn(arm, page.text)
+
+  def test_curves_know_their_arms(self):
+    """A line and a band of every arm that is drawn can be hidden."""
+    curve = self.page[self.page.index('<strong>ROC curve</strong>') :]
+    curve = curve[: curve.index('</figure>')]
+    arms = re.findall(r'<g data-arm="(\w+)"><title>\1</title>', curve)
+    drawn = choices.shown(self.rich)
+    self.assertCountEqual(arms, [*drawn, *drawn])
 
   def test_no_other_script_may_run(self):
     page = reader.read(self.page)

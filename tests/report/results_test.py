@@ -73,13 +73,23 @@ class ResultsTest(absltest.TestCase):
     self.assertIn('After recalibration', table.note)
 
   def test_other_tests_have_a_column_where_one_was_made(self):
+    for comparison, reason in zip(
+      self.summary['comparisons'], ('', 'one class', ''), strict=True
+    ):
+      comparison['without_factor']['delong'] = (
+        {'p': None, 'reason': reason} if reason else {'p': 0.2}
+      )
     table = results.other_tests(self.summary)
     self.assertEqual(
       [c.title for c in table.columns], ['arm', 'DeLong p', 'corrected t p']
     )
-    row = next(iter(table.rows()))
-    self.assertEqual(row[1].reason, 'several folds')
-    self.assertAlmostEqual(row[2].value, 0.1)
+    rows = list(table.rows())
+    self.assertEqual(rows[1][1].reason, 'one class')
+    self.assertAlmostEqual(rows[0][2].value, 0.1)
+
+  def test_a_test_that_was_possible_for_no_arm_has_no_column(self):
+    table = results.other_tests(self.summary)
+    self.assertEqual([c.title for c in table.columns], ['arm', 'corrected t p'])
 
   def test_against_each_single(self):
     table = results.against(self.summary)
