@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fusion_jax.core import types
 from fusion_jax.evaluation import advice, power, sentences
 from fusion_jax.evaluation import assessment as assessment_lib
 from fusion_jax.evaluation import comparison as comparison_lib
@@ -17,8 +18,9 @@ CHOICE_OF_ARM = 'choice_of_arm'
 # Leans smaller than this are not worth a line.
 _LEAN = 0.002
 
-# How a modality is called in a sentence.
-_WORDS = {'ehr': 'record'}
+# How a modality is called in a sentence, in the order of a question: images
+# come first.
+_WORDS = {types.IMAGE: 'image', types.EHR: 'record'}
 
 
 def missing_single(
@@ -224,7 +226,10 @@ def _modalities(facts) -> list[str]:
 
 def _text(work, facts) -> str:
   """The question, in the words of the cohort's own modalities."""
-  sides = [_WORDS.get(m, m) for m in _modalities(facts)]
+  order = [*_WORDS, *_modalities(facts)]
+  sides = [
+    _WORDS.get(m, m) for m in sorted(_modalities(facts), key=order.index)
+  ]
   joined = ' and '.join([', '.join(sides[:-1]), sides[-1]] if sides[1:] else [])
   combining = f'combining {joined}' if joined else 'combining modalities'
   if work.named:

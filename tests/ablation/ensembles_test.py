@@ -40,7 +40,7 @@ class EnsembleTest(EnsembleTestCase):
     summary, table = self._run(
       ENSEMBLE, arms='run_arms=ehr_linear,ehr_trees,early_pca'
     )
-    for choice in summary['best_single']['by_fold']:
+    for choice in summary['best_single']['picked_on_validation']['by_fold']:
       fold, arm = choice['fold'], choice['arm']
       logits = [
         self._logits(table, fold, a) for a in ('ehr_linear', 'ehr_trees')

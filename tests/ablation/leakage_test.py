@@ -102,7 +102,9 @@ def fitted(path, fold, known):
   models = json.loads((path / store_lib.MODELS).read_text())
   summary = json.loads((path / store_lib.SUMMARY).read_text())
   found = {
-    ('', 'reference'): json.dumps(summary['best_single']['by_fold'][fold])
+    ('', 'reference'): json.dumps(
+      summary['best_single']['picked_on_validation']['by_fold'][fold]
+    )
   }
   for arm, chosen in models['arms'].items():
     (best,) = [x for x in chosen if x['fold'] == fold]

@@ -187,17 +187,22 @@ class EvaluateTest(absltest.TestCase):
     self.assertEqual(found['evaluation']['method'], 'bca')
     self.assertEqual([c['arm'] for c in found['comparisons']], ['both'])
     self.assertEqual(found['comparisons'][0]['reference'], 'best_single')
-    for choice in found['best_single']['by_fold']:
+    self.assertIn(found['best_single']['arm'], ('ct', 'labs'))
+    picked = found['best_single']['picked_on_validation']
+    for choice in picked['by_fold']:
       self.assertIn(choice['arm'], ('ct', 'labs'))
 
   def test_delong(self):
     save(rows(), self.work / 'p.csv')
-    found, _ = self._summary(
-      '--predictions=p.csv', '--reference=ct', '--interval=delong'
-    )
-    self.assertEqual(found['evaluation']['adjustment'], 'holm')
+    flags = ['--predictions=p.csv', '--reference=ct', '--interval=delong']
+    line = self._fails(*flags)
+    self.assertIn('patients have several. Use bootstrap', line)
+    alone = [{**row, 'patient_id': row['study_id']} for row in rows()]
+    save(alone, self.work / 'p.csv')
+    found, _ = self._summary(*flags)
+    self.assertIn('normal vector', found['evaluation']['adjustment'])
     for c in found['comparisons']:
-      self.assertIsNotNone(c['holm'])
+      self.assertIsNotNone(c['low'])
 
   def test_registered(self):
     save(rows(), self.work / 'p.csv')
