@@ -4,7 +4,8 @@
   python -m experiments.ablate --cohort=DIR_OR_TOML --folds=5 --seeds=2
   python -m experiments.ablate --arms=image,ehr,joint --set=training.epochs=50
 
-The same command goes on where it stopped. A saved RUN/config.json is a --config
+The same command goes on where it stopped, and prints the answer again where all
+is finished. A saved RUN/config.json is a --config
 too. Names for --set are in docs/configuration.md.
 """
 
@@ -15,11 +16,13 @@ from collections.abc import Sequence
 import rich.console
 from absl import flags
 
-from experiments import launch, output, settings
+from experiments import launch, loudness, output, settings
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import examples, external, progress, runner, store
+from fusion_jax.ablation import examples, external, runner, store
+from fusion_jax.ablation import progress as progress_lib
 from fusion_jax.parallel import cache
+from fusion_jax.report import console as report_console
 
 _COHORT = flags.DEFINE_string(
   'cohort', None, 'A built-in world, a folder with cohort.toml, or a .toml.'
@@ -66,18 +69,24 @@ _SET = flags.DEFINE_multi_string(
 _PARALLEL = flags.DEFINE_string('parallel', None, 'jit or pmap.')
 
 
-class _Progress(progress.Progress):
-  """Also says, before anything is trained, what runs without being named."""
+class _Progress(progress_lib.Progress):
+  """Also says, before anything is trained, what runs without being named.
+
+  Attributes:
+    finished: whether nothing was left to train.
+  """
 
   def __init__(
     self, config: config_lib.ExperimentConfig, console: rich.console.Console
   ):
     super().__init__(console)
     self._config = config
+    self.finished = False
 
   def plan(self, totals: dict[str, tuple[int, int]]) -> None:
     for line in also_run(self._config):
       self.message(line)
+    self.finished = all(total == done for total, done in totals.values())
     super().plan(totals)
 
 
@@ -132,8 +141,10 @@ def _run() -> int:
   )
   folder = pathlib.Path(_OUT.value or config_lib.default_folder(config))
   console = rich.console.Console(highlight=False)
+  loudness.chosen()
+  progress = _Progress(config, console)
   with launch.resumable(folder):
-    report = runner.run(config, store.Store(folder), _Progress(config, console))
+    report = runner.run(config, store.Store(folder), progress)
     if report.summary is not None:
       tables = [
         *(
@@ -144,10 +155,12 @@ def _run() -> int:
       shown = None
       if _EXAMPLES.value is not None:
         run = external.open_run(folder)
-        say = _Progress(config, console).message
-        shown = examples.make(run, _EXAMPLES.value, say)
+        shown = examples.make(run, _EXAMPLES.value, progress.message)
       page = output.write(report.summary, folder, shown)
-      output.show(report.summary, page, console, tables)
+      level = loudness.chosen(
+        report_console.SHORT if progress.finished else report_console.NORMAL
+      )
+      output.show(report.summary, page, console, tables, level=level)
   for failure in report.failures.values():
     print(failure, file=sys.stderr)
   console.print(f'Run folder: {folder}', soft_wrap=True, markup=False)

@@ -14,7 +14,7 @@ import pathlib
 import rich.console
 from absl import flags
 
-from experiments import launch, output
+from experiments import launch, loudness, output
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import roles, store
 from fusion_jax.core import config as core_config
@@ -83,6 +83,7 @@ def _remove(path: pathlib.Path) -> None:
 
 
 def _run() -> int:
+  loudness.chosen()
   if not _PREDICTIONS.value or not _OUT.value:
     raise errors.UserError(
       'Give both --predictions=FILE and --out=DIR (see --help).'
@@ -143,7 +144,13 @@ def _run() -> int:
   page = output.write(summary, folder)
   summary_lib.write(summary, folder / store.SUMMARY)
   console = rich.console.Console(highlight=False)
-  output.show(summary, page, console, output.controls(summary))
+  output.show(
+    summary,
+    page,
+    console,
+    output.controls(summary),
+    level=loudness.chosen(),
+  )
   console.print(f'Results: {folder}', soft_wrap=True, markup=False)
   return 0
 

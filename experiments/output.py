@@ -18,10 +18,12 @@ from fusion_jax.report import (
   choices,
   content,
   findings,
+  names,
   robustness,
   tables,
 )
 from fusion_jax.report import console as report_console
+from fusion_jax.report import page as page_lib
 from fusion_jax.report import text as text_lib
 
 # The shares of studies without a modality that a terminal has room for.
@@ -37,9 +39,11 @@ _MECHANISMS = {
   missing_lib.INFORMATIVE: 'informative: the higher the risk by the other '
   'modality, the sooner a study lacks it.',
 }
+# Tables of the page that `report.console` prints in its own form.
+_SHOWN = ('arms', 'complete_cases', 'folds', 'costs')
 _LOST = 'What each fusion arm loses in {} under each control'
 _LOST_NOTE = (
-  'difference: from {}, as above. Else: how much better the arm is as it is, '
+  'gain: over {}, as above. Else: how much better the arm is as it is, '
   'each interval by itself; above 0 the control does harm, so that what it '
   'takes away was used.'
 )
@@ -67,9 +71,12 @@ def write(
   """
   if shown is None:
     examples.remove(folder)
+  return bundle.write(summary, _kept_curves(folder), folder, shown)
+
+
+def _kept_curves(folder: pathlib.Path) -> dict[str, Any] | None:
   path = folder / store.CURVES
-  drawn = json.loads(path.read_text('utf-8')) if path.is_file() else None
-  return bundle.write(summary, drawn, folder, shown)
+  return json.loads(path.read_text('utf-8')) if path.is_file() else None
 
 
 def show(
@@ -77,17 +84,35 @@ def show(
   page: pathlib.Path,
   console: rich.console.Console,
   details: Iterable[tables.Table] = (),
+  *,
+  level: str = report_console.NORMAL,
 ) -> None:
-  """Prints the table of a summary and where its report is.
+  """Prints a summary and where its report is.
 
   Args:
     summary: what `summary.json` holds.
     page: what `write` returned.
     console: where to print.
     details: tables to print after the answer, of what was asked for.
+    level: one of report.console; SHORT is for a run that was finished before,
+      QUIET prints no `details` either, VERBOSE every table of the page.
   """
-  report_console.print_summary(summary, console)
+  report_console.print_summary(summary, console, level)
+  if level == report_console.QUIET:
+    details = ()
+  elif level == report_console.VERBOSE:
+    details = list(details)
+    titles = {x.title for x in details}
+    details += [x for x in _of_page(summary, page) if x.title not in titles]
   show_details(page, console, details)
+
+
+def _of_page(
+  summary: Mapping[str, Any], page: pathlib.Path
+) -> list[tables.Table]:
+  """The tables of a page that the terminal has not shown yet."""
+  built = page_lib.build(summary, _kept_curves(page.parent))
+  return [x for x in built.tables() if x.name not in _SHOWN]
 
 
 def show_details(
@@ -119,22 +144,22 @@ def controls(summary: Mapping[str, Any]) -> list[tables.Table]:
   lost: dict[str, dict[str, tables.Cell]] = {}
   for arm, control, _, loss in findings.controls(summary).rows():
     lost.setdefault(arm.text, {})[control.text] = loss
-  names = list(dict.fromkeys(name for x in lost.values() for name in x))
+  found = list(dict.fromkeys(name for x in lost.values() for name in x))
   rows = [
     [
       tables.word(arm),
       _cell(text_lib.number(gains.get(arm), 'difference')),
-      *(cells.get(name, tables.Cell()) for name in names),
+      *(cells.get(name, tables.Cell()) for name in found),
     ]
     for arm, cells in lost.items()
   ]
   columns = [
     tables.Column('arm', word=True),
-    *(tables.Column(x, interval=True) for x in ('difference', *names)),
+    *(tables.Column(x, interval=True) for x in (_GAIN, *found)),
   ]
-  title = _LOST.format(f'{summary["evaluation"]["metric"]} [95%]')
+  title = _LOST.format(f'{names.of_comparison(summary)} [95%]')
   note = _LOST_NOTE.format(content.reference_in_words(summary))
-  if findings.control_name('ensemble') in names:
+  if findings.control_name('ensemble') in found:
     note += _ENSEMBLE_NOTE
   return [
     tables.plain_table('lost', title, columns, rows, note=note),
@@ -160,7 +185,7 @@ def curves(
     summary: what `summary.json` holds.
     arms: whose; those that the report draws if empty.
   """
-  metric = summary['evaluation']['metric']
+  metric = names.of_comparison(summary)
   arms = arms or choices.shown(summary)
   missing = [
     (f'no {", ".join(panel)}', series)

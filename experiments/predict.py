@@ -14,7 +14,7 @@ import pathlib
 import rich.console
 from absl import flags
 
-from experiments import launch, output
+from experiments import launch, loudness, output
 from fusion_jax.ablation import external
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
@@ -40,6 +40,7 @@ _SETTABLE = ('cohort', 'evaluation', 'parallel')
 
 def _run() -> int:
   cache.keep_compiled_programs()
+  loudness.chosen()
   if not _RUN.value or not _COHORT.value:
     raise errors.UserError('Give both --run=DIR and --cohort=... (see --help).')
   run = external.open_run(_RUN.value)
@@ -72,7 +73,9 @@ def _run() -> int:
     markup=False,
   )
   summary = external.apply(run, config, folder, arms=_ARMS.value)
-  output.show(summary, output.write(summary, folder), console)
+  output.show(
+    summary, output.write(summary, folder), console, level=loudness.chosen()
+  )
   console.print(f'Results: {folder}', soft_wrap=True, markup=False)
   return 0
 

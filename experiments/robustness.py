@@ -13,10 +13,11 @@ curves. Trainings are kept below RUN/robustness.
 import rich.console
 from absl import flags
 
-from experiments import launch, output
+from experiments import launch, loudness, output
 from fusion_jax.ablation import external, progress, robustness
 from fusion_jax.core import errors
 from fusion_jax.parallel import cache
+from fusion_jax.report import console as report_console
 
 _RUN = flags.DEFINE_string('run', '', 'The folder of a finished run.')
 _TRAIN_MISSING = flags.DEFINE_list(
@@ -42,6 +43,7 @@ def _fractions() -> list[float]:
 
 def _run() -> int:
   cache.keep_compiled_programs()
+  level = loudness.chosen()
   if not _RUN.value:
     raise errors.UserError('Give --run=DIR (see --help).')
   fractions = _fractions()
@@ -63,7 +65,11 @@ def _run() -> int:
       'There are no curves: those of missing modalities need two modalities, '
       'learning curves need --fractions.'
     )
-  output.show_details(page, console, tables)
+  if level == report_console.NORMAL:
+    # The table of the run and its answer were there before.
+    output.show_details(page, console, tables)
+  else:
+    output.show(summary, page, console, tables, level=level)
   console.print(f'Run folder: {run.path}', soft_wrap=True, markup=False)
   return 0
 

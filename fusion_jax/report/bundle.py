@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fusion_jax.core import errors, files
-from fusion_jax.report import cards, examples, html, page, sections, tables
+from fusion_jax.report import (
+  beside,
+  cards,
+  examples,
+  html,
+  page,
+  sections,
+  tables,
+)
 
 PAGE = 'report.html'
 # Who may read what shows single patients.
@@ -14,9 +22,9 @@ PRIVATE = 0o600
 # Lists what was written, so that a later report takes away what it no longer
 # has, and nothing else.
 LIST = 'report_files.txt'
-FIGURES = 'figures'
-TABLES = 'tables'
-CARDS = 'model_cards'
+FIGURES = beside.FIGURES
+TABLES = beside.TABLES
+CARDS = beside.CARDS
 
 
 def write(
@@ -84,14 +92,8 @@ def contents(
     found[f'{TABLES}/{table.name}.csv'] = tables.to_csv(table).encode()
     if table.printed:
       found[f'{TABLES}/{table.name}.tex'] = tables.to_tex(table).encode()
-  names: set[str] = set()
-  for arm in summary['arms']:
-    name = sections.slug(arm)
-    # Names of other people's arms may differ in what a file name drops.
-    while name in names:
-      name += '_'
-    names.add(name)
-    found[f'{CARDS}/{name}.md'] = cards.render(summary, arm).encode()
+  for arm, path in beside.cards(summary).items():
+    found[path] = cards.render(summary, arm).encode()
   found[PAGE] = html.render_page(built).encode()
   return found
 
@@ -116,9 +118,7 @@ def _listed(folder: pathlib.Path) -> set[str]:
   for line in lines:
     room, _, name = line.partition('/')
     stem, _, kind = name.rpartition('.')
-    if stem == sections.slug(stem) + '_' * (
-      len(stem) - len(sections.slug(stem))
-    ):
+    if stem == beside.slug(stem) + '_' * (len(stem) - len(beside.slug(stem))):
       if kind in kinds.get(room, ()):
         found.add(line)
   return found

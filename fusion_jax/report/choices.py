@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 MOST = 6
-# Of single modalities there are as many if there are.
-_FEWEST = 2
 
 
 def main_arm(summary: Mapping[str, Any]) -> str | None:
@@ -18,15 +16,13 @@ def main_arm(summary: Mapping[str, Any]) -> str | None:
 
 
 def shown(summary: Mapping[str, Any]) -> list[str]:
-  """At most MOST arms: references of folds, then the best fusion by strategy.
+  """At most MOST arms: single modalities, then the best fusion by strategy.
 
-  Of references there are as many as leave room for the others, two at least;
-  those of most folds come first. The arm that carries the verdict is always
-  among them.
+  Of single modalities the best one and the best that sees something else. The
+  arm that carries the verdict is always among them.
   """
   arms = summary['arms']
   singles, fusions = _candidates(summary)
-  singles = singles[: max(MOST - len(fusions), _FEWEST)]
   kept = fusions[: MOST - len(singles)]
   if not singles and not kept:
     return list(arms)[:MOST]
@@ -43,12 +39,9 @@ def crowded_out(summary: Mapping[str, Any]) -> list[str]:
 def _candidates(summary) -> tuple[list[str], list[str]]:
   """What single modalities and fusion arms stand for, the first ones first."""
   arms = summary['arms']
-  votes: dict[str, int] = {}
   best = summary['best_single']['arm']
-  if best:
-    votes[best] = 1
-  singles = sorted(votes, key=lambda a: -votes[a])
-  # The best arm of a modality that was never the best stands for it.
+  singles = [best] if best in arms else []
+  # The best arm of another modality stands for it.
   seen = {_modalities(arms[a]) for a in singles} - {()}
   rest = [
     a
@@ -60,11 +53,11 @@ def _candidates(summary) -> tuple[list[str], list[str]]:
   by_strategy: dict[str, list[str]] = {}
   for arm, entry in arms.items():
     if entry['role'] == 'fusion':
-      # An arm whose strategy is not told stands for itself.
-      told = entry.get('strategy') or f'{arm} alone'
-      by_strategy.setdefault(told, []).append(arm)
-  best = [_best(summary, group) for group in by_strategy.values()]
-  found = dict.fromkeys(filter(None, [main_arm(summary), *best]))
+      # An arm whose strategy is not known stands for itself.
+      strategy = entry.get('strategy') or f'{arm} alone'
+      by_strategy.setdefault(strategy, []).append(arm)
+  leaders = [_best(summary, group) for group in by_strategy.values()]
+  found = dict.fromkeys(filter(None, [main_arm(summary), *leaders]))
   return singles, [a for a in found if a not in singles]
 
 

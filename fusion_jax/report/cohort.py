@@ -23,6 +23,9 @@ def section(summary: Mapping[str, Any]) -> sections.Section:
   return sections.Section(
     'cohort',
     'Who was studied',
+    brief='Table 1, exclusions and splits'
+    if cohort.get('table1') or cohort.get('flow') or cohort.get('splits')
+    else '',
     lead=flow_sentences(summary),
     tables=[x for x in (table1(cohort), flow(cohort), splits(cohort)) if x],
   )

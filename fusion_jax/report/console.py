@@ -1,4 +1,4 @@
-"""The table at the end of a run, for terminals of any width and for files."""
+"""What a terminal of any width shows of a summary: the answer, then tables."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +10,8 @@ import rich.table
 import rich.text
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings
+from fusion_jax.report import findings, first, run_box
+from fusion_jax.report import side as side_lib
 from fusion_jax.report import text as text_lib
 
 # What stands beside each other in the tables, and the room between columns:
@@ -23,6 +24,15 @@ _LAYOUTS = (
   (((_ESTIMATE,), (_DIFFERENCE,), (_SIDE,)), 0),
 )
 
+_LAYOUTS_WITHOUT_SIDE = (
+  (((_ESTIMATE, _DIFFERENCE),), 1),
+  (((_ESTIMATE, _DIFFERENCE),), 0),
+  (((_ESTIMATE,), (_DIFFERENCE,)), 0),
+)
+
+# How much is printed.
+QUIET, SHORT, NORMAL, VERBOSE = 'quiet', 'short', 'normal', 'verbose'
+
 _STYLES = {
   'superior': 'green',
   'inferior': 'red',
@@ -32,50 +42,99 @@ _STYLES = {
 
 
 def print_summary(
-  summary: Mapping[str, Any], console: rich.console.Console | None = None
+  summary: Mapping[str, Any],
+  console: rich.console.Console | None = None,
+  level: str = NORMAL,
 ) -> None:
-  """Prints a summary's comparison, cost, warnings and footnotes.
+  """Prints the first screen of a summary and, as asked for, its tables.
 
   Args:
     summary: what `summary.json` holds.
     console: where to; standard output if None. Without a terminal behind it
       no colour codes are written.
+    level: QUIET and SHORT print the first screen alone, NORMAL the table of
+      arms and all warnings too, VERBOSE also the folds, what stands in the run
+      box of the page, and what the numbers mean.
   """
   console = console or rich.console.Console()
+  print_first(summary, console)
+  if level in (QUIET, SHORT):
+    return
   page = content_lib.build(summary)
-  parts = [_lines([page.title], 'bold')]
-  verdict, sentence = _answer(summary)
-  if sentence:
-    parts.append(verdict)
-  parts.append(_lines(f'{name}: {text}' for name, text in page.facts))
-  arms, reasons = _arm_tables(page, console)
-  parts += [*arms, _fold_table(page)]
+  parts = []
+  if level == VERBOSE:
+    facts = [*page.facts, *run_box.facts(summary)]
+    parts.append(_lines(f'{name}: {text}' for name, text in facts))
+  arms, reasons = _arm_tables(page, console, side=level == VERBOSE)
+  parts += arms
+  if level == VERBOSE:
+    parts.append(_fold_table(page))
   alarms = findings.alarms(summary)
   warnings = findings.not_said(page.warnings, alarms)
   if warnings:
     parts.append(_lines((f'Warning: {x}' for x in warnings), 'yellow'))
   if alarms:
     parts.append(
-      _lines((f'ALARM, {x.name}: {_told(x)}' for x in alarms), 'bold red')
+      _lines((f'ALARM, {x.name}: {_in_words(x)}' for x in alarms), 'bold red')
     )
-  parts.append(_lines([*reasons.lines(), *_explained(page)], 'dim'))
-  if sentence:
-    parts.append(verdict + _text(f' {sentence}'))
+  marked = reasons.lines()
+  if level == VERBOSE:
+    marked += _explained(page)
+  if marked:
+    parts.append(_lines(marked, 'dim'))
+  sentence = summary['question'].get('sentence')
+  if level == VERBOSE and sentence:
+    parts.append(_text(sentence))
   for part in parts:
     console.print()
     console.print(part)
 
 
-def _answer(summary) -> tuple[rich.text.Text, str]:
-  """Whether fusion helps, in short, and the sentence that says how sure."""
-  asked = content_lib.question(summary)
-  question = summary.get('question') or {}
-  verdict = question.get('verdict') or 'undecided'
-  style = _STYLES.get(verdict, '').replace('dim', '')
-  return (
-    _text(f'{asked} {verdict.capitalize()}.', f'bold {style}'),
-    question.get('sentence') or '',
+def print_first(
+  summary: Mapping[str, Any], console: rich.console.Console
+) -> None:
+  """Prints the lines of the page's first screen."""
+  screen = first.build(summary)
+  style = _STYLES.get(screen.verdict, '').replace('dim', '')
+  answer = ' '.join(filter(None, (screen.answer, screen.aside)))
+  console.print()
+  console.print(_text(' · '.join(screen.cohort), 'dim'))
+  console.print(
+    _text(screen.question, 'bold') + _text(f'  {answer}', f'bold {style}')
   )
+  if screen.gain:
+    gain = screen.gain
+    line = ' '.join(
+      filter(None, (gain.number, gain.metric, gain.bounds, gain.over))
+    )
+    arrow = gain.arrow('->')
+    console.print(_text(f'{line}   {arrow}'.rstrip()))
+  else:
+    console.print(_text(screen.sentence))
+  if screen.added:
+    for line in _wrapped('added', screen.added, console.width):
+      console.print(_text(line, 'dim'))
+  grid = rich.table.Table.grid(padding=(0, 2, 0, 0))
+  grid.add_column(no_wrap=True)
+  grid.add_column()
+  for line in screen.lines:
+    color = {'alarm': 'bold red', 'but': 'yellow'}.get(line.style, '')
+    grid.add_row(_text(line.label, 'bold'), _text(line.text, color))
+  console.print(grid)
+  if screen.counts:
+    counts = [_text(text, _STYLES.get(v, '')) for v, text in screen.counts]
+    console.print(_text(' · ').join(counts))
+
+
+def _wrapped(start, pieces, width) -> list[str]:
+  """Pieces one after the other on lines, none of them broken."""
+  lines = [start]
+  for k, piece in enumerate(pieces):
+    text = piece if k == len(pieces) - 1 else f'{piece} ·'
+    if len(lines[-1]) + 1 + len(text) > width:
+      lines.append(' ' * len(start))
+    lines[-1] += f' {text}'
+  return lines
 
 
 def _explained(page) -> list[str]:
@@ -84,10 +143,10 @@ def _explained(page) -> list[str]:
   A footnote begins with the names that it explains.
   """
   rows = page.rows()
-  shown = {page.metric, '[95%]', *page.side_names()}
+  shown = {page.metric, '[95%]', *side_lib.names(page)}
   shown |= {r.arm for r in rows} | {r.mark for r in rows}
   if page.compared():
-    shown |= {'difference', 'superior'}
+    shown |= {'gain', 'superior'}
   return [
     line
     for line in page.footnotes
@@ -95,7 +154,7 @@ def _explained(page) -> list[str]:
   ]
 
 
-def _told(audit: findings.Audit) -> str:
+def _in_words(audit: findings.Audit) -> str:
   return audit.sentence or 'it predicts the label.'
 
 
@@ -118,9 +177,9 @@ def _table(title: str = '', *, gap: int = 1) -> rich.table.Table:
   )
 
 
-def _arm_tables(page, console):
+def _arm_tables(page, console, *, side):
   """The tables of all arms as wide as the console allows, and their reasons."""
-  for layout, gap in _LAYOUTS:
+  for layout, gap in _LAYOUTS if side else _LAYOUTS_WITHOUT_SIDE:
     reasons = text_lib.Reasons()
     tables = [
       _arm_table(page, page.groups, kinds, reasons, gap) for kinds in layout
@@ -147,8 +206,8 @@ def _arm_table(page, groups, kinds, reasons, gap) -> rich.table.Table:
   """One heading line per strategy, then one for each of its arms."""
   kinds = [kind for kind in kinds if _columns(page, kind)]
   titles = {
-    _DIFFERENCE: f'Difference from {page.reference}',
-    _SIDE: page.side_title(),
+    _DIFFERENCE: f'Gain over {page.reference}',
+    _SIDE: side_lib.title(page),
   }
   table = _table(titles.get(kinds[0], '') if kinds else '', gap=gap)
   table.add_column('arm', overflow='fold')
@@ -170,7 +229,7 @@ def _has(row, kind) -> bool:
   """Whether a row has something of a kind to show."""
   if kind == _DIFFERENCE:
     return row.difference is not None
-  return kind == _ESTIMATE or row.arm != content_lib.REFERENCE
+  return kind == _ESTIMATE or row.arm != content_lib.PICKED
 
 
 def _columns(page, kind) -> list[tuple[str, str]]:
@@ -178,11 +237,11 @@ def _columns(page, kind) -> list[tuple[str, str]]:
   if kind == _ESTIMATE:
     return [(f'{page.metric} [95%]', 'right')]
   if kind == _SIDE:
-    return [(name, 'right') for name in page.side_names()]
+    return [(name, 'right') for name in side_lib.names(page)]
   if not page.compared():
     return []
   return [
-    ('difference [95%]', 'right'),
+    ('gain [95%]', 'right'),
     ('p adj', 'right'),
     ('verdict', 'left'),
   ]
@@ -193,15 +252,22 @@ def _cells(page, row, kind, reasons):
   if kind == _ESTIMATE:
     return [text_lib.interval(row.primary, reasons)]
   if kind == _SIDE:
-    return page.side_cells(row, reasons)
+    return [x.shown(reasons) for x in side_lib.values(page, row)]
   return [
     text_lib.interval(row.difference, reasons, signed=True),
     text_lib.p_value(row.p_adjusted),
     _text(
-      reasons.mark(row.verdict, row.verdict_reason),
+      reasons.mark(_verdict(row, page.margin), row.verdict_reason),
       _STYLES.get(row.verdict, ''),
     ),
   ]
+
+
+def _verdict(row, margin) -> str:
+  """With what speaks against it."""
+  within = row.within_margin and f'by < {text_lib.short(margin)}'
+  fragile = row.fragile and f'fragile: {row.fragile}'
+  return ', '.join(filter(None, (row.verdict, within, fragile)))
 
 
 def _as_text(cell) -> rich.text.Text:
@@ -209,7 +275,7 @@ def _as_text(cell) -> rich.text.Text:
 
 
 def _fold_table(page) -> rich.table.Table:
-  table = _table('Reference and test part of each fold')
+  table = _table('Test part of each fold')
   for k, name in enumerate(page.fold_names):
     counts = all(fold[k].isdigit() for fold in page.folds)
     table.add_column(name, justify='right' if k and counts else 'left')

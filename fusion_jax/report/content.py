@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.core import types, words
-from fusion_jax.report import notes, tables
+from fusion_jax.report import names, notes
 from fusion_jax.report import text as text_lib
 
 SINGLE = 'single modality'
@@ -24,15 +24,10 @@ STRATEGIES = {
   'late': 'late fusion',
 }
 
-# The row of the single-modality arm that was best on validation, fold by fold,
-# and what stands behind the arm that is the reference in every fold.
-REFERENCE = '(best single)'
-_MARK = '(reference)'
-
-_BCA = (
-  '[95%]: intervals of arms are bias-corrected and accelerated (BCa; Efron, '
-  '1987).'
-)
+# The row of the single modalities that validation would have picked, fold by
+# fold, and what stands behind the arm that is the reference in every fold.
+PICKED = 'picked on validation'
+MARK = '(reference)'
 
 # Metrics shown beside the one of comparison.
 CALIBRATION = {'brier': 'Brier', 'calibration_slope': 'slope'}
@@ -58,10 +53,15 @@ class Row:
     mark: behind its name, where it is what all others are compared with.
     type: I or II of early and joint fusion, or empty.
     difference: from the reference.
+    single: the single modality over which that gain is.
     p_adjusted: of that difference, over all fusion arms.
     verdict: superior, inferior, equivalent or inconclusive.
     verdict_reason: why it could not be another one.
-    patients_needed: to find a difference as large as the margin.
+    within_margin: whether it is so by less than the margin.
+    fragile: the verdict that slightly wider bounds would give, or empty.
+    patients_needed: to show a gain as large as the margin.
+    patients_equivalent: to show that there is none.
+    useless: why its probabilities are useless as they are, or empty.
     calibration: by the keys of CALIBRATION, where the summary has them.
     spread: by the keys of SPREADS.
     parameters: number of fitted parameters.
@@ -74,10 +74,15 @@ class Row:
   mark: str = ''
   type: str = ''
   difference: text_lib.Number | None = None
+  single: str = ''
   p_adjusted: float | None = None
   verdict: str = ''
   verdict_reason: str = ''
+  within_margin: bool = False
+  fragile: str = ''
   patients_needed: int | None = None
+  patients_equivalent: int | None = None
+  useless: str = ''
   calibration: Mapping[str, text_lib.Number] = dataclasses.field(
     default_factory=dict
   )
@@ -101,7 +106,7 @@ class Content:
     metric: name of the metric of comparison.
     higher_is_better: of that metric.
     reference: what fusion is compared with, in words.
-    facts: (name, text) pairs about cohort and run.
+    facts: (name, text) pairs about task and cohort.
     groups: (strategy, rows) in the order of STRATEGIES.
     complete: the same on studies that have all modalities; empty if all have.
     complete_title: how many those are.
@@ -136,63 +141,10 @@ class Content:
     """Whether any arm is compared with the reference."""
     return any(row.difference for row in self.rows())
 
-  def side_names(self) -> list[str]:
-    """Headings of what stands beside an arm: calibration, spread, cost.
-
-    What is known for no arm has none (one seed, other people's predictions).
-    """
-    found = [CALIBRATION[x] for x in self._calibration()]
-    found += [SPREADS[x] for x in self._spreads()]
-    return [*found, *(COSTS[x][0] for x in self._costs())]
-
-  def side_title(self) -> str:
-    """What `side_names` are about."""
-    known = {
-      'calibration': self._calibration(),
-      'spread': self._spreads(),
-      'cost': self._costs(),
-    }
-    found = [name for name, keys in known.items() if keys]
-    return notes.listed(found).capitalize() if found else ''
-
-  def side_values(self, row: Row) -> list[tables.Cell]:
-    """One arm's cells under `side_names`."""
-    numbers = [row.calibration.get(x) for x in self._calibration()]
-    numbers += [row.spread.get(x) for x in self._spreads()]
-    costs = [(COSTS[x][1], getattr(row, x)) for x in self._costs()]
-    return [
-      *(
-        tables.Cell() if x is None else tables.plain(x.estimate, x.reason)
-        for x in numbers
-      ),
-      *(tables.Cell(f(v), value='' if v is None else v) for f, v in costs),
-    ]
-
-  def side_cells(self, row: Row, reasons: text_lib.Reasons) -> list[str]:
-    """`side_values` as text."""
-    return [cell.shown(reasons) for cell in self.side_values(row)]
-
-  def _calibration(self) -> list[str]:
-    rows = self.rows()
-    return [k for k in CALIBRATION if any(k in r.calibration for r in rows)]
-
-  def _costs(self) -> list[str]:
-    rows = self.rows()
-    return [k for k in COSTS if any(getattr(r, k) is not None for r in rows)]
-
-  def _spreads(self) -> list[str]:
-    known = [
-      name
-      for row in self.rows()
-      for name, number in row.spread.items()
-      if number.estimate is not None
-    ]
-    return [name for name in SPREADS if name in known]
-
 
 def build(summary: Mapping[str, Any]) -> Content:
   """Picks what a report shows from a summary (docs/summary.md)."""
-  metric = summary['evaluation']['metric']
+  metric = names.of_comparison(summary)
   cohort = summary['cohort']
   complete = summary['complete_cases'] or {}
   complete_title = ''
@@ -219,7 +171,7 @@ def build(summary: Mapping[str, Any]) -> Content:
     },
     margin=summary['evaluation']['margin'],
     warnings=summary['warnings'],
-    footnotes=[*_notes(summary), *_references(summary)],
+    footnotes=notes.of(summary),
   )
 
 
@@ -241,41 +193,8 @@ def reference_in_words(summary: Mapping[str, Any]) -> str:
   return f"'{named}'" if named else 'the best single modality'
 
 
-def question(summary: Mapping[str, Any]) -> str:
-  """What the verdict answers; a reference given by name may be fusion."""
-  named = summary['evaluation'].get('reference', 'best_single')
-  role = summary['arms'].get(named, {}).get('role', 'single')
-  if role == 'single':
-    return 'Does fusion help?'
-  return f"Is a fusion arm better than '{named}'?"
-
-
 def _singles(summary) -> list[str]:
   return [a for a, x in summary['arms'].items() if x['role'] == 'single']
-
-
-def _notes(summary) -> list[str]:
-  """What the numbers mean, of the numbers that there are."""
-  comparisons = summary['comparisons']
-  if all(x.get('low') is None for x in comparisons):
-    comparisons = []
-  found = notes.of({**summary, 'comparisons': comparisons})
-  if summary['evaluation'].get('method') != 'bca':
-    return found
-  at = next(k for k, x in enumerate(found) if x.startswith('[95%]')) + 1
-  return [*found[:at], _BCA, *found[at:]]
-
-
-def _references(summary) -> list[str]:
-  """What the mark or the row of the reference stands for."""
-  if not summary['comparisons']:
-    return []
-  if reference(summary):
-    return [f'{_MARK}: what fusion is compared with.']
-  return [
-    f'{REFERENCE}: fold by fold the single-modality arm that fusion is '
-    'compared with.'
-  ]
 
 
 def strategy_of(arm: str, entry: Mapping[str, Any]) -> str:
@@ -299,17 +218,25 @@ def _groups(summary, part) -> Groups:
   """Rows of `part`, which is the summary or its complete cases."""
   metric = summary['evaluation']['metric']
   compared = {x['arm']: x for x in part['comparisons']}
-  names = [*STRATEGIES.values(), OTHER_FUSION, OTHER]
-  found: dict[str, list[Row]] = {name: [] for name in names}
+  headings = [*STRATEGIES.values(), OTHER_FUSION, OTHER]
+  found: dict[str, list[Row]] = {name: [] for name in headings}
   for arm, entry in part['arms'].items():
     whole = summary['arms'][arm]
     row = _row(arm, entry, compared.get(arm), metric)
-    mark = _MARK if arm == reference(summary) and compared else ''
-    row = dataclasses.replace(row, type=whole.get('type', ''), mark=mark)
+    mark = MARK if arm == reference(summary) and compared else ''
+    useless = whole.get('probabilities') or {}
+    row = dataclasses.replace(
+      row,
+      type=whole.get('type', ''),
+      mark=mark,
+      useless=' '.join(useless.get('reasons') or ())
+      if useless.get('useless')
+      else '',
+    )
     found[strategy_of(arm, whole)].append(row)
-  if found[SINGLE] and compared and not reference(summary):
-    best = text_lib.number(part['best_single']['picked_on_validation'])
-    found[SINGLE].append(Row(arm=REFERENCE, primary=best))
+  picked = part['best_single'].get('picked_on_validation')
+  if found[SINGLE] and compared and picked and not reference(summary):
+    found[SINGLE].append(Row(arm=PICKED, primary=text_lib.number(picked)))
   return [(name, rows) for name, rows in found.items() if rows]
 
 
@@ -318,6 +245,7 @@ def _row(arm, entry, comparison, metric) -> Row:
   cost = entry.get('cost', {})
   spread = entry.get('variability', {})
   comparison = comparison or {}
+  needs = comparison.get('patients_needed') or {}
   return Row(
     arm=arm,
     primary=text_lib.number(metrics[metric]),
@@ -327,10 +255,14 @@ def _row(arm, entry, comparison, metric) -> Row:
       text_lib.number(comparison, 'difference'), reason=''
     )
     or None,
+    single=comparison.get('single') or '',
     p_adjusted=comparison.get('p_adjusted'),
     verdict=comparison.get('verdict', ''),
     verdict_reason=comparison.get('reason', ''),
-    patients_needed=(comparison.get('patients_needed') or {}).get('superior'),
+    within_margin=comparison.get('within_margin', False),
+    fragile=(comparison.get('fragile') or {}).get('verdict', ''),
+    patients_needed=needs.get('superior'),
+    patients_equivalent=needs.get('equivalent'),
     calibration={
       k: text_lib.number(metrics[k]) for k in CALIBRATION if k in metrics
     },
@@ -348,7 +280,7 @@ def _row(arm, entry, comparison, metric) -> Row:
 
 
 def _facts(summary) -> list[tuple[str, str]]:
-  cohort, task, run = summary['cohort'], summary['task'], summary['run']
+  cohort, task = summary['cohort'], summary['task']
   found = [
     ('task', f'{task["kind"]} ({", ".join(task["names"])})'),
     (
@@ -359,14 +291,9 @@ def _facts(summary) -> list[tuple[str, str]]:
   tuning = summary['audits'].get('tuning', {})
   named = {
     'notes': _joined(cohort.get('notes')),
-    f'best possible {task["metric"]}': cohort.get('oracle'),
-    'licence': cohort.get('licence'),
-    'citation': cohort.get('citation'),
+    f'best possible {names.metric(task["metric"])}': cohort.get('oracle'),
     'trained on': trained_on(summary),
     'trials of each arm': tuning.get('trials'),
-    'cohort digest': cohort.get('digest'),
-    'configuration': run.get('config_digest'),
-    'run folder': run.get('folder'),
   }
   for name, value in named.items():
     if value:
@@ -453,12 +380,10 @@ def plain_text(value) -> str:
 
 def _folds(summary) -> tuple[list[str], list[list[str]]]:
   """Headings and rows."""
-  chosen = {
-    (x['repeat'], x['fold']): x
-    for x in summary['best_single']['picked_on_validation']['by_fold']
-  }
+  picked = summary['best_single'].get('picked_on_validation') or {}
+  chosen = {(x['repeat'], x['fold']): x for x in picked.get('by_fold') or ()}
   several = len({x['repeat'] for x in summary['folds']}) > 1
-  found = []
+  rows = []
   for fold in summary['folds']:
     choice = chosen.get((fold['repeat'], fold['fold']), {})
     arm = choice.get('arm') or 'none'
@@ -467,13 +392,14 @@ def _folds(summary) -> tuple[list[str], list[list[str]]]:
     name = f'{fold["repeat"]}/{fold["fold"]}' if several else str(fold['fold'])
     row = [name, arm, str(fold['studies']), str(fold['patients'])]
     events = fold.get('events')
-    found.append([*row, *([] if events is None else [plain_text(events)])])
-  names = ['fold', 'best single modality on validation', 'studies', 'patients']
+    rows.append([*row, *([] if events is None else [plain_text(events)])])
+  titles = ['fold', PICKED, 'studies', 'patients']
   if reference(summary):
-    names[1] = 'reference'
-  if any(len(row) > len(names) for row in found):
-    names.append(_counted(summary['task']['kind']))
-  return names, [row + [''] * (len(names) - len(row)) for row in found]
+    del titles[1]
+    rows = [[x for k, x in enumerate(row) if k != 1] for row in rows]
+  if any(len(row) > len(titles) for row in rows):
+    titles.append(_counted(summary['task']['kind']))
+  return titles, [row + [''] * (len(titles) - len(row)) for row in rows]
 
 
 def _counted(kind: str) -> str:

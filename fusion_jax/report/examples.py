@@ -71,6 +71,9 @@ def section(examples: Mapping[str, Any] | None) -> sections.Section:
   return sections.Section(
     PRIVATE + 's',
     title,
+    brief='images and record values of single patients'
+    if examples['examples']
+    else 'what record columns are worth to an arm',
     lead=_lead(examples),
     figures=[*_pictures(examples), _forest(examples)],
     tables=[_studies(examples), _records(examples), _columns(examples)],

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion_jax.report import tables
+from fusion_jax.report import names, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import forest
 
@@ -50,6 +50,19 @@ def audits(summary: Mapping[str, Any]) -> list[Audit]:
     for audit in _audits(name, entry)
   ]
   return sorted(found, key=lambda x: not x.alarm)
+
+
+def audits_in_brief(audits: Sequence[Audit]) -> str:
+  """How many alarm, and how many were not possible."""
+  if not audits:
+    return ''
+  alarmed = [x.name for x in audits if x.alarm]
+  not_possible = sum(not x.possible() for x in audits)
+  text = f'{len(alarmed) or "none"} of {len(audits)} '
+  text += 'alarms' if len(alarmed) == 1 else 'alarm'
+  if alarmed:
+    text += f': {", ".join(alarmed)}'
+  return f'{text}; {not_possible} not possible' if not_possible else text
 
 
 def alarms(summary: Mapping[str, Any]) -> list[Audit]:
@@ -113,7 +126,7 @@ def audit_table(found: Sequence[Audit]) -> tables.Table:
         tables.plain(None, 'the audit gave no number')
         if x.number is None
         else tables.Cell(number=x.number),
-        tables.word(x.metric),
+        tables.word(names.metric(x.metric), value=x.metric),
         *(
           tables.plain(v, '' if v is not None else f'it has no {name}')
           for name, v in (('chance', x.chance), ('alarm margin', x.margin))
@@ -123,6 +136,7 @@ def audit_table(found: Sequence[Audit]) -> tables.Table:
       ]
       for x in found
     ],
+    folded=True,
   )
 
 
@@ -159,11 +173,11 @@ def controls(summary: Mapping[str, Any]) -> tables.Table:
     [
       Column('arm', word=True),
       Column('control', word=True),
-      Column(f'{metric} left [95%]', interval=True),
+      Column(f'{names.metric(metric)} left [95%]', interval=True),
       Column('lost [95%]', interval=True),
     ],
     rows,
-    folded=len(rows) > 12,
+    folded=True,
   )
 
 
@@ -216,6 +230,7 @@ def fusion_answers(summary: Mapping[str, Any]) -> tables.Table:
       for arm, x in found.items()
       if x.get('fusion')
     ],
+    folded=True,
     note=_ENSEMBLE
     if any(
       (x.get('fusion') or {}).get('beats_ensemble') is not None
@@ -276,7 +291,7 @@ def shapley(summary: Mapping[str, Any]) -> tables.Table:
       Column('value [95%]', interval=True),
     ],
     rows,
-    folded=len(rows) > 12,
+    folded=True,
   )
 
 
@@ -315,13 +330,13 @@ def subgroups(summary: Mapping[str, Any]) -> tables.Table:
       groups.append((group_name(part['group']), rows))
   return tables.Table(
     'subgroups',
-    f'{metric} and gain by subgroup',
+    f'{names.metric(metric)} and gain by subgroup',
     [
       Column('arm', word=True),
       Column('studies'),
       Column('patients'),
       *([Column('events')] if with_events else []),
-      Column(f'{metric} [95%]', interval=True),
+      Column(f'{names.metric(metric)} [95%]', interval=True),
       Column('gain [95%]', interval=True),
     ],
     groups,

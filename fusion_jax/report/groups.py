@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.core import words
-from fusion_jax.report import tables
+from fusion_jax.report import names, tables
 from fusion_jax.report import text as text_lib
 
 Column = tables.Column
@@ -35,7 +35,7 @@ def interactions(summary: Mapping[str, Any]) -> tables.Table:
     )
   return tables.plain_table(
     'interactions',
-    f'Does the gain in {metric} differ between groups?',
+    f'Does the gain in {names.metric(metric)} differ between groups?',
     [
       Column('column', word=True),
       Column('arm', word=True),
@@ -49,7 +49,7 @@ def interactions(summary: Mapping[str, Any]) -> tables.Table:
     'p asks whether it is the same in all groups of the column (of more than '
     'two, the group is shown that differs most from the mean of the others); '
     'adjusted p allows for all columns and arms.',
-    folded=len(rows) > 6,
+    folded=True,
   )
 
 
@@ -134,7 +134,7 @@ def calibration_by_site(summary: Mapping[str, Any]) -> tables.Table:
     note='Intercept: calibration in the large, 0 is perfect, below 0 '
     'probabilities are too high on average. Slope: 1 is perfect, below 1 they '
     'are too extreme. Intervals are not adjusted for how many sites there are.',
-    folded=sum(len(rows) for _, rows in groups) > 12,
+    folded=True,
   )
 
 

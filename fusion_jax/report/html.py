@@ -1,18 +1,27 @@
 """A report as one HTML file that needs nothing else."""
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 
+from fusion_jax.report import names
 from fusion_jax.report import page as page_lib
 from fusion_jax.report import text as text_lib
+
+# So many warnings are seen without asking.
+_WARNINGS = 6
 
 
 def render(
   summary: Mapping[str, Any], curves: Mapping[str, Any] | None = None
 ) -> str:
-  """The page as text: no scripts, nothing loaded from elsewhere.
+  """The page as text: nothing is loaded from elsewhere.
+
+  All of it can be read without its script, which sorts, filters and hides. The
+  page's own policy lets no other script run.
 
   Args:
     summary: what `summary.json` holds. Only what is known to be about groups
@@ -31,6 +40,16 @@ def render_page(page: page_lib.Page) -> str:
     trim_blocks=True,
     lstrip_blocks=True,
   )
+  environment.globals['signs'] = {
+    **{
+      names.style(x, within_margin=y): f'{names.sign(x, within_margin=y)} '
+      for x in names.SIGNS
+      for y in (False, True)
+    },
+    'alarm': '⚠ ',
+  }
+  source, *_ = environment.loader.get_source(environment, 'script.js')
+  script = f'\n{source}'
   reasons = text_lib.Reasons()
   return environment.get_template('report.html').render(
     page=page,
@@ -38,4 +57,12 @@ def render_page(page: page_lib.Page) -> str:
     reasons=reasons,
     interval=lambda x: text_lib.interval(x, reasons),
     plain=text_lib.plain,
+    most=_WARNINGS,
+    script=script,
+    script_hash=_sha256(script),
   )
+
+
+def _sha256(script: str) -> str:
+  """Of a script, as a policy names it."""
+  return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -60,7 +60,14 @@ _SETTINGS = ('optimizer', 'batch_size', 'patience')
 def section(summary: Mapping[str, Any]) -> sections.Section:
   """The table of all arms; empty where nobody knows what they are made of."""
   tables_of_arms = [x for x in (table(summary),) if x]
-  return sections.Section('made_of', 'What was trained', tables=tables_of_arms)
+  return sections.Section(
+    'made_of',
+    'What was trained',
+    brief='encoders, inputs, epochs and settings of every arm'
+    if tables_of_arms
+    else '',
+    tables=tables_of_arms,
+  )
 
 
 def table(summary: Mapping[str, Any]) -> tables.Table:

@@ -3,55 +3,85 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.report import names
 from fusion_jax.report import text as text_lib
+
+BEST_SINGLE = 'best_single'
 
 
 def of(summary: Mapping[str, Any]) -> list[str]:
-  """One line for each kind of number that a summary has."""
+  """One line for each kind of number that a summary has.
+
+  A line begins with the names that it explains.
+  """
   evaluation = summary['evaluation']
-  metric, margin = evaluation['metric'], text_lib.plain(evaluation['margin'])
-  better = 'above' if evaluation['higher_is_better'] else 'below'
-  found = [
+  metric = names.of_comparison(summary)
+  margin = text_lib.short(evaluation['margin'])
+  lines = [
     f'{metric}: {averaged(summary)}.'
     + ('' if evaluation['higher_is_better'] else ' Lower is better.'),
-    _interval(evaluation),
+    f'[95%]: {interval(evaluation)}. It does not cover what training anew '
+    'would change.',
   ]
-  if summary['comparisons']:
-    found += [
-      f'difference: arm minus {reference(summary)}, on the same studies. '
-      f'Interval and p hold for {_family(summary["comparisons"])} '
-      f'({_adjustment(evaluation)}, one-sided 2.5%).',
-      f'superior: interval {better} 0, and also against every '
-      'single-modality arm that ran. inferior: interval on the other side of '
-      f'0. equivalent: 90% interval within {margin} of 0. inconclusive: '
-      'none of these.',
+  if any(x.get('low') is not None for x in summary['comparisons']):
+    lines += [
+      f'gain: {gain(summary)}.',
+      'superior: lower bound above 0. inferior: upper bound below 0. '
+      f'equivalent: 90% bounds within {margin} of 0. inconclusive: none of '
+      'these.',
     ]
+  picked = summary['best_single'].get('picked_on_validation')
+  named = evaluation.get('reference', BEST_SINGLE) != BEST_SINGLE
+  if picked and not named and len(_singles(summary)) > 1:
+    lines.append(
+      'picked on validation: fold by fold the single modality that was best on '
+      'the validation part; nothing is judged by it.'
+    )
+  elif summary['comparisons']:
+    lines.append('(reference): what fusion is compared with.')
   if any(x.get('type') for x in summary['arms'].values()):
-    found.append(
+    lines.append(
       'I, II: type of early and joint fusion (Huang et al., 2020). Early I '
       'joins original features, II extracted ones; joint I trains an encoder '
       'of every modality, II of one.'
     )
   metrics = {m for x in summary['arms'].values() for m in x['metrics']}
   if 'brier' in metrics:
-    found.append('Brier: lower is better.')
+    lines.append('Brier: lower is better.')
   if 'calibration_slope' in metrics:
-    found.append(
-      'slope: of calibration; 1 is perfect, below 1 scores are too extreme.'
+    lines.append(
+      'slope: of calibration; 1 is perfect, below 1 predictions are too '
+      'extreme, above 1 too cautious.'
     )
   costs = [x.get('cost') or {} for x in summary['arms'].values()]
   if any(x.get('seconds') is not None for x in costs):
-    found.append(
+    lines.append(
       'time, compile: of the models of the arm itself, not of those it builds '
       'on.'
     )
-  told = {
+  spreads = {
     'fold_sd': 'fold sd: of the mean over folds, corrected for shared training '
     'studies (Nadeau and Bengio, 2003).',
     'seed_sd': 'seed sd: between seeds within a fold.',
   }
-  spread = ' '.join(v for k, v in told.items() if varied(summary, k))
-  return [*found, spread] if spread else found
+  spread = ' '.join(v for k, v in spreads.items() if varied(summary, k))
+  return [*lines, spread] if spread else lines
+
+
+def gain(summary: Mapping[str, Any]) -> str:
+  """What a gain is, and what its bounds hold for."""
+  comparisons = summary['comparisons']
+  factor = summary['evaluation'].get('factor') or {}
+  text = f'by how much the arm is better than {reference(summary)}'
+  if factor.get('shared'):
+    text += (
+      f'; standard errors times {factor["value"]:g} as folds share training '
+      'data'
+    )
+  if not comparisons:
+    return text
+  how = _adjustment(summary['evaluation'])
+  return f'{text}; bounds hold for {_family(comparisons)} ({how}, 2.5% a side)'
 
 
 def averaged(summary: Mapping[str, Any]) -> str:
@@ -99,22 +129,13 @@ def listed(names: Sequence[str]) -> str:
 
 def reference(summary: Mapping[str, Any]) -> str:
   """What fusion is compared with."""
-  named = summary['evaluation'].get('reference', 'best_single')
-  if named != 'best_single':
+  named = summary['evaluation'].get('reference', BEST_SINGLE)
+  if named != BEST_SINGLE:
     return f"'{named}', which was given by name"
-  singles = [a for a, x in summary['arms'].items() if x['role'] == 'single']
+  singles = _singles(summary)
   if len(singles) == 1:
     return f"'{singles[0]}', the only single-modality arm"
-  if external(summary):
-    return (
-      'the single-modality arm that was best, for the models of each fold, on '
-      'its validation part in training'
-    )
-  if len(summary['folds']) > 1:
-    return (
-      "the single-modality arm that was best on each fold's validation part"
-    )
-  return 'the single-modality arm that was best on the validation part'
+  return 'the best single modality on these studies'
 
 
 def by_delong(evaluation: Mapping[str, Any]) -> bool:
@@ -122,26 +143,27 @@ def by_delong(evaluation: Mapping[str, Any]) -> bool:
   return evaluation.get('method') == 'delong'
 
 
-def _interval(evaluation) -> str:
+def interval(evaluation: Mapping[str, Any]) -> str:
+  """How intervals of arms were made."""
   if by_delong(evaluation):
-    how = (
-      "of the AUROC, by DeLong's method, which takes studies as independent,"
-    )
-  else:
-    how = f'patients redrawn {evaluation["replicates"]} times,'
-  return (
-    f'[95%]: {how} with the trained models as they are. It does not cover what '
-    'training anew would change.'
-  )
+    return "by DeLong's method, which takes studies as independent"
+  how = f'patients redrawn {evaluation["replicates"]} times'
+  if evaluation.get('method') == 'bca':
+    how += ', bias-corrected and accelerated (BCa; Efron, 1987)'
+  return f'{how}, with the trained models as they are'
+
+
+def _singles(summary) -> list[str]:
+  return [a for a, x in summary['arms'].items() if x['role'] == 'single']
 
 
 def _family(comparisons) -> str:
   if len(comparisons) == 1:
     return 'the one fusion arm'
-  return f'all {len(comparisons)} fusion arms together'
+  return f'all {len(comparisons)} fusion arms at once'
 
 
 def _adjustment(evaluation) -> str:
   if by_delong(evaluation):
-    return "Holm's p and Bonferroni intervals"
+    return "maximum of a normal vector with DeLong's covariance"
   return 'standardised max-t bootstrap'

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import tables
+from fusion_jax.report import names, tables
+from fusion_jax.report import side as side_lib
 from fusion_jax.report import text as text_lib
 
 Column = tables.Column
@@ -17,55 +18,85 @@ def arms(
   name: str = 'arms',
   title: str = '',
 ) -> tables.Table:
-  """The main table: every arm, its difference and its verdict."""
+  """The main table: every arm, its gain and its verdict."""
   metric = page.metric
   columns = [Column('arm', word=True), Column(f'{metric} [95%]', interval=True)]
+  fragile = any(x.fragile for _, rows in groups for x in rows)
   if page.compared():
     columns += [
-      Column('difference [95%]', interval=True),
+      Column('gain [95%]', interval=True),
+      Column('over', word=True),
       Column('p adj'),
       Column('verdict', word=True),
-      Column('patients needed'),
+      *([Column('fragile', word=True)] if fragile else []),
+      Column('patients: superior'),
+      Column('patients: equivalent'),
     ]
 
   def row(x: content_lib.Row) -> list[tables.Cell]:
     name = ' '.join(filter(None, (x.arm, x.type, x.mark)))
-    found = [tables.word(name, value=x.arm), _estimate(x.primary)]
+    cells = [tables.word(name, value=x.arm), _estimate(x.primary)]
     if not page.compared():
-      return found
+      return cells
     return [
-      *found,
+      *cells,
       _estimate(x.difference, signed=True),
+      tables.word(x.single),
       tables.Cell(text_lib.p_value(x.p_adjusted), value=_or(x.p_adjusted)),
-      tables.Cell(x.verdict, style=x.verdict, reason=x.verdict_reason),
+      verdict(x, page.margin),
+      *([tables.word(x.fragile)] if fragile else []),
       tables.count(x.patients_needed),
+      tables.count(x.patients_equivalent),
     ]
 
-  from_it = f' and its difference from {page.reference}'
+  over = f' and its gain over {page.reference}'
   return tables.Table(
     name,
-    title or f'{metric} of every arm{from_it if page.compared() else ""}',
+    title or f'{metric} of every arm{over if page.compared() else ""}',
     columns,
     [(heading, [row(x) for x in rows]) for heading, rows in groups],
+    note=_PICKED
+    if any(x.arm == content_lib.PICKED for _, rows in groups for x in rows)
+    else '',
+    folded=True,
+  )
+
+
+_PICKED = (
+  f'{content_lib.PICKED}: fold by fold the single modality that was best on '
+  'the validation part, not a model of its own; nothing is judged by it.'
+)
+
+
+def verdict(x: content_lib.Row, margin: float) -> tables.Cell:
+  """A verdict, and whether it is one by less than the margin."""
+  text = x.verdict
+  if x.within_margin:
+    text += f', by less than {text_lib.short(margin)}'
+  return tables.Cell(
+    text,
+    style=names.style(x.verdict, within_margin=x.within_margin),
+    reason=x.verdict_reason,
   )
 
 
 def side(page: content_lib.Content) -> tables.Table:
   """Calibration, spread of training and cost."""
-  names = page.side_names()
-  columns = [Column('arm', word=True), *(Column(x) for x in names)]
+  titles = side_lib.names(page)
+  columns = [Column('arm', word=True), *(Column(x) for x in titles)]
 
   def row(x: content_lib.Row) -> list[tables.Cell]:
-    return [tables.word(x.arm), *page.side_values(x)]
+    return [tables.word(x.arm), *side_lib.values(page, x)]
 
   return tables.Table(
     'costs',
-    page.side_title(),
+    side_lib.title(page),
     columns,
     [
-      (heading, [row(x) for x in rows if x.arm != content_lib.REFERENCE])
-      for heading, rows in (page.groups if names else ())
+      (heading, [row(x) for x in rows if x.arm != content_lib.PICKED])
+      for heading, rows in (page.groups if titles else ())
     ],
+    folded=True,
   )
 
 
@@ -73,9 +104,13 @@ def folds(page: content_lib.Content) -> tables.Table:
   """The test part and the reference of every fold."""
   return tables.plain_table(
     'folds',
-    'Reference and test part of each fold',
-    [Column(x, word=k < 2) for k, x in enumerate(page.fold_names)],
+    'Test part of each fold',
+    [
+      Column(x, word=not k or x == content_lib.PICKED)
+      for k, x in enumerate(page.fold_names)
+    ],
     [[tables.word(x) for x in fold] for fold in page.folds],
+    folded=True,
   )
 
 
@@ -90,7 +125,11 @@ def metrics(page: content_lib.Content) -> tables.Table:
       Column('estimate [95%]', interval=True),
     ],
     [
-      [tables.word(arm), tables.word(name), _estimate(number)]
+      [
+        tables.word(arm),
+        tables.word(names.metric(name), value=name),
+        _estimate(number),
+      ]
       for arm, numbers in page.others.items()
       for name, number in numbers
     ],
@@ -103,7 +142,7 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
   rows = [
     [
       tables.word(comparison['arm']),
-      tables.word(x['single']),
+      tables.word(x.get('single', content_lib.PICKED)),
       _estimate(text_lib.number(x, 'difference'), signed=True),
       tables.Cell(text_lib.p_value(x.get('p')), value=_or(x.get('p'))),
       tables.Cell(
@@ -111,7 +150,10 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
       ),
     ]
     for comparison in summary['comparisons']
-    for x in comparison.get('against', ())
+    for x in (
+      *comparison.get('against', ()),
+      *filter(None, [comparison.get('picked_on_validation')]),
+    )
   ]
   return tables.plain_table(
     'against_each',
@@ -119,13 +161,89 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
     [
       Column('arm', word=True),
       Column('against', word=True),
-      Column('difference [95%]', interval=True),
+      Column(
+        'gain [95%]',
+        interval=True,
+        meaning='by how much the arm is better than that; bounds as above',
+      ),
       Column('p'),
       Column('p adj'),
     ],
     rows,
+    note=_PICKED
+    if any(x.get('picked_on_validation') for x in summary['comparisons'])
+    else '',
     folded=True,
   )
+
+
+def to_use(summary: Mapping[str, Any]) -> tables.Table:
+  """Which superior arms could be used, and why others not."""
+  use = summary.get('use') or {}
+  rows = [[arm, 'yes', ''] for arm in use.get('candidates') or ()]
+  rows += [[x['arm'], 'no', x['reason']] for x in use.get('excluded') or ()]
+  return tables.plain_table(
+    'to_use',
+    'Which superior arm to use',
+    [
+      Column('arm', word=True),
+      Column(
+        'could be used',
+        word=True,
+        meaning='superior, calibrated, and no other fusion arm is better '
+        "by the margin (Hsu's comparison with the best)",
+      ),
+      Column('why not', word=True, meaning='which of these it is not'),
+    ],
+    [
+      [
+        tables.word(arm),
+        tables.Cell(could, style='yes' if could == 'yes' else ''),
+        tables.word(reason),
+      ]
+      for arm, could, reason in rows
+    ],
+    note=use.get('sentence') or '',
+    folded=True,
+  )
+
+
+def useless(summary: Mapping[str, Any]) -> tables.Table:
+  """The arms whose probabilities are useless as they are, and what mends."""
+  rows = []
+  for arm, entry in summary['arms'].items():
+    found = entry.get('probabilities') or {}
+    if not found.get('useless'):
+      continue
+    after = found.get('recalibrated') or {}
+    rows.append(
+      [
+        tables.word(arm),
+        _plain(found.get('slope')),
+        tables.word(after.get('way') or ''),
+        _plain(after.get('slope')),
+        _plain(after.get('brier')),
+        tables.word(' '.join(found.get('reasons') or ())),
+      ]
+    )
+  return tables.plain_table(
+    'useless_probabilities',
+    'Probabilities that are useless as they are',
+    [
+      Column('arm', word=True),
+      Column('slope'),
+      Column('way', word=True, meaning='of recalibration on validation'),
+      Column('slope after', meaning='that recalibration'),
+      Column('Brier after', meaning='the same'),
+      Column('in words', word=True),
+    ],
+    rows,
+    folded=True,
+  )
+
+
+def _plain(value) -> tables.Cell:
+  return tables.Cell() if value is None else tables.plain(value)
 
 
 def other_tests(summary: Mapping[str, Any]) -> tables.Table:
@@ -139,7 +257,11 @@ def other_tests(summary: Mapping[str, Any]) -> tables.Table:
   tests = {
     c['arm']: c.get('without_factor') or {} for c in summary['comparisons']
   }
-  known = [key for key in titles if any(x.get(key) for x in tests.values())]
+  known = [
+    key
+    for key in titles
+    if any((x.get(key) or {}).get('p') is not None for x in tests.values())
+  ]
   for arm, x in tests.items():
     if any(x.get(key) is not None for key in known):
       cells = [_p(x.get(key)) for key in known]
@@ -184,7 +306,7 @@ def by_fold(summary: Mapping[str, Any]) -> tables.Table:
     )
   return tables.plain_table(
     'training',
-    f'{summary["evaluation"]["metric"]} by fold, mean over seeds',
+    f'{names.of_comparison(summary)} by fold, mean over seeds',
     [
       Column('arm', word=True),
       *(Column(f'fold {r}/{f}' if several else f'fold {f}') for r, f in places),
@@ -192,6 +314,7 @@ def by_fold(summary: Mapping[str, Any]) -> tables.Table:
     ],
     rows if places else [],
     wide=True,
+    folded=True,
   )
 
 
@@ -218,7 +341,7 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
     [
       Column('arm', word=True),
       Column('recalibration', word=True),
-      *(Column(x.replace('_', ' '), interval=True) for x in _CALIBRATION),
+      *(Column(x, interval=True) for x in _CALIBRATION.values()),
     ],
     rows,
     note='After recalibration only what stands there is computed.'
@@ -228,14 +351,14 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
   )
 
 
-_CALIBRATION = (
-  'brier',
-  'log_loss',
-  'ece',
-  'ece_debiased',
-  'reliability',
-  'resolution',
-)
+_CALIBRATION = {
+  'brier': 'Brier score',
+  'log_loss': 'log loss',
+  'ece': 'ECE',
+  'ece_debiased': 'ECE without bias',
+  'reliability': 'reliability',
+  'resolution': 'resolution',
+}
 
 
 def _calibrated(arm, method, found) -> list[tables.Cell]:
@@ -300,5 +423,9 @@ def history(entries: Sequence[Mapping[str, Any]]) -> tables.Table:
     for row, x in zip(rows, entries, strict=True):
       row.append(tables.word(x.get('reason') or ''))
   return tables.plain_table(
-    'history', 'How each arm that was started ended', columns, rows
+    'history',
+    'How each arm that was started ended',
+    columns,
+    rows,
+    folded=True,
   )

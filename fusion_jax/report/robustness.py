@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import tables
+from fusion_jax.report import names, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import lines
 
@@ -82,7 +82,7 @@ def _varied(summary, name, title, entries, keys) -> tables.Table:
     [
       Column('arm', word=True),
       *(Column(k.replace('_', ' '), word=True) for k in keys),
-      Column(f'{metric} [95%]', interval=True),
+      Column(f'{names.metric(metric)} [95%]', interval=True),
       Column('gain [95%]', interval=True),
     ],
     _rows(entries, keys),
@@ -156,7 +156,7 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
     'What every arm costs and is worth',
     [
       Column('arm', word=True),
-      Column(found.get('metric', 'estimate')),
+      Column(names.metric(found.get('metric', 'estimate'))),
       *(Column(COSTS[k]) for k in costs),
       Column('nothing cheaper is better in', word=True),
     ],
@@ -178,6 +178,7 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
       )
       if x
     ),
+    folded=True,
   )
 
 

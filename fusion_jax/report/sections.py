@@ -4,14 +4,18 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion_jax.core import types
-from fusion_jax.report import choices, findings, results, robustness
+from fusion_jax.core import types, words
+from fusion_jax.report import (
+  beside,
+  choices,
+  first,
+  results,
+)
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import groups as groups_lib
 from fusion_jax.report import tables as tables_lib
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import curves as curves_lib
-from fusion_jax.report.figures import forest, lines, style
+from fusion_jax.report.figures import forest, style
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,61 +25,78 @@ class Section:
   Attributes:
     name: its anchor.
     title: heading.
+    brief: what it comes to, beside the heading; a section that has no more
+      is this one line.
     lead: paragraphs before all else.
     figures: drawings.
     tables: tables.
+    shown: how many figures are seen without asking; a section that shows none
+      is folded.
   """
 
   name: str
   title: str
+  brief: str = ''
   lead: Sequence[str] = ()
   figures: Sequence[style.Drawn] = ()
   tables: Sequence[tables_lib.Table] = ()
+  shown: int = 0
 
   def __bool__(self) -> bool:
+    return bool(self.brief or self.holds_more())
+
+  def holds_more(self) -> bool:
+    """Whether there is more than one line."""
     return bool(self.lead or self.figures or self.tables)
 
 
 # Of docs/report.md.
 _CHOSEN = (
-  'The arms that were the reference of some fold, the best arm of a modality '
-  'that never was, the best fusion arm of each strategy and the one that '
-  'carries the verdict. '
+  'The best single modality, the best arm of another one, the best fusion arm '
+  'of each strategy and the arm of the gain. '
 )
-_UNDRAWN = ' Arms without a value are in the table, with the reason.'
+# So many curves are seen without asking.
+_SHOWN = 3
 
 
-def _drawn(name, title, caption, canvas, **options) -> style.Drawn | None:
+def drawn(
+  name: str, title: str, caption: str, canvas, **options
+) -> style.Drawn | None:
+  """A figure; None where there is nothing to draw."""
   if canvas is None:
     return None
   return style.Drawn(name, title, caption, canvas, **options)
 
 
 def arms(summary: Mapping[str, Any], content: content_lib.Content) -> Section:
-  """Every arm, its difference and its verdict."""
-  metric = content.metric
-  rows = [r for r in content.rows() if r.difference]
-  margin = text_lib.plain(content.margin)
-  side = 'Right' if content.higher_is_better else 'Left'
-  title = f'Difference in {metric} from {content.reference}'
+  """Every arm, its gain and its verdict."""
+  margin = text_lib.short(content.margin)
   canvas = forest.draw(
-    [forest.Line(r.arm, r.difference) for r in rows],
-    axis=f'difference in {metric}',
+    [
+      forest.Line(
+        r.arm, r.difference, heading='' if k else heading, style=r.verdict
+      )
+      for heading, rows in content.groups
+      for k, r in enumerate(x for x in rows if x.difference)
+    ],
+    axis=f'gain in {content.metric}',
     margin=content.margin,
   )
   sentences = [
     x['sentence'] for x in summary['comparisons'] if x.get('sentence')
   ]
+  whole = (summary.get('question') or {}).get('sentence')
   return Section(
     'arms',
-    'Every arm',
+    'Every arm in numbers',
+    brief='gains, p values, patients needed; every verdict in words',
+    lead=[whole] if whole and content.compared() else [],
     figures=[
-      _drawn(
+      drawn(
         'differences',
-        title,
-        f'{side} of 0 fusion is better. Lines are the simultaneous intervals '
-        f'of the table; the shaded band is the margin of equivalence, '
-        f'±{margin}.',
+        f'Gain in {content.metric} over {content.reference}',
+        'Right of 0 fusion is better. Lines are the bounds of the table; the '
+        f'shaded band is the margin of equivalence, ±{margin}.',
         canvas,
         wide=True,
       )
@@ -89,18 +110,55 @@ def arms(summary: Mapping[str, Any], content: content_lib.Content) -> Section:
         [[tables_lib.word(x)] for x in sentences],
         folded=True,
       ),
+      results.to_use(summary),
+      results.against(summary),
+      results.other_tests(summary),
     ],
   )
 
 
-def complete(content: content_lib.Content) -> Section:
-  """The same on studies that have all modalities."""
-  if not content.complete_title:
+# Of the studies, above which complete cases are shown in full.
+_LACKING = 0.01
+
+
+def complete(
+  summary: Mapping[str, Any], content: content_lib.Content
+) -> Section:
+  """The same on studies that have all modalities.
+
+  One line, with the table where more than one in a hundred studies lack a
+  modality or the answer is another one.
+  """
+  found = summary['complete_cases']
+  if not found:
     return Section('', '')
+  studies = summary['cohort']['studies']
+  question = summary['question']
+  answer = question.get('complete_cases')
+  have = f'{found["studies"]:,} of {studies:,} studies have all modalities'
+  if not content.complete:
+    return Section('complete', 'Complete cases', brief=have)
+  same = answer == question['verdict']
+  gain = next(
+    (
+      x.difference
+      for _, rows in content.complete
+      for x in rows
+      if x.arm == question['arm']
+    ),
+    None,
+  )
+  said = 'the answer is the same' if same else f'there it is {answer}'
+  if gain:
+    number = text_lib.interval(
+      dataclasses.replace(gain, reason=''), text_lib.Reasons(), signed=True
+    )
+    said += f' ({question["arm"]} {number})'
+  full = not same or studies - found['studies'] > _LACKING * studies
   return Section(
     'complete',
     'Complete cases',
-    lead=[] if content.complete else [f'{content.complete_title}.'],
+    brief=f'{have}; {said}' if answer else have,
     tables=[
       results.arms(
         content,
@@ -109,7 +167,7 @@ def complete(content: content_lib.Content) -> Section:
         title=content.complete_title,
       )
     ]
-    if content.complete
+    if full
     else [],
   )
 
@@ -131,8 +189,8 @@ def curves(summary: Mapping[str, Any], curves: Mapping[str, Any]) -> Section:
     title, x, y, meaning = curves_lib.KINDS[curves_lib.base(kind)]
     label = kind.partition('/')[2]
     figures.append(
-      _drawn(
-        f'curve_{slug(kind)}',
+      drawn(
+        f'curve_{beside.slug(kind)}',
         f'{title}{link}{label}' if label else title,
         meaning,
         curves_lib.draw(curves, kind, arms, probabilities=probabilities),
@@ -147,199 +205,7 @@ def curves(summary: Mapping[str, Any], curves: Mapping[str, Any]) -> Section:
     if figures
     else []
   )
-  return Section('curves', 'Curves', lead=lead, figures=figures)
-
-
-def controls(summary: Mapping[str, Any]) -> Section:
-  """Whether the gain is fusion."""
-  arm = choices.main_arm(summary)
-  metric = summary['evaluation']['metric']
-  canvas = forest.draw(
-    findings.control_lines(summary, arm), axis=f'{metric} lost'
-  )
-  sentences = findings.control_sentences(summary)
-  main = (summary.get('controls') or {}).get(arm, {}).get('sentence')
-  return Section(
-    'controls',
-    'Is the gain fusion?',
-    lead=[main] if main else sentences[:1],
-    figures=[
-      _drawn(
-        'controls',
-        f'What {arm} loses under each control',
-        'Right of 0 the control does harm: what it takes away was used.',
-        canvas,
-        wide=True,
-      )
-    ],
-    tables=[
-      findings.fusion_answers(summary),
-      findings.controls(summary),
-      findings.shapley(summary),
-      tables_lib.plain_table(
-        'controls_in_words',
-        'Every arm in words',
-        [tables_lib.Column('controls in words', word=True)],
-        [[tables_lib.word(x)] for x in sentences],
-        folded=True,
-      ),
-    ],
-  )
-
-
-def audits(summary: Mapping[str, Any]) -> Section:
-  """What should not predict the label."""
-  found = findings.audits(summary)
-  return Section(
-    'audits',
-    'Audits: what should not predict the label',
-    tables=[findings.audit_table(found)],
-  )
-
-
-def subgroups(summary: Mapping[str, Any]) -> Section:
-  """Metrics and gains within groups."""
-  arm = choices.main_arm(summary)
-  metric = summary['evaluation']['metric']
-  canvas = forest.draw(
-    findings.subgroup_lines(summary, arm),
-    axis=f'gain in {metric}',
-    margin=summary['evaluation']['margin'],
-  )
-  return Section(
-    'subgroups',
-    'Subgroups',
-    lead=[
-      *groups_lib.interaction_lines(summary),
-      *findings.suppressed(summary),
-      *groups_lib.small_sites(summary),
-    ],
-    figures=[
-      _drawn(
-        'subgroups',
-        f'Gain of {arm} over the best single modality in every subgroup',
-        'Intervals hold for one subgroup at a time; that one leaves out 0 and '
-        'another does not is no evidence that the gain differs. Groups that '
-        'are too small are left out.',
-        canvas,
-        wide=True,
-      )
-    ],
-    tables=[
-      groups_lib.interactions(summary),
-      findings.subgroups(summary),
-      findings.equalised_odds(summary),
-      groups_lib.calibration_by_site(summary),
-    ],
-  )
-
-
-def missing(summary: Mapping[str, Any]) -> Section:
-  """What becomes of arms as studies lose a modality."""
-  metric = summary['evaluation']['metric']
-  panels = robustness.missing_series(summary, choices.shown(summary))
-  figures = [
-    _drawn(
-      f'missing_{slug("_".join(panel))}',
-      f'Studies lose a modality: {", ".join(panel)}',
-      f'{metric} of each arm by share of test studies that lose the modality, '
-      'with pointwise 95% bands.',
-      lines.draw(series, x_name='share of studies without it', y_name=metric),
-    )
-    for panel, series in panels.items()
-  ]
-  return Section(
-    'missing',
-    'Missing modalities',
-    figures=figures,
-    tables=[robustness.missing(summary)],
-  )
-
-
-def learning(summary: Mapping[str, Any]) -> Section:
-  """What becomes of arms with fewer patients to train on."""
-  metric = summary['evaluation']['metric']
-  size, panels = robustness.learning_series(summary, choices.shown(summary))
-  figures = []
-  for panel, series in panels.items():
-    name = '_'.join(['learning', *panel])
-    told = f': {", ".join(panel)}' if panel else ''
-    figures.append(
-      _drawn(
-        slug(name),
-        f'Learning curve{told}',
-        f'{metric} of each arm by size of the training part, with pointwise '
-        '95% bands.',
-        lines.draw(
-          series,
-          x_name=f'{"share" if size == "fraction" else size} trained on',
-          y_name=metric,
-        ),
-      )
-    )
-  return Section(
-    'learning',
-    'Learning curves',
-    figures=figures,
-    tables=[robustness.learning(summary)],
-  )
-
-
-def tradeoffs(
-  summary: Mapping[str, Any], content: content_lib.Content
-) -> Section:
-  """What arms cost and are worth."""
-  figures = []
-  for cost, spots in robustness.spots(summary).items():
-    name = robustness.COSTS[cost]
-    figures.append(
-      _drawn(
-        f'tradeoff_{slug(cost)}',
-        f'{content.metric} against {name}',
-        'The dashed line joins the arms that no cheaper arm beats (Pareto '
-        'front).' + ('' if len(spots) == len(summary['arms']) else _UNDRAWN),
-        lines.scatter(
-          spots,
-          cost_name=name,
-          y_name=content.metric,
-          unit='s' if cost.endswith('seconds') else '',
-        ),
-      )
-    )
-  worth = robustness.tradeoffs(summary)
-  return Section(
-    'tradeoffs',
-    'Costs and trade-offs' if worth else content.side_title(),
-    figures=figures,
-    tables=[worth, results.side(content)],
-  )
-
-
-def image_value(summary: Mapping[str, Any]) -> Section:
-  """What acquiring the image is worth."""
-  shown = choices.shown(summary)
-  series = robustness.image_series(
-    summary, [a for a in shown if summary['arms'][a]['role'] == 'fusion']
-  )
-  return Section(
-    'image_value',
-    'The value of acquiring the image',
-    figures=[
-      _drawn(
-        'image_value',
-        'Net benefit of image and EHR less that of EHR alone',
-        'Above 0 the image improves decisions at that threshold, its own costs '
-        'apart. Pointwise 95% bands.',
-        lines.draw(
-          series,
-          x_name='threshold probability',
-          y_name='net benefit gained',
-          zero=True,
-        ),
-      )
-    ],
-    tables=[robustness.for_whom(summary)],
-  )
+  return Section('curves', 'Curves', lead=lead, figures=figures, shown=_SHOWN)
 
 
 def calibration(summary: Mapping[str, Any]) -> Section:
@@ -347,8 +213,15 @@ def calibration(summary: Mapping[str, Any]) -> Section:
   return Section(
     'calibration',
     'Calibration',
-    tables=[results.recalibration(summary)],
+    brief=_off(summary),
+    tables=[results.useless(summary), results.recalibration(summary)],
   )
+
+
+def _off(summary) -> str:
+  """The arms whose probabilities are useless as they are."""
+  useless = list(first.miscalibrated(summary))
+  return f'useless as they are: {", ".join(useless)}' if useless else ''
 
 
 def training(
@@ -356,24 +229,32 @@ def training(
 ) -> Section:
   """What training anew changes."""
   table = results.by_fold(summary)
-  lead = [
-    'What training anew changes is not in the intervals: fold sd is that of '
-    'the mean over folds, corrected for shared training studies; seed sd that '
-    'between seeds within a fold.'
-  ]
   return Section(
-    'training', 'Variability of training', lead if table else [], tables=[table]
+    'training',
+    'Variability of training',
+    brief='what training anew changes is not in the intervals' if table else '',
+    tables=[table] if table else [],
   )
 
 
 def history(summary: Mapping[str, Any]) -> Section:
-  """Every arm that was started in the run folder."""
+  """Every arm that was started in the run folder.
+
+  One line if all of them finished.
+  """
   entries = summary.get('history')
   if not entries:
     return Section('', '')
+  others = [x['arm'] for x in entries if x['status'] != 'finished']
+  title = 'Every arm ever run in this folder'
+  if not others:
+    brief = f'all {len(entries)} finished'
+    return Section('history', title, brief=brief)
+  count = words.counted(len(others), 'arm')
   return Section(
     'history',
-    'Every arm ever run in this folder',
+    title,
+    brief=f'{count} did not finish: {", ".join(others)}',
     tables=[results.history(entries)],
   )
 
@@ -394,6 +275,9 @@ def registration(summary: Mapping[str, Any]) -> Section:
   return Section(
     'registration',
     'What was fixed beforehand',
+    brief=words.counted(len(deviations), 'deviation')
+    if deviations
+    else 'no deviation',
     lead=[
       *([f'Deviation: {x}' for x in deviations] or ['No deviation was found.']),
       *(found.get('unchecked') or ()),
@@ -411,6 +295,7 @@ def registration(summary: Mapping[str, Any]) -> Section:
           for k, v in rows
           if v is not None
         ],
+        folded=True,
       )
     ],
   )
@@ -422,13 +307,9 @@ def details(
   """Tables of everything else."""
   return Section(
     'details',
-    'All numbers',
-    tables=[
-      results.folds(content),
-      results.against(summary),
-      results.other_tests(summary),
-      results.metrics(content),
-    ],
+    'All other numbers',
+    brief='every metric of every arm, every test part',
+    tables=[results.metrics(content), results.folds(content)],
   )
 
 
@@ -464,7 +345,7 @@ def curve_tables(curves: Mapping[str, Any]) -> list[tables_lib.Table]:
     _, x_name, y_name, _ = curves_lib.KINDS[curves_lib.base(kind)]
     found.append(
       tables_lib.plain_table(
-        f'curve_{slug(kind)}',
+        f'curve_{beside.slug(kind)}',
         kind,
         [
           tables_lib.Column('arm', word=True),
@@ -476,9 +357,3 @@ def curve_tables(curves: Mapping[str, Any]) -> list[tables_lib.Table]:
       )
     )
   return found
-
-
-def slug(text: str) -> str:
-  """A file name and anchor: lower case letters, digits and '_'."""
-  found = ''.join(c if c.isascii() and c.isalnum() else '_' for c in text)
-  return found.lower().strip('_') or 'x'

@@ -60,11 +60,13 @@ class Column:
     word: whether it holds words, which are set flush left.
     interval: whether its cells hold numbers with intervals; a CSV file has
       three columns for it.
+    meaning: what it holds, where the glossary does not say.
   """
 
   title: str
   word: bool = False
   interval: bool = False
+  meaning: str = ''
 
 
 @dataclasses.dataclass(frozen=True)

@@ -59,6 +59,26 @@ def plain(value: float, *, signed: bool = False) -> str:
   return f'+{text}' if signed and value > 0 else text
 
 
+def ratio(value: float) -> str:
+  """Two decimals: 1.06, 3.89."""
+  return f'{value:.2f}'
+
+
+def short(value: float, *, signed: bool = False) -> str:
+  """A round value without zeros at its end: +.05, -.1, 0, 1."""
+  text = f'{value:.4g}'
+  if float(text) == 0 or abs(value) < 1e-12:
+    return '0'
+  text = text.replace('-0.', '-.', 1) if value < 0 else text.removeprefix('0')
+  return f'+{text}' if signed and value > 0 else text
+
+
+def signed(value: float) -> str:
+  """Three decimals with sign and leading zero, as in a headline: +0.125."""
+  text = f'{value:+.3f}' if abs(value) < 10 else f'{value:+.4g}'
+  return '0.000' if text in ('-0.000', '+0.000') else text
+
+
 def interval(
   number: Number | None, reasons: Reasons, *, signed: bool = False
 ) -> str:

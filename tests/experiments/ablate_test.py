@@ -69,13 +69,19 @@ class AblateTest(parameterized.TestCase):
       again = ablate(self.work, *SMALL)
       self.assertIn('6 of them finished before', again.stdout)
       self.assertIn(lines[-1], again.stdout)
+      # The answer and where the rest is.
+      self.assertIn('CHECK FIRST', again.stdout)
+      self.assertIn('Report: ', again.stdout)
+      self.assertNotIn('p adj', again.stdout)
+      self.assertIn('p adj', done.stdout)
 
     with self.subTest('controls and footprints end what asks for them'):
       again = ablate(
         self.work, *SMALL, '--controls=ehr_permuted', '--footprint'
       )
       self.assertEqual(again.returncode, 0, again.stderr)
-      _, answer, end = again.stdout.rpartition('Does fusion help?')
+      asked = summary['question']['text']
+      _, answer, end = again.stdout.rpartition(asked)
       self.assertTrue(answer)
       for words in ('under each control', 'Is it fusion?', 'What every arm'):
         self.assertIn(words, end)
@@ -91,7 +97,7 @@ class AblateTest(parameterized.TestCase):
       )
       self.assertIn('random: chance alone', curves.stdout)
       # The table of the run and its verdict were there before.
-      self.assertNotIn('Does fusion help?', curves.stdout)
+      self.assertNotIn(summary['question']['text'], curves.stdout)
       self.assertEqual(curves.stdout.count(f'Run folder: {folder}'), 1)
       rows = [x for x in curves.stdout.splitlines() if x[:10] == ' early_pca']
       self.assertLen(rows, 4)

@@ -195,7 +195,7 @@ class EvaluateTest(absltest.TestCase):
   def test_delong(self):
     save(rows(), self.work / 'p.csv')
     flags = ['--predictions=p.csv', '--reference=ct', '--interval=delong']
-    line = self._fails(*flags)
+    line = self._fails('--out=out', *flags)
     self.assertIn('patients have several. Use bootstrap', line)
     alone = [{**row, 'patient_id': row['study_id']} for row in rows()]
     save(alone, self.work / 'p.csv')

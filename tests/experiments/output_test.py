@@ -9,12 +9,13 @@ import rich.console
 from absl.testing import absltest, parameterized
 
 from experiments import output
+from fusion_jax.report import console as report_console
 from fusion_jax.report import tables
 from fusion_jax.report import text as text_lib
 from tests.report import parts, samples
 
 INTERVAL = re.compile(r'[+-]?\.\d{3} \[[+-]?\.\d{3}, [+-]?\.\d{3}\]')
-METRIC = 'auroc'
+METRIC = 'AUROC'
 
 
 def printed(found, width):
@@ -53,20 +54,20 @@ class TablesTest(parameterized.TestCase):
       cell.number, text_lib.number(conditions['ehr_permuted']['loss'])
     )
     gains = {x['arm']: x for x in self.summary['comparisons']}
-    cell = row[titles.index('difference')]
+    cell = row[titles.index('gain')]
     self.assertEqual(cell.number.estimate, gains['joint']['difference'])
     self.assertEqual(answers.name, 'fusion')
 
   def test_controls_name_what_fusion_is_compared_with(self):
     summary = copy.deepcopy(self.summary)
     table, _ = output.controls(summary)
-    self.assertIn('from the best single modality,', table.note)
+    self.assertIn('over the best single modality,', table.note)
     self.assertIn('The ensemble, of two single models,', table.note)
     summary['evaluation']['reference'] = 'ehr'
     for entry in summary['controls'].values():
       del entry['conditions']['ensemble'], entry['ensemble']
     table, _ = output.controls(summary)
-    self.assertIn("from 'ehr',", table.note)
+    self.assertIn("over 'ehr',", table.note)
     self.assertNotIn('ensemble', table.note)
 
   def test_footprints_have_each_cost_and_no_front(self):
@@ -134,7 +135,7 @@ class ShowTest(absltest.TestCase):
     text = stream.getvalue()
     self.assertIn('by share of test studies', text)
     self.assertIn(f'Report: {page}', text)
-    self.assertNotIn('Does fusion help?', text)
+    self.assertNotIn(summary['question']['text'], text)
 
   def test_details_come_after_the_answer_and_before_the_files(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
@@ -144,13 +145,45 @@ class ShowTest(absltest.TestCase):
     page = output.write(summary, folder)
     output.show(summary, page, console, output.controls(summary))
     text = stream.getvalue()
-    answer = text.rindex('Does fusion help?')
+    answer = text.rindex(summary['question']['text'])
     details = text.index('under each control')
     files = text.index(f'Report: {folder / "report.html"}')
     self.assertLess(answer, details)
     self.assertLess(details, files)
     self.assertTrue((folder / 'report.html').is_file())
     self.assertTrue((folder / 'tables').is_dir())
+
+  def shown(self, level):
+    stream = io.StringIO()
+    console = rich.console.Console(file=stream, width=100, highlight=False)
+    summary = parts.rich(samples.sample())
+    page = pathlib.Path(self.create_tempdir().full_path) / 'report.html'
+    output.show(summary, page, console, output.footprints(summary), level=level)
+    return stream.getvalue()
+
+  def test_levels(self):
+    texts = {
+      x: self.shown(x)
+      for x in (
+        report_console.QUIET,
+        report_console.SHORT,
+        report_console.NORMAL,
+        report_console.VERBOSE,
+      )
+    }
+    for text in texts.values():
+      self.assertIn('CHECK FIRST', text)
+      self.assertIn('Report: ', text)
+    # What was asked for is shown of a run that was finished before, too.
+    self.assertNotIn('What every arm costs', texts['quiet'])
+    self.assertIn('What every arm costs', texts['short'])
+    self.assertNotIn('p adj', texts['short'])
+    self.assertIn('p adj', texts['normal'])
+    for title in ('Every metric of', 'Largest gaps between groups'):
+      self.assertNotIn(title, texts['normal'])
+      self.assertIn(title, texts['verbose'])
+    # Each table is printed once.
+    self.assertEqual(texts['verbose'].count('What every arm costs'), 1)
 
 
 if __name__ == '__main__':

@@ -146,7 +146,8 @@ class ChecklistsTest(absltest.TestCase):
       found = self.items(summary)
       self.assertEqual(found['TRIPOD+AI', '10'], '')
       self.assertEqual(found['CLAIM 2024', '21'], '')
-    self.assertIn('1410 patients', found['PROBAST+AI', 'E4.2'])
+    needed = self.rich['question']['patients_needed']['superior']['patients']
+    self.assertIn(f'{needed} patients', found['PROBAST+AI', 'E4.2'])
 
   def test_other_people_s_risk_scores_are_no_hazards(self):
     survival = copy.deepcopy(self.plain)

@@ -16,64 +16,39 @@ class ChoicesTest(absltest.TestCase):
     super().setUp()
     self.summary = copy.deepcopy(self.shared)
 
-  def test_references_and_the_best_of_each_strategy(self):
-    found = choices.shown(self.summary)
-    references = {x['arm'] for x in self.summary['best_single']['by_fold']}
-    self.assertContainsSubset(references, found)
-    self.assertContainsSubset(samples.FUSIONS, found)
+  def test_the_best_single_and_the_best_of_each_strategy(self):
+    shown = choices.shown(self.summary)
+    self.assertIn(self.summary['best_single']['arm'], shown)
+    self.assertContainsSubset(samples.FUSIONS, shown)
 
-  def test_a_modality_that_was_never_the_best_has_an_arm(self):
+  def test_another_modality_than_the_best_has_an_arm(self):
     """Told by what arms see, not by how they are called."""
     arms = self.summary['arms']
     for arm in samples.SINGLES:
       seen = 'image' if arm == 'image' else 'ehr'
       arms[f'x_{seen}_{arm}'] = {**arms.pop(arm), 'modalities': [seen]}
     self.summary['arms'] = dict(reversed(arms.items()))
-    for fold in self.summary['best_single']['by_fold']:
-      fold['arm'] = 'x_ehr_ehr_trees'
-    found = choices.shown(self.summary)
-    self.assertIn('x_ehr_ehr_trees', found)
-    self.assertIn('x_image_image', found)
-    self.assertNotIn('x_ehr_ehr', found)
+    self.summary['best_single']['arm'] = 'x_ehr_ehr_trees'
+    shown = choices.shown(self.summary)
+    self.assertIn('x_ehr_ehr_trees', shown)
+    self.assertIn('x_image_image', shown)
+    self.assertNotIn('x_ehr_ehr', shown)
 
-  def references(self, names, **options):
-    self.summary['best_single']['by_fold'] = [
-      {'repeat': 0, 'fold': k, 'arm': arm} for k, arm in enumerate(names)
-    ]
-    for arm in names:
-      self.summary['arms'].setdefault(
-        arm, {**self.summary['arms']['ehr'], **options}
-      )
-
-  def test_every_reference_where_there_is_room(self):
-    self.references(samples.SINGLES)
-    self.assertCountEqual(
-      choices.shown(self.summary), (*samples.SINGLES, *samples.FUSIONS)
-    )
-    self.assertEmpty(choices.crowded_out(self.summary))
-    self.references(['a', 'a', *samples.SINGLES, 'b', 'b'])
-    found = choices.shown(self.summary)
-    self.assertContainsSubset(('a', 'b', *samples.FUSIONS), found)
-    self.assertLen(found, choices.MOST)
+  def test_arms_without_room_are_named(self):
+    arms = self.summary['arms']
+    for k in range(3):
+      arms[f'other_{k}'] = {**arms['joint'], 'strategy': f's{k}'}
+    shown = choices.shown(self.summary)
     out = choices.crowded_out(self.summary)
-    self.assertCountEqual(
-      (*found, *out), ('a', 'b', *samples.SINGLES, *samples.FUSIONS)
-    )
-
-  def test_fewer_strategies_leave_room_for_references(self):
-    for arm in samples.FUSIONS[1:]:
-      del self.summary['arms'][arm]
-    self.summary['question'] = None
-    self.references([*samples.SINGLES, 'a', 'b', 'c'])
-    found = choices.shown(self.summary)
-    self.assertEqual(found, [*samples.SINGLES, 'a', 'b', 'early_raw'])
-    self.assertEqual(choices.crowded_out(self.summary), ['c'])
+    self.assertLen(shown, choices.MOST)
+    self.assertNotEmpty(out)
+    self.assertEmpty(set(shown) & set(out))
 
   def test_a_fusion_arm_as_the_reference_is_shown_once(self):
-    self.references(['joint'])
-    found = choices.shown(self.summary)
-    self.assertLen(set(found), len(found))
-    self.assertIn('joint', found)
+    self.summary['best_single']['arm'] = 'joint'
+    shown = choices.shown(self.summary)
+    self.assertLen(set(shown), len(shown))
+    self.assertIn('joint', shown)
 
   def test_a_strategy_is_not_read_from_a_name(self):
     arms = self.summary['arms']
@@ -119,8 +94,7 @@ class ChoicesTest(absltest.TestCase):
   def test_neither_single_nor_fusion(self):
     for entry in self.summary['arms'].values():
       entry['role'] = 'other'
-    for fold in self.summary['best_single']['by_fold']:
-      fold['arm'] = None
+    self.summary['best_single']['arm'] = None
     self.assertIsNone(choices.main_arm({**self.summary, 'question': None}))
     self.assertEqual(
       choices.shown({**self.summary, 'question': None}),

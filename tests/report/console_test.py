@@ -6,7 +6,7 @@ from unittest import mock
 import rich.console
 from absl.testing import absltest, parameterized
 
-from fusion_jax.report import console
+from fusion_jax.report import console, first
 from tests.report import parts, samples
 
 
@@ -20,10 +20,12 @@ class ConsoleTest(parameterized.TestCase):
     super().setUp()
     self.summary = copy.deepcopy(self.shared)
 
-  def printed(self, width=80, **options):
+  def printed(self, width=80, level=console.NORMAL, **options):
     out = io.StringIO()
     console.print_summary(
-      self.summary, rich.console.Console(file=out, width=width, **options)
+      self.summary,
+      rich.console.Console(file=out, width=width, **options),
+      level,
     )
     return out.getvalue()
 
@@ -78,7 +80,7 @@ class ConsoleTest(parameterized.TestCase):
 
   @parameterized.parameters(60, 80, 140)
   def test_says_everything_at_any_width(self, width):
-    text = self.printed(width)
+    text = self.printed(width, console.VERBOSE)
     for word in (
       'Calibration, spread and cost' if width < 140 else 'fold sd',
       'Brier',
@@ -94,6 +96,45 @@ class ConsoleTest(parameterized.TestCase):
       'runs/made_up',
     ):
       self.assertIn(word, text)
+
+  @parameterized.parameters(60, 80, 100, 140)
+  def test_the_first_screen_is_short_and_says_what_the_page_says(self, width):
+    self.summary = parts.rich(self.summary)
+    text = self.printed(width, console.QUIET)
+    lines = text.strip().splitlines()
+    self.assertLessEqual(max(map(len, lines)), width)
+    if width >= 100:
+      self.assertLessEqual(len(lines), 14)
+    flat = ' '.join(text.split())
+    screen = first.build(self.summary)
+    for said in (
+      screen.answer,
+      screen.gain.number,
+      screen.gain.bounds,
+      *screen.added,
+      *(line.label for line in screen.lines),
+      *(line.text for line in screen.lines),
+      *(words for _, words in screen.counts),
+    ):
+      self.assertIn(' '.join(said.split()), flat)
+    # None of what is added is broken over two lines.
+    for said in screen.added:
+      self.assertIn(said, text)
+
+  def test_levels(self):
+    quiet = self.printed(100, console.QUIET)
+    self.assertEqual(quiet, self.printed(100, console.SHORT))
+    normal = self.printed(100)
+    verbose = self.printed(100, console.VERBOSE)
+    self.assertStartsWith(normal, quiet)
+    self.assertStartsWith(verbose, quiet)
+    self.assertLess(len(normal), len(verbose))
+    for word in ('p adj', 'a warning of the run'):
+      self.assertNotIn(word, quiet)
+      self.assertIn(word, normal)
+    for word in ('patients redrawn', 'Test part of each fold', 'runs/made_up'):
+      self.assertNotIn(word, normal)
+      self.assertIn(word, verbose)
 
   def test_undefined_says_why(self):
     entry = self.summary['arms']['image']['metrics']['auroc']
@@ -124,18 +165,19 @@ class ConsoleTest(parameterized.TestCase):
 
   def test_only_what_is_shown_is_explained(self):
     self.summary['arms']['joint']['type'] = 'II'
-    text = self.printed(200)
+    text = self.printed(200, console.VERBOSE)
     self.assertIn('fold sd: of the mean', text)
     self.assertIn('time, compile: of', text)
     # The type of an arm is told on the page.
     self.assertNotIn('I, II:', text)
-    self.summary['question'] = None
+    self.summary['gain'] = None
     for part in (self.summary, self.summary['complete_cases']):
       part['comparisons'] = []
       for entry in part['arms'].values():
         entry.update(cost={}, variability={})
-    text = self.printed(200)
-    for word in ('fold sd', 'compile', 'difference', 'superior', '(best'):
+    self.summary['question']['sentence'] = 'Nothing was compared.'
+    text = self.printed(200, console.VERBOSE)
+    for word in ('fold sd', 'compile', 'gain', 'superior'):
       self.assertNotIn(word, text)
     self.assertIn('Brier: lower', text)
 
@@ -143,16 +185,17 @@ class ConsoleTest(parameterized.TestCase):
     for entry in self.summary['comparisons']:
       entry.update(dict.fromkeys(('difference', 'low', 'high', 'p_adjusted')))
       entry.update(verdict='inconclusive', reason='there is no reference')
-    text = self.printed(200)
+    text = self.printed(200, console.VERBOSE)
     self.assertIn('inconclusive (1)', text)
     self.assertIn('(1) there is no reference', text)
-    for words in ('Interval and p', 'max-t', 'superior:'):
+    for words in ('bounds hold', 'max-t', 'superior:'):
       self.assertNotIn(words, text)
 
   def test_bca_is_said(self):
     self.assertNotIn('BCa', self.printed())
     self.summary['evaluation']['method'] = 'bca'
-    self.assertEqual(self.printed(200).count('(BCa; Efron, 1987)'), 1)
+    text = self.printed(200, console.VERBOSE)
+    self.assertEqual(text.count('(BCa; Efron, 1987)'), 1)
 
   def test_no_colour_if_the_user_wants_none(self):
     with mock.patch.dict(os.environ, NO_COLOR='1'):
@@ -162,31 +205,20 @@ class ConsoleTest(parameterized.TestCase):
   @parameterized.parameters(60, 140)
   def test_a_reference_given_by_name_is_marked(self, width):
     self.summary['evaluation']['reference'] = 'ehr'
-    self.summary['question'] = None
-    text = self.printed(width)
+    text = self.printed(width, console.VERBOSE)
     self.assertIn(' ehr (reference)', text)
     self.assertIn('(reference): what fusion is compared with.', text)
-    self.assertNotIn('best single', text)
+    self.assertNotIn('picked on validation', text)
 
-  def test_the_answer_is_short_first_and_in_full_last(self):
-    self.summary['question'] = {
-      'verdict': 'equivalent',
-      'arm': 'joint',
-      'sentence': 'Fusion gains less than the margin.',
-      'patients_needed': None,
-    }
-    text = self.printed(140)
-    answer = 'Does fusion help? Equivalent.'
-    self.assertLess(text.index(answer), text.index('task: binary'))
-    sentence = 'Fusion gains less than the margin.'
-    self.assertEqual(text.count(sentence), 1)
-    self.assertEqual(
-      text.strip().splitlines()[-1].strip(), f'{answer} {sentence}'
+  def test_what_speaks_against_a_verdict_stands_beside_it(self):
+    self.summary['comparisons'][1].update(
+      verdict='superior',
+      within_margin=True,
+      fragile={'factor': 1.35, 'verdict': 'inconclusive'},
     )
-
-  def test_without_a_question_there_is_no_answer(self):
-    self.summary['question'] = None
-    self.assertNotIn('Does fusion help', self.printed())
+    self.assertIn(
+      'superior, by < .02, fragile: inconclusive', self.printed(140)
+    )
 
   def test_alarms_are_loud_and_said_once(self):
     self.summary['audits'] = parts.audits()
@@ -195,7 +227,7 @@ class ConsoleTest(parameterized.TestCase):
     text = self.printed(200)
     self.assertIn(f'ALARM, missingness: {sentence}', text)
     self.assertEqual(text.count(sentence), 1)
-    self.assertNotIn('row_order', text)
+    self.assertNotIn('row order', text)
     colored = self.printed(
       200, force_terminal=True, color_system='standard', no_color=False
     )

@@ -35,7 +35,11 @@ class ContentTest(parameterized.TestCase):
     )
     self.assertEqual(row.p_adjusted, found['p_adjusted'])
     self.assertEqual(row.verdict, found['verdict'])
-    self.assertEqual(row.patients_needed, found['patients_needed'])
+    self.assertEqual(row.single, found['single'])
+    self.assertEqual(
+      (row.patients_needed, row.patients_equivalent),
+      tuple(found['patients_needed'][k] for k in ('superior', 'equivalent')),
+    )
     self.assertEqual(
       row.calibration['brier'].estimate, entry['metrics']['brier']['estimate']
     )
@@ -46,17 +50,17 @@ class ContentTest(parameterized.TestCase):
     self.assertEqual(
       [(name, [r.arm for r in rows]) for name, rows in groups],
       [
-        ('single modality', [*samples.SINGLES, content.REFERENCE]),
+        ('single modality', [*samples.SINGLES, content.PICKED]),
         ('early fusion', ['early_raw']),
         ('joint fusion', ['joint']),
         ('late fusion', ['late_mean']),
       ],
     )
 
-  def test_reference_row_is_the_best_single(self):
-    row = self.row(content.REFERENCE)
-    best = self.summary['best_single']
-    self.assertEqual(row.primary.estimate, best['estimate'])
+  def test_what_validation_picks_has_a_row_of_its_own(self):
+    row = self.row(content.PICKED)
+    picked = self.summary['best_single']['picked_on_validation']
+    self.assertEqual(row.primary.estimate, picked['estimate'])
     self.assertIsNone(row.difference)
 
   def test_a_reference_given_by_name_is_marked_and_not_called_the_best(self):
@@ -65,35 +69,24 @@ class ContentTest(parameterized.TestCase):
     self.assertEqual(page.reference, "'ehr'")
     marks = {row.arm: row.mark for row in page.rows() if row.mark}
     self.assertEqual(marks, {'ehr': '(reference)'})
-    self.assertNotIn(content.REFERENCE, [row.arm for row in page.rows()])
-    self.assertEqual(page.fold_names[1], 'reference')
+    self.assertNotIn(content.PICKED, [row.arm for row in page.rows()])
+    self.assertNotIn(content.PICKED, page.fold_names)
     said = ' '.join(page.footnotes)
     self.assertIn('(reference): what fusion is compared with', said)
-    self.assertNotIn(content.REFERENCE, said)
-
-  def test_the_question_is_not_of_fusion_where_fusion_is_the_reference(self):
-    asked = content.question(self.summary)
-    self.assertEqual(asked, 'Does fusion help?')
-    self.summary['evaluation']['reference'] = 'ehr'
-    self.assertEqual(content.question(self.summary), asked)
-    self.summary['evaluation']['reference'] = 'joint'
-    self.summary['arms']['joint']['role'] = 'reference'
-    self.assertEqual(
-      content.question(self.summary), "Is a fusion arm better than 'joint'?"
-    )
+    self.assertNotIn(content.PICKED, said)
 
   def test_one_single_modality_is_the_reference(self):
     for arm in ('image', 'ehr_trees'):
       del self.summary['arms'][arm]
     page = content.build(self.summary)
-    self.assertEqual(self.row('ehr', page).mark, '(reference)')
-    self.assertNotIn(content.REFERENCE, [row.arm for row in page.rows()])
+    self.assertEqual(self.row('ehr', page).mark, content.MARK)
+    self.assertNotIn(content.PICKED, [row.arm for row in page.rows()])
 
   def test_the_best_single_modality_is_explained(self):
     page = content.build(self.summary)
     self.assertEqual(page.reference, 'the best single modality')
-    self.assertEqual(page.fold_names[1], 'best single modality on validation')
-    self.assertIn(f'{content.REFERENCE}: fold by', ' '.join(page.footnotes))
+    self.assertEqual(page.fold_names[1], content.PICKED)
+    self.assertIn(f'{content.PICKED}: fold by', ' '.join(page.footnotes))
     self.assertFalse(any(row.mark for row in page.rows()))
 
   @parameterized.parameters(
@@ -127,7 +120,7 @@ class ContentTest(parameterized.TestCase):
     }
     page = content.build(self.summary)
     shown = {row.arm for row in page.rows()}
-    self.assertEqual(shown - {content.REFERENCE}, set(self.summary['arms']))
+    self.assertEqual(shown - {content.PICKED}, set(self.summary['arms']))
     self.assertIsNone(self.row('strange', page).difference)
 
   def test_undefined_keeps_its_reason(self):
@@ -147,25 +140,9 @@ class ContentTest(parameterized.TestCase):
     self.summary['comparisons'][1].update(difference=0.0, low=0.0, high=0.0)
     self.assertEqual(self.row('joint').difference, text.Number(0.0, 0.0, 0.0))
 
-  def test_spread_without_values_has_no_column(self):
-    page = content.build(self.summary)
-    self.assertIn('fold sd', page.side_names())
-    self.assertNotIn('seed sd', page.side_names())
-    self.summary['arms']['joint']['variability']['seed_sd'] = 0.01
-    self.assertIn('seed sd', content.build(self.summary).side_names())
-
-  def test_side_cells_fit_their_names(self):
-    page = content.build(self.summary)
-    cells = page.side_cells(self.row('joint'), text.Reasons())
-    side = dict(zip(page.side_names(), cells, strict=True))
-    self.assertEqual(side['params'], '12.3k')
-    self.assertEqual((side['time'], side['compile']), ('3.5 s', '0.25 s'))
-    brier = self.summary['arms']['joint']['metrics']['brier']['estimate']
-    self.assertEqual(side['Brier'], text.plain(brier))
-
   def test_folds(self):
     folds = content.build(self.summary).folds
-    chosen = self.summary['best_single']['by_fold']
+    chosen = self.summary['best_single']['picked_on_validation']['by_fold']
     self.assertEqual(
       [f[:2] for f in folds], [['0', chosen[0]['arm']], ['1', chosen[1]['arm']]]
     )
@@ -182,7 +159,8 @@ class ContentTest(parameterized.TestCase):
     self.assertEqual([f[0] for f in folds], ['0/0', '0/1', '1/0', '1/1'])
 
   def test_fold_without_reference_says_why(self):
-    self.summary['best_single']['by_fold'][0].update(arm=None, reason='none')
+    picked = self.summary['best_single']['picked_on_validation']
+    picked['by_fold'][0].update(arm=None, reason='none')
     self.assertEqual(content.build(self.summary).folds[0][1], 'none (none)')
 
   def test_complete_cases(self):
@@ -211,27 +189,26 @@ class ContentTest(parameterized.TestCase):
 
   def test_other_tasks(self):
     page = content.build(samples.sample(types.MULTICLASS))
-    self.assertEqual(page.metric, 'auroc_macro')
+    self.assertEqual(page.metric, 'macro AUROC')
     self.assertRegex(page.folds[0][4], r'^a \d+, b \d+, c \d+$')
     self.assertEqual(page.fold_names[4], 'studies of each class')
     page = content.build(samples.sample(types.REGRESSION))
     self.assertEqual(page.fold_names[2:], ['studies', 'patients'])
     self.assertLen(page.folds[0], 4)
-    self.assertNotIn('Brier', page.side_names())
 
   def test_lower_is_better(self):
     page = content.build(samples.sample(metric='brier'))
     self.assertFalse(page.higher_is_better)
     notes = ' '.join(page.footnotes)
     self.assertIn('Lower is better', notes)
-    self.assertIn('superior: interval below 0', notes)
+    # Gains are positive where they are better, whatever the metric.
+    self.assertIn('superior: lower bound above 0', notes)
 
   def test_facts_leave_out_what_is_not_there(self):
     facts = dict(content.build(self.summary).facts)
-    self.assertEqual(facts['run folder'], 'runs/made_up')
     self.assertEqual(facts['task'], 'binary (outcome)')
     self.assertEqual(facts['trials of each arm'], '7')
-    self.assertEqual(facts['best possible auroc'], 'image .750, both n/a')
+    self.assertEqual(facts['best possible AUROC'], 'image .750, both n/a')
     self.assertNotIn('licence', facts)
 
   def test_without_fusion_there_is_no_word_of_comparisons(self):
@@ -241,14 +218,14 @@ class ContentTest(parameterized.TestCase):
 
   def test_without_an_interval_none_is_explained(self):
     notes = ' '.join(content.build(self.summary).footnotes)
-    self.assertIn('Interval and p hold', notes)
+    self.assertIn('bounds hold for', notes)
     for entry in self.summary['comparisons'][1:]:
       entry.update(low=None, high=None)
     notes = ' '.join(content.build(self.summary).footnotes)
-    self.assertIn('Interval and p hold for all 3 fusion arms', notes)
+    self.assertIn('bounds hold for all 3 fusion arms', notes)
     self.summary['comparisons'][0].update(low=None, high=None)
     notes = ' '.join(content.build(self.summary).footnotes)
-    self.assertNotIn('Interval and p', notes)
+    self.assertNotIn('bounds hold', notes)
     self.assertNotIn('max-t', notes)
 
   def test_intervals_of_arms_say_that_they_are_bca(self):

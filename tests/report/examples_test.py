@@ -179,7 +179,7 @@ class SectionTest(parameterized.TestCase):
   def test_the_page_shows_it(self):
     built = page.build(samples.sample(), None, sample())
     text = html.render_page(built)
-    self.assertIn('<section id="examples">', text)
+    self.assertIn('<details id="examples">', text)
     self.assertIn('data:image/png;base64', text)
     self.assertIn('aria-labelledby="example_1-title example_1-desc"', text)
 

@@ -19,11 +19,11 @@ class NotesTest(absltest.TestCase):
     self.summary = copy.deepcopy(self.rich)
 
   def test_notes_say_how_intervals_were_made(self):
-    self.assertIn('max-t', ' '.join(notes.of(self.summary)))
+    self.assertIn('standardised max-t', ' '.join(notes.of(self.summary)))
     self.summary['evaluation'].update(method='delong', reference='ehr')
     found = ' '.join(notes.of(self.summary))
     self.assertIn("by DeLong's method", found)
-    self.assertIn("Holm's p", found)
+    self.assertIn('maximum of a normal vector', found)
     self.assertIn("'ehr', which was given by name", found)
     self.assertNotIn('redrawn', found)
 
@@ -46,19 +46,27 @@ class NotesTest(absltest.TestCase):
       arm['variability']['fold_sd'] = None
     self.assertEqual(notes.averaged(self.summary), 'on the test part')
     found = ' '.join(notes.of(self.summary))
-    self.assertIn('best on the validation part', found)
+    self.assertIn('best single modality on these studies', found)
     self.assertNotIn('fold sd', found)
 
   def test_frozen_models(self):
     self.summary['audits']['external'] = {'trained_on': 'elsewhere'}
     self.assertStartsWith(notes.averaged(self.summary), 'on all studies, for')
-    self.assertIn('in training', notes.reference(self.summary))
 
   def test_times_are_told_where_there_are_any(self):
     self.assertIn('compile', ' '.join(notes.of(self.summary)))
     for arm in self.summary['arms'].values():
       arm['cost'] = {'parameters': 3}
     self.assertNotIn('compile', ' '.join(notes.of(self.summary)))
+
+  def test_bounds_say_what_they_are_corrected_for(self):
+    self.summary['evaluation']['factor'] = {'value': 1.25, 'shared': True}
+    self.assertIn('standard errors times 1.25', notes.gain(self.summary))
+    self.assertIn('all 3 fusion arms at once', notes.gain(self.summary))
+    self.summary['evaluation']['factor'] = {'value': 1.0, 'shared': False}
+    self.assertNotIn('standard errors times', notes.gain(self.summary))
+    del self.summary['comparisons'][1:]
+    self.assertIn('the one fusion arm', notes.gain(self.summary))
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 from absl.testing import absltest
 
-from fusion_jax.report import page, sections
+from fusion_jax.report import beside, page
 from tests.report import parts, samples
 
 
@@ -25,7 +25,7 @@ class PageTest(absltest.TestCase):
       names = [x.name for x in found]
       self.assertLen(set(names), len(names))
       for name in names:
-        self.assertEqual(name, sections.slug(name))
+        self.assertEqual(name, beside.slug(name))
 
   def test_curves_show_few_arms(self):
     roc = next(x for x in self.page.figures() if x.name == 'curve_roc')

@@ -14,9 +14,8 @@ SECTIONS = (
   ('history', 'history'),
   ('registration', 'registration'),
 )
-# Keys that a summary of version 1 does not have.
+# Keys that a summary need not have.
 OPTIONAL = (
-  'question',
   'equalised_odds',
   'tradeoffs',
   *(key for key, _ in SECTIONS),
@@ -35,14 +34,14 @@ def _fusions(summary):
 
 
 def bare(summary):
-  """A copy of a summary with no more than version 1 has."""
+  """A copy of a summary with no more than it must have."""
   found = copy.deepcopy(summary)
   for key in OPTIONAL:
     found.pop(key, None)
   for comparison in found['comparisons']:
-    for key in ('sentence', 'delong', 'corrected_t', 'holm', 'permutation'):
+    for key in ('sentence', 'without_factor'):
       comparison.pop(key, None)
-  for key in ('estimand', 'method', 'adjustment', 'reference'):
+  for key in ('estimand', 'estimand_text', 'method', 'adjustment'):
     found['evaluation'].pop(key, None)
   for arm in found['arms'].values():
     arm.pop('calibration', None)
@@ -60,8 +59,12 @@ def rich(summary):
       f'{comparison["arm"]} is {comparison["verdict"]}: {metric} differs by '
       f'{comparison["difference"]:.3f} from the best single modality.'
     )
-    comparison['delong'] = {'p': None, 'reason': 'several folds'}
-    comparison['corrected_t'] = {'t': 1.5, 'df': 4, 'p': 0.1 + 0.01 * k}
+    comparison['without_factor'] = {
+      'against': comparison['single'],
+      'fold_sd': 0.01,
+      'delong': {'p': None, 'reason': 'several folds'},
+      'corrected_t': {'t': 1.5, 'df': 4, 'p': 0.1 + 0.01 * k},
+    }
   for k, part in enumerate(found['arms'].values()):
     part['calibration'] = {
       'ece': entry(0.05 + 0.002 * k, 0.01),
@@ -80,13 +83,10 @@ def rich(summary):
     }
   found.update(
     question={
-      'verdict': 'superior',
-      'arm': main,
-      'sentence': f'Fusing helps: {main} beats the best single modality by '
-      '.024 (simultaneous 95% interval .006 to .041), and every other single '
-      'modality as well.',
-      'patients_needed': 1410,
+      **found['question'],
+      'sentence': f'Fusing helps: {main} beats the best single modality.',
     },
+    use=use(found, main),
     registration={
       'sha256': '9f' * 32,
       'metric': metric,
@@ -154,6 +154,22 @@ def rich(summary):
   )
   found['audits'] = {**found['audits'], **audits()}
   return found
+
+
+def use(summary, arm):
+  """That an arm is to be used."""
+  return {
+    'advice': 'arm',
+    'arm': arm,
+    'single': summary['best_single']['arm'],
+    'sentence': f'Use {arm}.',
+    'margin': 0.02,
+    'candidates': [arm],
+    'excluded': [{'arm': 'early_raw', 'reason': 'it is miscalibrated'}],
+    'parameters': 12345,
+    'cost': {'seconds': 3.5},
+    'slope': 1.06,
+  }
 
 
 def audits():

@@ -15,18 +15,21 @@ class Reader(html.parser.HTMLParser):
     attributes: (name, value) of all of them.
     headings: their levels, in order.
     text: all that is said.
+    open_text: the same without what is folded, scripts and descriptions.
   """
 
   def __init__(self):
     super().__init__()
     self.tags, self.attributes, self.open = [], [], []
     self.elements, self.headings = [], []
-    self.text = ''
+    self.text = self.open_text = ''
+    self._folded: list[bool] = []
 
   def handle_starttag(self, tag, attrs):
     self._add(tag, attrs)
     if tag not in VOID:
       self.open.append(tag)
+      self._folded.append(tag == 'details' and 'open' not in dict(attrs))
 
   def handle_startendtag(self, tag, attrs):
     self._add(tag, attrs)
@@ -43,9 +46,23 @@ class Reader(html.parser.HTMLParser):
   def handle_endtag(self, tag):
     if tag not in VOID:
       assert self.open.pop() == tag, tag
+      self._folded.pop()
 
   def handle_data(self, data):
+    if {'script', 'style'} & set(self.open):
+      return
     self.text += data
+    if not self._hidden():
+      self.open_text += data
+
+  def _hidden(self) -> bool:
+    """Whether this is folded; the summary of what is folded is not."""
+    if {'head', 'title', 'desc'} & set(self.open):
+      return True
+    for k, folded in enumerate(self._folded):
+      if folded and self.open[k + 1 : k + 2] != ['summary']:
+        return True
+    return False
 
   def values(self, name: str) -> list[str]:
     return [value for key, value in self.attributes if key == name]

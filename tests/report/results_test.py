@@ -73,53 +73,77 @@ class ResultsTest(absltest.TestCase):
     self.assertIn('After recalibration', table.note)
 
   def test_other_tests_have_a_column_where_one_was_made(self):
+    for comparison, reason in zip(
+      self.summary['comparisons'], ('', 'one class', ''), strict=True
+    ):
+      comparison['without_factor']['delong'] = (
+        {'p': None, 'reason': reason} if reason else {'p': 0.2}
+      )
     table = results.other_tests(self.summary)
     self.assertEqual(
       [c.title for c in table.columns], ['arm', 'DeLong p', 'corrected t p']
     )
-    row = next(iter(table.rows()))
-    self.assertEqual(row[1].reason, 'several folds')
-    self.assertAlmostEqual(row[2].value, 0.1)
+    rows = list(table.rows())
+    self.assertEqual(rows[1][1].reason, 'one class')
+    self.assertAlmostEqual(rows[0][2].value, 0.1)
+
+  def test_a_test_that_was_possible_for_no_arm_has_no_column(self):
+    table = results.other_tests(self.summary)
+    self.assertEqual([c.title for c in table.columns], ['arm', 'corrected t p'])
 
   def test_against_each_single(self):
     table = results.against(self.summary)
-    self.assertLen(list(table.rows()), 3 * 3)
-
-  def test_columns_without_content_are_not_made_up(self):
-    table = results.side(content.build(self.plain))
-    self.assertNotIn('seed sd', [c.title for c in table.columns])
-    self.assertEqual(table.title, 'Calibration, spread and cost')
-    for entry in self.summary['arms'].values():
-      entry.update(cost={}, variability={})
-    table = results.side(content.build(self.summary))
-    self.assertEqual(
-      [c.title for c in table.columns], ['arm', 'Brier', 'slope']
-    )
-    self.assertEqual(table.title, 'Calibration')
-    for entry in self.summary['arms'].values():
-      del entry['metrics']['brier'], entry['metrics']['calibration_slope']
-    self.assertFalse(results.side(content.build(self.summary)))
+    # Three single modalities, and the one that validation would have picked.
+    self.assertLen(list(table.rows()), 3 * (3 + 1))
+    row = list(table.rows())[3]
+    self.assertEqual(row[1].text, content.PICKED)
+    picked = self.summary['comparisons'][0]['picked_on_validation']
+    self.assertEqual(row[2].number.estimate, picked['difference'])
+    self.assertIn('nothing is judged by it', table.note)
 
   def test_differences_have_columns_where_there_are_any(self):
     page = content.build(self.summary)
     table = results.arms(page, page.groups)
-    self.assertIn('difference from the best single modality', table.title)
-    self.assertLen(table.columns, 6)
+    self.assertIn('gain over the best single modality', table.title)
+    self.assertLen(table.columns, 8)
     self.summary['comparisons'] = []
     page = content.build(self.summary)
     table = results.arms(page, page.groups)
-    self.assertEqual(table.title, 'auroc of every arm')
-    self.assertEqual([c.title for c in table.columns], ['arm', 'auroc [95%]'])
+    self.assertEqual(table.title, 'AUROC of every arm')
+    self.assertEqual([c.title for c in table.columns], ['arm', 'AUROC [95%]'])
 
   def test_a_reference_given_by_name_is_marked(self):
     self.summary['evaluation']['reference'] = 'ehr'
     page = content.build(self.summary)
     table = results.arms(page, page.groups)
-    self.assertIn("difference from 'ehr'", table.title)
+    self.assertIn("gain over 'ehr'", table.title)
     names = [row[0].text for row in table.rows()]
     self.assertIn('ehr (reference)', names)
-    self.assertNotIn(content.REFERENCE, names)
-    self.assertEqual(results.folds(page).columns[1].title, 'reference')
+    self.assertNotIn(content.PICKED, names)
+    titles = [c.title for c in results.folds(page).columns]
+    self.assertEqual(titles[:2], ['fold', 'studies'])
+
+  def test_a_verdict_says_what_speaks_against_it(self):
+    comparison = self.summary['comparisons'][1]
+    comparison.update(
+      verdict='superior',
+      within_margin=True,
+      fragile={'factor': 1.35, 'verdict': 'inconclusive'},
+    )
+    page = content.build(self.summary)
+    table = results.arms(page, page.groups)
+    titles = [c.title for c in table.columns]
+    row = next(row for row in table.rows() if row[0].value == 'joint')
+    verdict = row[titles.index('verdict')]
+    self.assertEqual(verdict.text, 'superior, by less than .02')
+    self.assertEqual(verdict.style, 'superior within')
+    self.assertEqual(row[titles.index('fragile')].text, 'inconclusive')
+
+  def test_metrics_are_named_in_words_and_keep_their_key(self):
+    table = results.metrics(content.build(self.summary))
+    names = {row[1].value: row[1].text for row in table.rows()}
+    self.assertEqual(names['auroc'], 'AUROC')
+    self.assertNotIn('_', ''.join(names.values()))
 
 
 if __name__ == '__main__':

@@ -19,25 +19,6 @@ class SectionsTest(parameterized.TestCase):
     self.summary = copy.deepcopy(self.rich)
 
   @parameterized.parameters(
-    ('Joint 1', 'joint_1'), ('../x', 'x'), ('é', 'x'), ('a/b', 'a_b')
-  )
-  def test_slug(self, name, expected):
-    self.assertEqual(sections.slug(name), expected)
-
-  def test_arms_that_are_not_drawn_are_in_the_table(self):
-    captions = self.captions()
-    self.assertNotIn('without a value', ' '.join(captions.values()))
-    entry = self.summary['tradeoffs']['arms']['joint']
-    entry |= {'parameters': None, 'parameters_reason': 'nobody counted'}
-    captions = self.captions()
-    self.assertIn('without a value', captions['tradeoff_parameters'])
-    self.assertNotIn('without a value', captions['tradeoff_latency_seconds'])
-
-  def captions(self):
-    section = sections.tradeoffs(self.summary, content.build(self.summary))
-    return {x.name: x.caption for x in section.figures}
-
-  @parameterized.parameters(
     ('survival', 'Calibration at 365'), ('multilabel', 'Calibration, 365')
   )
   def test_curves_of_a_time_or_a_label(self, kind, title):
@@ -52,7 +33,7 @@ class SectionsTest(parameterized.TestCase):
     points = {'x': [0.1, 0.9], 'y': [0.2, 0.8]}
     curves = {a: {'calibration': points} for a in self.summary['arms']}
     (lead,) = sections.curves(self.summary, curves).lead
-    self.assertStartsWith(lead, 'The arms that were the reference of some fold')
+    self.assertStartsWith(lead, 'The best single modality')
     self.assertNotIn('At most', lead)
     arms = self.summary['arms']
     for k in range(4):
@@ -68,19 +49,10 @@ class SectionsTest(parameterized.TestCase):
     (lead,) = sections.curves(self.summary, curves).lead
     self.assertStartsWith(lead, 'Means over folds')
 
-  def test_without_costs_there_is_no_word_of_them(self):
-    section = sections.tradeoffs(self.summary, content.build(self.summary))
-    self.assertEqual(section.title, 'Costs and trade-offs')
-    self.summary['tradeoffs'] = None
-    for entry in self.summary['arms'].values():
-      entry['cost'] = {}
-    section = sections.tradeoffs(self.summary, content.build(self.summary))
-    self.assertEqual(section.title, 'Calibration and spread')
-
   def test_the_difference_names_its_reference(self):
     self.summary['evaluation']['reference'] = 'ehr'
     section = sections.arms(self.summary, content.build(self.summary))
-    self.assertEqual(section.figures[0].title, "Difference in auroc from 'ehr'")
+    self.assertEqual(section.figures[0].title, "Gain in AUROC over 'ehr'")
 
   def test_deviations_are_told(self):
     section = sections.registration(self.summary)
@@ -92,6 +64,39 @@ class SectionsTest(parameterized.TestCase):
     self.assertEqual(
       sections.registration(self.summary).lead,
       ['No deviation was found.', 'Its digest is not known.'],
+    )
+
+  def test_a_run_in_which_all_finished_is_one_line(self):
+    self.assertTrue(sections.history(self.summary).holds_more())
+    for entry in self.summary['history']:
+      entry['status'] = 'finished'
+    section = sections.history(self.summary)
+    self.assertFalse(section.holds_more())
+    count = len(self.summary['history'])
+    self.assertEqual(section.brief, f'all {count} finished')
+
+  def complete(self, lacking, verdict):
+    studies = self.summary['cohort']['studies']
+    self.summary['complete_cases']['studies'] = studies - lacking
+    self.summary['question'].update(complete_cases=verdict, verdict='superior')
+    return sections.complete(self.summary, content.build(self.summary))
+
+  def test_complete_cases_are_one_line_where_few_lack_a_modality(self):
+    section = self.complete(1, 'superior')
+    self.assertIn('119 of 120 studies have all modalities', section.brief)
+    self.assertIn('the answer is the same', section.brief)
+    self.assertFalse(section.holds_more())
+
+  def test_complete_cases_are_in_full_where_it_matters(self):
+    self.assertTrue(self.complete(2, 'superior').holds_more())
+    section = self.complete(1, 'inconclusive')
+    self.assertIn('there it is inconclusive', section.brief)
+    self.assertTrue(section.holds_more())
+
+  def test_without_complete_cases_there_is_no_word_of_them(self):
+    self.summary['complete_cases'] = None
+    self.assertFalse(
+      sections.complete(self.summary, content.build(self.summary))
     )
 
 

@@ -134,6 +134,7 @@ def draw(
         curve['x'],
         curve['y'],
         label=style.label(arm),
+        gid=style.arm_id(arm),
         markevery=(0.06 + 0.03 * number, 0.24),
         **look,
       )
@@ -146,6 +147,7 @@ def draw(
           color=look['color'],
           alpha=0.13,
           linewidth=0,
+          gid=style.arm_id(arm, 'band'),
         )
     if base(kind) in _DIAGONAL:
       axes.axline((0, 0), slope=1, color=style.FAINT, linewidth=0.8)

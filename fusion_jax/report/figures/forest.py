@@ -15,11 +15,20 @@ class Line:
     name: at its left.
     number: what is drawn; nothing where it has no estimate.
     heading: of the group that begins here, or empty.
+    style: a verdict, which colours it.
   """
 
   name: str
   number: text_lib.Number
   heading: str = ''
+  style: str = ''
+
+
+_COLORS = {
+  'superior': style.GOOD,
+  'inferior': style.BAD,
+  'inconclusive': style.FAINT,
+}
 
 
 def draw(
@@ -70,7 +79,7 @@ def draw(
           fontsize=8.5,
         )
         place += 1
-      _bar(axes, place, line.number)
+      _bar(axes, place, line.number, _COLORS.get(line.style, style.SERIES[0]))
       text = text_lib.interval(
         dataclasses.replace(line.number, reason=''),
         text_lib.Reasons(),
@@ -89,12 +98,12 @@ def draw(
   return canvas
 
 
-def _bar(axes, place, number) -> None:
+def _bar(axes, place, number, color) -> None:
   if number.has_interval():
     axes.plot(
       [number.low, number.high],
       [place, place],
-      color=style.SERIES[0],
+      color=color,
       solid_capstyle='butt',
     )
   if number.estimate is not None:
@@ -103,5 +112,5 @@ def _bar(axes, place, number) -> None:
       [place],
       marker='s',
       markersize=5,
-      color=style.SERIES[0],
+      color=color,
     )

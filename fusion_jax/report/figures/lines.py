@@ -55,6 +55,7 @@ def draw(
         [p.x for p in points],
         [p.number.estimate for p in points],
         label=style.label(arm),
+        gid=style.arm_id(arm),
         markevery=max(1, len(points) // 5),
         **look,
       )
@@ -66,6 +67,7 @@ def draw(
         color=look['color'],
         alpha=0.13,
         linewidth=0,
+        gid=style.arm_id(arm, 'band'),
       )
     if zero:
       axes.axhline(0, color=style.INK, linewidth=0.9)

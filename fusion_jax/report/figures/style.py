@@ -124,6 +124,7 @@ class Drawn:
       '<!--.*?-->',
     ):
       inner = re.sub(dropped, '', inner, flags=re.DOTALL)
+    inner = _ARM.sub(_of_arm, inner)
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', inner))
     inner = re.sub(
       r' id="([^"]*)"',
@@ -171,6 +172,25 @@ def context() -> Iterator[None]:
     warnings.filterwarnings('ignore', 'Glyph .* missing')
     with matplotlib_style.context(['default', _SETTINGS]):
       yield
+
+
+def arm_id(arm: str, kind: str = 'line') -> str:
+  """The gid of what is drawn for an arm, so that a page can hide it.
+
+  Args:
+    arm: its name, in any letters.
+    kind: what is drawn; ids of one figure differ.
+  """
+  return f'arm-{arm.encode().hex()}-{kind}'
+
+
+_ARM = re.compile(r'<g id="arm-([0-9a-f]*)-\w+">')
+
+
+def _of_arm(match: re.Match) -> str:
+  """The same group with the arm's name, which is shown to who points at it."""
+  arm = html.escape(bytes.fromhex(match[1]).decode())
+  return f'<g data-arm="{arm}"><title>{arm}</title>'
 
 
 def new(width: float, height: float) -> figure_lib.Figure:
