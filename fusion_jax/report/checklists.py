@@ -12,8 +12,9 @@ from importlib import resources
 from typing import Any
 
 from fusion_jax.core import words
+from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, methods, notes
+from fusion_jax.report import findings, methods, notes, run_box
 from fusion_jax.report import text as text_lib
 
 REST = '; the rest is for the authors'
@@ -98,6 +99,22 @@ def _size(summary, curves) -> str:
   if events is not None:
     text += f', {events} with the event'
   return text
+
+
+def _flow(summary, curves) -> str:
+  sentences = cohort_lib.flow_sentences(summary)
+  size = _size(summary, curves)
+  return '; '.join([*(x.rstrip('.') for x in sentences), size])
+
+
+def _characteristics(summary, curves) -> str:
+  given = summary['cohort'].get('table1') or {}
+  features = {x['feature'] for x in given.get('rows') or ()}
+  if not features:
+    return ''
+  by = {x['by'] for x in given['columns']} - {'all'}
+  apart = f', by {notes.listed(sorted(by))} too' if by else ''
+  return f'Table 1 has {words.counted(len(features), "characteristic")}{apart}'
 
 
 def _needed(summary, curves) -> str:
@@ -270,9 +287,10 @@ def _registration(summary, curves) -> str:
 
 
 def _code(summary, curves) -> str:
-  versions = summary['run'].get('versions') or {}
-  told = ', '.join(f'{k} {v}' for k, v in versions.items() if k != 'backend')
-  return f'fusion_jax with {told}' if told else ''
+  others = run_box.software(summary['run'])
+  if not others:
+    return ''
+  return f'{run_box.library(summary["run"]) or "fusion_jax"}; {others}'
 
 
 def _artefacts(summary, curves) -> str:
@@ -395,6 +413,7 @@ ANSWERS: Mapping[
   'absent': _absent,
   'anew': _anew,
   'artefacts': _artefacts,
+  'characteristics': _characteristics,
   'choice': _choice,
   'code': _code,
   'diagnosis': _diagnosis,
@@ -402,6 +421,7 @@ ANSWERS: Mapping[
   'estimates': _estimates,
   'external': _external,
   'fairness': _fairness,
+  'flow': _flow,
   'gaps': _gaps,
   'internal': _internal,
   'kinds': _kinds,

@@ -3,7 +3,7 @@ import copy
 from absl.testing import absltest
 
 from fusion_jax.report import checklists
-from tests.report import parts, samples
+from tests.report import cohort_test, parts, samples
 
 
 class ChecklistsTest(absltest.TestCase):
@@ -53,7 +53,11 @@ class ChecklistsTest(absltest.TestCase):
     """And every one that is asked for can be given by some run."""
     own = copy.deepcopy(self.rich)
     own['run'] |= {'config_digest': 'abc', 'versions': {'jax': '1'}}
-    own['cohort'] |= {'citation': 'Doe', 'licence': 'CC BY'}
+    own['cohort'] |= {
+      'citation': 'Doe',
+      'licence': 'CC BY',
+      'table1': cohort_test.TABLE1,
+    }
     own['arms']['late_mean']['strategy'] = 'late'
     own['audits']['tuning'] = {'trials': 2, 'chosen_by': 'validation loss'}
     curves = parts.curves(own)
@@ -96,6 +100,25 @@ class ChecklistsTest(absltest.TestCase):
     rich = self.items(self.rich)
     for item in ('14', '18c', '24', '27a'):
       self.assertNotEqual(rich['TRIPOD+AI', item], '')
+
+  def test_who_was_studied(self):
+    own = copy.deepcopy(self.plain)
+    self.assertEqual(self.items(own)['TRIPOD+AI', '20b'], '')
+    own['cohort'] |= {'table1': cohort_test.TABLE1, 'flow': cohort_test.FLOW}
+    given = self.items(own)
+    self.assertStartsWith(
+      given['TRIPOD+AI', '20b'], 'Table 1 has 3 characteristics, by outcome too'
+    )
+    for item in (('TRIPOD+AI', '20a'), ('CLAIM 2024', '35')):
+      self.assertIn('20 excluded (dx = x: why)', given[item])
+      self.assertIn('tested: 120 studies', given[item])
+
+  def test_software_names_the_library_once(self):
+    own = copy.deepcopy(self.plain)
+    own['run']['versions'] = {'fusion_jax': '1.2', 'jax': '0.9'}
+    self.assertEqual(
+      self.items(own)['CLAIM 2024', '23'], 'fusion_jax 1.2; jax 0.9'
+    )
 
   def test_other_people_s_models_answer_less(self):
     own = copy.deepcopy(self.plain)
