@@ -26,6 +26,7 @@ from fusion_jax.evaluation import controls as controls_lib
 from fusion_jax.evaluation import curves, image_value, metrics
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
+from fusion_jax.fusion import late
 
 
 def chosen(
@@ -265,7 +266,8 @@ def finish(
     a for a in failed if config.arms[a].strategy == arms_lib.SINGLE
   ]
   patient = [cohort.patient_note] if cohort.patient_note else []
-  summary = summary_lib.summarise(
+  summary = _summarise(
+    config.arms,
     predictions,
     singles=expected,
     fusions=fusions,
@@ -319,6 +321,32 @@ def finish(
   )
   summary_lib.write(summary, folder / store_lib.SUMMARY)
   return summary
+
+
+def _summarise(arms, predictions, **arguments) -> dict[str, Any]:
+  """A summary in which a useless arm names the setting that recalibrates it."""
+  summary = summary_lib.summarise(predictions, **arguments)
+  kind = predictions.task.kind
+  for arm, entry in summary['arms'].items():
+    flag = entry['probabilities']
+    rule = late.RECALIBRATED.get(arms[arm].rule)
+    if flag and flag['useless'] and rule and kind in late.TASKS[rule]:
+      flag['reasons'].append(
+        f'Its recalibrated form is trained by --set=arms.{arm}.rule={rule}'
+        f'{_mended(kind, flag["recalibrated"])}.'
+      )
+  return summary
+
+
+def _mended(kind, after) -> str:
+  """What recalibrating comes to, where the rule does just that."""
+  if kind != types.BINARY or not after or after['brier'] is None:
+    return ''
+  slope = '' if after['slope'] is None else f'slope {after["slope"]:.2f}, '
+  return (
+    f': {slope}Brier score {after["brier"]:.3f} instead of '
+    f'{after["brier_as_it_is"]:.3f}'
+  )
 
 
 def _unknown_survival(predictions) -> list[str]:

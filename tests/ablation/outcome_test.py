@@ -1,9 +1,11 @@
 """Tests of what finished nodes come to."""
 
+import dataclasses
 import pathlib
+from unittest import mock
 
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import arms, nodes, outcome
 from fusion_jax.ablation import store as store_lib
@@ -90,6 +92,63 @@ class TogetherTest(absltest.TestCase):
     )
     np.testing.assert_array_equal(found.survival['t'], [0.5, 0.25, np.nan])
     self.assertEmpty(outcome.together([table([0]), table([1])]).survival)
+
+
+class RecalibratedFormTest(parameterized.TestCase):
+  def _reasons(self, kind='binary', *, rule='mean', useless=True, after=None):
+    flag = {
+      'useless': useless,
+      'reasons': ['The calibration slope is 3.90.'],
+      'recalibrated': after,
+    }
+    arm = dataclasses.replace(arms.ARMS['late_mean'], rule=rule)
+    predictions = mock.Mock(task=types.Task(kind, ('y',)))
+    summary = {
+      'arms': {
+        'late_x': {'probabilities': flag},
+        'ehr': {'probabilities': dict(flag, reasons=['kept'])},
+        'image': {'probabilities': None},
+      }
+    }
+    known = {**arms.ARMS, 'late_x': arm}
+    with mock.patch.object(
+      outcome.summary_lib, 'summarise', return_value=summary
+    ):
+      found = outcome._summarise(known, predictions)['arms']
+    self.assertEqual(found['ehr']['probabilities']['reasons'], ['kept'])
+    return found['late_x']['probabilities']['reasons'][1:]
+
+  def test_names_the_setting_and_what_it_comes_to(self):
+    after = {'slope': 1.02, 'brier': 0.098, 'brier_as_it_is': 0.142}
+    self.assertEqual(
+      self._reasons(after=after),
+      [
+        'Its recalibrated form is trained by --set=arms.late_x.rule='
+        'mean_recalibrated: slope 1.02, Brier score 0.098 instead of 0.142.'
+      ],
+    )
+
+  @parameterized.parameters(
+    ({'after': None}, 'rule=mean_recalibrated.'),
+    ({'rule': 'weighted'}, 'rule=weighted_recalibrated.'),
+    # Its rule stretches hazards, which is no map of a probability by a time.
+    (
+      {
+        'kind': 'survival',
+        'after': {'slope': 1.0, 'brier': 0.1, 'brier_as_it_is': 0.2},
+      },
+      'rule=mean_recalibrated.',
+    ),
+  )
+  def test_without_figures(self, changes, ending):
+    (sentence,) = self._reasons(**changes)
+    self.assertEndsWith(sentence, ending)
+
+  @parameterized.parameters(
+    {'useless': False}, {'rule': 'stack'}, {'rule': 'mean_recalibrated'}
+  )
+  def test_silent_where_there_is_nothing_to_offer(self, **changes):
+    self.assertEmpty(self._reasons(**changes))
 
 
 if __name__ == '__main__':
