@@ -332,21 +332,9 @@ def _summarise(arms, predictions, **arguments) -> dict[str, Any]:
     rule = late.RECALIBRATED.get(arms[arm].rule)
     if flag and flag['useless'] and rule and kind in late.TASKS[rule]:
       flag['reasons'].append(
-        f'Its recalibrated form is trained by --set=arms.{arm}.rule={rule}'
-        f'{_mended(kind, flag["recalibrated"])}.'
+        f'Its recalibrated form is trained by --set=arms.{arm}.rule={rule}.'
       )
   return summary
-
-
-def _mended(kind, after) -> str:
-  """What recalibrating comes to, where the rule does just that."""
-  if kind != types.BINARY or not after or after['brier'] is None:
-    return ''
-  slope = '' if after['slope'] is None else f'slope {after["slope"]:.2f}, '
-  return (
-    f': {slope}Brier score {after["brier"]:.3f} instead of '
-    f'{after["brier_as_it_is"]:.3f}'
-  )
 
 
 def _unknown_survival(predictions) -> list[str]:

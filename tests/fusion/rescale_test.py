@@ -4,10 +4,12 @@ import warnings
 
 import numpy as np
 from absl.testing import absltest, parameterized
-from sklearn import linear_model
+from sklearn import linear_model, metrics
 
-from fusion_jax.core import links, types
-from fusion_jax.fusion import rescale
+from fusion_jax.core import errors, links, types
+from fusion_jax.evaluation import calibration, recalibration
+from fusion_jax.fusion import late, rescale
+from tests.fusion import late_test
 
 BINARY = types.Task(types.BINARY, ('y',))
 SURVIVAL = types.Task(types.SURVIVAL, ('t', 'e'))
@@ -140,6 +142,138 @@ class RescaleTest(parameterized.TestCase):
       (2 / 3 + 3 / 5) / 4,
       places=5,
     )
+
+
+class RulesTest(parameterized.TestCase):
+  def halves(self, kind, n=4000, absent=0.0):
+    """Two models, each of one half of the logit: their mean is too flat."""
+    task = late_test.TASKS[kind]
+    rng = np.random.default_rng(3)
+    logits = {m: 2 * rng.normal(size=(n, task.num_outputs)) for m in 'ab'}
+    truth = logits['a'] + logits['b']
+    if kind == types.SURVIVAL:
+      time = rng.exponential(size=truth.shape) * np.exp(-truth)
+      labels = np.concatenate([time, rng.random(time.shape) < 0.8], axis=1)
+    elif kind == types.MULTICLASS:
+      labels = (truth + rng.gumbel(size=truth.shape)).argmax(1)[:, None]
+    else:
+      labels = truth - 1 + rng.logistic(size=truth.shape) > 0
+    present = {m: rng.random(n) >= absent for m in logits}
+    return logits, present, labels.astype(np.float64)
+
+  def both(self, rule, kind, **changes):
+    """Test labels and logits by the rule and by its recalibrated form."""
+    logits, present, labels = self.halves(kind, **changes)
+    half = len(labels) // 2
+    valid, test = (
+      (
+        {m: x[rows] for m, x in logits.items()},
+        {m: x[rows] for m, x in present.items()},
+        labels[rows],
+      )
+      for rows in (slice(0, half), slice(half, None))
+    )
+    rules = [
+      late_test.fit(name, kind, *valid)
+      for name in (rule, late.RECALIBRATED[rule])
+    ]
+    return valid, test, rules, [r.apply(*test[:2]) for r in rules]
+
+  @parameterized.product(rule=(late.MEAN, late.WEIGHTED))
+  def test_a_flat_mean_gets_its_slope_and_prevalence_back(self, rule):
+    _, test, rules, (plain, mended) = self.both(rule, types.BINARY)
+    y = test[2][:, 0] > 0
+    slopes = [
+      calibration.slope(y, links.scores_from_logits(BINARY, z)[:, 0])(
+        np.ones((len(y), 1))
+      )[0]
+      for z in (plain, mended)
+    ]
+    self.assertGreater(slopes[0], 1.6)
+    self.assertBetween(slopes[1], 0.9, 1.1)
+    brier = [
+      np.mean((links.scores_from_logits(BINARY, z)[:, 0] - y) ** 2)
+      for z in (plain, mended)
+    ]
+    self.assertLess(brier[1], brier[0] - 0.01)
+    np.testing.assert_allclose(
+      links.scores_from_logits(BINARY, mended).mean(), y.mean(), atol=0.02
+    )
+    self.assertEqual(
+      {k: v for k, v in rules[1].state.items() if k in rules[0].state},
+      dict(rules[0].state),
+    )
+
+  @parameterized.product(
+    rule=(late.MEAN, late.WEIGHTED),
+    kind=(types.BINARY, types.MULTILABEL, types.SURVIVAL),
+  )
+  def test_order_of_studies_stays(self, rule, kind):
+    _, test, _, (plain, mended) = self.both(rule, kind, absent=0.3)
+    here = np.any(list(test[1].values()), axis=0)
+    for k in range(plain.shape[1]):
+      np.testing.assert_array_equal(
+        np.argsort(plain[here, k], kind='stable'),
+        np.argsort(mended[here, k], kind='stable'),
+      )
+      if kind != types.SURVIVAL:
+        self.assertEqual(
+          *(
+            metrics.roc_auc_score(test[2][here, k], z[here, k])
+            for z in (plain, mended)
+          )
+        )
+      self.assertGreater(np.abs(plain - mended)[here, k].max(), 0.1)
+
+  def test_order_stays_if_validation_says_that_more_is_less(self):
+    logits, present, labels = self.halves(types.BINARY)
+    fitted = late_test.fit(
+      late.RECALIBRATED[late.MEAN], types.BINARY, logits, present, 1 - labels
+    )
+    fused = fitted.apply(logits, present)[:, 0]
+    plain = (logits['a'] + logits['b'])[:, 0]
+    np.testing.assert_array_equal(np.argsort(fused), np.argsort(plain))
+
+  def test_order_of_classes_stays(self):
+    _, test, _, (plain, mended) = self.both(late.MEAN, types.MULTICLASS)
+    np.testing.assert_array_equal(plain.argsort(axis=1), mended.argsort(axis=1))
+    losses = [
+      links.mean_loss(late_test.TASKS[types.MULTICLASS], z, test[2])
+      for z in (plain, mended)
+    ]
+    self.assertLess(losses[1], losses[0] - 0.01)
+
+  @parameterized.parameters(
+    (types.BINARY, recalibration.PLATT),
+    (types.MULTILABEL, recalibration.PLATT),
+    (types.MULTICLASS, recalibration.TEMPERATURE),
+  )
+  def test_is_what_the_report_shows_of_the_plain_rule(self, kind, method):
+    task = late_test.TASKS[kind]
+    valid, _, rules, (plain, mended) = self.both(late.MEAN, kind)
+    of_valid = links.scores_from_logits(task, rules[0].apply(*valid[:2]))
+    shown = recalibration.fit(method, task, valid[2], of_valid)
+    np.testing.assert_allclose(
+      links.scores_from_logits(task, mended),
+      shown(links.scores_from_logits(task, plain)),
+      atol=1e-5,
+    )
+
+  def test_survival_hazards_get_a_unit(self):
+    _, _, rules, (plain, mended) = self.both(late.MEAN, types.SURVIVAL)
+    # Of a sum of two with SD 2 each, the mean of both standardised.
+    (slope,) = rules[1].state['slope']
+    self.assertAlmostEqual(slope, 4, delta=0.3)
+    self.assertEqual(rules[1].state['intercept'], [0])
+    np.testing.assert_allclose(mended, slope * plain)
+
+  def test_not_for_regression(self):
+    with self.assertRaisesRegex(errors.UserError, 'does not support regr'):
+      late_test.fit(
+        'mean_recalibrated',
+        types.REGRESSION,
+        *late_test.example(types.REGRESSION),
+      )
 
 
 if __name__ == '__main__':
