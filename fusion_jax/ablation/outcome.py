@@ -27,6 +27,7 @@ from fusion_jax.evaluation import controls as controls_lib
 from fusion_jax.evaluation import curves, image_value, metrics, pictures
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
+from fusion_jax.fusion import late
 
 
 def chosen(
@@ -272,7 +273,8 @@ def finish(
     a for a in failed if config.arms[a].strategy == arms_lib.SINGLE
   ]
   patient = [cohort.patient_note] if cohort.patient_note else []
-  summary = summary_lib.summarise(
+  summary = _summarise(
+    config.arms,
     predictions,
     singles=expected,
     fusions=fusions,
@@ -329,6 +331,20 @@ def finish(
   drawn = {**({losses_lib.KEY: losses} if losses else {}), **drawn}
   curves.write(drawn, folder / store_lib.CURVES)
   summary_lib.write(summary, folder / store_lib.SUMMARY)
+  return summary
+
+
+def _summarise(arms, predictions, **arguments) -> dict[str, Any]:
+  """A summary in which a useless arm names the setting that recalibrates it."""
+  summary = summary_lib.summarise(predictions, **arguments)
+  kind = predictions.task.kind
+  for arm, entry in summary['arms'].items():
+    flag = entry['probabilities']
+    rule = late.RECALIBRATED.get(arms[arm].rule)
+    if flag and flag['useless'] and rule and kind in late.TASKS[rule]:
+      flag['reasons'].append(
+        f'Its recalibrated form is trained by --set=arms.{arm}.rule={rule}.'
+      )
   return summary
 
 

@@ -25,6 +25,9 @@ from fusion_jax.evaluation import folds as folds_lib
 
 # Slopes outside these are those of useless probabilities.
 SLOPES = (0.5, 2.0)
+# Two searches for the same map end this close to each other: an arm that was
+# recalibrated on validation already is not worse than itself.
+_ROUNDING = 1e-6
 _BINARY = types.Task(types.BINARY, ('y',))
 _NO_VALIDATION = 'there is no validation part with both classes to fit on'
 
@@ -56,8 +59,9 @@ def of(
   They are if the calibration slope (mean over folds and seeds) lies outside
   SLOPES, or if the Brier score exceeds that of the same probabilities after
   Platt's map, fitted on each model's own validation part, by more than its
-  interval: the lower bound of the excess is above 0. For several labels, and
-  for survival at every time for which it is predicted, one of them is enough.
+  interval: the lower bound of the excess is above 0 (by 1e-6, as maps are
+  searched for). For several labels, and for survival at every time for which it
+  is predicted, one of them is enough.
   Survival at a time t: the event up to t, each study with weight 1 / G (inverse
   probability of censoring; Graf et al., 1999, Statistics in Medicine 18), held
   as it is in the data while patients are redrawn.
@@ -258,7 +262,7 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         f'The calibration slope{where} is {slope:.2f}: probabilities are {how}.'
       )
     excess = part.get('brier_excess')
-    if excess and excess['low'] > 0:
+    if excess and excess['low'] > _ROUNDING:
       after = part['recalibrated']
       reasons.append(
         f'Recalibrated on validation, the Brier score{where} is '

@@ -26,10 +26,13 @@ Rules:
   stack     a logistic (binary, multilabel), multinomial, linear or Cox model on
             every modality's logits (0 where absent) and presence, with an L2
             penalty, fitted on the validation predictions.
+  mean_recalibrated, weighted_recalibrated
+            the mean or weighted mean, times a slope plus an intercept fitted
+            on its own validation predictions (rescale.py). Not for regression.
 
 A study without any modality gets the validation part's constant prediction. In
-the classes of the review (Huang et al. 2020, npj Digit. Med. 3:136) all four
-are late fusion.
+the classes of the review (Huang et al. 2020, npj Digit. Med. 3:136) all are
+late fusion.
 """
 
 import dataclasses
@@ -40,15 +43,23 @@ import numpy as np
 from scipy import optimize, special
 
 from fusion_jax.core import errors, links, types
+from fusion_jax.fusion import rescale
 
 MEAN, VOTE, WEIGHTED, STACK = 'mean', 'vote', 'weighted', 'stack'
-RULES = (MEAN, VOTE, WEIGHTED, STACK)
+# By rule whose average can be put on the scale of its task, the rule that does.
+RECALIBRATED = {
+  MEAN: 'mean_recalibrated',
+  WEIGHTED: 'weighted_recalibrated',
+}
+_AVERAGE = {new: old for old, new in RECALIBRATED.items()}
+RULES = (MEAN, VOTE, WEIGHTED, STACK, *_AVERAGE)
 # What each rule can fuse.
 TASKS = {
   MEAN: types.TASK_KINDS,
   VOTE: (types.BINARY, types.MULTICLASS, types.MULTILABEL),
   WEIGHTED: types.TASK_KINDS,
   STACK: types.TASK_KINDS,
+  **dict.fromkeys(_AVERAGE, rescale.TASKS),
 }
 # The stack's penalty is PENALTY / (2 n) times the squared coefficients of
 # standardised logits: scikit-learn's C = 1.
@@ -66,7 +77,8 @@ class LateRule:
     constant: s logits for a study without any modality.
     state: what the rule estimated, lists of numbers by name: `center`,
       `scale`, and `weights` (modality,), `thresholds` (modality, s), or
-      `coefficients` (feature, s) and `intercept` (s,).
+      `coefficients` (feature, s) and `intercept` (s,); of a recalibrated
+      average also `slope` and `intercept`, (s,) each.
   """
 
   rule: str
@@ -99,6 +111,9 @@ class LateRule:
     else:
       evidence = _evidence(self.task, values, here, self.state)
       fused = _weighted_mean(evidence, here, self.state['weights'])
+      if self.rule in _AVERAGE:
+        fused *= np.asarray(self.state['slope'])
+        fused += np.asarray(self.state['intercept'])
     anyone = here.any(axis=0)[:, None]
     return np.where(anyone, fused, np.asarray(self.constant))
 
@@ -185,7 +200,7 @@ def fit_late(
   else:
     state = _spread(task, values, here, weight)
     weights = np.ones(len(modalities))
-    if rule == WEIGHTED:
+    if _AVERAGE.get(rule, rule) == WEIGHTED:
       skills = [
         _skill(task, v[rows], labels[rows], weight[rows])
         for v, rows in zip(values, here, strict=True)
@@ -193,6 +208,13 @@ def fit_late(
       if any(skills):
         weights = np.array(skills) / sum(skills)
     state['weights'] = weights.tolist()
+    if rule in _AVERAGE:
+      evidence = _evidence(task, values, here, state)
+      fused = _weighted_mean(evidence, here, weights)
+      rows = here.any(axis=0)
+      fitted = rescale.fit(task, fused[rows], labels[rows], weight[rows])
+      for name, value in zip(('slope', 'intercept'), fitted, strict=True):
+        state[name] = value.tolist()
   return LateRule(rule, task, modalities, tuple(constant.tolist()), state)
 
 

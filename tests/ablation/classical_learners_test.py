@@ -23,12 +23,20 @@ ARMS = (
   'early_trees',
   'late_mean',
   'late_stack',
+  'late_mean_recalibrated',
 )
+# What --set=arms.late_mean.rule=mean_recalibrated makes of it.
+PARTS = {
+  **arms.ARMS,
+  'late_mean_recalibrated': dataclasses.replace(
+    arms.ARMS['late_mean'], rule='mean_recalibrated'
+  ),
+}
 
 
 def learner_of(arm, task):
   return learners.create_learner(
-    arms.ARMS[arm],
+    PARTS[arm],
     task,
     training=training_config.TrainingConfig(),
     parallel=parallel_config.ParallelConfig(),
@@ -80,6 +88,8 @@ class ClassicalLearnersTest(parameterized.TestCase):
     ('image_linear', 2 * (3 + 1)),
     # Of both sides: centre, scale and weight.
     ('late_mean', 2 * 3),
+    # And a slope and an intercept.
+    ('late_mean_recalibrated', 2 * 3 + 2),
     ('late_vote', 2),
     # Of both sides the scale, and coefficients of logit and presence.
     ('late_stack', 2 + 4 + 1),

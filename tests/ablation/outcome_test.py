@@ -1,9 +1,11 @@
 """Tests of what finished nodes come to."""
 
+import dataclasses
 import pathlib
+from unittest import mock
 
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import arms, nodes, outcome
 from fusion_jax.ablation import store as store_lib
@@ -90,6 +92,45 @@ class TogetherTest(absltest.TestCase):
     )
     np.testing.assert_array_equal(found.survival['t'], [0.5, 0.25, np.nan])
     self.assertEmpty(outcome.together([table([0]), table([1])]).survival)
+
+
+class RecalibratedFormTest(parameterized.TestCase):
+  def _reasons(self, kind='binary', *, rule='mean', useless=True):
+    flag = {'useless': useless, 'reasons': ['The slope is 3.90.']}
+    arm = dataclasses.replace(arms.ARMS['late_mean'], rule=rule)
+    predictions = mock.Mock(task=types.Task(kind, ('y',)))
+    summary = {
+      'arms': {
+        'late_x': {'probabilities': flag},
+        'ehr': {'probabilities': dict(flag, reasons=['kept'])},
+        'image': {'probabilities': None},
+      }
+    }
+    with mock.patch.object(
+      outcome.summary_lib, 'summarise', return_value=summary
+    ):
+      found = outcome._summarise({**arms.ARMS, 'late_x': arm}, predictions)
+    flags = {a: x['probabilities'] for a, x in found['arms'].items()}
+    self.assertEqual(flags['ehr']['reasons'], ['kept'])
+    return flags['late_x']['reasons'][1:]
+
+  @parameterized.product(
+    rule=('mean', 'weighted'), kind=('binary', 'multilabel', 'survival')
+  )
+  def test_names_the_setting(self, rule, kind):
+    self.assertEqual(
+      self._reasons(kind, rule=rule),
+      [
+        'Its recalibrated form is trained by '
+        f'--set=arms.late_x.rule={rule}_recalibrated.'
+      ],
+    )
+
+  @parameterized.parameters(
+    {'useless': False}, {'rule': 'stack'}, {'rule': 'mean_recalibrated'}
+  )
+  def test_silent_where_there_is_nothing_to_offer(self, **changes):
+    self.assertEmpty(self._reasons(**changes))
 
 
 if __name__ == '__main__':

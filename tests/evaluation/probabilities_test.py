@@ -7,7 +7,12 @@ from scipy import special
 from sklearn import linear_model
 
 from fusion_jax.core import types
-from fusion_jax.evaluation import folds, probabilities, resampling
+from fusion_jax.evaluation import (
+  folds,
+  probabilities,
+  recalibration,
+  resampling,
+)
 
 BINARY = types.Task(types.BINARY, ('y',))
 
@@ -105,6 +110,30 @@ class BinaryTest(parameterized.TestCase):
       after['brier_as_it_is'] - after['brier'],
       found['brier_excess']['estimate'],
     )
+
+  def test_recalibrated_already_is_not_worse_than_itself(self):
+    (test, _), (_, valid) = _binary({'a': 5.0}), _binary({'a': 3.9})
+    platt = recalibration.fit(
+      recalibration.PLATT, BINARY, valid[0].labels, valid[0].scores['a'][0]
+    )
+
+    def mapped(fold, near):
+      # As another search for the same map would end.
+      p = platt(fold.scores['a'][0])
+      p = special.expit((1 + near) * special.logit(p))
+      return dataclasses.replace(fold, scores={'a': {0: p}})
+
+    lows = []
+    for near in (-1e-5, 1e-5):
+      found = _of(
+        BINARY,
+        [mapped(f, near) for f in test],
+        [mapped(f, near) for f in valid],
+      )['a']
+      self.assertFalse(found['useless'])
+      lows.append(found['brier_excess']['low'])
+    # Of one sign or the other it would be, were any excess above 0 enough.
+    self.assertGreater(max(lows), 0)
 
   def test_factor_widens_the_interval(self):
     parts = _binary({'a': 1.6}, n=300)

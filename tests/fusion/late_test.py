@@ -194,7 +194,9 @@ class AllRulesTest(parameterized.TestCase):
     for value in logits.values():
       self.assertLess(loss, links.mean_loss(task, value[test], labels[test]))
 
-  @parameterized.parameters(late.MEAN, late.WEIGHTED, late.STACK)
+  @parameterized.parameters(
+    late.MEAN, late.WEIGHTED, late.STACK, *late.RECALIBRATED.values()
+  )
   def test_stays_additive_on_exclusive_or(self, rule):
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 4000, 1))
