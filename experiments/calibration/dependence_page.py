@@ -17,7 +17,7 @@ _LEARNERS = {
   dependence.TREES: 'boosted trees',
   dependence.NETWORK: 'small network',
 }
-_SHOWN = (1.0, 1.15, 1.25, 1.35)
+_SHOWN = (1.0, 1.1, 1.2, 1.3)
 
 
 def judge(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -38,6 +38,15 @@ def judge(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     'failing': failing,
     'cells': rows,
   }
+
+
+def close(judged: Mapping[str, Any]) -> list[str]:
+  """Cells that fail at the factor below the one of `judge`, by name.
+
+  Whether they fail at that one too is worth more runs.
+  """
+  below = [f for f in judged['failing'] if f < (judged['factor'] or 0)]
+  return judged['failing'][max(below)] if below else []
 
 
 def _row(result) -> dict[str, Any]:
@@ -76,7 +85,8 @@ def page(results: Mapping[str, Any], *, command: str) -> str:
   learners = [n for n in _LEARNERS if any(r['cell'].part == n for r in rows)]
   chosen = (
     f'**The factor is {factor:.2f}**: the smallest of 1.00, 1.05, ... at which '
-    'no judged cell fails.'
+    'no judged cell fails. Cells that fail at the factor below it were run '
+    'more often.'
     if factor
     else '**At no factor tried did every judged cell pass.**'
   )
@@ -157,7 +167,7 @@ def _coverage(rows: Sequence[Mapping[str, Any]]) -> str:
   lines = [header, ['---'] * len(header)]
   for r in rows:
     lines.append(
-      [*_start(r), f'{r["ratio"]:.2f}']
+      [*_start(r), _ratio(r['ratio'])]
       + [_percent(r, name, f) for name in names for f in _SHOWN]
     )
   return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
@@ -189,6 +199,11 @@ def _start(row) -> list[str]:
     str(cell.folds),
     str(row['runs']),
   ]
+
+
+def _ratio(value: float) -> str:
+  # A difference without bootstrap variance has no ratio.
+  return f'{value:.2f}' if math.isfinite(value) else 'n/a'
 
 
 def _percent(row, name, factor) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from fusion_jax.evaluation import folds as folds_lib
 
 # The smallest of 1.00, 1.05, ... at which no cell of docs/dependence.md fails.
-FACTOR = 1.25
+FACTOR = 1.10
 
 # A verdict that differs at a factor larger by this is called fragile.
 SENSITIVITY = 0.10

@@ -1,5 +1,7 @@
 """Tests of experiments.calibration.dependence_page."""
 
+import dataclasses
+
 from absl.testing import absltest
 
 from experiments.calibration import cells, dependence, dependence_page
@@ -32,6 +34,13 @@ class JudgeTest(absltest.TestCase):
     self.assertEqual(self._of(_result(), _result(enough=1.2))['factor'], 1.2)
     self.assertEqual(self._of(_result(enough=1.0))['factor'], 1.0)
     self.assertIsNone(self._of(_result(enough=2.0))['factor'])
+
+  def test_close_cells_fail_one_step_below(self):
+    worst = dataclasses.replace(CELL, n=1000)
+    found = self._of(_result(), _result(worst, enough=1.2))
+    self.assertEqual(dependence_page.close(found), [worst.name])
+    self.assertEmpty(dependence_page.close(self._of(_result(enough=1.0))))
+    self.assertEmpty(dependence_page.close(self._of(_result(enough=2.0))))
 
   def test_other_learners_and_few_patients_are_only_shown(self):
     trees = dependence.Cell('trees', 300, 5, dependence.FEW, dependence.NOISE)
