@@ -29,6 +29,7 @@ SLOPES = (0.5, 2.0)
 # recalibrated on validation already is not worse than itself.
 _ROUNDING = 1e-6
 _BINARY = types.Task(types.BINARY, ('y',))
+_NO_SLOPE = 'scores do not vary or separate the classes'
 _NO_VALIDATION = 'there is no validation part with both classes to fit on'
 
 
@@ -289,14 +290,16 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     },
   }
   if math.isnan(worst['slope']):
-    gathered['slope_reason'] = 'scores do not vary or separate the classes'
+    gathered['slope_reason'] = _NO_SLOPE
   if not excesses:
     gathered['brier_excess_reason'] = _NO_VALIDATION
   if gathered['recalibrated'] is None:
     gathered['recalibrated_reason'] = _NO_VALIDATION
+  elif math.isnan(gathered['recalibrated']['slope']):
+    gathered['recalibrated']['slope_reason'] = _NO_SLOPE
   for part in gathered['by'].values():
     if math.isnan(part['slope']):
-      part['reason'] = 'scores do not vary or separate the classes'
+      part['reason'] = _NO_SLOPE
   return gathered
 
 

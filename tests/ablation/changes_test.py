@@ -163,6 +163,7 @@ class ChangeTest(parameterized.TestCase):
       *'name task digest study patient labels patient_note fold site'.split(),
       *'index_time groups weight orientation_free oracle notes'.split(),
       *'licence citation numeric_names categorical_names'.split(),
+      *'time_unit steps'.split(),
       # Read by audits only, never by a model.
       *'unknown_codes image_facts'.split(),
     }

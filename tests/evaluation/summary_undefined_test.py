@@ -22,6 +22,8 @@ _PLAIN_NULLS = (
   'suppressed',
   'arm',
   'gain',
+  'single',
+  'probabilities',
   'fragile',
   'training_sd_of',
   'picked_on_validation',
