@@ -56,6 +56,11 @@ _POWER = tuple(
   for s in (cells.TIED, cells.UNEQUAL, cells.FOUR_TIED)
   for g in (0.0, 0.03, 0.05)
   for n in (300, 1000)
+) + tuple(
+  # Enough for "equivalent".
+  _Cell('power', 3, 5000, 1, gain=g, singles=s)
+  for s in (cells.TIED, cells.UNEQUAL)
+  for g in (0.0, -0.02)
 )
 _INTERVALS = tuple(
   _Cell('intervals', 1, 5 * events, 1, singles=(area, area), events=events)

@@ -18,9 +18,10 @@ class EvaluationConfig:
   """How arms are compared; docs/statistics.md says what each number means.
 
   Attributes:
-    interval: of an arm: percentiles of the patient bootstrap ('bootstrap'), or
-      bias-corrected and accelerated ('bca'); 'delong' has no resamples and
-      corrects comparisons by Holm: binary AUROC on one fold only.
+    interval: of an arm: the patient bootstrap ('bootstrap': on the logit scale
+      for metrics in (0, 1), percentiles for others), or bias-corrected and
+      accelerated ('bca'); 'delong' has no resamples: binary AUROC on one fold
+      with one study a patient only.
     permutations: random swaps of the paired permutation test; 0 for no test.
     min_group: fewest patients of a subgroup that is reported.
     min_events: fewest studies of a subgroup with the event, and without it.

@@ -250,7 +250,10 @@ def _others(gains, verdict) -> list[str]:
       lines.append(f'{sentences.arms(len(arms))} {other}: {", ".join(arms)}.')
   within = [g.arm for g in gains if g.within_margin]
   if within:
-    lines.append(f'By less than the margin: {", ".join(within)}.')
+    lines.append(
+      f'{sentences.arms(len(within))} superior or inferior by less than the '
+      f'margin: {", ".join(within)}.'
+    )
   return lines
 
 
