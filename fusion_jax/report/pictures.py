@@ -106,7 +106,6 @@ def scores(
     'Scores by outcome',
     brief=_WHOSE,
     figures=figures,
-    shown=len(by_arm),
   )
 
 
