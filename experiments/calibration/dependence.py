@@ -18,7 +18,7 @@ from scipy import special
 from sklearn import ensemble, exceptions, linear_model, neural_network
 
 from experiments.calibration import cells, scores
-from fusion_jax.evaluation import bounds, comparison, delong, resampling
+from fusion_jax.evaluation import bounds, comparison, delong
 from fusion_jax.evaluation import folds as folds_lib
 
 LDA, ELASTIC_NET, TREES, NETWORK = 'lda', 'elastic_net', 'trees', 'network'
@@ -150,18 +150,7 @@ def simulate(
 
 def _at_every_factor(test, areas, settings, run) -> dict[str, float]:
   values = scores.auroc(test, ARMS)
-  replicates = resampling.replicate(
-    scores.TASK,
-    test,
-    arms=ARMS,
-    wanted=[scores.METRIC],
-    metric=scores.METRIC,
-    resamples=resampling.draw(
-      np.concatenate([f.patient for f in test]),
-      replicates=settings.replicates,
-      seed=run,
-    ),
-  )
+  replicates = scores.resampled(settings, run, test, ARMS)
   best = max(areas[a] for a in SINGLES)
   delta = [areas[a] - best for a in FUSIONS]
   single = np.array([[areas[f] - areas[s] for s in SINGLES] for f in FUSIONS])

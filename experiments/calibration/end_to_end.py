@@ -25,9 +25,7 @@ from fusion_jax.evaluation import (
   comparison,
   folds,
   predictions,
-  resampling,
 )
-from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.fusion import late
 from fusion_jax.training import classical
 
@@ -163,21 +161,8 @@ def _outcomes(cell, cohort, splits, settings, run) -> Mapping[str, float]:
     true[split.fold] = {a: true_auroc(w) for a, w in weights.items()}
   test = folds.arrange(predictions.concat(tables))
   arms = [*SINGLES, *FUSIONS]
-  values = estimates_lib.estimate(
-    _TASK, test, arms=arms, wanted=[scores.METRIC]
-  ).values[scores.METRIC]
-  replicates = resampling.replicate(
-    _TASK,
-    test,
-    arms=arms,
-    wanted=[scores.METRIC],
-    metric=scores.METRIC,
-    resamples=resampling.draw(
-      np.concatenate([f.patient for f in test]),
-      replicates=settings.replicates,
-      seed=run,
-    ),
-  )
+  values = scores.auroc(test, arms)
+  replicates = scores.resampled(settings, run, test, arms)
   gains = comparison.compare(
     arms=arms,
     fusions=FUSIONS,

@@ -128,7 +128,22 @@ def assess(
   """(g, a) AUROCs, their replicates, and what makes families of them."""
   arms = list(truth(cell))
   values = auroc(test, arms)
-  replicates = resampling.replicate(
+  replicates = resampled(settings, run, test, arms).by_fold
+  return (
+    values,
+    replicates,
+    comparison.resampled(arms, replicates, values, 1.0),
+  )
+
+
+def resampled(
+  settings: cells.Settings,
+  run: int,
+  test: Sequence[folds_lib.Fold],
+  arms: Sequence[str],
+) -> resampling.Replicates:
+  """Bootstrap replicates of the arms' AUROCs, patients drawn by the run."""
+  return resampling.replicate(
     TASK,
     test,
     arms=arms,
@@ -139,11 +154,6 @@ def assess(
       replicates=settings.replicates,
       seed=run,
     ),
-  ).by_fold
-  return (
-    values,
-    replicates,
-    comparison.resampled(arms, replicates, values, 1.0),
   )
 
 

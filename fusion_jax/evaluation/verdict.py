@@ -53,11 +53,6 @@ def judge(
   return (EQUIVALENT, False) if within else (INCONCLUSIVE, False)
 
 
-def capped(verdict: str) -> str:
-  """At best inconclusive, as something to compare with is missing."""
-  return verdict if verdict == INFERIOR else INCONCLUSIVE
-
-
 def of_question(verdicts: Sequence[str]) -> str:
   """One verdict of those of all fusion arms.
 

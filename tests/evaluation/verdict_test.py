@@ -41,12 +41,6 @@ class JudgeTest(parameterized.TestCase):
     self.assertEqual(_judge([-0.001], [0.001], margin=None)[0], 'inconclusive')
     self.assertEqual(_judge([0.001], [0.01], margin=None), ('superior', False))
 
-  def test_capped(self):
-    self.assertEqual(
-      [verdict.capped(v) for v in verdict.VERDICTS],
-      ['inconclusive', 'inconclusive', 'inconclusive', 'inferior'],
-    )
-
 
 class QuestionTest(parameterized.TestCase):
   @parameterized.parameters(
