@@ -15,6 +15,8 @@ def confusion(
   folds: Sequence[folds_lib.Fold],
   arm: str,
   resamples: resampling.Resamples,
+  *,
+  factor: float = 1.0,
 ) -> dict[str, Any] | None:
   """The confusion matrix of an arm of k classes, pooled over all test parts.
 
@@ -28,6 +30,7 @@ def confusion(
     folds: test parts.
     arm: its name; None is returned if it has no model.
     resamples: of the patients.
+    factor: of the bounds, see `dependence`.
 
   Returns:
     {classes, counts (k, k) by true then called class, shares (k, k) of the
@@ -65,9 +68,13 @@ def confusion(
         'class': name,
         'studies': pooling.number(rows[i, 0]),
         'sensitivity': pooling.entry(
-          sensitivity[i], reason='no tested study is of the class'
+          sensitivity[i],
+          factor=factor,
+          reason='no tested study is of the class',
         ),
-        'ppv': pooling.entry(ppv[i], reason='no study is called the class'),
+        'ppv': pooling.entry(
+          ppv[i], factor=factor, reason='no study is called the class'
+        ),
       }
       for i, name in enumerate(task.names)
     ],

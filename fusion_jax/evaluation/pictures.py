@@ -22,11 +22,9 @@ KEY = 'pictures'
 
 def chosen(summary: Mapping[str, Any]) -> list[str]:
   """The arm of the gain and the best single modality; two others if none."""
-  gain = summary.get('gain') or {}
-  question = summary.get('question') or {}
-  best = (summary.get('best_single') or {}).get('arm')
-  arms = [gain.get('arm') or question.get('arm'), best]
-  kept = list(dict.fromkeys(a for a in arms if a in summary['arms']))
+  gain = summary['gain'] or {}
+  arms = [gain.get('arm'), summary['best_single']['arm']]
+  kept = list(dict.fromkeys(a for a in arms if a is not None))
   return kept or list(summary['arms'])[:2]
 
 
@@ -79,7 +77,7 @@ def of(
     arms: whose pictures.
     reclassified: an arm and the single modality it is compared with.
     resamples: of the patients of the test parts.
-    factor: of the bounds of differences.
+    factor: of the bounds, see `dependence`; curves have bands without it.
 
   Returns:
     `arms`, their names, and what the task has: by arm `confusion`
@@ -89,7 +87,9 @@ def of(
   """
   drawn: dict[str, Any] = {'arms': list(arms)}
   by_arm = {
-    'confusion': lambda a: classes.confusion(task, test, a, resamples),
+    'confusion': lambda a: classes.confusion(
+      task, test, a, resamples, factor=factor
+    ),
     'scores': lambda a: distributions.histograms(task, test, a),
     'risk_groups': lambda a: risk_groups.survival(
       task, test, valid, a, resamples
@@ -113,8 +113,7 @@ def of(
 
 
 def _pair(summary) -> tuple[str, str] | None:
-  gain = summary.get('gain') or {}
-  best = (summary.get('best_single') or {}).get('arm') or gain.get('single')
-  if not gain.get('arm') or not best:
+  gain = summary['gain']
+  if gain is None:
     return None
-  return gain['arm'], best
+  return gain['arm'], summary['best_single']['arm'] or gain['single']

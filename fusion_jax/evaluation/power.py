@@ -44,15 +44,11 @@ class Needed:
 
 @dataclasses.dataclass(frozen=True)
 class Shares:
-  """How often each verdict is reached; `inconclusive` is the rest."""
+  """How often each verdict is reached; the rest is inconclusive."""
 
   superior: float
   inferior: float
   equivalent: float
-
-  @property
-  def inconclusive(self) -> float:
-    return max(0.0, 1 - self.superior - self.inferior - self.equivalent)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _column(task, fold, arm, seed, name) -> _Column | None:
       return None
     alive = alive[:, fold.horizons.index(name)]
     return _at_time(fold, 1 - alive, float(name))
-  place = max(list(task.names).index(name), 0) if name else 0
+  place = list(task.names).index(name) if name else 0
   return _Column(
     fold.labels[:, place],
     fold.scores[arm][seed][:, place],

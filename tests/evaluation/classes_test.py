@@ -70,6 +70,16 @@ class ClassesTest(parameterized.TestCase):
   def test_only_of_classes_and_models_that_there_are(self):
     task, test, drawn = arranged()
     self.assertIsNone(classes.confusion(task, test, 'nobody', drawn))
+    one, two = (
+      classes.confusion(task, test, 'joint', drawn, factor=f)['by_class'][0]
+      for f in (1.0, 2.0)
+    )
+    for name in ('sensitivity', 'ppv'):
+      self.assertAlmostEqual(
+        two[name]['estimate'] - two[name]['low'],
+        2 * (one[name]['estimate'] - one[name]['low']),
+        delta=1e-4,
+      )
     binary = types.Task(types.BINARY, ('y',))
     self.assertIsNone(classes.confusion(binary, test, 'joint', drawn))
 

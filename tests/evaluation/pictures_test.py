@@ -62,7 +62,8 @@ class PicturesTest(parameterized.TestCase):
 
   def test_which_arms(self):
     arms = {'a': {}, 'b': {}, 'c': {}}
-    self.assertEqual(pictures.chosen({'arms': arms}), ['a', 'b'])
+    nothing = {'gain': None, 'best_single': {'arm': None}}
+    self.assertEqual(pictures.chosen({'arms': arms, **nothing}), ['a', 'b'])
     gain = {'gain': {'arm': 'c'}, 'best_single': {'arm': 'b'}}
     self.assertEqual(pictures.chosen({'arms': arms, **gain}), ['c', 'b'])
     alone = {'gain': None, 'best_single': {'arm': 'b'}}

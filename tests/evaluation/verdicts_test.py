@@ -295,7 +295,7 @@ class TwinsTest(parameterized.TestCase):
     self.assertEqual(found['best_single']['arm'], 'image')
 
   def test_a_label_that_replicates_lack(self):
-    """Two patients of five have the rare label: many replicates lack it."""
+    """One patient of 60 has it: .37 of the replicates leave it undefined."""
     task = types.Task(types.MULTILABEL, ('common', 'rare'))
     rng = np.random.default_rng(0)
     n = 60
@@ -315,10 +315,20 @@ class TwinsTest(parameterized.TestCase):
       ]
     )
     config = dataclasses.replace(CONFIG, metric='auroc/rare')
-    (c,) = _summarise(table, config=config)['comparisons']
-    # .37 of the replicates lack the only patient; the others still do.
-    self.assertIsNotNone(c['difference'])
-    self.assertEqual(c['low'] is None, 'reason' in c)
+    found = _summarise(table, config=config)
+    (c,) = found['comparisons']
+    # More than half of the replicates are defined, so that there are bounds,
+    # and one patient settles nothing.
+    self.assertEqual((c['verdict'], c['single']), ('inconclusive', 'ehr'))
+    self.assertLess(c['low'], 0)
+    self.assertGreater(c['high'], c['difference'])
+    self.assertTrue(
+      any('Only 1 patient with rare' in w for w in found['warnings'])
+    )
+    # A perfect arm has no interval of its own.
+    own = found['arms']['joint']['metrics']['auroc/rare']
+    self.assertEqual((own['estimate'], own['low']), (1, None))
+    self.assertIn('no interval', own['reason'])
 
   def test_low_is_above_zero_if_and_only_if_p_is_small(self):
     for seed in range(4):

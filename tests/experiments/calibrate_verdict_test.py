@@ -1,35 +1,19 @@
 """Tests of experiments.calibrate_verdict, as a user runs it."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 from absl.testing import absltest, parameterized
 
-from tests import imports
+from tests.experiments import launched
 
 
-class CalibrateVerdictTest(parameterized.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.work = pathlib.Path(self.create_tempdir('work').full_path)
-
-  def _run(self, *flags):
-    return subprocess.run(
-      [sys.executable, '-m', 'experiments.calibrate_verdict', *flags],
-      cwd=self.work,
-      env={**os.environ, 'PYTHONPATH': str(imports.ROOT)},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+class CalibrateVerdictTest(launched.LaunchedTestCase):
+  module = 'experiments.calibrate_verdict'
 
   def test_runs_and_resumes(self):
     flags = ('--part=all', '--runs=2,end_to_end:1,fresh:1', '--max_n=300')
     flags += ('--replicates=100', '--out=o', '--docs=d')
-    done = self._run(*flags)
+    done = self.run_launcher(*flags)
     self.assertIn(done.returncode, (0, 1), done.stderr)
     self.assertIn('Result: ', done.stdout)
     self.assertIn('A cell fails if', done.stdout)
@@ -50,7 +34,7 @@ class CalibrateVerdictTest(parameterized.TestCase):
     )
     self.assertTrue((self.work / 'd/calibration_of_the_verdict.md').is_file())
 
-    again = self._run(*flags)
+    again = self.run_launcher(*flags)
     self.assertEqual(again.stderr, '')
     self.assertEqual(again.stdout, done.stdout)
     stored = json.loads((self.work / 'o/results.json').read_text())
@@ -61,7 +45,7 @@ class CalibrateVerdictTest(parameterized.TestCase):
       self.assertIn('seed = 0, not 7', line)
 
   def _fails(self, *flags):
-    done = self._run(*flags)
+    done = self.run_launcher(*flags)
     self.assertEqual(done.returncode, 2, done.stderr)
     (line,) = done.stderr.strip().splitlines()
     return line

@@ -1,34 +1,18 @@
 """Tests of experiments.evidence, as a user runs it."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 from absl.testing import absltest
 
 from fusion_jax.report import text as text_lib
-from tests import imports
+from tests.experiments import launched
 
 
-class EvidenceTest(absltest.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.work = pathlib.Path(self.create_tempdir('work').full_path)
-
-  def _run(self, *flags):
-    return subprocess.run(
-      [sys.executable, '-m', 'experiments.evidence', *flags],
-      cwd=self.work,
-      env={**os.environ, 'PYTHONPATH': str(imports.ROOT)},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+class EvidenceTest(launched.LaunchedTestCase):
+  module = 'experiments.evidence'
 
   def test_own_table(self):
-    done = self._run('--out=found', '--docs=pages')
+    done = self.run_launcher('--out=found', '--docs=pages')
     self.assertEqual(done.returncode, 0, done.stderr)
     result = json.loads((self.work / 'found/evidence.json').read_text())
     self.assertEqual(result['counts']['in_review'], 17)
@@ -61,7 +45,7 @@ class EvidenceTest(absltest.TestCase):
       (['--out=o', '--studies=none.csv'], "'none.csv' cannot be read"),
       (['--out=o', '--studies=bad.csv'], "Did you mean 'study'"),
     ):
-      done = self._run(*flags)
+      done = self.run_launcher(*flags)
       self.assertEqual(done.returncode, 2, done.stderr)
       (line,) = done.stderr.strip().splitlines()
       self.assertIn(message, line)

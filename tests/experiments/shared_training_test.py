@@ -1,38 +1,21 @@
 """Tests of experiments.shared_training, as a user runs it."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 from absl.testing import absltest, parameterized
 
-from tests import imports
+from tests.experiments import launched
 
 
-class SharedTrainingTest(parameterized.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.work = pathlib.Path(self.create_tempdir('work').full_path)
-
-  def _run(self, *flags):
-    return subprocess.run(
-      [sys.executable, '-m', 'experiments.shared_training', *flags],
-      cwd=self.work,
-      env={**os.environ, 'PYTHONPATH': str(imports.ROOT)},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+class SharedTrainingTest(launched.LaunchedTestCase):
+  module = 'experiments.shared_training'
 
   def test_runs_and_resumes(self):
     flags = ('--learners=lda', '--runs=1', '--max_n=120', '--replicates=100')
-    done = self._run(*flags, '--out=o', '--docs=d')
+    done = self.run_launcher(*flags, '--out=o', '--docs=d')
     self.assertIn(done.returncode, (0, 1), done.stderr)
     self.assertIn('factor 1.00: 0 judged cells fail', done.stdout)
     text = (self.work / 'd/dependence.md').read_text()
     self.assertIn('--learners=lda --runs=1', text)
-    again = self._run(*flags, '--out=o', '--docs=d')
+    again = self.run_launcher(*flags, '--out=o', '--docs=d')
     self.assertEqual((again.stdout, again.stderr), (done.stdout, ''))
 
   @parameterized.parameters(
@@ -41,7 +24,7 @@ class SharedTrainingTest(parameterized.TestCase):
     (['--max_n=9', '--out=o'], 'no cell is that small'),
   )
   def test_bad_input_is_one_line(self, flags, message):
-    done = self._run(*flags)
+    done = self.run_launcher(*flags)
     self.assertEqual(done.returncode, 2, done.stderr)
     (line,) = done.stderr.strip().splitlines()
     self.assertIn(message, line)
