@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.core import types
+from fusion_jax.core import types, words
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import (
   entries,
@@ -356,7 +356,7 @@ def _shown(conditions, name) -> str:
 
 
 def _sentence(work, arm, conditions, fusion, same) -> str:
-  metric = sentences.metric_name(work.metric)
+  metric = words.metric(work.metric)
   uses, beats = fusion['uses_both'], fusion['beats_ensemble']
   said = []
   if uses is not None:

@@ -17,30 +17,6 @@ ESTIMAND = (
   'with other random numbers, would change.'
 )
 
-_NAMES = {
-  'auroc': 'AUROC',
-  'auprc': 'AUPRC',
-  'brier': 'Brier score',
-  'c_index': 'C-index',
-  'c_index_uno': "Uno's C-index",
-  'r2': 'R2',
-  'rmse': 'root mean squared error',
-  'mae': 'mean absolute error',
-  'ppv': 'PPV',
-  'npv': 'NPV',
-  'f1': 'F1',
-}
-
-
-def metric_name(metric: str) -> str:
-  """A metric as a sentence names it: 'auroc/x' is 'AUROC of x'."""
-  base, _, part = metric.partition('/')
-  average = next((x for x in ('macro', 'micro') if base.endswith(f'_{x}')), '')
-  base = base.removesuffix(f'_{average}')
-  name = _NAMES.get(base, base.replace('_', ' '))
-  name = f'{average} {name}' if average else name
-  return f'{name} of {part}' if part else name
-
 
 def number(value: float, *, signed: bool = False) -> str:
   """Three decimals; fewer for large values, two digits for small ones."""
@@ -240,7 +216,7 @@ def _bounds(c, family, level='95%', low='low', high='high') -> str:
 def _verdict(c, margin, family) -> str:
   """The verdict of one arm with the numbers it rests on."""
   verdict = c['verdict']
-  name = metric_name(c['metric'])
+  name = words.metric(c['metric'])
   if c['difference'] is None:
     reason = c.get('reason', 'the difference is undefined')
     return f"'{c['arm']}' is {verdict}: {reason}."
@@ -336,7 +312,7 @@ def _training(c, variability) -> str:
   spread = []
   if variability.get('seed_sd') is not None:
     spread.append(
-      f"the {metric_name(c['metric'])} of '{c['arm']}' has a standard "
+      f"the {words.metric(c['metric'])} of '{c['arm']}' has a standard "
       f'deviation of {number(variability["seed_sd"])} between seeds'
     )
   if c['without_factor']['fold_sd'] is not None:

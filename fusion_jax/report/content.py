@@ -291,7 +291,7 @@ def _facts(summary) -> list[tuple[str, str]]:
   tuning = summary['audits'].get('tuning', {})
   named = {
     'notes': _joined(cohort.get('notes')),
-    f'best possible {names.metric(task["metric"])}': cohort.get('oracle'),
+    f'best possible {words.metric(task["metric"])}': cohort.get('oracle'),
     'trained on': trained_on(summary),
     'trials of each arm': tuning.get('trials'),
   }

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion_jax.report import names, tables
+from fusion_jax.core import words
+from fusion_jax.report import tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import forest
 
@@ -126,7 +127,7 @@ def audit_table(found: Sequence[Audit]) -> tables.Table:
         tables.plain(None, 'the audit gave no number')
         if x.number is None
         else tables.Cell(number=x.number),
-        tables.word(names.metric(x.metric), value=x.metric),
+        tables.word(words.metric(x.metric), value=x.metric),
         *(
           tables.plain(v, '' if v is not None else f'it has no {name}')
           for name, v in (('chance', x.chance), ('alarm margin', x.margin))
@@ -173,7 +174,7 @@ def controls(summary: Mapping[str, Any]) -> tables.Table:
     [
       Column('arm', word=True),
       Column('control', word=True),
-      Column(f'{names.metric(metric)} left [95%]', interval=True),
+      Column(f'{words.metric(metric)} left [95%]', interval=True),
       Column('lost [95%]', interval=True),
     ],
     rows,
@@ -330,13 +331,13 @@ def subgroups(summary: Mapping[str, Any]) -> tables.Table:
       groups.append((group_name(part['group']), rows))
   return tables.Table(
     'subgroups',
-    f'{names.metric(metric)} and gain by subgroup',
+    f'{words.metric(metric)} and gain by subgroup',
     [
       Column('arm', word=True),
       Column('studies'),
       Column('patients'),
       *([Column('events')] if with_events else []),
-      Column(f'{names.metric(metric)} [95%]', interval=True),
+      Column(f'{words.metric(metric)} [95%]', interval=True),
       Column('gain [95%]', interval=True),
     ],
     groups,

@@ -165,7 +165,7 @@ def _many(number, noun) -> str:
 
 
 def _gain(summary, gain) -> Gain:
-  metric = names.metric(gain['metric'])
+  metric = words.metric(gain['metric'])
   over = f'over {content_lib.reference_in_words(summary)}'
   if gain['difference'] is None:
     reason = _of_gain(summary).get('reason') or 'it could not be computed'

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.core import words
-from fusion_jax.report import names, tables
+from fusion_jax.report import tables
 from fusion_jax.report import text as text_lib
 
 Column = tables.Column
@@ -35,7 +35,7 @@ def interactions(summary: Mapping[str, Any]) -> tables.Table:
     )
   return tables.plain_table(
     'interactions',
-    f'Does the gain in {names.metric(metric)} differ between groups?',
+    f'Does the gain in {words.metric(metric)} differ between groups?',
     [
       Column('column', word=True),
       Column('arm', word=True),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import names, tables
 from fusion_jax.report import side as side_lib
@@ -127,7 +128,7 @@ def metrics(page: content_lib.Content) -> tables.Table:
     [
       [
         tables.word(arm),
-        tables.word(names.metric(name), value=name),
+        tables.word(words.metric(name), value=name),
         _estimate(number),
       ]
       for arm, numbers in page.others.items()

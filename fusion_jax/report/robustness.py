@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import names, tables
+from fusion_jax.report import tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import lines
 
@@ -82,7 +83,7 @@ def _varied(summary, name, title, entries, keys) -> tables.Table:
     [
       Column('arm', word=True),
       *(Column(k.replace('_', ' '), word=True) for k in keys),
-      Column(f'{names.metric(metric)} [95%]', interval=True),
+      Column(f'{words.metric(metric)} [95%]', interval=True),
       Column('gain [95%]', interval=True),
     ],
     _rows(entries, keys),
@@ -156,7 +157,7 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
     'What every arm costs and is worth',
     [
       Column('arm', word=True),
-      Column(names.metric(found.get('metric', 'estimate'))),
+      Column(words.metric(found.get('metric', 'estimate'))),
       *(Column(COSTS[k]) for k in costs),
       Column('nothing cheaper is better in', word=True),
     ],

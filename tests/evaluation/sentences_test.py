@@ -70,20 +70,6 @@ def _question(comparisons, verdict=None, question=None, **changes):
 
 class WordsTest(parameterized.TestCase):
   @parameterized.parameters(
-    ('auroc', 'AUROC'),
-    ('auroc_macro', 'macro AUROC'),
-    ('auroc_micro', 'micro AUROC'),
-    ('c_index_uno', "Uno's C-index"),
-    ('auroc/melanoma', 'AUROC of melanoma'),
-    ('brier', 'Brier score'),
-    ('log_loss', 'log loss'),
-    ('c_index', 'C-index'),
-    ('sensitivity', 'sensitivity'),
-  )
-  def test_metrics(self, name, expected):
-    self.assertEqual(sentences.metric_name(name), expected)
-
-  @parameterized.parameters(
     (0.04213, '0.042'),
     (-0.04213, '-0.042'),
     (0.0, '0.000'),
