@@ -25,6 +25,8 @@ from fusion_jax.evaluation import folds as folds_lib
 
 # Slopes outside these are those of useless probabilities.
 SLOPES = (0.5, 2.0)
+# What makes them useless.
+SLOPE, BRIER = 'slope', 'brier'
 # Two searches for the same map end this close to each other: an arm that was
 # recalibrated on validation already is not worse than itself.
 _ROUNDING = 1e-6
@@ -77,8 +79,8 @@ def of(
 
   Returns:
     None for an arm without probabilities of an event (multiclass, regression,
-    survival without curves). Else `useless`, `reasons` (sentences), `slope`
-    (that farthest from 1), `brier_excess` {estimate, low, high} (the largest
+    survival without curves). Else `useless`, `causes` ('slope', 'brier'),
+    `reasons` (sentences), `slope` (that farthest from 1), `brier_excess` {estimate, low, high} (the largest
     lower bound), `recalibrated` {way, slope, brier, brier_as_it_is} of the
     same label or time, or None with `recalibrated_reason`, and `by`: by label
     or time, slope and brier_excess.
@@ -253,18 +255,21 @@ def _mean(values: Sequence[float]) -> float:
 
 def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
   """The worst label or time, and whether that is useless."""
+  causes: dict[str, None] = {}
   reasons = []
   for name, part in parts.items():
     where = f' ({name})' if name else ''
     slope = part['slope']
     if not math.isnan(slope) and not SLOPES[0] <= slope <= SLOPES[1]:
       how = 'too extreme' if slope < 1 else 'not extreme enough'
+      causes.setdefault(SLOPE)
       reasons.append(
         f'The calibration slope{where} is {slope:.2f}: probabilities are {how}.'
       )
     excess = part.get('brier_excess')
     if excess and excess['low'] > _ROUNDING:
       after = part['recalibrated']
+      causes.setdefault(BRIER)
       reasons.append(
         f'Recalibrated on validation, the Brier score{where} is '
         f'{after["brier"]:.3f} instead of {after["brier_as_it_is"]:.3f}, by '
@@ -279,6 +284,7 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
   excesses = [p['brier_excess'] for p in parts.values() if 'brier_excess' in p]
   gathered = {
     'useless': bool(reasons),
+    'causes': list(causes),
     'reasons': reasons,
     'slope': worst['slope'],
     'brier_excess': max(excesses, key=_low) if excesses else None,

@@ -25,8 +25,8 @@ SETTLE = 'TO SETTLE IT'
 
 # So many names stand behind a count.
 _MOST = 4
-# Reasons that are about the slope begin so.
-_SLOPE = 'The calibration slope'
+# The cause of useless probabilities that the slope shows.
+_SLOPE = 'slope'
 # Audits of something that should not predict; others are about the models.
 _ALONE = {
   'missingness': 'what is missing',
@@ -399,7 +399,7 @@ def miscalibrated(summary: Mapping[str, Any]) -> dict[str, float | None]:
     entry = summary['arms'][arm]
     found = entry.get('probabilities') or {}
     if found.get('useless'):
-      steep = any(x.startswith(_SLOPE) for x in found.get('reasons') or ())
+      steep = _SLOPE in found['causes']
       slopes[arm] = found.get('slope') if steep else None
   return slopes
 

@@ -75,6 +75,7 @@ class BinaryTest(parameterized.TestCase):
     self.assertEqual(found['useless'], useless)
     self.assertAlmostEqual(found['recalibrated']['slope'], 1, delta=0.12)
     self.assertEqual(bool(found['reasons']), useless)
+    self.assertEqual('slope' in found['causes'], useless)
 
   def test_slope_is_that_of_a_logistic_regression(self):
     test, valid = _binary({'a': 2.5})

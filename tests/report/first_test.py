@@ -191,6 +191,7 @@ class FirstTest(parameterized.TestCase):
       self.summary['arms'][arm]['probabilities'] = {
         'useless': arm == 'late_mean',
         'slope': 3.89,
+        'causes': ['slope'],
         'reasons': ['The calibration slope is 3.89: not extreme enough.'],
       }
     text = self.lines()[first.CHECK]
@@ -198,7 +199,7 @@ class FirstTest(parameterized.TestCase):
     self.assertIn('useless probabilities: late_mean (slope 3.89)', text)
     self.assertIn('below', text)
     # A slope that is not to blame is not named.
-    self.summary['arms']['late_mean']['probabilities']['reasons'] = ['Brier.']
+    self.summary['arms']['late_mean']['probabilities']['causes'] = ['brier']
     text = self.lines()[first.CHECK]
     self.assertIn('useless probabilities: late_mean', text)
     self.assertNotIn('slope', text)
@@ -219,6 +220,7 @@ class FirstTest(parameterized.TestCase):
       comparison.update(verdict=verdict, within_margin=False)
     self.summary['arms']['joint']['probabilities'] = {
       'useless': True,
+      'causes': ['slope'],
       'slope': 0.1,
     }
     self.assertEqual(
