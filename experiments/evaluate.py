@@ -4,8 +4,9 @@
   python -m experiments.evaluate --predictions=FILE --singles=ct,labs --out=DIR
 
 FILE is CSV or Parquet with the columns study_id, patient_id, arm, label, score,
-and optionally fold, seed, part, weight, subgroup_*: see docs/summary.md. With
-several --singles, rows of part 'valid' choose the reference of each fold.
+and optionally fold, seed, part, weight, subgroup_*: see docs/summary.md. Fusion
+is compared with the best of the --singles on the test rows; thresholds and
+recalibration come from rows of part 'valid'.
 """
 
 import dataclasses
