@@ -80,10 +80,10 @@ def of(
   Returns:
     None for an arm without probabilities of an event (multiclass, regression,
     survival without curves). Else `useless`, `causes` ('slope', 'brier'),
-    `reasons` (sentences), `slope` (that farthest from 1), `brier_excess` {estimate, low, high} (the largest
-    lower bound), `recalibrated` {way, slope, brier, brier_as_it_is} of the
-    same label or time, or None with `recalibrated_reason`, and `by`: by label
-    or time, slope and brier_excess.
+    `reasons` (sentences), `slope` (that farthest from 1), `brier_excess`
+    {estimate, low, high} (the largest lower bound), `recalibrated` {way, slope,
+    brier, brier_as_it_is} of the same label or time, or None with
+    `recalibrated_reason`, and `by`: by label or time, slope and brier_excess.
   """
   names = _names(task, test)
   if not names:

@@ -178,7 +178,7 @@ def _estimates(writer, summary) -> None:
     word for word in ('slope', 'intercept') if f'calibration_{word}' in known
   ]
   writer.add(
-    f'Estimates. The primary metric was {evaluation["metric"]}, '
+    f'Estimates. The primary metric was {words.metric(evaluation["metric"])}, '
     f'{notes.averaged(summary)}. Scores of different models were never pooled.',
     _intervals(writer, evaluation),
     evaluation.get('estimand_text')
@@ -224,7 +224,7 @@ def _intervals(writer, evaluation) -> str:
   kind = (
     ' (bias-corrected and accelerated)'
     if evaluation.get('method') == 'bca'
-    else ''
+    else ' (on the logit scale for metrics between 0 and 1, else percentiles)'
   )
   return (
     f'95% intervals{kind} are from {evaluation["replicates"]} bootstrap '
@@ -260,7 +260,7 @@ def _gain(summary) -> str:
   evaluation = summary['evaluation']
   named = evaluation.get('reference', 'best_single')
   singles = [a for a, x in summary['arms'].items() if x['role'] == 'single']
-  metric = evaluation['metric']
+  metric = words.metric(evaluation['metric'])
   start = (
     f'The gain of a fusion arm is how much better its {metric} is than that of'
   )

@@ -204,7 +204,7 @@ class MethodsTest(absltest.TestCase):
     self.assertIn('There was one split; training, validation', text)
     self.assertIn('fitted on the training part alone', text)
     self.assertIn('trained with 1 seed.', text)
-    self.assertIn('was auroc, on the test part. ', text)
+    self.assertIn('was AUROC, on the test part. ', text)
     self.assertNotIn('fold', text)
 
   def test_seeds_that_are_not_known_are_for_the_authors(self):
