@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Cohort:
     groups: by name, (n,) str subgroups to report on.
     weight: (n,) float64 study weights, or None for ones.
     orientation_free: whether flips and rotations leave the meaning.
-    unknown_codes: levels that mean 'unknown' in categorical columns.
+    unknown_codes: by categorical column, its levels that mean 'unknown'.
     image_facts: by name, (n,) float64 facts about a study's image files, NaN
       where it has none (see data/file_facts.py).
     oracle: worlds only: (n,) float64 best possible scores by 'image', 'ehr'
@@ -89,7 +89,9 @@ class Cohort:
   groups: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   weight: np.ndarray | None = None
   orientation_free: bool = False
-  unknown_codes: tuple[str, ...] = ()
+  unknown_codes: Mapping[str, tuple[str, ...]] = dataclasses.field(
+    default_factory=dict
+  )
   image_facts: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   oracle: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   notes: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ docs/cohorts.md explains every key with examples.
 """
 
 import dataclasses
+import math
 import os
 import pathlib
 import tomllib
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.core import errors, types
+from fusion_jax.data import keys, numbers
 
 VERSION = 1
 NO_PATIENT = 'none'
@@ -18,13 +20,8 @@ ORIENTATIONS = ('fixed', 'free')
 MISSING_IMAGES = ('error', 'absent')
 
 
-@dataclasses.dataclass(frozen=True)
-class Exclusion:
-  """Rows to leave out: `column` has one of `values` ('' for missing)."""
-
-  column: str
-  values: tuple[str, ...]
-  reason: str
+def _by_column():
+  return dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +53,17 @@ class Descriptor:
     boolean: feature columns of true and false.
     true_values: what means true, in boolean columns.
     false_values: what means false.
-    unknown_codes: values that are a level of their own, never missing.
+    blank_false: boolean columns of ticks, in which blank means false.
+    unknown_codes: by column (keys.EVERY for all), values that are a level of
+      their own, never missing.
+    plausible: by numeric column, the least and the largest value; what is
+      outside is missing.
+    decimal: by column (keys.EVERY for all), ',' where numbers have a decimal
+      comma.
+    units: by numeric column, a text that may follow its numbers.
+    bounds: numeric columns in which '<0.5' is a bound.
     exclude: rows to leave out.
+    exclude_without_image: whether studies without an image are left out.
     groups: columns whose values are subgroups to report on.
     site: column of the site.
     index_time: column of the time at which the prediction is made: ISO dates,
@@ -94,8 +100,14 @@ class Descriptor:
   boolean: tuple[str, ...] = ()
   true_values: tuple[str, ...] = ()
   false_values: tuple[str, ...] = ()
-  unknown_codes: tuple[str, ...] = ()
-  exclude: tuple[Exclusion, ...] = ()
+  blank_false: tuple[str, ...] = ()
+  unknown_codes: Mapping[str, tuple[str, ...]] = _by_column()
+  plausible: Mapping[str, tuple[float, float]] = _by_column()
+  decimal: Mapping[str, str] = _by_column()
+  units: Mapping[str, str] = _by_column()
+  bounds: tuple[str, ...] = ()
+  exclude: tuple[keys.Exclusion, ...] = ()
+  exclude_without_image: bool = False
   groups: tuple[str, ...] = ()
   site: str = ''
   index_time: str = ''
@@ -117,6 +129,23 @@ class Descriptor:
     """The columns labels are read from."""
     return self.label or (self.time, self.event)
 
+  def codes(self, column: str) -> tuple[str, ...]:
+    """The values that mean 'unknown' in `column`."""
+    every = self.unknown_codes.get(keys.EVERY, ())
+    return tuple(dict.fromkeys(every + self.unknown_codes.get(column, ())))
+
+  def number_format(self, column: str) -> numbers.Format:
+    """How numbers are written in `column`, and which are plausible."""
+    every = self.decimal.get(keys.EVERY, numbers.PLAIN)
+    low, high = self.plausible.get(column, (-math.inf, math.inf))
+    return numbers.Format(
+      decimal=self.decimal.get(column, every),
+      unit=self.units.get(column, ''),
+      bounds=column in self.bounds,
+      low=low,
+      high=high,
+    )
+
   def named_columns(self) -> dict[str, str]:
     """Every column named, with the key that names it first."""
     named = {}
@@ -125,6 +154,9 @@ class Descriptor:
       for column in (value,) if isinstance(value, str) else value:
         if column:
           named.setdefault(column, key)
+    for column in self.unknown_codes:
+      if column != keys.EVERY:
+        named.setdefault(column, 'unknown_codes')
     for exclusion in self.exclude:
       named.setdefault(exclusion.column, 'exclude')
     return named
@@ -239,13 +271,13 @@ def _unknown_key(key, known, path) -> errors.UserError:
 _ORDER = [f.name for f in dataclasses.fields(Descriptor) if f.name != 'path']
 
 
-def _scalar_text(value) -> str | None:
-  """Text, numbers and booleans as the table would hold them."""
-  if isinstance(value, bool):
-    return 'true' if value else 'false'
-  if isinstance(value, str | int | float):
-    return str(value)
-  return None
+_READERS = {
+  'exclude': keys.exclusions,
+  'plausible': keys.plausible,
+  'unknown_codes': keys.codes,
+  'decimal': keys.decimals,
+  'units': keys.units,
+}
 
 
 def _typed(key: str, value, path) -> Any:
@@ -254,19 +286,23 @@ def _typed(key: str, value, path) -> Any:
       f"'{path}': {key} must be {expected}, got {value!r}."
     )
 
-  if key == 'exclude':
-    return _exclusions(value, path)
+  if key in _READERS:
+    return _READERS[key](value, path)
   if key == 'image_size':
     if type(value) is not int or value < 0:
       raise fail('a whole number of pixels, 0 or more')
     return value
+  if key == 'exclude_without_image':
+    if not isinstance(value, bool):
+      raise fail('true or false')
+    return value
   default = {f.name: f.default for f in dataclasses.fields(Descriptor)}[key]
   if default == () or key in ('study', 'patient'):
-    if key in _TEXT_OR_LIST and _scalar_text(value) is not None:
+    if key in _TEXT_OR_LIST and keys.scalar_text(value) is not None:
       value = [value]
     if not isinstance(value, list):
       raise fail('a list of texts')
-    texts = [_scalar_text(x) for x in value]
+    texts = [keys.scalar_text(x) for x in value]
     if None in texts:
       raise fail('a list of texts')
     if '' in texts and key in (*_COLUMN_KEYS, 'images'):
@@ -275,38 +311,6 @@ def _typed(key: str, value, path) -> Any:
   if not isinstance(value, str):
     raise fail('a text in quotes')
   return value
-
-
-def _exclusions(value, path) -> tuple[Exclusion, ...]:
-  shape = (
-    "exclude must be tables such as [[exclude]] with column = 'dx', "
-    "values = ['artefact'] and reason = 'why'"
-  )
-  if not isinstance(value, list):
-    raise errors.UserError(f"'{path}': {shape}, got {value!r}.")
-  found = []
-  for entry in value:
-    if not isinstance(entry, dict):
-      raise errors.UserError(f"'{path}': {shape}, got {entry!r}.")
-    for key in entry:
-      if key not in ('column', 'values', 'reason'):
-        raise errors.unknown_name(
-          'key of exclude',
-          key,
-          ('column', 'values', 'reason'),
-          where=str(path),
-        )
-    values = entry.get('values', [])
-    values = [_scalar_text(x) for x in _as_list(values)]
-    complete = isinstance(entry.get('column'), str) and entry.get('reason')
-    if not complete or not values or None in values:
-      raise errors.UserError(f"'{path}': {shape}, got {entry!r}.")
-    found.append(Exclusion(entry['column'], tuple(values), entry['reason']))
-  return tuple(found)
-
-
-def _as_list(value) -> list:
-  return value if isinstance(value, list) else [value]
 
 
 def _check(d: Descriptor) -> None:
@@ -337,6 +341,9 @@ def _check(d: Descriptor) -> None:
   if d.patient_constants and not d.patient:
     raise fail('patient_constants means nothing for patient = "none".')
   _check_labels(d, fail)
+  _check_numbers(d, fail)
+  if d.exclude_without_image and not d.images:
+    raise fail('exclude_without_image means nothing without images.')
   if not d.images and not d.features:
     raise fail('names no images and no numeric, categorical or boolean column.')
   seen = {}
@@ -354,6 +361,23 @@ def _check(d: Descriptor) -> None:
         raise fail(
           f"column '{name}' is both {key} and a feature ({seen[name]})."
         )
+
+
+def _check_numbers(d: Descriptor, fail) -> None:
+  """Keys that say something of columns listed elsewhere."""
+  counted = {*d.numeric, *d.label, *(e.column for e in d.exclude)}
+  counted |= {x for x in (d.time, d.weight, d.index_time) if x}
+  named = {
+    'blank_false': (d.blank_false, set(d.boolean), 'boolean'),
+    'bounds': (d.bounds, set(d.numeric), 'numeric'),
+    'plausible': (d.plausible, set(d.numeric), 'numeric'),
+    'units': (d.units, counted, 'numeric'),
+    'decimal': (d.decimal, {keys.EVERY, *counted}, 'numeric'),
+  }
+  for key, (columns, legal, kind) in named.items():
+    for column in columns:
+      if column not in legal:
+        raise fail(f"{key} names '{column}', which is not listed as {kind}.")
 
 
 def _check_labels(d: Descriptor, fail) -> None:

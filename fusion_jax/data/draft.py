@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 from fusion_jax.core import errors, files, types
-from fusion_jax.data import checks, records, tables
+from fusion_jax.data import booleans, checks, numbers, tables
 
 _TABLES = ('.csv', '.tsv', '.parquet', '.pq')
 _IMAGES = ('.png', '.jpg', '.jpeg')
@@ -218,7 +218,7 @@ def _values(draft, column) -> list[str]:
 
 
 def _is_number(values) -> bool:
-  return bool(values) and not any(np.isnan(records.number(x)) for x in values)
+  return bool(values) and not any(np.isnan(numbers.number(x)) for x in values)
 
 
 def _label(draft: _Draft) -> np.ndarray | None:
@@ -248,13 +248,14 @@ def _label(draft: _Draft) -> np.ndarray | None:
   if two:
     draft.set('task', types.BINARY, f'the label has values {values}')
     draft.set('label', label, 'by its name', label)
-    true = {*records.TRUE_VALUES, *records.FALSE_VALUES}
+    true = {*booleans.TRUE_VALUES, *booleans.FALSE_VALUES}
     positive = values[1]
     if not {tables.canonical(x).lower() for x in values} <= true:
       draft.set('positive', positive, 'which of the two means 1? A guess')
     else:
       positive = max(
-        values, key=lambda x: tables.canonical(x).lower() in records.TRUE_VALUES
+        values,
+        key=lambda x: tables.canonical(x).lower() in booleans.TRUE_VALUES,
       )
     column = draft.table.columns[label]
     return np.array([np.nan if x is None else x == positive for x in column])
@@ -309,7 +310,7 @@ def _kind(draft, column, values) -> str:
     return 'every value is missing'
   if len(values) == 1:
     return f"every value is '{values[0]}'"
-  words = {*records.TRUE_VALUES, *records.FALSE_VALUES}
+  words = {*booleans.TRUE_VALUES, *booleans.FALSE_VALUES}
   if {tables.canonical(x).lower() for x in values} <= words:
     return 'boolean'
   if all(_DATE.search(x) for x in values):
@@ -332,7 +333,7 @@ def _suspicion(draft, column, kind, target) -> str:
   values = draft.table.columns[column]
   if kind == 'numeric':
     values = np.array(
-      [np.nan if x is None else records.number(x) for x in values]
+      [np.nan if x is None else numbers.number(x) for x in values]
     )
   reason = checks.disguise(values, target, 'the label')
   if reason:

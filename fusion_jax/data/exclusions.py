@@ -1,5 +1,7 @@
 """Rows that a descriptor leaves out, and what that leaves."""
 
+import math
+
 import numpy as np
 
 from fusion_jax.core import errors
@@ -10,6 +12,7 @@ from fusion_jax.data import tables
 READ = 'read'
 EXCLUDED = 'excluded'
 KEPT = 'kept'
+_NO_IMAGE = 'without an image'
 
 
 def apply(
@@ -27,12 +30,7 @@ def apply(
   notes, steps = [], [_step(READ, d, table)]
   before = _step(KEPT, d, table)
   for exclusion in d.exclude:
-    column = table.columns[exclusion.column]
-    values = {tables.canonical(x) for x in exclusion.values}
-    drop = np.array(
-      [tables.canonical('' if x is None else x) in values for x in column], bool
-    )
-    rule = f'{exclusion.column} = {", ".join(exclusion.values)}'
+    drop, rule = _rows(d, table, exclusion), exclusion.rule
     notes.append(
       f'{drop.sum()} of {len(table)} rows excluded ({rule}): {exclusion.reason}'
     )
@@ -42,17 +40,80 @@ def apply(
         f"'{d.path}': no row is left after exclude on '{exclusion.column}'."
       )
     after = _step(KEPT, d, table)
-    steps.append(
-      cohort_lib.Step(
-        EXCLUDED,
-        before.rows - after.rows,
-        before.studies - after.studies,
-        before.patients - after.patients,
-        f'{rule}: {exclusion.reason}',
-      )
-    )
+    steps.append(_difference(before, after, f'{rule}: {exclusion.reason}'))
     before = after
   return table, tuple(notes), (*steps, before)
+
+
+def without_image(
+  d: descriptor_lib.Descriptor,
+  table: tables.Table,
+  has_image: np.ndarray,
+  steps: tuple[cohort_lib.Step, ...],
+) -> tuple[tables.Table, tuple[str, ...], tuple[cohort_lib.Step, ...]]:
+  """Leaves out studies without an image.
+
+  Args:
+    d: the descriptor.
+    table: r rows.
+    has_image: (r,) bool, whether the row's study has an image.
+    steps: so far, 'kept' last.
+
+  Returns:
+    As `apply`.
+
+  Raises:
+    UserError: if no row is left.
+  """
+  left = table.rows(has_image)
+  if not len(left):
+    raise errors.UserError(
+      f"'{d.path}': no row is left after exclude_without_image: no study has "
+      'an image.'
+    )
+  before, after = steps[-1], _step(KEPT, d, left)
+  studies = before.studies - after.studies
+  note = (
+    f'{studies} of {before.studies} studies excluded: {_NO_IMAGE} '
+    '(exclude_without_image)'
+  )
+  excluded = _difference(before, after, _NO_IMAGE)
+  return left, (note,) if studies else (), (*steps[:-1], excluded, after)
+
+
+def _rows(d, table, exclusion) -> np.ndarray:
+  """(r,) bool: the rows that a rule leaves out."""
+  column = table.columns[exclusion.column]
+  if not exclusion.is_range:
+    values = {tables.canonical(x) for x in exclusion.values}
+    return np.array(
+      [tables.canonical('' if x is None else x) in values for x in column], bool
+    )
+  form = d.number_format(exclusion.column)
+  codes = {tables.canonical(x) for x in d.codes(exclusion.column)}
+  drop = np.zeros(len(table), bool)
+  for row, text in enumerate(column):
+    if text is None or tables.canonical(text) in codes:
+      continue
+    value = form.read(text)
+    if math.isnan(value):
+      raise errors.UserError(
+        f'{table.file}, {table.unit} {table.lines[row]}, column '
+        f"'{exclusion.column}': '{text}' is not {form.legal}, so exclude with "
+        'below or above cannot judge it.'
+      )
+    drop[row] = value < exclusion.below or value > exclusion.above
+  return drop
+
+
+def _difference(before, after, reason) -> cohort_lib.Step:
+  return cohort_lib.Step(
+    EXCLUDED,
+    before.rows - after.rows,
+    before.studies - after.studies,
+    before.patients - after.patients,
+    reason,
+  )
 
 
 def _step(name, d, table) -> cohort_lib.Step:

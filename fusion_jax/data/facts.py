@@ -74,12 +74,11 @@ def missingness(cohort: cohort_lib.Cohort) -> Facts:
     f'{name} is missing': np.isnan(x)
     for name, x in zip(cohort.numeric_names, cohort.numeric.T, strict=True)
   }
-  codes = cohort.unknown_codes
   for name, x in zip(
     cohort.categorical_names, cohort.categorical.T, strict=True
   ):
     found[f'{name} is missing'] = np.equal(x, None)
-    for code in codes:
+    for code in cohort.unknown_codes.get(name, ()):
       found[f'{name} is {code}'] = np.equal(x, code)
   for modality, there in cohort.present.items():
     found[f'no {modality}'] = ~there

@@ -210,7 +210,7 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     groups=r.groups,
     weight=r.weight,
     orientation_free=d.orientation == 'free',
-    unknown_codes=d.unknown_codes,
+    unknown_codes=r.unknown_codes,
     image_facts=file_facts.read(r.root, r.paths, decoded) if decoded else {},
     notes=d.notes + r.notes,
     steps=r.steps,

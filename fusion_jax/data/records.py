@@ -12,12 +12,18 @@ import pathlib
 import numpy as np
 
 from fusion_jax.core import errors, types
+from fusion_jax.data import (
+  booleans,
+  exclusions,
+  image_paths,
+  keys,
+  numbers,
+  readings,
+  tables,
+)
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import exclusions, image_paths, tables
-
-TRUE_VALUES = ('true', '1', 'yes', 'y', 't')
-FALSE_VALUES = ('false', '0', 'no', 'n', 'f')
+from fusion_jax.data import features as features_lib
 
 # What groups and sites are called where the cell is blank.
 MISSING_GROUP = 'missing'
@@ -38,6 +44,7 @@ class Records:
     task: with the class names in order.
     numeric: by name, (n,) float64.
     categorical: by name, (n,) object array of str or None.
+    unknown_codes: by categorical column, its levels that mean 'unknown'.
     fold: (n,) int or None.
     site: (n,) str or None.
     index_time: (n,) float64 days or numbers, NaN where illegal; or None.
@@ -59,6 +66,7 @@ class Records:
   task: types.Task
   numeric: dict[str, np.ndarray]
   categorical: dict[str, np.ndarray]
+  unknown_codes: dict[str, tuple[str, ...]]
   fold: np.ndarray | None
   site: np.ndarray | None
   index_time: np.ndarray | None
@@ -85,8 +93,12 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   root = pathlib.Path(root)
   if not root.is_dir():
     raise errors.UserError(f"No data folder '{root}'.")
+  codes = {k: v for k, v in d.unknown_codes.items() if k != keys.EVERY}
   table = tables.read(
-    root / d.table, encoding=d.encoding, keep=d.unknown_codes + d.classes
+    root / d.table,
+    encoding=d.encoding,
+    keep=d.unknown_codes.get(keys.EVERY, ()) + d.classes,
+    keep_in=codes,
   )
   table = dataclasses.replace(table, file=d.table)
   _check_columns(d, table)
@@ -97,12 +109,21 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   paths, path_lines = image_paths.resolve(
     d, table, root, row_of, len(first), findings
   )
+  if d.exclude_without_image:
+    seen = np.array([bool(x) for x in paths])
+    left = seen[row_of]
+    table, more, steps = exclusions.without_image(d, table, left, steps)
+    notes += more
+    row_of = (np.cumsum(seen) - 1)[row_of[left]]
+    first, study = np.unique(row_of, return_index=True)[1], study[seen]
+    paths = [x for x in paths if x]
+    path_lines = [x for x in path_lines if x]
   if len(first) < len(table):
     _check_repeats(d, table, first, row_of, findings)
   table = table.rows(first)
   columns = _Columns(d, table, findings)
   labels, task = columns.labels()
-  numeric, categorical = columns.features()
+  features = features_lib.read(d, table, findings)
   patient = study
   if d.patient:
     patient = _identifiers(table, d.patient, 'patient', findings)
@@ -115,8 +136,9 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     patient=patient,
     labels=labels,
     task=task,
-    numeric=numeric,
-    categorical=categorical,
+    numeric=features.numeric,
+    categorical=features.categorical,
+    unknown_codes=features.unknown_codes,
     fold=columns.fold(),
     site=columns.names(d.site) if d.site else None,
     index_time=columns.index_time(),
@@ -124,7 +146,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     weight=columns.weight(),
     paths=paths,
     path_lines=path_lines,
-    notes=notes,
+    notes=notes + features.notes,
     steps=steps,
   )
 
@@ -202,15 +224,6 @@ def _shown(value) -> str:
   return 'nothing' if value is None else f"'{value}'"
 
 
-def number(text: str) -> float:
-  """`text` as a finite number, or NaN."""
-  try:
-    value = float(text)
-  except ValueError:
-    return math.nan
-  return value if math.isfinite(value) and '_' not in text else math.nan
-
-
 class _Columns:
   """Typed columns of a table whose faults go to `findings`."""
 
@@ -218,7 +231,6 @@ class _Columns:
     self._d = d
     self._table = table
     self._findings = findings
-    self._codes = {tables.canonical(x): x for x in d.unknown_codes}
 
   def _bad(self, row, column, message, kind):
     self._findings.add(
@@ -234,76 +246,28 @@ class _Columns:
     out[:] = [known[x] for x in values]
     return out
 
-  def numbers(self, column: str, legal: str = 'a number', *, codes=()):
-    """(n,) float64 and where a code of `codes` stands instead of a number."""
-    coded = self._map(column, lambda x: tables.canonical(x) in codes).astype(
-      bool
-    )
-    values = self._map(column, number)
-    out = np.array([math.nan if x is None else x for x in values])
-    bad = np.isnan(out) & np.not_equal(values, None) & ~coded
-    text = self._table.columns[column]
-    for row in np.flatnonzero(bad):
-      self._bad(row, column, f"'{text[row]}' is not {legal}.", 'not a number')
-    return np.where(coded, math.nan, out), coded
-
-  def features(self):
-    d, numeric, categorical = self._d, {}, {}
-    for column in d.numeric:
-      numeric[column], coded = self.numbers(column, codes=self._codes)
-      if coded.any():
-        # The code is a level of its own: it must not vanish into missing.
-        text = self._table.columns[column]
-        levels = np.full(len(text), None, object)
-        levels[~np.isnan(numeric[column])] = 'number'
-        levels[coded] = [self._codes[tables.canonical(x)] for x in text[coded]]
-        categorical[f'{column} (code)'] = levels
-    for column in d.categorical:
-      categorical[column] = self._table.columns[column]
-    for column in d.boolean:
-      categorical[column] = self._boolean(column)
-    return numeric, categorical
-
-  def _boolean(self, column: str) -> np.ndarray:
-    d = self._d
-    true, false = _truths(d.true_values, d.false_values)
-    text = self._table.columns[column]
-    present = {_lower(x) for x in set(text) if x is not None}
-    present -= {_lower(x) for x in self._codes}
-    others = present - true - false
-    if d.true_values and not d.false_values and len(others) == 1:
-      if not present & false:
-        false = false | others
-    legal = 'one of ' + ', '.join(sorted(true | false))
-
-    def convert(x):
-      if tables.canonical(x) in self._codes:
-        return self._codes[tables.canonical(x)]
-      if _lower(x) in true:
-        return 'true'
-      return 'false' if _lower(x) in false else ''
-
-    values = self._map(column, convert)
-    for row in np.flatnonzero(np.equal(values, '')):
-      self._bad(
-        row,
-        column,
-        f"'{text[row]}' is neither true nor false: expected {legal}, or a "
-        'value named in true_values, false_values or unknown_codes.',
-        'neither true nor false',
-      )
-    values[np.equal(values, '')] = None
-    return values
+  def numbers(self, column: str, legal: str = '') -> np.ndarray:
+    """(n,) float64, NaN where missing or illegal."""
+    form = self._d.number_format(column)
+    return readings.read(
+      self._table, column, form, self._findings, legal=legal
+    )[0]
 
   def _zero_one(self, column: str, *, blank: bool) -> np.ndarray:
     """(n,) float64 of 0 and 1; NaN where blank, an error unless `blank`."""
     positive = {tables.canonical(x) for x in self._d.positive}
-    true, false = _truths((), ())
+    true, false = booleans.truths()
 
     def convert(x):
       if positive:
         return float(tables.canonical(x) in positive)
-      return 1.0 if _lower(x) in true else 0.0 if _lower(x) in false else -1.0
+      return (
+        1.0
+        if booleans.lower(x) in true
+        else 0.0
+        if booleans.lower(x) in false
+        else -1.0
+      )
 
     values = self._map(column, convert)
     text = self._table.columns[column]
@@ -350,7 +314,7 @@ class _Columns:
       codes, names = self._classes(d.label[0])
       values = [codes]
     elif d.task == types.REGRESSION:
-      values = [self.numbers(d.label[0])[0]]
+      values = [self.numbers(d.label[0])]
       self._blanks(d.label[0])
     else:
       names = (d.time, d.event)
@@ -358,7 +322,7 @@ class _Columns:
     return np.stack(values, axis=1), types.Task(d.task, tuple(names))
 
   def _times(self, column: str) -> np.ndarray:
-    values, _ = self.numbers(column)
+    values = self.numbers(column)
     self._blanks(column)
     text = self._table.columns[column]
     for row in np.flatnonzero(values <= 0):
@@ -372,8 +336,8 @@ class _Columns:
     found = {x for x in set(values) if x is not None}
     names = tuple(tables.canonical(x) for x in self._d.classes)
     if not names:
-      numbers = all(not math.isnan(number(x)) for x in found)
-      names = tuple(sorted(found, key=float if numbers else None))
+      counted = all(not math.isnan(numbers.number(x)) for x in found)
+      names = tuple(sorted(found, key=float if counted else None))
     self._blanks(column)
     codes = {x: float(i) for i, x in enumerate(names)}
     text = self._table.columns[column]
@@ -399,11 +363,11 @@ class _Columns:
     column = self._d.fold
     if not column:
       return None
-    values, _ = self.numbers(column, 'a whole number')
+    values = self.numbers(column, 'a whole number')
     text = self._table.columns[column]
     whole = np.isfinite(values) & (values == np.round(values))
     for row in np.flatnonzero(~whole):
-      if text[row] is None or not math.isnan(number(text[row])):
+      if text[row] is None or not math.isnan(values[row]):
         self._bad(
           row,
           column,
@@ -420,12 +384,13 @@ class _Columns:
     text = self._table.columns[column]
     given = {x for x in set(text) if x is not None}
     dates = any(
-      math.isnan(number(x)) and not math.isnan(tables.days(x)) for x in given
+      math.isnan(numbers.number(x)) and not math.isnan(tables.days(x))
+      for x in given
     )
     legal = 'an ISO date such as 2024-03-01 or 2024-03-01T14:30'
     if not dates:
       legal = f'{legal}, or a number'
-    found = self._map(column, tables.days if dates else number)
+    found = self._map(column, tables.days if dates else numbers.number)
     out = np.array([math.nan if x is None else x for x in found])
     for row in np.flatnonzero(np.isnan(out)):
       self._bad(
@@ -440,10 +405,10 @@ class _Columns:
     column = self._d.weight
     if not column:
       return None
-    values, _ = self.numbers(column)
+    values = self.numbers(column)
     text = self._table.columns[column]
     for row in np.flatnonzero(~(values > 0)):
-      if text[row] is None or not math.isnan(number(text[row])):
+      if text[row] is None or not math.isnan(values[row]):
         self._bad(
           row,
           column,
@@ -451,13 +416,3 @@ class _Columns:
           'weight not above 0',
         )
     return values
-
-
-def _lower(text: str) -> str:
-  return tables.canonical(text).lower()
-
-
-def _truths(true_values, false_values):
-  true = {_lower(x) for x in true_values or TRUE_VALUES}
-  false = {_lower(x) for x in false_values or FALSE_VALUES}
-  return true, false - true if not false_values else false

@@ -7,7 +7,7 @@ import datetime
 import io
 import os
 import pathlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -169,6 +169,7 @@ def read(
   *,
   encoding: str = 'utf-8',
   keep: Collection[str] = (),
+  keep_in: Mapping[str, Collection[str]] | None = None,
 ) -> Table:
   """Reads a CSV, TSV or Parquet table; blank, NA and NaN cells are missing.
 
@@ -179,6 +180,7 @@ def read(
     path: the table.
     encoding: of a text table.
     keep: values that are never missing, whatever they look like.
+    keep_in: by column, further such values.
 
   Raises:
     UserError: if the file is absent, of another kind, not in `encoding`, has
@@ -211,8 +213,9 @@ def read(
   if not len(lines):
     raise errors.UserError(f"Table '{path}' has a header but no rows.")
   unit = 'row' if suffix in ('.parquet', '.pq') else 'line'
+  keep_in = keep_in or {}
   columns = {
-    k: _blank_missing(v, frozenset(keep))
+    k: _blank_missing(v, frozenset(keep).union(keep_in.get(k, ())))
     for k, v in zip(names, cells, strict=True)
   }
   return Table(path.name, columns, np.asarray(lines), unit)

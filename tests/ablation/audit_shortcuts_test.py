@@ -44,7 +44,8 @@ class ShortcutsTest(absltest.TestCase):
     data = audited.clean()
     side = data.categorical.copy()
     side[audited.positive(data), 0] = 'UNK'
-    coded = dataclasses.replace(data, categorical=side, unknown_codes=('UNK',))
+    codes = {data.categorical_names[0]: ('UNK',)}
+    coded = dataclasses.replace(data, categorical=side, unknown_codes=codes)
     self._only(coded, 'missingness')
     # An ordinary level is no business of this audit.
     other = dataclasses.replace(data, categorical=side)
@@ -210,7 +211,7 @@ class HistoryTest(absltest.TestCase):
     )
     data = reader.open_cohort(config)
     # Which answers are 'unknown' tells a little more: first without it.
-    history = dataclasses.replace(data, unknown_codes=())
+    history = dataclasses.replace(data, unknown_codes={})
     for cohort, name, least, most in (
       (history, 'missingness', 0.86, 0.885),
       (data, 'missingness', 0.87, 0.91),

@@ -5,7 +5,7 @@ import pathlib
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors
-from fusion_jax.data import descriptor
+from fusion_jax.data import descriptor, keys
 from tests.data import folders
 
 
@@ -55,7 +55,7 @@ class DescriptorTest(parameterized.TestCase):
     self.assertEqual(d.time_unit, 'days')
     self.assertEqual(d.notes, ('one',))
     self.assertEqual(
-      d.exclude, (descriptor.Exclusion('quality', ('0', ''), 'blurred'),)
+      d.exclude, (keys.Exclusion('quality', 'blurred', ('0', '')),)
     )
 
   @parameterized.parameters(

@@ -48,7 +48,7 @@ class DraftTest(parameterized.TestCase):
     self.assertEqual(d.numeric, ('age',))
     self.assertEqual(d.categorical, ('region',))
     self.assertEqual(d.boolean, ('smokes',))
-    self.assertEqual(d.unknown_codes, ('UNK',))
+    self.assertEqual(d.unknown_codes, {'*': ('UNK',)})
     self.assertIn('#   dx: the label in disguise?', text)
     self.assertIn('#   code: looks like an id', text)
     self.assertIn('#   taken: dates', text)

@@ -86,7 +86,9 @@ class FileFactsTest(absltest.TestCase):
       config_lib.CohortConfig(name=str(folder), cache_dir=self.cache)
     )
     self.assertTrue((cohort.image_facts['height'] == 9).all())
-    self.assertEqual(cohort.unknown_codes, ('UNK',))
+    self.assertEqual(
+      cohort.unknown_codes, {'region': ('UNK',), 'smokes': ('UNK',)}
+    )
     some = cohort.subset(np.array([3, 5]))
     np.testing.assert_array_equal(
       some.image_facts['path order'],

@@ -1,0 +1,107 @@
+"""The columns of a record, typed as a descriptor says."""
+
+import dataclasses
+
+import numpy as np
+
+from fusion_jax.data import booleans, readings, tables
+from fusion_jax.data import descriptor as descriptor_lib
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Features:
+  """Columns of n studies.
+
+  Attributes:
+    numeric: by name, (n,) float64, NaN where missing.
+    categorical: by name, (n,) object array of str or None; boolean columns
+      hold 'true' and 'false'. A numeric column may have companions here:
+      'NAME (code)' says which unknown code stands instead of a number, 'NAME
+      (bound)' whether the number is a bound.
+    unknown_codes: by categorical column, its levels that mean 'unknown'.
+    notes: sentences on what was taken away.
+  """
+
+  numeric: dict[str, np.ndarray]
+  categorical: dict[str, np.ndarray]
+  unknown_codes: dict[str, tuple[str, ...]]
+  notes: tuple[str, ...]
+
+
+def read(
+  d: descriptor_lib.Descriptor, table: tables.Table, findings: tables.Findings
+) -> Features:
+  """The features of `d` in the n rows of `table`; faults go to `findings`."""
+  numeric, categorical, unknown, notes = {}, {}, {}, ()
+  for column in d.numeric:
+    codes, form = _codes(d, column), d.number_format(column)
+    values, coded = readings.read(table, column, form, findings, codes=codes)
+    cells, there = table.columns[column], ~np.isnan(values)
+    if coded.any() or column in d.unknown_codes:
+      # The code is a level of its own: it must not vanish into missing.
+      name = f'{column} (code)'
+      level = _map(cells, lambda x, c=codes: c.get(tables.canonical(x)))
+      categorical[name] = readings.companion(level, there)
+      unknown[name] = d.codes(column)
+    if form.bounds:
+      side = _map(cells, form.side)
+      categorical[f'{column} (bound)'] = readings.companion(side, there)
+    numeric[column], more = readings.plausible(values, column, form, findings)
+    notes += more
+  for column in d.categorical:
+    categorical[column] = table.columns[column]
+  for column in d.boolean:
+    categorical[column] = _boolean(d, table, column, findings)
+  unknown |= {x: d.codes(x) for x in d.categorical + d.boolean}
+  unknown = {k: v for k, v in unknown.items() if v}
+  return Features(numeric, categorical, unknown, notes)
+
+
+def _codes(d, column: str) -> dict[str, str]:
+  """The unknown codes of a column as declared, by their canonical text."""
+  return {tables.canonical(x): x for x in d.codes(column)}
+
+
+def _map(cells: np.ndarray, convert) -> np.ndarray:
+  """`convert` of each distinct text; None stays None."""
+  known = {x: convert(x) for x in set(cells) if x is not None}
+  known[None] = None
+  out = np.empty(len(cells), object)
+  out[:] = [known[x] for x in cells]
+  return out
+
+
+def _boolean(d, table, column: str, findings) -> np.ndarray:
+  """(n,) object array of 'true', 'false', an unknown code or None."""
+  true, false = booleans.truths(d.true_values, d.false_values)
+  ticks = column in d.blank_false
+  if ticks and not d.true_values:
+    true = true | booleans.TICKS
+  cells, codes = table.columns[column], _codes(d, column)
+  present = {booleans.lower(x) for x in set(cells) if x is not None}
+  present -= {booleans.lower(x) for x in codes}
+  others = present - true - false
+  if d.true_values and not d.false_values and len(others) == 1:
+    if not present & false:
+      false = false | others
+  legal = 'one of ' + ', '.join(sorted(true | false))
+
+  def convert(x):
+    if tables.canonical(x) in codes:
+      return codes[tables.canonical(x)]
+    if booleans.lower(x) in true:
+      return 'true'
+    return 'false' if booleans.lower(x) in false else ''
+
+  values = _map(cells, convert)
+  for row in np.flatnonzero(np.equal(values, '')):
+    findings.add(
+      f"'{cells[row]}' is neither true nor false: expected {legal}, or a "
+      'value named in true_values, false_values or unknown_codes.',
+      line=table.lines[row],
+      column=column,
+      kind='neither true nor false',
+    )
+  values[np.equal(values, None)] = 'false' if ticks else None
+  values[np.equal(values, '')] = None
+  return values
