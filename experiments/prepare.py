@@ -17,7 +17,14 @@ from absl import flags
 
 from experiments import launch
 from fusion_jax.core import errors
-from fusion_jax.data import checks, config, draft, reader, tfds_export
+from fusion_jax.data import (
+  checks,
+  config,
+  distributions,
+  draft,
+  reader,
+  tfds_export,
+)
 
 _COHORT = flags.DEFINE_string(
   'cohort', '', 'A built-in world, a folder with cohort.toml, or a .toml file.'
@@ -83,6 +90,7 @@ def _check(console: rich.console.Console) -> int:
     for name, value in checks.summarise(opened.cohort).items():
       table.add_row(name, rich.text.Text(value))
     console.print(table)
+    _print_numbers(console, opened.cohort)
     for note in (opened.cohort.patient_note, *opened.cohort.notes):
       if note:
         console.print(rich.text.Text(f'Note: {note}'))
@@ -92,6 +100,21 @@ def _check(console: rich.console.Console) -> int:
     folder = tfds_export.export(opened.cohort, _EXPORT_TFDS.value)
     console.print(f"Exported to '{folder}'.", soft_wrap=True)
   return 1 if failed else 0
+
+
+def _print_numbers(console: rich.console.Console, cohort) -> None:
+  """Range, quartiles and repeated extremes of every numeric column."""
+  if not cohort.numeric_names:
+    return
+  table = rich.table.Table(title='Numeric columns')
+  for at, name in enumerate(distributions.HEADER):
+    last = len(distributions.HEADER) - 1
+    justify = 'right' if 0 < at < last else 'left'
+    table.add_column(name, justify=justify, overflow='fold')
+  for name, values in zip(cohort.numeric_names, cohort.numeric.T, strict=True):
+    row = distributions.row(name, values)
+    table.add_row(*(rich.text.Text(x) for x in row))
+  console.print(table)
 
 
 def _run() -> int:

@@ -11,10 +11,10 @@ import numpy as np
 
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import column_checks, tables
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import records as records_lib
-from fusion_jax.data import tables
 
 # A feature that orders (AUROC) or determines (balanced accuracy) the label this
 # well is taken to be the label under another name.
@@ -27,9 +27,6 @@ _FEW_LEVELS = 20  # Numbers with so few values are also tried as codes.
 # of standard errors from it is also above the second number.
 MISSINGNESS = 0.1
 _MISSINGNESS_Z = 5.0
-
-_IDENTIFIER_SHARE = 0.95
-_IDENTIFIER_ROWS = 50
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,7 +96,7 @@ def check(records: records_lib.Records) -> None:
   _check_classes(records)
   _check_patients(records)
   _check_folds(records)
-  _check_columns(records)
+  column_checks.check(records)
   _check_disguises(records)
   _check_missingness(records)
 
@@ -177,45 +174,6 @@ def _check_constant(records, values, column, kind) -> None:
     )
 
 
-def _check_columns(records) -> None:
-  """Constant and identifier-like features."""
-  findings = records.findings
-  for column, values in _features(records):
-    observed = values[~_missing(values)]
-    distinct = np.unique(observed.astype(str) if _is_text(values) else observed)
-    if not len(observed):
-      findings.warn('every value is missing.', column=column)
-    elif len(distinct) == 1:
-      extra = ' or missing' if len(observed) < len(values) else ''
-      findings.warn(f"every value is '{distinct[0]}'{extra}.", column=column)
-    elif _is_identifier(observed, distinct, _is_text(values)):
-      findings.warn(
-        f'looks like an identifier: {len(distinct)} distinct values in '
-        f'{len(observed)} studies.',
-        column=column,
-      )
-
-
-def _is_identifier(observed, distinct, text: bool) -> bool:
-  n = len(observed)
-  if n < _IDENTIFIER_ROWS or len(distinct) < _IDENTIFIER_SHARE * n:
-    return False
-  return text or bool((observed == np.round(observed)).all())
-
-
-def _features(records) -> Iterator[tuple[str, np.ndarray]]:
-  yield from records.numeric.items()
-  yield from records.categorical.items()
-
-
-def _is_text(values) -> bool:
-  return values.dtype == object
-
-
-def _missing(values) -> np.ndarray:
-  return np.equal(values, None) if _is_text(values) else np.isnan(values)
-
-
 def _targets(records) -> Iterator[tuple[str, np.ndarray]]:
   """What a label asks about: its text, and (n,) 0/1 with NaN for unknown."""
   task, labels = records.task, records.labels
@@ -233,7 +191,7 @@ def _targets(records) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _check_disguises(records) -> None:
-  for column, values in _features(records):
+  for column, values in column_checks.features(records):
     reason = _disguise(records, column, values)
     if not reason:
       continue
@@ -252,11 +210,11 @@ def _check_disguises(records) -> None:
 
 def _disguise(records, column, values) -> str:
   """Why `values` is a label under another name; empty if it is not."""
-  observed = ~_missing(values)
+  observed = ~column_checks.missing(values)
   if records.task.kind in (types.REGRESSION, types.SURVIVAL):
     number = records.labels[:, 0]
     both = observed & np.isfinite(number)
-    if not _is_text(values) and both.sum() >= 2 * _FEWEST:
+    if not column_checks.is_text(values) and both.sum() >= 2 * _FEWEST:
       r = _rank_correlation(values[both], number[both])
       if abs(r) >= DISGUISE_RANK:
         name = records.task.names[0]
@@ -276,12 +234,12 @@ def disguise(values: np.ndarray, target: np.ndarray, name: str) -> str:
     target: (n,) of 0 and 1, NaN where unknown.
     name: what the target is called.
   """
-  both = ~_missing(values) & np.isfinite(target)
+  both = ~column_checks.missing(values) & np.isfinite(target)
   y = target[both] == 1
   if min(y.sum(), (~y).sum()) < _FEWEST:
     return ''
   x = values[both]
-  if not _is_text(values):
+  if not column_checks.is_text(values):
     auroc = _auroc(x, y)
     if max(auroc, 1 - auroc) >= DISGUISE:
       return f'alone it orders {name} with an AUROC of {auroc:.4f}'
@@ -296,7 +254,7 @@ def disguise(values: np.ndarray, target: np.ndarray, name: str) -> str:
 def missingness_auroc(values: np.ndarray, target: np.ndarray) -> float:
   """AUROC (above .5) of being missing if it predicts `target`, else 0."""
   known = np.isfinite(target)
-  y, x = target[known] == 1, _missing(values)[known]
+  y, x = target[known] == 1, column_checks.missing(values)[known]
   a, b = y.sum(), (~y).sum()
   if min(a, b) < _FEWEST or x.all() or not x.any():
     return 0.0
@@ -310,8 +268,8 @@ def missingness_auroc(values: np.ndarray, target: np.ndarray) -> float:
 def _check_missingness(records) -> None:
   """Columns whose being missing says much about a label."""
   together = {}
-  for column, values in _features(records):
-    missing = _missing(values)
+  for column, values in column_checks.features(records):
+    missing = column_checks.missing(values)
     together.setdefault(missing.tobytes(), (values, []))[1].append(column)
   for values, columns in together.values():
     for name, target in _targets(records):

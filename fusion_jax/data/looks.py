@@ -28,8 +28,9 @@ MIXED_DATES = 'mixed'
 
 _PART = r'[-+]?\d+(?:[.,]\d+)?'
 _UNIT = re.compile(rf'^({_PART})\s*([^\d\s.,;:/+<>=-].*)$')
+ISO = 'ISO dates'
 _DATES = {
-  'ISO dates': r'\d{4}-\d\d?-\d\d?([T ]\d.*)?',
+  ISO: r'\d{4}-\d\d?-\d\d?([T ]\d.*)?',
   'dates written day.month.year': r'\d{1,2}\.\d{1,2}\.(\d{2}|\d{4})( .*)?',
   'dates written with slashes': (
     r'(\d{1,2}/\d{1,2}/(\d{2}|\d{4})|\d{4}/\d{1,2}/\d{1,2})( .*)?'
@@ -51,7 +52,7 @@ class Look:
     what: a verb and what is seen: 'look like numbers with a decimal comma'.
     remedy: what to do about it, as a sentence.
     fits: whether one cell looks so.
-    value: of UNIT, the unit; else empty.
+    value: of UNIT, the unit; of DATE, the format; else empty.
   """
 
   kind: str
@@ -73,11 +74,12 @@ def of_cells(
   """
   form = form or numbers.Format()
   odd = [x for x in cells if math.isnan(form.read(x))]
-  if not odd:
-    return None
   for look in (_decimal, _thousands, _bound, _date, _unit):
     found = look(odd)
-    if found and sum(map(found.fits, odd)) >= _SHARE * len(odd):
+    count = sum(map(found.fits, odd)) if found else 0
+    # One cell is a slip of the pen, but one bound stands in many rows.
+    fewest = 1 if found and found.kind == BOUND else 2
+    if count >= max(fewest, _SHARE * len(odd)):
       return found
   return None
 
@@ -204,8 +206,6 @@ def _unit(cells) -> Look | None:
     return None
   suffixes = [m.group(2).strip() for m in found]
   unit = max(set(suffixes), key=suffixes.count)
-  if suffixes.count(unit) < 2:  # One cell is a slip of the pen.
-    return None
 
   def fits(text):
     match = _UNIT.match(text)
@@ -228,7 +228,8 @@ def _date(cells) -> Look | None:
   return Look(
     DATE,
     f'look like {name}',
-    'a date is no feature; count days to the prediction, or, if it is when '
-    'the prediction is made, name it with index_time as ISO dates.',
+    'a date is no feature, but the days between it and the prediction are; '
+    'index_time takes ISO dates such as 2024-03-01.',
     lambda x: bool(date_format(x)),
+    name,
   )

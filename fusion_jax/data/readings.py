@@ -40,14 +40,9 @@ def read(
   odd = {x for x in known if math.isnan(known[x])} - coded
   look = looks.of_cells(odd, form)
   seen = {x for x in odd if look.fits(x)} if look else set()
-  rows = [i for i, x in enumerate(cells) if x in seen]
-  if rows:
-    findings.add(
-      f"{len(rows)} cells such as '{cells[rows[0]]}' {look.what}: "
-      f'{look.remedy}',
-      line=table.lines[rows[0]],
-      column=column,
-    )
+  if seen:
+    at_look = np.array([x in seen for x in cells], bool)
+    say_look(table, column, at_look, look, findings)
   for row in (i for i, x in enumerate(cells) if x in odd - seen):
     findings.add(
       f"'{cells[row]}' is not {legal or form.legal}.",
@@ -57,6 +52,25 @@ def read(
     )
   at_code = np.array([x in coded for x in cells], bool)
   return np.where(at_code, math.nan, values), at_code
+
+
+def say_look(
+  table: tables.Table,
+  column: str,
+  at: np.ndarray,
+  look: looks.Look,
+  findings: tables.Findings,
+) -> None:
+  """One error for all cells `at` (n,) bool that look alike, if any."""
+  rows = np.flatnonzero(at)
+  if not len(rows):
+    return
+  several = f'{len(rows)} cells such as ' if len(rows) > 1 else ''
+  findings.add(
+    f"{several}'{table.columns[column][rows[0]]}' {look.what}: {look.remedy}",
+    line=table.lines[rows[0]],
+    column=column,
+  )
 
 
 def companion(level: np.ndarray, there: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from fusion_jax.data import (
   exclusions,
   image_paths,
   keys,
+  looks,
   numbers,
   readings,
   tables,
@@ -392,7 +393,15 @@ class _Columns:
       legal = f'{legal}, or a number'
     found = self._map(column, tables.days if dates else numbers.number)
     out = np.array([math.nan if x is None else x for x in found])
-    for row in np.flatnonzero(np.isnan(out)):
+    bad = np.isnan(out)
+    look = looks.of_dates(given)
+    if look is None and bad.any():
+      look = looks.of_cells({x for x in text[bad] if x is not None})
+    if look is not None and look.value != looks.ISO:
+      seen = bad & self._map(column, look.fits).astype(bool)
+      readings.say_look(self._table, column, seen, look, self._findings)
+      bad &= ~seen
+    for row in np.flatnonzero(bad):
       self._bad(
         row,
         column,

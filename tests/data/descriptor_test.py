@@ -5,7 +5,7 @@ import pathlib
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors
-from fusion_jax.data import descriptor, keys
+from fusion_jax.data import descriptor, keys, numbers
 from tests.data import folders
 
 
@@ -104,6 +104,51 @@ class DescriptorTest(parameterized.TestCase):
   def test_no_such_file(self):
     with self.assertRaisesRegex(errors.UserError, 'No such cohort descriptor'):
       descriptor.load('nowhere/cohort.toml')
+
+  def test_what_is_known_of_a_column(self):
+    d = self._load("""
+      task = "binary"
+      table = "t.csv"
+      study = "s"
+      patient = "p"
+      label = "y"
+      numeric = ["spo2", "crp", "age"]
+      unknown_codes = {"*" = ["UNK"], spo2 = [999]}
+      plausible = {spo2 = [0, 100]}
+      decimal = {crp = ","}
+      units = {age = "Y"}
+      bounds = ["crp"]
+    """)
+    self.assertEqual(d.codes('spo2'), ('UNK', '999'))
+    self.assertEqual(d.codes('age'), ('UNK',))
+    self.assertEqual(
+      d.number_format('crp'), numbers.Format(decimal=',', bounds=True)
+    )
+    self.assertEqual(d.number_format('spo2'), numbers.Format(low=0, high=100))
+    self.assertEqual(d.number_format('age'), numbers.Format(unit='Y'))
+    self.assertEqual(d.named_columns()['spo2'], 'numeric')
+
+  @parameterized.parameters(
+    ('plausible = {sex = [0, 1]}', "plausible names 'sex'"),
+    ('bounds = ["sex"]', "bounds names 'sex'"),
+    ('units = {sex = "C"}', "units names 'sex'"),
+    ('decimal = {sex = ","}', "decimal names 'sex'"),
+    ('blank_false = ["age"]', "blank_false names 'age', .* boolean"),
+    ('exclude_without_image = true', 'means nothing without images'),
+    ('exclude_without_image = "yes"', 'must be true or false'),
+  )
+  def test_keys_of_columns_listed_elsewhere(self, line, message):
+    with self.assertRaisesRegex(errors.UserError, message):
+      self._load(f"""
+        task = "binary"
+        table = "t.csv"
+        study = "s"
+        patient = "p"
+        label = "y"
+        numeric = ["age"]
+        categorical = ["sex"]
+        {line}
+      """)
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.core import errors
@@ -13,12 +14,22 @@ FOLD = '[[exclude]]\ncolumn = "fold"\nvalues = [2.0]\nreason = "kept back"\n'
 
 
 class ExclusionsTest(absltest.TestCase):
-  def _apply(self, toml, table=None):
-    folder = folders.write(
-      self.create_tempdir().full_path, table=table, toml=folders.TOML + toml
+  def _write(self, table=None, toml=''):
+    return folders.write(
+      self.create_tempdir().full_path,
+      table=table,
+      toml=folders.TOML + toml,
+      images=False,
     )
-    d = descriptor.load(folder / 'cohort.toml')
-    return exclusions.apply(d, tables.read(folder / 'table.csv'))
+
+  def _descriptor(self, toml=''):
+    return descriptor.load(self._write(toml=toml) / 'cohort.toml')
+
+  def _table(self, table=None):
+    return tables.read(self._write(table) / 'table.csv')
+
+  def _apply(self, toml, table=None):
+    return exclusions.apply(self._descriptor(toml), self._table(table))
 
   def test_steps_of_rows_studies_and_patients(self):
     # 24 studies of 12 patients; 's003' of patient 'p001' has no age; patients
@@ -56,6 +67,55 @@ class ExclusionsTest(absltest.TestCase):
       self._apply(
         '[[exclude]]\ncolumn = "label"\nvalues = [0, 1]\nreason = "x"'
       )
+
+  def test_a_range_of_numbers(self):
+    table = folders.rows(6)
+    for row, age in zip(
+      table, ('17', '18', '', '90', '90.5', 'UNK'), strict=True
+    ):
+      row['age'] = age
+    rule = '[[exclude]]\ncolumn = "age"\nbelow = 18\nabove = 90\nreason = "x"'
+    kept, notes, steps = self._apply(rule, table)
+    self.assertEqual(kept.columns['age'].tolist(), ['18', None, '90', 'UNK'])
+    self.assertEqual(notes, ('2 of 6 rows excluded (age < 18 or age > 90): x',))
+    self.assertEqual(
+      dataclasses.astuple(steps[1]),
+      ('excluded', 2, 2, 0, 'age < 18 or age > 90: x'),
+    )
+
+  def test_a_range_of_what_is_no_number(self):
+    table = folders.rows(6)
+    table[2]['age'] = 'old'
+    with self.assertRaisesRegex(
+      errors.UserError, "line 4, column 'age': 'old' is not a number"
+    ):
+      self._apply(
+        '[[exclude]]\ncolumn = "age"\nbelow = 18\nreason = "x"', table
+      )
+
+  def test_studies_without_an_image(self):
+    table = folders.rows(6)
+    table[3]['study'] = 's002'  # Two rows of one study.
+    d = self._descriptor()
+    whole = self._table(table)
+    _, _, steps = exclusions.apply(d, whole)
+    has = np.array([True, False, True, True, False, True])
+    left, notes, steps = exclusions.without_image(d, whole, has, steps)
+    self.assertLen(left, 4)
+    self.assertEqual(
+      [dataclasses.astuple(x) for x in steps],
+      [
+        ('read', 6, 5, 3, ''),
+        ('excluded', 2, 2, 0, 'without an image'),
+        ('kept', 4, 3, 3, ''),
+      ],
+    )
+    self.assertEqual(
+      notes,
+      ('2 of 5 studies excluded: without an image (exclude_without_image)',),
+    )
+    with self.assertRaisesRegex(errors.UserError, 'no study has an image'):
+      exclusions.without_image(d, whole, ~np.ones(6, bool), steps)
 
 
 if __name__ == '__main__':

@@ -196,6 +196,63 @@ class RecordsTest(parameterized.TestCase):
         + '[[exclude]]\ncolumn = "label"\nvalues = [0, 1]\nreason = "x"'
       )
 
+  def test_exclude_without_image(self):
+    folder = folders.write(
+      self.create_tempdir().full_path,
+      toml='exclude_without_image = true\nmissing_images = "absent"\n'
+      + folders.TOML,
+    )
+    for name in ('s000', 's005', 's006'):
+      (folder / f'images/{name}.png').unlink()
+    d = descriptor.load(folder / 'cohort.toml')
+    r = records.read(d, folder)
+    self.assertLen(r, 21)
+    self.assertNotIn('s005', r.study)
+    self.assertEqual(r.table.columns['study'].tolist(), r.study.tolist())
+    self.assertEqual(r.paths[0], ['images/s001.png'])
+    self.assertEqual(r.path_lines[0], [3])
+    self.assertEqual(
+      [(x.step, x.studies, x.reason) for x in r.steps],
+      [('read', 24, ''), ('excluded', 3, 'without an image'), ('kept', 21, '')],
+    )
+    self.assertIn('3 of 24 studies excluded', r.notes[0])
+
+  def test_exclude_without_image_where_rows_repeat(self):
+    table = folders.rows(8)
+    for at in (0, 4):  # Two rows of one study, each with an image of its own.
+      table[at + 1] = {**table[at], 'file': ''}
+    for i, row in enumerate(table):
+      row['file'] = '' if i in (2, 3, 4, 5) else f'images/{i}.png'
+    folder = folders.write(
+      self.create_tempdir().full_path,
+      table=table,
+      toml='exclude_without_image = true\n'
+      + folders.TOML.replace('images/{study}.png', 'file'),
+      images=False,
+    )
+    (folder / 'images').mkdir()
+    for i in (0, 1, 6, 7):
+      (folder / f'images/{i}.png').write_bytes(b'')
+    r = records.read(descriptor.load(folder / 'cohort.toml'), folder)
+    self.assertEqual(r.study.tolist(), ['s000', 's006', 's007'])
+    self.assertEqual(
+      r.paths,
+      [['images/0.png', 'images/1.png'], ['images/6.png'], ['images/7.png']],
+    )
+    self.assertEqual(r.table.lines.tolist(), [2, 8, 9])
+
+  def test_times_that_look_like_something_else(self):
+    for values, text in (
+      (['31.12.2020', '01.02.2021'], "2 cells such as '31.12.2020' look like"),
+      (['2020-01-01', '2019'], "'2019' are years among dates"),
+      (['2020-01-01', '43831'], "'43831' are Excel serial dates"),
+    ):
+      table = folders.rows(24)
+      for i, row in enumerate(table):
+        row['seen'] = values[i] if i < 2 else '2020-01-02'
+      (problem,) = self._problems(table, folders.TOML + 'index_time = "seen"')
+      self.assertIn(text, problem)
+
   def test_blank_ids(self):
     table = folders.rows()
     table[5]['patient'] = ''

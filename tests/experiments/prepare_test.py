@@ -61,6 +61,39 @@ class PrepareTest(absltest.TestCase):
     self.assertIn("column 'region': every value is 'arm'", done.stdout)
     self.assertEqual(list(self.cache.glob('fusion_jax/images/*')), [])
 
+  def test_numbers_that_cannot_be(self):
+    """Codes and impossible values are said, with the spread of each column."""
+    table = folders.rows(40)
+    for i, row in enumerate(table):
+      row['age'] = str(40 + i) if i % 8 else '999'
+      row['spo2'] = '340' if i == 7 else '-7' if i == 8 else str(80 + i % 20)
+    toml = folders.TOML.replace('"age"]', '"age", "spo2"]')
+    toml += 'plausible = {spo2 = [0, 100]}'
+    folders.write(self.data, table=table, toml=toml)
+    done = self._run(f'--cohort={self.data}')
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertIn(
+      "column 'age': 999 (5 times) stand apart from the other values (41 to "
+      '79): codes for unknown?',
+      done.stdout,
+    )
+    self.assertIn(
+      "column 'spo2': 2 of 40 values are outside plausible = [0, 100] (-7 to "
+      '340) and taken as missing.',
+      done.stdout,
+    )
+    self.assertIn("Note: Column 'spo2': 2 of 40 values", done.stdout)
+    cells = {
+      x.split()[1]: x.replace('│', ' ').split()
+      for x in done.stdout.splitlines()
+      if x.startswith('│')
+    }
+    self.assertEqual(
+      cells['age'],
+      'age 0.0% 41 51.75 62.5 74.25 999 999 (5x)'.split(),
+    )
+    self.assertEqual(cells['spo2'][:3], ['spo2', '5.0%', '80'])
+
   def test_draft_then_check(self):
     os.unlink(self.data / 'cohort.toml')
     done = self._run('--draft', str(self.data))

@@ -1,0 +1,132 @@
+"""What is odd about single columns of a record: warnings for a person."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fusion_jax.core import types
+from fusion_jax.data import distributions, looks, tables
+from fusion_jax.data import records as records_lib
+
+_IDENTIFIER_SHARE = 0.95
+_IDENTIFIER_ROWS = 50
+# Values named in one message.
+_NAMED = 4
+
+
+def check(records: records_lib.Records) -> None:
+  """Adds warnings about columns to `records.findings`."""
+  for column, values in features(records):
+    _check_values(records, column, values)
+  for column, values in records.numeric.items():
+    _check_codes(records, column, values)
+    _check_serials(records, column)
+  if records.task.kind in (types.REGRESSION, types.SURVIVAL):
+    _check_codes(records, records.descriptor.labels[0], records.labels[:, 0])
+  for column in records.descriptor.categorical:
+    _check_looks(records, column)
+
+
+def features(
+  records: records_lib.Records,
+) -> Iterator[tuple[str, np.ndarray]]:
+  """All feature columns with their names."""
+  yield from records.numeric.items()
+  yield from records.categorical.items()
+
+
+def is_text(values: np.ndarray) -> bool:
+  """Whether values are levels and not numbers."""
+  return values.dtype == object
+
+
+def missing(values: np.ndarray) -> np.ndarray:
+  """(n,) bool: where (n,) numbers or levels are missing."""
+  return np.equal(values, None) if is_text(values) else np.isnan(values)
+
+
+def _check_values(records, column, values) -> None:
+  """Constant and identifier-like features."""
+  findings = records.findings
+  observed = values[~missing(values)]
+  distinct = np.unique(observed.astype(str) if is_text(values) else observed)
+  if not len(observed):
+    findings.warn('every value is missing.', column=column)
+  elif len(distinct) == 1:
+    blank = len(observed) < len(values)
+    message = f"every value is '{distinct[0]}'{' or missing' if blank else ''}."
+    d = records.descriptor
+    if blank and column in d.boolean + d.categorical:
+      message += (
+        ' If it is a tick, so that blank means false, list it under boolean '
+        'and blank_false.'
+      )
+    findings.warn(message, column=column)
+  elif _is_identifier(observed, distinct, is_text(values)):
+    findings.warn(
+      f'looks like an identifier: {len(distinct)} distinct values in '
+      f'{len(observed)} studies.',
+      column=column,
+    )
+
+
+def _is_identifier(observed, distinct, text: bool) -> bool:
+  n = len(observed)
+  if n < _IDENTIFIER_ROWS or len(distinct) < _IDENTIFIER_SHARE * n:
+    return False
+  return text or bool((observed == np.round(observed)).all())
+
+
+def _check_codes(records, column, values) -> None:
+  """Repeated values far from all others, such as 999."""
+  found = distributions.codes(values)
+  if not found:
+    return
+  codes = {x for x, _ in found}
+  rest = [x for x in values if np.isfinite(x) and x not in codes]
+  named = ', '.join(f'{x:.10g} ({count} times)' for x, count in found[:_NAMED])
+  more = f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''
+  remedy = ''
+  if column in records.numeric:
+    example = f'{found[0][0]:.10g}'
+    remedy = (
+      f' If so, name it in unknown_codes = {{{_key(column)} = ["{example}"]}}, '
+      'or say what is plausible.'
+    )
+  records.findings.warn(
+    f'{named}{more} stand apart from the other values ({min(rest):.10g} to '
+    f'{max(rest):.10g}): codes for unknown?{remedy}',
+    column=column,
+  )
+
+
+def _key(column: str) -> str:
+  """A column's name as a key of TOML."""
+  bare = column.replace('_', '').replace('-', '')
+  return column if bare.isascii() and bare.isalnum() else f'"{column}"'
+
+
+def _cells(records, column) -> set[str]:
+  """The distinct texts of a column, without its unknown codes."""
+  codes = {tables.canonical(x) for x in records.descriptor.codes(column)}
+  cells = {x for x in records.table.columns[column] if x is not None}
+  return {x for x in cells if tables.canonical(x) not in codes}
+
+
+def _check_serials(records, column) -> None:
+  if looks.are_serials(column, _cells(records, column)):
+    records.findings.warn(
+      'looks like Excel serial dates (days since 1899-12-30): a date is no '
+      'feature; count days to the prediction.',
+      column=column,
+    )
+
+
+def _check_looks(records, column) -> None:
+  """Numbers and dates that are listed as names."""
+  look = looks.of_column(_cells(records, column))
+  if look is None:
+    return
+  numeric = 'list the column under numeric and '
+  remedy = look.remedy if look.kind == looks.DATE else numeric + look.remedy
+  records.findings.warn(f'its cells {look.what}: {remedy}', column=column)
