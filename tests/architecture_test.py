@@ -62,7 +62,14 @@ EVERYWHERE = {
   'tests': 'tests are not installed',
 }
 # Imported only inside the functions that need them.
-LAZY = ('tensorflow_datasets', 'grain', 'array_record', 'sksurv', 'lifelines')
+LAZY = (
+  'tensorflow_datasets',
+  'grain',
+  'array_record',
+  'openpyxl',
+  'sksurv',
+  'lifelines',
+)
 
 # Files that have no test file of their own, and why.
 WITHOUT_TEST = {

@@ -20,8 +20,14 @@ from tests import build_test, imports
 # Needed by tensorflow-datasets, which does not declare it.
 UNIMPORTED = ('importlib_resources',)
 
-# Absent from some GPU images; training from a cached cohort needs neither.
-OPTIONAL = ('tensorflow_datasets', 'grain', 'array_record', 'tensorflow')
+# Absent from some GPU images; training from a cached cohort needs none.
+OPTIONAL = (
+  'tensorflow_datasets',
+  'grain',
+  'array_record',
+  'tensorflow',
+  'openpyxl',
+)
 
 # Dear to import, so no business of a plain `import fusion_jax`.
 HEAVY = ('sklearn', 'matplotlib', 'scipy', 'pandas', 'pyarrow', *OPTIONAL)

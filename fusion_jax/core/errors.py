@@ -22,10 +22,12 @@ class ProblemsError(UserError):
 class MissingPackageError(UserError):
   """An ability whose package is not installed, as on some GPU images."""
 
-  def __init__(self, ability: str, package: str):
+  def __init__(self, ability: str, package: str, *, extra: str = ''):
+    """`extra` is the extra of fusion_jax that brings the package, if any."""
+    what = f"'fusion_jax[{extra}]'" if extra else package
     super().__init__(
       f"{ability} needs the package '{package}', which is not installed. "
-      f'Install it with: pip install {package}'
+      f'Install it with: pip install {what}'
     )
 
 

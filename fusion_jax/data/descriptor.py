@@ -34,6 +34,7 @@ class Descriptor:
     task: one of types.TASK_KINDS.
     table: the table's path, relative to the data folder.
     encoding: of a text table.
+    sheet: of a workbook; the first if empty.
     study: columns whose values, joined by '/', name a study.
     patient: columns whose values, joined by '/', name a patient; () where
       there is none and `patient_reason` says why.
@@ -85,6 +86,7 @@ class Descriptor:
   name: str = ''
   patient_reason: str = ''
   encoding: str = 'utf-8'
+  sheet: str = ''
   label: tuple[str, ...] = ()
   time: str = ''
   time_unit: str = ''
@@ -245,7 +247,7 @@ def parse(data: Mapping[str, Any], path: pathlib.Path) -> Descriptor:
 
 _WHY = {
   'task': f'Legal are {", ".join(types.TASK_KINDS)}.',
-  'table': 'It is the path of the CSV, TSV or Parquet table.',
+  'table': 'It is the path of the table: CSV, TSV, Parquet, Excel or JSON.',
   'study': 'It is the column that names a study (one prediction each).',
   'patient': (
     'It is the column that names the patient; if there is none, write '

@@ -100,6 +100,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     encoding=d.encoding,
     keep=d.unknown_codes.get(keys.EVERY, ()) + d.classes,
     keep_in=codes,
+    sheet=d.sheet,
   )
   table = dataclasses.replace(table, file=d.table)
   _check_columns(d, table)
@@ -158,6 +159,12 @@ def _check_columns(d, table) -> None:
     for column in image_paths.fields(pattern, d.path) or (pattern,):
       named.setdefault(column, 'images')
   for column, key in named.items():
+    if column in table.nested:
+      raise errors.UserError(
+        f"Table '{d.table}', column '{column}' (key {key} of '{d.path}'): "
+        f'values of type {table.nested[column]} cannot be read as numbers or '
+        'text.'
+      )
     if column not in table.columns:
       raise errors.unknown_name(
         'column', column, table.columns, where=f"key {key} of '{d.path}'"

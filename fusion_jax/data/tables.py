@@ -1,10 +1,8 @@
 """Tables as text columns with the line of every row, and faults found there."""
 
 import collections
-import csv
 import dataclasses
 import datetime
-import io
 import os
 import pathlib
 from collections.abc import Collection, Mapping
@@ -12,6 +10,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from fusion_jax.core import errors
+from fusion_jax.data import table_files
 
 ERROR = 'error'
 WARNING = 'warning'
@@ -23,7 +22,8 @@ _LISTED = 20
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
-_DELIMITERS = (',', ';', '\t', '|')
+# What a column without a name is called, by its number.
+UNNAMED = 'column {}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Problem:
     severity: ERROR (the cohort cannot be used) or WARNING.
     message: what is wrong and what is legal.
     file: the file it is in, relative to the data folder.
-    line: 1-based line of a text file or row of a Parquet file; 0 for none.
+    line: 1-based line of a text file or row of another; 0 for none.
     column: the column; empty for none.
     unit: what `line` counts.
   """
@@ -117,13 +117,16 @@ class Table:
     file: its name, relative to the data folder.
     columns: by name, (r,) object array of str, None where missing.
     lines: (r,) int 1-based line where each row starts in the file.
-    unit: 'line' for text files, 'row' for Parquet.
+    unit: 'line' for text files, 'row' for others.
+    nested: by name, the type of columns that cannot be read as text; they are
+      not among `columns`.
   """
 
   file: str
   columns: dict[str, np.ndarray]
   lines: np.ndarray
   unit: str
+  nested: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   def __len__(self) -> int:
     return len(self.lines)
@@ -170,17 +173,20 @@ def read(
   encoding: str = 'utf-8',
   keep: Collection[str] = (),
   keep_in: Mapping[str, Collection[str]] | None = None,
+  sheet: str = '',
 ) -> Table:
-  """Reads a CSV, TSV or Parquet table; blank, NA and NaN cells are missing.
+  """Reads a table file (see table_files); blank, NA and NaN are missing.
 
-  Text may start with a byte order mark; columns may be separated by comma,
-  semicolon, tab or bar. Cells are stripped of surrounding blanks.
+  Text may start with a byte order mark or be packed with gzip; columns may be
+  separated by comma, semicolon, tab or bar. Cells are stripped of surrounding
+  blanks; a column without a name gets one by its number.
 
   Args:
     path: the table.
     encoding: of a text table.
     keep: values that are never missing, whatever they look like.
     keep_in: by column, further such values.
+    sheet: of a workbook; the first if empty.
 
   Raises:
     UserError: if the file is absent, of another kind, not in `encoding`, has
@@ -195,30 +201,22 @@ def read(
     guess = errors.nearest(path.name, known)
     hint = f" Did you mean '{guess}'?" if guess else ''
     raise errors.UserError(f"No table '{path}'.{hint}")
-  suffix = path.suffix.lower()
-  if suffix in ('.parquet', '.pq'):
-    names, cells, lines = _read_parquet(path)
-  elif suffix in ('.csv', '.tsv', '.txt'):
-    names, cells, lines = _read_text(path, encoding)
-  else:
-    raise errors.UserError(
-      f"Table '{path}' is of an unknown kind; legal are .csv, .tsv, .txt and "
-      '.parquet.'
-    )
+  cells = table_files.read(path, encoding=encoding, sheet=sheet)
+  names = [x or UNNAMED.format(i) for i, x in enumerate(cells.names, 1)]
   repeated = [k for k, v in collections.Counter(names).items() if v > 1]
   if repeated:
     raise errors.UserError(
       f"Table '{path}' has more than one column called '{repeated[0]}'."
     )
-  if not len(lines):
+  if not len(cells.lines):
     raise errors.UserError(f"Table '{path}' has a header but no rows.")
-  unit = 'row' if suffix in ('.parquet', '.pq') else 'line'
   keep_in = keep_in or {}
   columns = {
     k: _blank_missing(v, frozenset(keep).union(keep_in.get(k, ())))
-    for k, v in zip(names, cells, strict=True)
+    for k, v in zip(names, cells.columns, strict=True)
+    if k not in cells.nested
   }
-  return Table(path.name, columns, np.asarray(lines), unit)
+  return Table(path.name, columns, cells.lines, cells.unit, cells.nested)
 
 
 def _blank_missing(cells, keep: frozenset[str]) -> np.ndarray:
@@ -232,95 +230,3 @@ def _blank_missing(cells, keep: frozenset[str]) -> np.ndarray:
   column = np.empty(len(cells), object)
   column[:] = [seen[x] for x in cells]
   return column
-
-
-def _decode(path: pathlib.Path, encoding: str) -> str:
-  try:
-    raw = path.read_bytes()
-  except OSError as e:
-    raise errors.UserError(
-      f"Cannot read table '{path}': {e.strerror}."
-    ) from None
-  if raw[:2] in (b'\xff\xfe', b'\xfe\xff') and encoding == 'utf-8':
-    encoding = 'utf-16'
-  try:
-    text = raw.decode(encoding)
-  except LookupError:
-    raise errors.UserError(
-      f"Unknown encoding '{encoding}' for table '{path}'; legal are utf-8, "
-      'utf-16, cp1252, latin-1 and what else Python knows.'
-    ) from None
-  except UnicodeDecodeError as e:
-    line = raw[: e.start].count(b'\n') + 1
-    raise errors.UserError(
-      f"Table '{path}', line {line}, is not {encoding} (byte "
-      f'0x{raw[e.start]:02x}): save it as UTF-8, or name its encoding in '
-      'cohort.toml, for example encoding = "cp1252".'
-    ) from None
-  return text.removeprefix('\ufeff')
-
-
-def _read_text(path: pathlib.Path, encoding: str):
-  text = _decode(path, encoding)
-  header = text.split('\n', 1)[0]
-  delimiter = max(_DELIMITERS, key=header.count)
-  if path.suffix.lower() == '.tsv':
-    delimiter = '\t'
-  reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-  rows, lines, ragged, last = [], [], [], 0
-  try:
-    names = [x.strip() for x in next(reader, [])]
-    last = reader.line_num
-    for row in reader:
-      line, last = last + 1, reader.line_num
-      if not row:
-        continue
-      if len(row) != len(names):
-        ragged.append(
-          f'{path.name}, line {line}: {len(row)} values, but the header has '
-          f'{len(names)} columns.'
-        )
-        continue
-      rows.append(row)
-      lines.append(line)
-  except csv.Error as e:
-    raise errors.UserError(
-      f"Table '{path}', line {last + 1}, cannot be read: {e}."
-    ) from None
-  if not names:
-    raise errors.UserError(f"Table '{path}' is empty.")
-  if ragged:
-    rest = len(ragged) - _LISTED
-    more = [f'... and {rest} more.'] if rest > 0 else []
-    raise errors.ProblemsError(
-      f"Table '{path}' has rows of another length than its header:",
-      ragged[:_LISTED] + more,
-    )
-  columns = list(zip(*rows, strict=True)) or [()] * len(names)
-  return names, columns, lines
-
-
-def _read_parquet(path: pathlib.Path):
-  import pyarrow as pa
-  import pyarrow.parquet
-
-  try:
-    table = pyarrow.parquet.read_table(path)
-  except (pa.ArrowException, OSError, ValueError) as e:
-    reason = str(e).splitlines()[0]
-    raise errors.UserError(
-      f"Table '{path}' is not readable Parquet: {reason}"
-    ) from None
-  cells = []
-  for name in table.column_names:
-    column = table.column(name)
-    if pa.types.is_dictionary(column.type):
-      column = column.cast(column.type.value_type)
-    try:
-      cells.append(column.cast(pa.string()).to_pylist())
-    except pa.ArrowException:
-      raise errors.UserError(
-        f"Table '{path}', column '{name}': values of type {column.type} "
-        'cannot be read as numbers or text.'
-      ) from None
-  return table.column_names, cells, np.arange(1, table.num_rows + 1)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, text_tables, types
 from fusion_jax.core import files as core_files
 
 _METADATA = b'fusion_jax'
@@ -76,16 +76,17 @@ def _arrow(column: np.ndarray) -> pa.Array:
 def _open(path: pathlib.Path) -> pa.Table:
   if not path.is_file():
     raise errors.UserError(f"No such file of predictions: '{path}'.")
-  suffix = path.suffix.lower()
+  suffix = path.with_name(path.name.lower().removesuffix('.gz')).suffix
   try:
     if suffix == '.parquet':
       return pyarrow.parquet.read_table(path)
     if suffix == '.csv':
-      with pyarrow.csv.open_csv(path) as reader:
-        names = reader.schema.names
+      body, delimiter, _ = text_tables.delimited(text_tables.decode(path))
+      names = text_tables.header(body, delimiter)
       text = [n for n in names if n in _TEXT or n.startswith('subgroup_')]
       return pyarrow.csv.read_csv(
-        path,
+        pa.BufferReader(body.encode()),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
         convert_options=pyarrow.csv.ConvertOptions(
           column_types=dict.fromkeys(text, pa.string()), null_values=['']
         ),
@@ -211,9 +212,12 @@ def _floats(table: pa.Table, name: str, path) -> np.ndarray:
       try:
         values[row] = float(text) if text else np.nan
       except ValueError:
+        hint = ''
+        if re.fullmatch(r'[-+]?\d*,\d+', text):
+          hint = ' Write decimal points, not commas.'
         raise errors.UserError(
           f"'{path}', row {row + 1}, column '{name}': expected a number, got "
-          f"'{text}'."
+          f"'{text}'.{hint}"
         ) from None
     return values
   if pa.types.is_null(kind):

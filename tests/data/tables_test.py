@@ -70,12 +70,29 @@ class ReadTest(parameterized.TestCase):
     (b'a,b\n1,caf\xe9\n', 't.csv', 'line 2, is not utf-8'),
     (b'a,b\n1,2\n1,2,3\n', 't.csv', 'line 3: 3 values'),
     (b'nonsense', 't.parquet', 'is not readable Parquet'),
-    (b'a,b', 't.xlsx', 'unknown kind'),
+    (b'a,b', 't.docx', 'unknown kind'),
   )
   def test_faults_are_one_clear_line(self, raw, name, message):
     with self.assertRaises(errors.UserError) as caught:
       self._read(raw, name)
     self.assertIn(message, str(caught.exception))
+
+  def test_a_column_without_a_name_is_called_by_its_number(self):
+    table = self._read(b',a,\n0,x,y\n')
+    self.assertEqual(list(table.columns), ['column 1', 'a', 'column 3'])
+
+  def test_a_nested_column_is_left_out(self):
+    source = pa.table({'a': ['x'], 'b': pa.array([[1, 2]])})
+    pq.write_table(source, self.folder / 't.parquet')
+    table = tables.read(self.folder / 't.parquet')
+    self.assertEqual(list(table.columns), ['a'])
+    self.assertEqual(list(table.nested), ['b'])
+    self.assertIn('list<', table.nested['b'])
+
+  def test_values_kept_in_one_column(self):
+    table = self._read(b'a,b\nNA,NA\n', keep_in={'a': ['NA']})
+    self.assertEqual(table.columns['a'].tolist(), ['NA'])
+    self.assertEqual(table.columns['b'].tolist(), [None])
 
   def test_an_encoding_can_be_named(self):
     table = self._read(b'a\ncaf\xe9\n', encoding='cp1252')

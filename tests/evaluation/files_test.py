@@ -1,3 +1,4 @@
+import gzip
 import json
 import pathlib
 
@@ -82,10 +83,35 @@ class ParquetTest(absltest.TestCase):
 
   def test_what_columns_there_are_is_said(self):
     path = self.path.with_suffix('.csv')
-    path.write_text('study_id;label\ns1;0\n')
+    path.write_text('study_id:label\ns1:0\n')
     with self.assertRaisesRegex(
-      errors.UserError, "no column 'label'; it has 'study_id;label'"
+      errors.UserError, "no column 'label'; it has 'study_id:label'"
     ):
+      files.read(path, None)
+
+  def test_text_as_spreadsheets_save_it(self):
+    text = (
+      'sep=;\r\nstudy_id;patient_id;arm;label;score\r\n'
+      '01;p\xe9;x;1;0.75\r\n02;q;x;0;0.25\r\n'
+    )
+    path = self.path.with_suffix('.csv')
+    for raw in (
+      text.encode(),
+      text.encode('utf-8-sig'),
+      text.encode('utf-16'),
+      gzip.compress(text.encode()),
+      text.split('\r\n', 1)[1].replace(';', '\t').encode(),
+    ):
+      path.write_bytes(raw)
+      found = files.read(path, None)
+      self.assertEqual(found['study_id'].tolist(), ['01', '02'])
+      self.assertEqual(found['patient_id'].tolist(), ['p\xe9', 'q'])
+      self.assertEqual(found['scores'].tolist(), [[0.75], [0.25]])
+    path.write_bytes(text.replace('0.75', '0,75').encode())
+    with self.assertRaisesRegex(errors.UserError, 'Write decimal points'):
+      files.read(path, None)
+    path.write_bytes(text.encode('latin-1'))
+    with self.assertRaisesRegex(errors.UserError, 'line 3, is not utf-8'):
       files.read(path, None)
 
   def test_null_labels_are_unknown(self):
