@@ -5,58 +5,25 @@ Every line that is a guess carries its reason as a comment.
 
 import collections
 import dataclasses
-import json
 import os
 import pathlib
-import re
 
-import numpy as np
+from fusion_jax.core import errors, files, text_tables
+from fusion_jax.data import (
+  draft_features,
+  draft_labels,
+  drafting,
+  table_files,
+  tables,
+)
 
-from fusion_jax.core import errors, files, types
-from fusion_jax.data import booleans, checks, numbers, tables
-
-_TABLES = ('.csv', '.tsv', '.parquet', '.pq')
-_IMAGES = ('.png', '.jpg', '.jpeg')
-_UNKNOWN = ('unk', 'unknown', '?', 'not known', 'unclear', "don't know")
-
-_PATIENT = r'(^|_)(patient|subject|person|participant|mrn|pid)(_?id|_?no)?($|_)'
-_STUDY = r'(^|_)(study|image|exam|accession|scan|series|case|record)'
-_LABEL = r'^(label|target|outcome|class|diagnosis|malignant|y)($|_)'
-_FOLD = r'^(fold|cv_fold|split)$'
-_SITE = r'(^|_)(site|hospital|cent(re|er)|institution)($|_)'
-_TIME = r'^(time|survival_time|follow_?up|days|os_time|time_to_event)($|_)'
-_EVENT = r'^(event|status|death|died|dead|censor)'
-_DATE = re.compile(r'^\d{4}-\d\d-\d\d|^\d{1,2}[./]\d{1,2}[./]\d{2,4}')
-
-_MAX_CLASSES = 20
-_MANY_LEVELS = 100
-
-
-@dataclasses.dataclass
-class _Draft:
-  """Keys with their values and reasons, in order; columns left out and why."""
-
-  table: tables.Table
-  lines: list[str]
-  left: dict[str, str]
-  used: set[str] = dataclasses.field(default_factory=set)
-
-  def set(self, key: str, value, reason: str, *columns: str) -> None:
-    self.lines.append(f'{key} = {_toml(value)}  # {reason}')
-    self.used.update(columns)
-
-  def find(self, pattern: str) -> list[str]:
-    return [
-      x
-      for x in self.table.columns
-      if re.search(pattern, x.lower()) and x not in self.used
-    ]
-
-
-def _toml(value) -> str:
-  if isinstance(value, list | tuple):
-    return '[' + ', '.join(_toml(x) for x in value) + ']'
-  return json.dumps(value, ensure_ascii=False)
+_TABLES = tuple(x for x in table_files.SUFFIXES if x != '.txt')
+_IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
+_UNREAD_IMAGES = ('.dcm', '.nii', '.nii.gz', '.mha', '.nrrd', '.npy', '.npz')
+# Of a text table, enough to see its header.
+_HEADER_BYTES = 2**20
+# Pairs of so many columns are tried as names of the studies.
+_PAIRED = 30
 
 
 def propose(folder: str | os.PathLike) -> str:
@@ -73,10 +40,11 @@ def propose(folder: str | os.PathLike) -> str:
     raise errors.UserError(
       f"No table ({', '.join(_TABLES)}) in '{folder}' or the folders in it."
     )
-  pictures = _files(folder, _IMAGES)
-  name = max(found, key=lambda x: (folder / x).stat().st_size)
+  name = max(
+    found, key=lambda x: (_width(folder / x), (folder / x).stat().st_size)
+  )
   table = dataclasses.replace(tables.read(folder / name), file=name)
-  draft = _Draft(table, [], {})
+  draft = drafting.Draft(table)
   draft.lines += [
     f"# A first draft from the files in '{folder.resolve().name}': read every",
     '# line, correct it, then check it with',
@@ -85,12 +53,20 @@ def propose(folder: str | os.PathLike) -> str:
   ]
   draft.set('name', folder.resolve().name, "the folder's name")
   others = f' of {len(found)} tables' if len(found) > 1 else ''
-  draft.set('table', name, f'the largest{others}, {len(table)} rows')
-  _images(draft, pictures)
-  _patient(draft)
-  target = _label(draft)
+  width = f'{len(table.columns)} columns'
+  most = f'most columns{others}' if others else width
+  draft.set('table', name, f'{most}, {len(table)} rows')
+  for column, kind in table.nested.items():
+    draft.left[column] = f'holds {kind}'
+  for column in list(table.columns):
+    if not draft.values(column):
+      draft.leave(column, 'every value is missing')
+  patient = _patient_column(draft)
+  _images(draft, folder, patient)
+  _patient(draft, patient)
+  target = draft_labels.propose(draft)
   _fold_and_site(draft)
-  _features(draft, target)
+  draft_features.propose(draft, target)
   draft.lines += [
     'orientation = "fixed"  # "free" if flips and rotations change nothing',
     'licence = ""  # not known',
@@ -100,7 +76,13 @@ def propose(folder: str | os.PathLike) -> str:
   if draft.left:
     draft.lines.append('\n# Columns left out:')
     draft.lines += [f'#   {x}: {why}' for x, why in draft.left.items()]
-  return '\n'.join(draft.lines) + '\n'
+  return '\n'.join(_one_line(x) for x in draft.lines + draft.tail) + '\n'
+
+
+def _one_line(text: str) -> str:
+  """`text` whose names and cells cannot break out of a comment."""
+  start, rest = ('\n', text[1:]) if text.startswith('\n') else ('', text)
+  return start + ''.join(x if x.isprintable() else ' ' for x in rest)
 
 
 def write(
@@ -130,215 +112,242 @@ def write(
 
 
 def _files(folder: pathlib.Path, suffixes) -> list[str]:
-  """Paths relative to `folder`, sorted, hidden ones left out."""
+  """Paths relative to `folder`, sorted, hidden and lock files left out."""
   found = []
   for place, folders, names in os.walk(folder):
     folders[:] = sorted(x for x in folders if not x.startswith('.'))
     for name in sorted(names):
-      if name.lower().endswith(suffixes) and not name.startswith('.'):
+      bare = name.lower().removesuffix('.gz')
+      fits = bare.endswith(suffixes) or name.lower().endswith(suffixes)
+      if fits and not name.startswith(('.', '~$')):
         found.append(os.path.relpath(os.path.join(place, name), folder))
   return found
 
 
-def _images(draft: _Draft, names: list[str]) -> None:
+def _width(path: pathlib.Path) -> int:
+  """How many columns a table has; 0 where it cannot be read, 1 for JSON."""
+  suffix = table_files.suffix_of(path)
+  if suffix in table_files.JSON:  # Often settings, rarely the table.
+    return 1
+  try:
+    if suffix in table_files.PARQUET:
+      import pyarrow.parquet
+
+      return len(pyarrow.parquet.read_schema(path).names)
+    if suffix in table_files.TEXT and path.stat().st_size > _HEADER_BYTES:
+      with open(path, 'rb') as f:
+        text = f.read(_HEADER_BYTES).decode('utf-8', 'replace')
+      text, mark, _ = text_tables.delimited(text, tabs=suffix == '.tsv')
+      return len(text_tables.header(text, mark))
+    return len(table_files.read(path).names)
+  # Another table may do; if none does, reading the chosen one says why.
+  except (errors.UserError, OSError, ValueError):
+    return 0
+
+
+def _images(draft, folder: pathlib.Path, patient: str) -> None:
   """Keys study and images: the column that names the files, if any."""
-  table = draft.table
-  stems = {os.path.splitext(os.path.basename(x))[0]: x for x in names}
-  whole = set(names)
-  best, share, pattern = '', 0.0, ''
-  for column, values in table.columns.items():
-    cells = [x for x in values if x is not None]
-    if not names or not cells:
-      continue
-    in_paths = sum(x.split(';')[0].strip() in whole for x in cells)
-    in_stems = sum(x in stems for x in cells)
-    found = max(in_paths, in_stems) / len(table)
-    exact = in_paths >= in_stems
-    # Whole paths leave nothing to guess, so they win over equal stems.
-    if (found, exact) > (share, bool(pattern)) and found:
-      share, best, pattern = found, column, column if exact else ''
-  if best and not pattern:
-    # Folders and suffixes may differ; the most frequent pair is taken.
-    pairs = collections.Counter(
-      (os.path.dirname(p), os.path.splitext(p)[1]) for p in names
-    )
-    (place, suffix), _ = pairs.most_common(1)[0]
-    pattern = os.path.join(place, '{' + best + '}' + suffix)
-  _study(draft, best if pattern != best else '')
-  if best:
+  names = _files(folder, _IMAGES)
+  best = max(
+    (x for c in draft.table.columns for x in _matches(draft, c, names)),
+    key=lambda x: x.rank,
+    default=None,
+  )
+  _study(draft, best.column if best and best.names_study else '', patient)
+  if best is None:
+    draft.lines.append(_no_images(folder, names))
+    return
+  draft.set(
+    'images',
+    best.pattern,
+    f"{best.found} of {best.given} values of '{best.column}' name one of "
+    f'{len(names)} files{best.note}',
+    best.column,
+  )
+  if best.found < best.given:
     draft.set(
-      'images',
-      pattern,
-      f"{share:.0%} of the values of '{best}' name one of {len(names)} files",
-      best,
+      'missing_images',
+      'absent',
+      f'{best.given - best.found} rows name a file that is not there',
     )
-  elif names:
-    draft.lines.append(
-      f'# images: no column names the {len(names)} image files.'
-    )
+
+
+def _no_images(folder, names) -> str:
+  if names:
+    return f'# images: no column names the {len(names)} image files.'
+  for suffix in _UNREAD_IMAGES:
+    count = len(_files(folder, (suffix,)))
+    if count:
+      return (
+        f'# images: {count} {suffix} files cannot be read; convert them to PNG.'
+      )
+  return '# images: no image file was found.'
+
+
+@dataclasses.dataclass(frozen=True)
+class _Match:
+  """How the cells of a column name image files.
+
+  Attributes:
+    column: of the table.
+    pattern: the value of the key images.
+    found: rows whose file is there.
+    given: rows whose cell is not blank.
+    exact: how literally: 3 for whole paths, 2 for names, 1 for stems, 0 for
+      beginnings of names.
+    note: what else to say.
+  """
+
+  column: str
+  pattern: str
+  found: int
+  given: int
+  exact: int
+  note: str = ''
+
+  @property
+  def rank(self):
+    # Of equally many files, the most literal way leaves least to guess.
+    return self.found, self.exact
+
+  @property
+  def names_study(self) -> bool:
+    return self.exact < 3
+
+
+def _matches(draft, column: str, names: list[str]) -> list[_Match]:
+  cells = [x for x in draft.table.columns[column] if x is not None]
+  if not names or not cells:
+    return []
+  wanted = set(cells)
+  by_name, by_stem = (
+    collections.defaultdict(list),
+    collections.defaultdict(list),
+  )
+  for name in names:
+    base = os.path.basename(name)
+    by_name[base].append(name)
+    by_stem[os.path.splitext(base)[0]].append(name)
+  whole = set(names)
+  firsts = {x: x.split(';')[0].strip() for x in wanted}
+  field = '{' + column + '}'
+  matches = []
+
+  def add(hits, exact, pattern, files_hit):
+    found = sum(x in hits for x in cells)
+    # A few cells that happen to be names of files are no column of names.
+    if found and found >= 0.1 * len(cells):
+      folders = {os.path.dirname(x) for x in files_hit}
+      note = f' in {len(folders)} folders' if len(folders) > 1 else ''
+      matches.append(_Match(column, pattern, found, len(cells), exact, note))
+
+  paths = {x for x in wanted if firsts[x] in whole}
+  add(paths, 3, column, [firsts[x] for x in paths if '/' in firsts[x]][:1])
+  named = [by_name[x][0] for x in wanted if x in by_name]
+  add(wanted & by_name.keys(), 2, _joined(named, field), named)
+  stems = [by_stem[x][0] for x in wanted if x in by_stem]
+  add(wanted & by_stem.keys(), 1, _joined(stems, field, suffix=True), stems)
+  if not any((paths, named, stems)):
+    begun, files_hit, mark = _beginnings(wanted, by_stem)
+    pattern = _joined(files_hit, f'{field}{mark}*', suffix=True)
+    add(begun, 0, pattern, files_hit)
+  return matches
+
+
+def _beginnings(wanted, by_stem):
+  """Cells that a file's stem begins with, before a mark such as '_'."""
+  pairs, marks = [], collections.Counter()
+  for stem, paths in by_stem.items():
+    for at, mark in enumerate(stem):
+      if not mark.isalnum() and stem[:at] in wanted:
+        pairs.append((stem[:at], mark, paths[0]))
+        marks[mark] += 1
+        break
+  if not pairs:
+    return set(), [], ''
+  (mark, _), *_ = marks.most_common(1)
+  kept = [x for x in pairs if x[1] == mark]
+  return {x[0] for x in kept}, [x[2] for x in kept], mark
+
+
+def _joined(paths: list[str], field: str, *, suffix: bool = False) -> str:
+  """A pattern for `paths`; '*' for parts of folders that differ."""
+  if not paths:
+    return ''
+  if suffix:
+    # The most frequent suffix is taken.
+    endings = collections.Counter(os.path.splitext(x)[1] for x in paths)
+    field += endings.most_common(1)[0][0]
+  folders = collections.Counter(os.path.dirname(x) for x in paths)
+  parts = [x.split(os.sep) for x in folders]
+  if len({len(x) for x in parts}) == 1:
+    steps = zip(*parts, strict=True)
+    place = [x[0] if len(set(x)) == 1 else '*' for x in steps]
   else:
-    draft.lines.append('# images: no PNG or JPEG file was found.')
+    place = folders.most_common(1)[0][0].split(os.sep)
+  return os.path.join(*place, field) if place != [''] else field
 
 
-def _study(draft: _Draft, image_column: str) -> None:
-  def distinct(column):
-    values = draft.table.columns[column]
-    return None not in set(values) and len(set(values)) == len(values)
-
-  named = [x for x in draft.find(_STUDY) if distinct(x)]
-  if image_column and distinct(image_column):
+def _study(draft, image_column: str, patient: str) -> None:
+  named = [x for x in draft.find(drafting.STUDY) if draft.is_distinct(x)]
+  if image_column and draft.is_distinct(image_column):
     reason = 'names the image files and never repeats'
     draft.set('study', image_column, reason, image_column)
   elif named:
     draft.set('study', named[0], 'an id by its name, never repeats', named[0])
+  elif patient and draft.is_distinct(patient):
+    draft.set('study', patient, 'one row a patient', patient)
   else:
-    column = next((x for x in draft.table.columns if distinct(x)), '')
-    if column:
-      draft.set('study', column, 'the first column that never repeats', column)
-    else:
-      first = next(iter(draft.table.columns))
-      draft.set('study', first, 'NO COLUMN IS DISTINCT IN ALL ROWS', first)
+    _study_by_values(draft, patient)
 
 
-def _patient(draft: _Draft) -> None:
-  found = draft.find(_PATIENT)
-  if found:
-    count = len(set(draft.table.columns[found[0]]))
-    draft.set('patient', found[0], f'by its name; {count} patients', found[0])
-    for column in found[1:]:
-      draft.left[column] = 'looks like an id'
-      draft.used.add(column)
+def _study_by_values(draft, patient: str) -> None:
+  """The first column, or else two columns, in which no value repeats."""
+  columns = list(draft.table.columns)
+  # Measurements may happen to differ in all rows, so texts come first.
+  columns.sort(key=lambda x: drafting.is_number(draft.values(x)))
+  column = next((x for x in columns if draft.is_distinct(x)), '')
+  if column:
+    draft.set('study', column, 'the first column that never repeats', column)
     return
-  draft.set('patient', 'none', 'no column is called patient, subject, ...')
-  draft.set('patient_reason', '', 'say here why: it is repeated in reports')
+  visits = draft.find(drafting.VISIT)
+  others = [x for x in draft.table.columns if x not in visits]
+  firsts = [patient] if patient else others[:_PAIRED]
+  for second in visits + (others[:_PAIRED] if patient else []):
+    for first in firsts:
+      if first != second and draft.is_distinct(first, second):
+        reason = 'together they never repeat'
+        draft.set('study', [first, second], reason, first, second)
+        return
+  draft.set(
+    'study',
+    patient or columns[0],
+    'NO COLUMN IS DISTINCT IN ALL ROWS: add one that numbers the studies',
+    patient or columns[0],
+  )
 
 
-def _values(draft, column) -> list[str]:
-  return sorted({x for x in draft.table.columns[column] if x is not None})
+def _patient_column(draft) -> str:
+  """The column called like a patient; ids before others, '' for none."""
+  found = draft.find(drafting.PATIENT)
+  return min(found, key=lambda x: drafting.plain(x).count('_'), default='')
 
 
-def _is_number(values) -> bool:
-  return bool(values) and not any(np.isnan(numbers.number(x)) for x in values)
+def _patient(draft, column: str) -> None:
+  if not column:
+    draft.set('patient', 'none', 'no column is called patient, subject, ...')
+    draft.set('patient_reason', '', 'say here why: it is repeated in reports')
+    return
+  count = len(draft.values(column))
+  draft.set('patient', column, f'by its name; {count} patients', column)
+  for other in draft.find(drafting.PATIENT):
+    draft.leave(other, 'looks like an id')
 
 
-def _label(draft: _Draft) -> np.ndarray | None:
-  """Keys task and label; (r,) 0/1 label, or None if it is not binary."""
-  times, events = draft.find(_TIME), draft.find(_EVENT)
-  events = [x for x in events if len(_values(draft, x)) == 2]
-  times = [x for x in times if _is_number(_values(draft, x))]
-  if times and events:
-    draft.set('task', types.SURVIVAL, 'there are a time and an event column')
-    draft.set('time', times[0], 'by its name', times[0])
-    if 'days' in times[0].lower():
-      draft.set('time_unit', 'days', "by the column's name")
-    draft.set('event', events[0], 'by its name, two values', events[0])
-    return None
-  found = draft.find(_LABEL)
-  two = [x for x in found if len(_values(draft, x)) == 2]
-  if not found:
-    draft.set('task', types.BINARY, 'NOT KNOWN: no column is called label')
-    draft.set('label', '', 'name the column to predict')
-    return None
-  label = (two or found)[0]
-  for column in found:
-    draft.used.add(column)
-    if column != label:
-      draft.left[column] = 'called like a label; perhaps another one'
-  values = _values(draft, label)
-  if two:
-    draft.set('task', types.BINARY, f'the label has values {values}')
-    draft.set('label', label, 'by its name', label)
-    true = {*booleans.TRUE_VALUES, *booleans.FALSE_VALUES}
-    positive = values[1]
-    if not {tables.canonical(x).lower() for x in values} <= true:
-      draft.set('positive', positive, 'which of the two means 1? A guess')
-    else:
-      positive = max(
-        values,
-        key=lambda x: tables.canonical(x).lower() in booleans.TRUE_VALUES,
-      )
-    column = draft.table.columns[label]
-    return np.array([np.nan if x is None else x == positive for x in column])
-  if _is_number(values) and len(values) > _MAX_CLASSES:
-    draft.set('task', types.REGRESSION, f'{len(values)} different numbers')
-  else:
-    draft.set('task', types.MULTICLASS, f'{len(values)} values')
-  draft.set('label', label, 'by its name', label)
-  return None
-
-
-def _fold_and_site(draft: _Draft) -> None:
-  for column in draft.find(_FOLD)[:1]:
-    if _is_number(_values(draft, column)):
+def _fold_and_site(draft) -> None:
+  for column in draft.find(drafting.FOLD)[:1]:
+    if drafting.is_number(draft.values(column)):
       draft.set('fold', column, 'by its name, whole numbers', column)
-  for column in draft.find(_SITE)[:1]:
+  for column in draft.find(drafting.SITE)[:1]:
     reason = 'by its name; studies of one site can be left out together'
     draft.set('site', column, reason, column)
-
-
-def _features(draft: _Draft, target: np.ndarray | None) -> None:
-  kinds = {'numeric': [], 'categorical': [], 'boolean': []}
-  codes = {}
-  for column in draft.table.columns:
-    if column in draft.used:
-      continue
-    values = _values(draft, column)
-    unknown = [x for x in values if x.lower() in _UNKNOWN]
-    kind = _kind(draft, column, [x for x in values if x not in unknown])
-    why = kind if kind not in kinds else _suspicion(draft, column, kind, target)
-    if why:
-      draft.left[column] = why
-      continue
-    kinds[kind].append(column)
-    codes.update(dict.fromkeys(unknown))
-  reasons = {
-    'numeric': 'every value is a number',
-    'categorical': 'names that repeat',
-    'boolean': 'two values, true and false',
-  }
-  for kind, columns in kinds.items():
-    draft.set(kind, columns, reasons[kind], *columns)
-  if codes:
-    reason = 'kept as a level of their own, not as missing'
-    draft.set('unknown_codes', list(codes), reason)
-
-
-def _kind(draft, column, values) -> str:
-  """A kind of feature, or why the column is none."""
-  rows = sum(x is not None for x in draft.table.columns[column])
-  if not values:
-    return 'every value is missing'
-  if len(values) == 1:
-    return f"every value is '{values[0]}'"
-  words = {*booleans.TRUE_VALUES, *booleans.FALSE_VALUES}
-  if {tables.canonical(x).lower() for x in values} <= words:
-    return 'boolean'
-  if all(_DATE.search(x) for x in values):
-    return 'dates; if it is when the prediction is made, set index_time'
-  numbers = _is_number(values)
-  looks_id = re.search(r'(^|_)id$', column.lower())
-  if looks_id or (len(values) > 0.9 * rows and rows > 20 and not numbers):
-    return f'looks like an id: {len(values)} values in {rows} rows'
-  if numbers:
-    return 'numeric'
-  if len(values) > _MANY_LEVELS:
-    return f'{len(values)} different names'
-  return 'categorical'
-
-
-def _suspicion(draft, column, kind, target) -> str:
-  """Why a feature seems to give the label away; empty if it does not."""
-  if target is None:
-    return ''
-  values = draft.table.columns[column]
-  if kind == 'numeric':
-    values = np.array(
-      [np.nan if x is None else numbers.number(x) for x in values]
-    )
-  reason = checks.disguise(values, target, 'the label')
-  if reason:
-    return f'the label in disguise? {reason[0].upper()}{reason[1:]}'
-  auroc = checks.missingness_auroc(values, target)
-  if auroc:
-    return f'whether it is missing predicts the label (AUROC {auroc:.2f})'
-  return ''

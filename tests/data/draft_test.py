@@ -24,7 +24,7 @@ class DraftTest(parameterized.TestCase):
     for i, row in enumerate(table):
       row['label'] = label = str(rng.integers(0, 2))
       row['hospital'] = 'ab'[i % 2]
-      row['dx'] = 'mb'[int(label)]
+      row['tumour'] = 'mb'[int(label)]
       row['code'] = f'x{i}'
       row['taken'] = f'2020-01-{i % 28 + 1:02d}'
       row['same'] = '1'
@@ -49,7 +49,7 @@ class DraftTest(parameterized.TestCase):
     self.assertEqual(d.categorical, ('region',))
     self.assertEqual(d.boolean, ('smokes',))
     self.assertEqual(d.unknown_codes, {'*': ('UNK',)})
-    self.assertIn('#   dx: the label in disguise?', text)
+    self.assertIn('#   tumour: the label in disguise?', text)
     self.assertIn('#   code: looks like an id', text)
     self.assertIn('#   taken: dates', text)
     self.assertIn("#   same: every value is '1'", text)
@@ -83,7 +83,7 @@ class DraftTest(parameterized.TestCase):
   def test_no_images(self):
     text, path = self._draft(self._rows(), images=False)
     self.assertEqual(descriptor.load(path).images, ())
-    self.assertIn('# images: no PNG or JPEG file was found.', text)
+    self.assertIn('# images: no image file was found.', text)
 
   @parameterized.parameters(
     ('label', lambda i: 'abc'[i % 3], 'multiclass'),
@@ -127,7 +127,7 @@ class DraftTest(parameterized.TestCase):
 
   def test_a_table_without_a_label_says_so(self):
     table = [
-      {k: v for k, v in x.items() if k not in ('label', 'dx', 'history')}
+      {k: v for k, v in x.items() if k not in ('label', 'tumour', 'history')}
       for x in self._rows()
     ]
     text, _ = self._draft(table)
