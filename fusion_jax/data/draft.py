@@ -238,7 +238,9 @@ def _matches(draft, column: str, names: list[str]) -> list[_Match]:
     # A few cells that happen to be names of files are no column of names.
     if found and found >= 0.1 * len(cells):
       folders = {os.path.dirname(x) for x in files_hit}
-      note = f' in {len(folders)} folders' if len(folders) > 1 else ''
+      note = ''
+      if len(folders) > 1:
+        note = f' in {len(folders)} folders: do these tell the label?'
       matches.append(_Match(column, pattern, found, len(cells), exact, note))
 
   paths = {x for x in wanted if firsts[x] in whole}
@@ -282,10 +284,17 @@ def _joined(paths: list[str], field: str, *, suffix: bool = False) -> str:
   parts = [x.split(os.sep) for x in folders]
   if len({len(x) for x in parts}) == 1:
     steps = zip(*parts, strict=True)
-    place = [x[0] if len(set(x)) == 1 else '*' for x in steps]
+    place = [_star(set(x)) for x in steps]
   else:
     place = folders.most_common(1)[0][0].split(os.sep)
   return os.path.join(*place, field) if place != [''] else field
+
+
+def _star(names: set[str]) -> str:
+  """What `names` have in common, '*' for the rest."""
+  if len(names) == 1:
+    return min(names)
+  return os.path.commonprefix(sorted(names)) + '*'
 
 
 def _study(draft, image_column: str, patient: str) -> None:
@@ -303,15 +312,17 @@ def _study(draft, image_column: str, patient: str) -> None:
 
 def _study_by_values(draft, patient: str) -> None:
   """The first column, or else two columns, in which no value repeats."""
-  columns = list(draft.table.columns)
+  columns = [x for x in draft.table.columns if x not in draft.left]
   # Measurements may happen to differ in all rows, so texts come first.
   columns.sort(key=lambda x: drafting.is_number(draft.values(x)))
+  counts = next((x for x in columns if draft.counts_rows(x)), '')
+  columns = [x for x in columns if x != counts]
   column = next((x for x in columns if draft.is_distinct(x)), '')
   if column:
     draft.set('study', column, 'the first column that never repeats', column)
     return
   visits = draft.find(drafting.VISIT)
-  others = [x for x in draft.table.columns if x not in visits]
+  others = [x for x in columns if x not in visits]
   firsts = [patient] if patient else others[:_PAIRED]
   for second in visits + (others[:_PAIRED] if patient else []):
     for first in firsts:
@@ -319,6 +330,11 @@ def _study_by_values(draft, patient: str) -> None:
         reason = 'together they never repeat'
         draft.set('study', [first, second], reason, first, second)
         return
+  if counts:
+    draft.set(
+      'study', counts, 'no other column is distinct in all rows', counts
+    )
+    return
   draft.set(
     'study',
     patient or columns[0],

@@ -106,9 +106,9 @@ def _kind(draft, column, values, form) -> str:
   rows = len(draft.table) - draft.blanks(column)
   if not values:
     return 'every value is missing'
-  if _numbers_rows(draft, column, name, values):
+  if draft.counts_rows(column):
     return 'numbers the rows'
-  if drafting.LATER.search(name):
+  if drafting.is_later(column):
     return f'{drafting.LOOK}made after the prediction?'
   if drafting.COLLECTED.search(name):
     return f'{drafting.LOOK}how the data were collected, not the patient?'
@@ -143,14 +143,6 @@ def _kind(draft, column, values, form) -> str:
   if len(values) > _MANY_LEVELS:
     return f'{len(values)} different names'
   return 'categorical'
-
-
-def _numbers_rows(draft, column, name, values) -> bool:
-  """Whether a column without a name counts the rows."""
-  if not drafting.ROW_NUMBERS.match(name) or not draft.is_distinct(column):
-    return False
-  found = [numbers.number(x) for x in draft.table.columns[column]]
-  return bool((np.diff(found) == 1).all())
 
 
 def _cells(draft, column, kind, form) -> np.ndarray:

@@ -18,6 +18,7 @@ _SEVERAL_SHARE = 0.02
 _MOST_FINDINGS = 50
 _UNITS = ('days', 'months', 'years')
 
+_DEATH = re.compile(r'(^|_)(died|death|dead|mortality|surviv\w*)($|_)')
 _POSITIVE = re.compile(
   r'malig|positiv|abnormal|cancer|disease|dead|died|deceas|^case|tumou?r|covid|'
   r'pneumon|melanoma|^(mel|pos|mal|dement\w*)$'
@@ -69,7 +70,7 @@ def _others(draft, candidates, chosen) -> None:
       f'# or label = {drafting.toml(column)}: {reason}, '
       f'{_shown(draft.values(column))}'
     )
-    later = drafting.LATER.search(drafting.plain(column))
+    later = drafting.is_later(column)
     made = f'{drafting.LOOK}made after the prediction? ' if later else ''
     draft.leave(column, f'{made}It may be a label too')
 
@@ -88,8 +89,10 @@ def _candidates(draft) -> list[tuple[int, str, str]]:
     if rank is not None:
       if _fits(draft, column, values):
         found.append((rank, column, 'by its name'))
-    elif len(values) == 2 and drafting.LATER.search(name):
-      found.append((len(drafting.LABELS), column, 'an outcome by its name'))
+    elif len(values) == 2 and drafting.is_later(column):
+      death = re.search(drafting.EVENT, name) or _DEATH.search(name)
+      rank = len(drafting.LABELS) + (0 if death else 2)
+      found.append((rank, column, 'an outcome by its name'))
   # Two values make the plainer question.
   return sorted(
     found, key=lambda x: (x[0] // 2, len(draft.values(x[1])) != 2, x[0])
@@ -124,10 +127,10 @@ def _propose_survival(draft, times, events) -> tuple[str, ...]:
   values = draft.values(event)
   draft.set('event', event, f'by its name, values {values}', event)
   _positive(draft, values)
-  if draft.blanks(time) and times[1:]:
+  if times[1:]:
     draft.lines.append(
-      f'# {drafting.LOOK}{draft.blanks(time)} rows have no {time!r}; if the '
-      f'time is in {times[1]!r} there, write one column that holds both.'
+      f'# {drafting.LOOK}is the time of the event in {times[1]!r}? Then write '
+      'one column: that time where the event happened, else the last contact.'
     )
   return time, event
 

@@ -1,6 +1,7 @@
 """The text of a cohort.toml as it grows, and what names of columns suggest."""
 
 import dataclasses
+import itertools
 import json
 import re
 
@@ -8,7 +9,7 @@ from fusion_jax.data import numbers, tables
 
 LOOK = 'LOOK AT THIS: '
 
-ID_ENDING = r'(id|ids|no|nr|num|number|identifier|code|key|uid|index)'
+ID_ENDING = r'(id|ids|no|nr|num|number|identifier|code|key|uid|index|barcode)'
 PATIENT = (
   r'^(\w+_)?(patient|subject|person|participant|pat|subj)(_?'
   + ID_ENDING
@@ -43,14 +44,16 @@ LABELS = (
   r'|^labels$|^(class|diagnosis|y)_',
   r'^(grade|severity|category|result|disease|condition|pathology|type)$',
 )
-# Values known only after a prediction would be made.
-LATER = re.compile(
+_LATER = re.compile(
   r'(^|_)(died?|death|dead|deceased|mortality|survival|survived|survivor|alive|'
   r'vital|expired|discharged?|outcomes?|biops\w*|histo(log\w*|path\w*)?|patholog\w*|autopsy|'
   r'post_?op\w*|in_icu|went_icu|to_icu|icu_(admission|stay|transfer|days)|'
   r'intubat\w*|extubat\w*|ventilat\w*|readmi\w*|length_of_stay|los|'
   r'follow_?up\w*|recurr\w*|relapse|progression|complications?|treatment|'
   r'therapy|confirm\w*|dx_type|diagnos\w*|labels?|days_to_\w+)($|_)'
+)
+_BEFORE = re.compile(
+  r'(^|_)(age|prior|previous|history|family|baseline|pre|preop)($|_)'
 )
 # How the data were collected.
 COLLECTED = re.compile(
@@ -59,7 +62,7 @@ COLLECTED = re.compile(
   r'references?|copyright|credit|citation|notes?|comments?|remarks?|split|'
   r'partition|version|hash|md5|uploaded|annotator|reader)($|_)'
 )
-ROW_NUMBERS = re.compile(r'^(unnamed|column|index_level|index)?_*\d*$|^index$')
+_ROW_NUMBERS = re.compile(r'^(unnamed|column|index_level|index)?_*\d*$|^index$')
 
 
 @dataclasses.dataclass
@@ -97,6 +100,13 @@ class Draft:
       if re.search(pattern, plain(x)) and x not in self.used
     ]
 
+  def counts_rows(self, column: str) -> bool:
+    """Whether a column without a name of its own numbers the rows."""
+    if not _ROW_NUMBERS.match(plain(column)) or not self.is_distinct(column):
+      return False
+    found = [numbers.number(x) for x in self.table.columns[column]]
+    return all(b - a == 1 for a, b in itertools.pairwise(found))
+
   def values(self, column: str) -> list[str]:
     """The distinct texts of a column, sorted."""
     return sorted({x for x in self.table.columns[column] if x is not None})
@@ -114,6 +124,12 @@ def plain(column: str) -> str:
   """A name as patterns expect it: 'Patient ID' and 'patientId': patient_id."""
   text = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', column)
   return re.sub(r'[\W_]+', '_', text.lower()).strip('_')
+
+
+def is_later(column: str) -> bool:
+  """Whether, by its name, a column is known only after a prediction."""
+  name = plain(column)
+  return bool(_LATER.search(name)) and not _BEFORE.search(name)
 
 
 def is_number(values) -> bool:

@@ -95,9 +95,12 @@ def _boolean(d, table, column: str, findings) -> np.ndarray:
 
   values = _map(cells, convert)
   for row in np.flatnonzero(np.equal(values, '')):
+    hint = ''
+    if booleans.lower(cells[row]) in booleans.TICKS:
+      hint = ' If blank means false, list the column under blank_false.'
     findings.add(
       f"'{cells[row]}' is neither true nor false: expected {legal}, or a "
-      'value named in true_values, false_values or unknown_codes.',
+      f'value named in true_values, false_values or unknown_codes.{hint}',
       line=table.lines[row],
       column=column,
       kind='neither true nor false',

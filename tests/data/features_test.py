@@ -48,6 +48,7 @@ class FeaturesTest(absltest.TestCase):
       found.categorical['cough'].tolist(), ['true', None, None, None]
     )
     self.assertLen(problems, 2)
+    self.assertIn('list the column under blank_false', problems[0])
 
   def test_illegal_words_are_no_ticks(self):
     found, problems = self._read(

@@ -53,6 +53,12 @@ class ReadingsTest(absltest.TestCase):
       ],
     )
 
+  def test_one_bound_in_many_rows(self):
+    self._read(['88', '>=90', '77', '>=90'])
+    (line,) = self._problems()
+    self.assertIn("line 3, column 'x': 2 cells such as '>=90' look like", line)
+    self.assertIn('list the column under bounds', line)
+
   def test_other_units_are_said(self):
     values, _ = self._read(['045Y', '006M', '7'], numbers.Format(unit='Y'))
     np.testing.assert_array_equal(values, [45, np.nan, 7])
