@@ -132,7 +132,23 @@ def _propose_survival(draft, times, events) -> tuple[str, ...]:
       f'# {drafting.LOOK}is the time of the event in {times[1]!r}? Then write '
       'one column: that time where the event happened, else the last contact.'
     )
+  _exclude_not_positive(draft, time)
   return time, event
+
+
+def _exclude_not_positive(draft, time) -> None:
+  """Times to an event are above 0."""
+  cells = [x for x in draft.table.columns[time] if x is not None]
+  bad = sum(float(x) <= 0 for x in cells)
+  least = min((float(x) for x in cells if float(x) > 0), default=0.0)
+  if bad and least:
+    draft.tail += [
+      '',
+      f'[[exclude]]  # {bad} of {len(draft.table)} rows',
+      f'column = {drafting.toml(time)}',
+      f'below = {least:.10g}',
+      f'reason = {drafting.toml(f"{time} is not above 0")}',
+    ]
 
 
 def _propose_label(draft, rank, label, reason) -> np.ndarray | None:

@@ -53,6 +53,20 @@ class DraftLabelsTest(parameterized.TestCase):
     self.assertIn('days_to_death', made.left)
     self.assertIn("in 'days_to_death'?", '\n'.join(made.lines))
 
+  def test_times_that_are_not_above_0_are_excluded(self):
+    made = drafts.draft(days=['0', '3.5', '-1', '9'], died=['0', '1', '1', '0'])
+    draft_labels.propose(made)
+    self.assertEqual(
+      made.tail,
+      [
+        '',
+        '[[exclude]]  # 2 of 4 rows',
+        'column = "days"',
+        'below = 3.5',
+        'reason = "days is not above 0"',
+      ],
+    )
+
   @parameterized.parameters(
     (['benign', 'malignant'], '"malignant"'),
     (['Positive', 'Negative'], '"Positive"'),
