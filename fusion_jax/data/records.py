@@ -254,12 +254,16 @@ class _Columns:
     out[:] = [known[x] for x in values]
     return out
 
-  def numbers(self, column: str, legal: str = '') -> np.ndarray:
-    """(n,) float64, NaN where missing or illegal."""
-    form = self._d.number_format(column)
+  def numbers(self, column: str, legal: str = '', *, codes=()):
+    """(n,) float64 and where a code of `codes` stands instead of a number."""
     return readings.read(
-      self._table, column, form, self._findings, legal=legal
-    )[0]
+      self._table,
+      column,
+      self._d.number_format(column),
+      self._findings,
+      codes=codes,
+      legal=legal,
+    )
 
   def _zero_one(self, column: str, *, blank: bool) -> np.ndarray:
     """(n,) float64 of 0 and 1; NaN where blank, an error unless `blank`."""
@@ -322,7 +326,7 @@ class _Columns:
       codes, names = self._classes(d.label[0])
       values = [codes]
     elif d.task == types.REGRESSION:
-      values = [self.numbers(d.label[0])]
+      values = [self.numbers(d.label[0])[0]]
       self._blanks(d.label[0])
     else:
       names = (d.time, d.event)
@@ -330,7 +334,7 @@ class _Columns:
     return np.stack(values, axis=1), types.Task(d.task, tuple(names))
 
   def _times(self, column: str) -> np.ndarray:
-    values = self.numbers(column)
+    values, _ = self.numbers(column)
     self._blanks(column)
     text = self._table.columns[column]
     for row in np.flatnonzero(values <= 0):
@@ -371,7 +375,7 @@ class _Columns:
     column = self._d.fold
     if not column:
       return None
-    values = self.numbers(column, 'a whole number')
+    values, _ = self.numbers(column, 'a whole number')
     text = self._table.columns[column]
     whole = np.isfinite(values) & (values == np.round(values))
     for row in np.flatnonzero(~whole):
@@ -421,7 +425,7 @@ class _Columns:
     column = self._d.weight
     if not column:
       return None
-    values = self.numbers(column)
+    values, _ = self.numbers(column)
     text = self._table.columns[column]
     for row in np.flatnonzero(~(values > 0)):
       if text[row] is None or not math.isnan(values[row]):
