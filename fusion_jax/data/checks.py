@@ -111,12 +111,13 @@ def _check_classes(records) -> None:
     if len(known) and (known == known[0]).all():
       findings.add(f'every label is {known[0]:g}.', column=d.label[0])
     return
-  columns = (
-    {d.event: 1}
-    if d.task == types.SURVIVAL
-    else dict(zip(d.label, range(len(d.label)), strict=True))
-  )
-  for column, at in columns.items():
+  columns = list(enumerate(d.label))
+  if d.task == types.SURVIVAL:
+    columns = [(1, d.event)]
+  elif d.label_separator:
+    columns = [(at, d.label[0]) for at in range(len(records.task.names))]
+  for at, column in columns:
+    which = f" of '{records.task.names[at]}'" if d.label_separator else ''
     values = records.labels[:, at]
     values = np.unique(values[np.isfinite(values)])
     if len(values) == 1 and d.task == types.MULTICLASS:
@@ -124,10 +125,11 @@ def _check_classes(records) -> None:
       findings.add(f"only one class: every label is '{only}'.", column=column)
     elif len(values) == 1:
       findings.add(
-        f'only one class: every known label is {values[0]:g}.', column=column
+        f'only one class: every known label{which} is {values[0]:g}.',
+        column=column,
       )
     elif not len(values):
-      findings.add('no label is known.', column=column)
+      findings.add(f'no label{which} is known.', column=column)
 
 
 def _check_patients(records) -> None:

@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 from fusion_jax.core import errors, files, types
-from fusion_jax.data import checks, records, tables
+from fusion_jax.data import checks, records, spellings, tables
 
 _TABLES = ('.csv', '.tsv', '.parquet', '.pq')
 _IMAGES = ('.png', '.jpg', '.jpeg')
@@ -248,14 +248,13 @@ def _label(draft: _Draft) -> np.ndarray | None:
   if two:
     draft.set('task', types.BINARY, f'the label has values {values}')
     draft.set('label', label, 'by its name', label)
-    true = {*records.TRUE_VALUES, *records.FALSE_VALUES}
+    true = spellings.truths(spellings.TRUE_VALUES)
+    false = spellings.truths(spellings.FALSE_VALUES)
     positive = values[1]
-    if not {tables.canonical(x).lower() for x in values} <= true:
+    if not spellings.truths(values) <= true | false:
       draft.set('positive', positive, 'which of the two means 1? A guess')
     else:
-      positive = max(
-        values, key=lambda x: tables.canonical(x).lower() in records.TRUE_VALUES
-      )
+      positive = max(values, key=lambda x: spellings.truth(x) in true)
     column = draft.table.columns[label]
     return np.array([np.nan if x is None else x == positive for x in column])
   if _is_number(values) and len(values) > _MAX_CLASSES:
@@ -309,8 +308,8 @@ def _kind(draft, column, values) -> str:
     return 'every value is missing'
   if len(values) == 1:
     return f"every value is '{values[0]}'"
-  words = {*records.TRUE_VALUES, *records.FALSE_VALUES}
-  if {tables.canonical(x).lower() for x in values} <= words:
+  words = spellings.truths(spellings.TRUE_VALUES + spellings.FALSE_VALUES)
+  if spellings.truths(values) <= words:
     return 'boolean'
   if all(_DATE.search(x) for x in values):
     return 'dates; if it is when the prediction is made, set index_time'

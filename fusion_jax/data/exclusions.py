@@ -5,7 +5,7 @@ import numpy as np
 from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import tables
+from fusion_jax.data import spellings, tables
 
 READ = 'read'
 EXCLUDED = 'excluded'
@@ -27,11 +27,9 @@ def apply(
   notes, steps = [], [_step(READ, d, table)]
   before = _step(KEPT, d, table)
   for exclusion in d.exclude:
-    column = table.columns[exclusion.column]
-    values = {tables.canonical(x) for x in exclusion.values}
-    drop = np.array(
-      [tables.canonical('' if x is None else x) in values for x in column], bool
-    )
+    cells = ['' if x is None else x for x in table.columns[exclusion.column]]
+    meant = set(spellings.match(exclusion.values, set(cells)).values())
+    drop = np.array([x in meant for x in cells], bool)
     rule = f'{exclusion.column} = {", ".join(exclusion.values)}'
     notes.append(
       f'{drop.sum()} of {len(table)} rows excluded ({rule}): {exclusion.reason}'

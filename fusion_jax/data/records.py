@@ -14,10 +14,7 @@ import numpy as np
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import exclusions, image_paths, tables
-
-TRUE_VALUES = ('true', '1', 'yes', 'y', 't')
-FALSE_VALUES = ('false', '0', 'no', 'n', 'f')
+from fusion_jax.data import exclusions, image_paths, labels, spellings, tables
 
 # What groups and sites are called where the cell is blank.
 MISSING_GROUP = 'missing'
@@ -86,7 +83,11 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   if not root.is_dir():
     raise errors.UserError(f"No data folder '{root}'.")
   table = tables.read(
-    root / d.table, encoding=d.encoding, keep=d.unknown_codes + d.classes
+    root / d.table,
+    encoding=d.encoding,
+    keep=d.unknown_codes + d.classes,
+    codes=d.unknown_codes,
+    as_written=d.study + d.patient,
   )
   table = dataclasses.replace(table, file=d.table)
   _check_columns(d, table)
@@ -101,7 +102,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     _check_repeats(d, table, first, row_of, findings)
   table = table.rows(first)
   columns = _Columns(d, table, findings)
-  labels, task = columns.labels()
+  values, task = labels.read(d, table, findings, columns.numbers)
   numeric, categorical = columns.features()
   patient = study
   if d.patient:
@@ -113,7 +114,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     table=table,
     study=study,
     patient=patient,
-    labels=labels,
+    labels=values,
     task=task,
     numeric=numeric,
     categorical=categorical,
@@ -153,6 +154,7 @@ def _identifiers(table, columns, key, findings) -> np.ndarray:
         column=name,
         kind=f'blank {key}',
       )
+    column = spellings.unify_identifiers(column)
     parts.append(['' if x is None else x for x in column])
   joined = ['/'.join(x) for x in zip(*parts, strict=True)]
   if key == 'study':
@@ -218,7 +220,8 @@ class _Columns:
     self._d = d
     self._table = table
     self._findings = findings
-    self._codes = {tables.canonical(x): x for x in d.unknown_codes}
+    # By number, since numeric and boolean columns hold no codes but these.
+    self._codes = {spellings.meaning(x): x for x in d.unknown_codes}
 
   def _bad(self, row, column, message, kind):
     self._findings.add(
@@ -236,9 +239,8 @@ class _Columns:
 
   def numbers(self, column: str, legal: str = 'a number', *, codes=()):
     """(n,) float64 and where a code of `codes` stands instead of a number."""
-    coded = self._map(column, lambda x: tables.canonical(x) in codes).astype(
-      bool
-    )
+    coded = self._map(column, lambda x: spellings.meaning(x) in codes)
+    coded = coded.astype(bool)
     values = self._map(column, number)
     out = np.array([math.nan if x is None else x for x in values])
     bad = np.isnan(out) & np.not_equal(values, None) & ~coded
@@ -256,140 +258,55 @@ class _Columns:
         text = self._table.columns[column]
         levels = np.full(len(text), None, object)
         levels[~np.isnan(numeric[column])] = 'number'
-        levels[coded] = [self._codes[tables.canonical(x)] for x in text[coded]]
+        levels[coded] = [self._codes[spellings.meaning(x)] for x in text[coded]]
         categorical[f'{column} (code)'] = levels
     for column in d.categorical:
-      categorical[column] = self._table.columns[column]
+      distinct = {x for x in self._table.columns[column] if x is not None}
+      spelt = spellings.match(d.unknown_codes, distinct)
+      spelt = {cell: code for code, cell in spelt.items()}
+      categorical[column] = self._map(column, lambda x, s=spelt: s.get(x, x))
     for column in d.boolean:
       categorical[column] = self._boolean(column)
     return numeric, categorical
 
   def _boolean(self, column: str) -> np.ndarray:
     d = self._d
-    true, false = _truths(d.true_values, d.false_values)
+    legal = (
+      *(d.true_values or spellings.TRUE_VALUES),
+      *(d.false_values or spellings.FALSE_VALUES),
+    )
+    true = spellings.truths(d.true_values or spellings.TRUE_VALUES)
+    false = spellings.truths(d.false_values or spellings.FALSE_VALUES)
+    if not d.false_values:
+      false -= true
     text = self._table.columns[column]
-    present = {_lower(x) for x in set(text) if x is not None}
-    present -= {_lower(x) for x in self._codes}
+    present = spellings.truths(x for x in set(text) if x is not None)
+    present -= spellings.truths(d.unknown_codes)
     others = present - true - false
     if d.true_values and not d.false_values and len(others) == 1:
       if not present & false:
-        false = false | others
-    legal = 'one of ' + ', '.join(sorted(true | false))
+        false |= others
+        legal = (*d.true_values, 'one other value')
 
     def convert(x):
-      if tables.canonical(x) in self._codes:
-        return self._codes[tables.canonical(x)]
-      if _lower(x) in true:
+      if spellings.meaning(x) in self._codes:
+        return self._codes[spellings.meaning(x)]
+      if spellings.truth(x) in true:
         return 'true'
-      return 'false' if _lower(x) in false else ''
+      return 'false' if spellings.truth(x) in false else ''
 
     values = self._map(column, convert)
     for row in np.flatnonzero(np.equal(values, '')):
       self._bad(
         row,
         column,
-        f"'{text[row]}' is neither true nor false: expected {legal}, or a "
+        f"'{text[row]}' is neither true nor false: expected one of "
+        f'{", ".join(dict.fromkeys(legal))}, or a '
         'value named in true_values, false_values or unknown_codes.',
         'neither true nor false',
       )
     values[np.equal(values, '')] = None
     return values
-
-  def _zero_one(self, column: str, *, blank: bool) -> np.ndarray:
-    """(n,) float64 of 0 and 1; NaN where blank, an error unless `blank`."""
-    positive = {tables.canonical(x) for x in self._d.positive}
-    true, false = _truths((), ())
-
-    def convert(x):
-      if positive:
-        return float(tables.canonical(x) in positive)
-      return 1.0 if _lower(x) in true else 0.0 if _lower(x) in false else -1.0
-
-    values = self._map(column, convert)
-    text = self._table.columns[column]
-    for row in np.flatnonzero(np.equal(values, -1.0)):
-      self._bad(
-        row,
-        column,
-        f"unknown label '{text[row]}': legal are 0 and 1, false and true, no "
-        'and yes; or name the values that mean 1 with the key positive.',
-        'unknown label',
-      )
-    if positive and not np.equal(values, 1.0).any():
-      guess = errors.nearest(
-        self._d.positive[0], {x for x in set(text) if x is not None}
-      )
-      hint = f" Did you mean '{guess}'?" if guess else ''
-      self._findings.add(
-        f'no row has a value of positive = {list(self._d.positive)}.{hint}',
-        column=column,
-      )
-    if not blank:
-      self._blanks(column)
-    out = np.array([math.nan if x is None else x for x in values])
-    return np.where(out < 0, math.nan, out)
-
-  def _blanks(self, column: str) -> None:
-    for row in np.flatnonzero(np.equal(self._table.columns[column], None)):
-      self._bad(
-        row,
-        column,
-        'the label is blank; studies without a label are left out with '
-        f"[[exclude]] column = '{column}', values = [''] and a reason.",
-        'blank label',
-      )
-
-  def labels(self):
-    d = self._d
-    names = d.label
-    if d.task == types.BINARY:
-      values = [self._zero_one(d.label[0], blank=False)]
-    elif d.task == types.MULTILABEL:
-      values = [self._zero_one(x, blank=True) for x in d.label]
-    elif d.task == types.MULTICLASS:
-      codes, names = self._classes(d.label[0])
-      values = [codes]
-    elif d.task == types.REGRESSION:
-      values = [self.numbers(d.label[0])[0]]
-      self._blanks(d.label[0])
-    else:
-      names = (d.time, d.event)
-      values = [self._times(d.time), self._zero_one(d.event, blank=False)]
-    return np.stack(values, axis=1), types.Task(d.task, tuple(names))
-
-  def _times(self, column: str) -> np.ndarray:
-    values, _ = self.numbers(column)
-    self._blanks(column)
-    text = self._table.columns[column]
-    for row in np.flatnonzero(values <= 0):
-      self._bad(
-        row, column, f"time '{text[row]}' is not above 0.", 'time not above 0'
-      )
-    return np.where(values > 0, values, math.nan)
-
-  def _classes(self, column: str):
-    values = self._map(column, tables.canonical)
-    found = {x for x in set(values) if x is not None}
-    names = tuple(tables.canonical(x) for x in self._d.classes)
-    if not names:
-      numbers = all(not math.isnan(number(x)) for x in found)
-      names = tuple(sorted(found, key=float if numbers else None))
-    self._blanks(column)
-    codes = {x: float(i) for i, x in enumerate(names)}
-    text = self._table.columns[column]
-    for row, value in enumerate(values):
-      if value is not None and value not in codes:
-        self._bad(
-          row,
-          column,
-          f"unknown label '{text[row]}': classes are {', '.join(names)}.",
-          'unknown label',
-        )
-    for name in names:
-      if name not in found:
-        self._findings.warn(f"no study is of class '{name}'.", column=column)
-    out = np.array([codes.get(x, math.nan) for x in values])
-    return out, names
 
   def names(self, column: str) -> np.ndarray:
     values = self._table.columns[column]
@@ -451,13 +368,3 @@ class _Columns:
           'weight not above 0',
         )
     return values
-
-
-def _lower(text: str) -> str:
-  return tables.canonical(text).lower()
-
-
-def _truths(true_values, false_values):
-  true = {_lower(x) for x in true_values or TRUE_VALUES}
-  false = {_lower(x) for x in false_values or FALSE_VALUES}
-  return true, false - true if not false_values else false

@@ -12,6 +12,7 @@ from collections.abc import Collection
 import numpy as np
 
 from fusion_jax.core import errors
+from fusion_jax.data import spellings
 
 ERROR = 'error'
 WARNING = 'warning'
@@ -137,19 +138,6 @@ class Table:
     )
 
 
-def canonical(text: str) -> str:
-  """One spelling for values that mean the same: '1.0' and '1', 'True'."""
-  if text.lower() in ('true', 'false'):
-    return text.lower()
-  try:
-    number = float(text)
-  except ValueError:
-    return text
-  if '_' in text or not np.isfinite(number):
-    return text
-  return str(int(number)) if number == int(number) else repr(number)
-
-
 def days(text: str) -> float:
   """Days from 1970-01-01 to an ISO date or date with time; NaN if it is none.
 
@@ -169,16 +157,21 @@ def read(
   *,
   encoding: str = 'utf-8',
   keep: Collection[str] = (),
+  codes: Collection[str] = (),
+  as_written: Collection[str] = (),
 ) -> Table:
   """Reads a CSV, TSV or Parquet table; blank, NA and NaN cells are missing.
 
   Text may start with a byte order mark; columns may be separated by comma,
-  semicolon, tab or bar. Cells are stripped of surrounding blanks.
+  semicolon, tab or bar. Cells are stripped of surrounding blanks, and each
+  column has one spelling of its numbers and truth values (`spellings.unify`).
 
   Args:
     path: the table.
     encoding: of a text table.
     keep: values that are never missing, whatever they look like.
+    codes: values that have no say in how a column is spelt.
+    as_written: columns that are not spelt anew.
 
   Raises:
     UserError: if the file is absent, of another kind, not in `encoding`, has
@@ -215,6 +208,8 @@ def read(
     k: _blank_missing(v, frozenset(keep))
     for k, v in zip(names, cells, strict=True)
   }
+  for name in columns.keys() - set(as_written):
+    columns[name] = spellings.unify(columns[name], codes=codes)
   return Table(path.name, columns, np.asarray(lines), unit)
 
 
