@@ -17,7 +17,7 @@ from fusion_jax.ablation import frozen, levels, made_of, outcome
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors, types, words
+from fusion_jax.core import errors, identifiers, types, words
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
 from fusion_jax.data import reader, spellings, synthetic
@@ -315,15 +315,26 @@ def _check_patients(run, config, cohort) -> list[str]:
       f"'{run.path}' were made with: this would be no external validation. "
       f'{way}'
     )
+  warnings = []
+  seen = {identifiers.folded(x) for x in set(before.patient_id.tolist())}
+  alike = sum(identifiers.folded(x) in seen for x in here.tolist())
+  if alike:
+    warnings.append(
+      f'{words.counted(alike, "patient")} of this cohort '
+      f'{"is" if alike == 1 else "are"} written like patients that the models '
+      f'were made with, but for {identifiers.FOLDED}: if they are the same '
+      'people, this is no external validation.'
+    )
   unknown = _studies(run) - set(before.study_id.tolist())
   twice = int(np.isin(cohort.study, sorted(unknown)).sum())
   if not twice:
-    return []
+    return warnings
   return [
+    *warnings,
     f'{words.counted(twice, "study id")} of this cohort '
     f'{"is" if twice == 1 else "are"} also the id of a study that the models '
     'were trained on but not tested with, whose patient the run folder does '
-    'not name: if it is the same study, this is no external validation.'
+    'not name: if it is the same study, this is no external validation.',
   ]
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
+from fusion_jax.data import id_spellings, tables
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import records as records_lib
-from fusion_jax.data import tables
 
 # A feature that orders (AUROC) or determines (balanced accuracy) the label this
 # well is taken to be the label under another name.
@@ -97,6 +97,7 @@ def _places(records) -> list[list[str]]:
 def check(records: records_lib.Records) -> None:
   """Adds to `records.findings` what is wrong across its columns."""
   _check_classes(records)
+  id_spellings.check(records)
   _check_patients(records)
   _check_folds(records)
   _check_columns(records)

@@ -146,6 +146,28 @@ class ExternalTest(parameterized.TestCase):
         self.assertNotIn(name, str(caught.exception))
     self.assertFalse(self.out.exists())
 
+  def test_patients_written_in_another_way_give_a_warning(self):
+    cohort = others(tiny.cohort(60, seed=3))
+    patient = cohort.patient.astype(object)
+    same = tiny.cohort(60).patient
+    patient[patient == patient[0]] = f' {same[0].upper()}.0'
+    summary = self._apply(
+      dataclasses.replace(cohort, patient=patient.astype(str))
+    )
+    (found,) = [x for x in summary['warnings'] if 'written like' in x]
+    self.assertStartsWith(found, '1 patient of this cohort is written like')
+    self.assertFalse(any('two ways' in x for x in summary['warnings']))
+
+  def test_patients_in_two_spellings_are_counted(self):
+    cohort = others(tiny.cohort(60, seed=3))
+    patient = cohort.patient.copy()
+    patient[0] = patient[1].upper()
+    self.assertNotEqual(patient[0], patient[1])
+    summary = self._apply(dataclasses.replace(cohort, patient=patient))
+    (found,) = [x for x in summary['warnings'] if 'two ways' in x]
+    self.assertIn('1 patient has ids that differ only in case', found)
+    self.assertNotIn(patient[0], json.dumps(summary))
+
   @parameterized.parameters(
     ('null', 0, 'null', 0, True),
     ('null', 0, 'null', 1, False),
