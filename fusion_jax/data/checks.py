@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, identifiers, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import id_spellings, tables
@@ -21,6 +21,7 @@ from fusion_jax.data import records as records_lib
 DISGUISE = 0.995
 DISGUISE_RANK = 0.999  # The same for the rank correlation with a number.
 _FEWEST = 10  # Studies of each class below which neither is judged.
+_MOST_LEVELS = 1000  # Names beyond this are no levels, but free text or ids.
 _FEW_LEVELS = 20  # Numbers with so few values are also tried as codes.
 
 # Missingness alone this far from an AUROC of .5 is reported, if the number
@@ -112,6 +113,8 @@ def _check_classes(records) -> None:
     if len(known) and (known == known[0]).all():
       findings.add(f'every label is {known[0]:g}.', column=d.label[0])
     return
+  if d.task == types.MULTICLASS or d.label_separator:
+    _check_levels(findings, d.label[0], records.task.names)
   columns = list(enumerate(d.label))
   if d.task == types.SURVIVAL:
     columns = [(1, d.event)]
@@ -188,7 +191,10 @@ def _check_columns(records) -> None:
     distinct = np.unique(observed.astype(str) if _is_text(values) else observed)
     if not len(observed):
       findings.warn('every value is missing.', column=column)
-    elif len(distinct) == 1:
+      continue
+    if _is_text(values):
+      _check_levels(findings, column, distinct.tolist())
+    if len(distinct) == 1:
       extra = ' or missing' if len(observed) < len(values) else ''
       findings.warn(f"every value is '{distinct[0]}'{extra}.", column=column)
     elif _is_identifier(observed, distinct, _is_text(values)):
@@ -197,6 +203,20 @@ def _check_columns(records) -> None:
         f'{len(observed)} studies.',
         column=column,
       )
+
+
+def _check_levels(findings, column, levels) -> None:
+  """Levels or classes that a person may have meant to be one."""
+  found = identifiers.variants(levels) if len(levels) <= _MOST_LEVELS else []
+  if not found:
+    return
+  groups = ['/'.join(identifiers.quoted(x)) for x in found[:3]]
+  more = f' and {len(found) - 3} more' if len(found) > 3 else ''
+  findings.warn(
+    f'{", ".join(groups)}{more} are different levels, though they differ only '
+    f'in {identifiers.FOLDED}: if they are one, write them alike.',
+    column=column,
+  )
 
 
 def _is_identifier(observed, distinct, text: bool) -> bool:

@@ -455,6 +455,22 @@ class FileTest(parameterized.TestCase):
       with self.assertRaisesRegex(errors.ProblemsError, 'several folds'):
         load(*folds)
 
+  def test_studies_are_found_by_their_number(self):
+    cohort = dataclasses.replace(
+      self.cohort, study=np.arange(len(self.cohort)).astype(str)
+    )
+    path = self.folder / 'splits.csv'
+    splits.save(self.splits, cohort, path)
+    lines = path.read_text().splitlines()[1:]
+    spelt = [x.replace(',', '.0,', 1) for x in lines]
+    for a, b in zip(
+      self.splits, splits.load(self.write(*spelt), cohort), strict=True
+    ):
+      self.assertEqual(rows(a), rows(b))
+    # Where both spellings stand in the file, nobody knows which is meant.
+    with self.assertRaisesRegex(errors.ProblemsError, "no study '1.0'"):
+      splits.load(self.write(*lines, '1.0,0,0,train'), cohort)
+
   def test_missing_empty_and_strange_files(self):
     for text, message in ((None, 'No such file'), ('a,b\n', 'first row')):
       path = self.folder / 'other.csv'
