@@ -19,7 +19,7 @@ from experiments import launch, loudness, output
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import roles, store
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors, identifiers
+from fusion_jax.core import errors
 from fusion_jax.evaluation import (
   caveats,
   controls,
@@ -145,9 +145,6 @@ def _run() -> int:
     **common,
     warnings=[
       *caveats.of_patients(folds.arrange(predictions)),
-      *caveats.of_spellings(
-        predictions.patient_id, noun='patient', rows=source.rows
-      ),
       *source.remarks,
       *assigned.warnings,
     ],
@@ -164,11 +161,8 @@ def _run() -> int:
   page = output.write(summary, folder)
   summary_lib.write(summary, folder / store.SUMMARY)
   console = rich.console.Console(highlight=False)
-  for group in identifiers.variants(predictions.patient_id.tolist()):
-    shown = ' and '.join(identifiers.quoted(group))
-    console.print(
-      f'Patients written in two ways? {shown}', soft_wrap=True, markup=False
-    )
+  for line in source.named:
+    console.print(line, soft_wrap=True, markup=False)
   output.show(
     summary,
     page,

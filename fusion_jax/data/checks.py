@@ -203,6 +203,11 @@ def _check_columns(records) -> None:
         f'{len(observed)} studies.',
         column=column,
       )
+  d = records.descriptor
+  for column in dict.fromkeys((*d.groups, *filter(None, (d.site,)))):
+    if column not in d.features:
+      levels = {x for x in records.table.columns[column] if x is not None}
+      _check_levels(findings, column, sorted(levels))
 
 
 def _check_levels(findings, column, levels) -> None:

@@ -6,9 +6,12 @@ import pathlib
 
 import numpy as np
 
-from fusion_jax.core import words
-from fusion_jax.evaluation import files, part_column
+from fusion_jax.core import identifiers, words
+from fusion_jax.evaluation import caveats, files, part_column
 from fusion_jax.evaluation import predictions as predictions_lib
+
+# Ids in two spellings beyond this many are only counted.
+_NAMED = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,13 +22,16 @@ class Source:
     predictions: its n rows of the validation and test parts.
     rows: (n,) int rows of the file, from 1, that they come from.
     unused: columns that nothing is read from.
-    remarks: sentences on what was not used.
+    remarks: sentences for the reader of a report: what was not used, and how
+      many ids are in two spellings.
+    named: sentences that name these ids, for the owner of the file alone.
   """
 
   predictions: predictions_lib.Predictions
   rows: np.ndarray
   unused: tuple[str, ...]
   remarks: tuple[str, ...]
+  named: tuple[str, ...]
 
 
 def load(path: str | os.PathLike, *, part: str = '') -> Source:
@@ -56,4 +62,16 @@ def load(path: str | os.PathLike, *, part: str = '') -> Source:
     remarks.append(f'Columns that are not used: {listed}.')
   found = found.take(rows)
   predictions_lib.check(found, where=f"'{path}'")
-  return Source(found, rows + 1, content.unused, tuple(remarks))
+  ids = {'patient': found.patient_id, 'study': found.study_id}
+  if (found.patient_id == found.study_id).all():
+    del ids['study']
+  named = []
+  for noun, names in ids.items():
+    remarks += caveats.of_spellings(names, noun=noun, rows=rows + 1)
+    groups = identifiers.variants(names.tolist())
+    for group in groups[:_NAMED]:
+      shown = ' and '.join(identifiers.quoted(group))
+      named.append(f'One {noun} in two spellings? {shown}')
+    if len(groups) > _NAMED:
+      named.append(f'... and {len(groups) - _NAMED} more of these.')
+  return Source(found, rows + 1, content.unused, tuple(remarks), tuple(named))

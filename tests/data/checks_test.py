@@ -57,6 +57,12 @@ class ValidateTest(parameterized.TestCase):
       'levels, though they differ only in case',
     )
 
+  @parameterized.parameters('groups = ["sex"]', 'site = "sex"')
+  def test_groups_that_may_be_one(self, key):
+    for i, row in enumerate(self.rows):
+      row['sex'] = ('F', 'M', 'm')[i % 3]
+    self.assertIn("column 'sex': 'M'/'m' are", self._one(key, error=False))
+
   def test_classes_that_may_be_one(self):
     for i, row in enumerate(self.rows):
       row['label'] = ('nv', 'NV', 'mel')[i % 3]

@@ -65,6 +65,31 @@ class SourcesTest(absltest.TestCase):
       with self.assertRaisesRegex(errors.UserError, 'looks like the part'):
         sources.load(self.path, part=part)
 
+  def test_ids_in_two_spellings(self):
+    rows = [x.rsplit(',', 2)[0] for x in ROWS[2:]]
+    head = HEAD.replace(',split,age', '')
+    self._write([*rows, 'S3, p4,a,1,0.9'], head)
+    found = sources.load(self.path)
+    self.assertEqual(
+      found.named,
+      (
+        "One patient in two spellings? ' p4' and 'p4'",
+        "One study in two spellings? 'S3' and 's3'",
+      ),
+    )
+    patient, study = found.remarks
+    self.assertIn('1 patient (first in rows 2, 4) has ids', patient)
+    self.assertIn('1 study (first in rows 1, 4) has ids', study)
+    self._write(['p1,p1,a,0,0.5', 'P1,P1,a,1,0.5'], head)
+    self.assertLen(sources.load(self.path).named, 1)
+
+  def test_many_ids_in_two_spellings_are_counted(self):
+    rows = [f'{x}{i},{x}{i},a,1,0.5' for x in 'pP' for i in range(30)]
+    self._write(rows, HEAD.replace(',split,age', ''))
+    named = sources.load(self.path).named
+    self.assertLen(named, 21)
+    self.assertEqual(named[-1], '... and 10 more of these.')
+
   def test_only_training_rows(self):
     self._write(ROWS[:2])
     with self.assertRaisesRegex(errors.UserError, 'there are no predictions'):

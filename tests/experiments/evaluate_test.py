@@ -286,7 +286,7 @@ class EvaluateTest(absltest.TestCase):
       )
     save(table, self.work / 'p.csv')
     found, shown = self._summary('--predictions=p.csv', '--reference=ct')
-    self.assertIn("Patients written in two ways? ' P0' and 'p0'", shown)
+    self.assertIn("One patient in two spellings? ' P0' and 'p0'", shown)
     (line,) = [x for x in found['warnings'] if 'two ways' in x]
     self.assertIn('1 patient (first in rows 1, 2) has ids', line)
     self.assertNotIn('P0', json.dumps(found))
