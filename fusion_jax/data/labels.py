@@ -78,14 +78,24 @@ class _Reader:
     cells = self._table.columns[column]
     return collections.Counter(x for x in cells if x is not None)
 
-  def _declared(self, column: str) -> dict[str, float]:
-    """What cells mean by the keys positive, negative and unknown_codes."""
+  def _keyed(self, column: str) -> tuple[dict[str, float], list[str]]:
+    """What cells mean by positive, negative and unknown_codes; the others."""
     d, counts = self._d, self._counts(column)
     cells = spellings.match(d.positive + d.negative + d.unknown_codes, counts)
     known = {cells[x]: math.nan for x in d.unknown_codes if x in cells}
     known |= {cells[x]: 0.0 for x in d.negative if x in cells}
     known |= {cells[x]: 1.0 for x in d.positive if x in cells}
-    rest = sorted(counts.keys() - known.keys())
+    return known, sorted(counts.keys() - known.keys())
+
+  def _declared(self, column: str) -> dict[str, float]:
+    d, counts = self._d, self._counts(column)
+    known, rest = self._keyed(column)
+    # A value that is alone in this column may stand beside 0 in another.
+    all_rest = {
+      spellings.meaning(x)
+      for y in d.label or (column,)
+      for x in self._keyed(y)[1]
+    }
     if 1.0 not in known.values():
       guess = errors.nearest(d.positive[0], rest)
       hint = f" Did you mean '{guess}'?" if guess else ''
@@ -93,8 +103,8 @@ class _Reader:
         f'no row has a value of positive = {list(d.positive)}.{hint}',
         column=column,
       )
-    elif len(rest) == 1 and not d.negative:
-      return known | {rest[0]: 0.0}
+    elif rest and len(all_rest) == 1 and not d.negative:
+      return known | dict.fromkeys(rest, 0.0)
     elif rest:
       others = ', and leave rows of the others out with [[exclude]]'
       if d.task == types.MULTILABEL:

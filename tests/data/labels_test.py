@@ -86,6 +86,17 @@ class LabelsTest(_Read):
     found = self._labels(values, toml(task, keys))
     self.assertEqual(found, [[1], [0], [0], [0], [0], [0]])
 
+  def test_a_value_alone_in_one_column_of_many_is_listed(self):
+    keys = 'positive = ["1"]'
+    text = toml('multilabel', keys, 'label = ["label", "days"]')
+    # The column days holds 1 and 2.
+    problems = self._problems(('1', '0'), text)
+    self.assertLen(problems, 2)
+    self.assertIn("column 'days': values neither", problems[1])
+    self.assertIn("'2' in 12 rows", problems[1])
+    found = self._labels(('1', '2', '2'), text)
+    self.assertEqual(found, [[1, 1], [0, 0], [0, 1]])
+
   def test_one_other_value_means_zero(self):
     text = toml('binary', 'positive = ["mel", "bcc"]')
     self.assertEqual(self._labels(('mel', 'nv', 'bcc'), text), [[1], [0], [1]])
