@@ -20,8 +20,14 @@ from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import roles, store
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
-from fusion_jax.evaluation import caveats, controls, curves, folds, pictures
-from fusion_jax.evaluation import predictions as predictions_lib
+from fusion_jax.evaluation import (
+  caveats,
+  controls,
+  curves,
+  folds,
+  pictures,
+  sources,
+)
 from fusion_jax.evaluation import registration as registration_lib
 from fusion_jax.evaluation import summary as summary_lib
 
@@ -43,6 +49,12 @@ _METRIC = flags.DEFINE_string(
 )
 _REGISTERED = flags.DEFINE_string(
   'registered', None, 'A file that fixed metric, margin, arms and reference.'
+)
+_PART_COLUMN = flags.DEFINE_string(
+  'part_column',
+  '',
+  'The column that says train, val, test or the like of a row; rows of the '
+  'training part are left out.',
 )
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of an evaluation setting; comes last.'
@@ -100,7 +112,8 @@ def _run() -> int:
     raise errors.UserError(
       f"'{folder}' holds a run, which this would overwrite: give another --out."
     )
-  predictions = predictions_lib.read(_PREDICTIONS.value)
+  source = sources.load(_PREDICTIONS.value, part=_PART_COLUMN.value)
+  predictions = source.predictions
   if not _REFERENCE.value and reference and reference not in predictions.arms:
     raise errors.unknown_name(
       'arm',
@@ -120,6 +133,7 @@ def _run() -> int:
     folds=len(set(zip(predictions.repeat, predictions.fold, strict=True))),
   )
   store.make_folder(folder)
+  mapped = {'part_column': _PART_COLUMN.value} if _PART_COLUMN.value else {}
   common = {
     'singles': assigned.singles,
     'fusions': assigned.fusions,
@@ -131,10 +145,11 @@ def _run() -> int:
     **common,
     warnings=[
       *caveats.of_patients(folds.arrange(predictions)),
+      *source.remarks,
       *assigned.warnings,
     ],
     cohort={'name': pathlib.Path(_PREDICTIONS.value).stem},
-    run={'predictions': _PREDICTIONS.value},
+    run={'predictions': _PREDICTIONS.value, **mapped},
     sections={'controls': controls.summarise(predictions, **common)},
   )
   drawn = curves.of(predictions, config=config)
@@ -146,6 +161,8 @@ def _run() -> int:
   page = output.write(summary, folder)
   summary_lib.write(summary, folder / store.SUMMARY)
   console = rich.console.Console(highlight=False)
+  for line in source.named:
+    console.print(line, soft_wrap=True, markup=False)
   output.show(
     summary,
     page,

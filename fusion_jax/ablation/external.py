@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen, made_of, outcome
+from fusion_jax.ablation import frozen, levels, made_of, outcome
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors, types, words
+from fusion_jax.core import errors, identifiers, types, words
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
-from fusion_jax.data import reader, synthetic
+from fusion_jax.data import reader, spellings, synthetic
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import site_calibration
 
@@ -130,6 +130,7 @@ def apply(
     )
   listed = _listed(run, arms)
   cohort = reader.open_cohort(config.cohort)
+  cohort = _with_labels_of(run, cohort)
   _check(run, cohort, listed)
   warnings = _check_patients(run, config, cohort)
   hazards = _hazards(run, config, listed)
@@ -155,6 +156,7 @@ def apply(
           survival=survival,
         )
       )
+  warnings += levels.warnings(cohort, work.fits.values())
   predictions = predictions_lib.concat(tables)
   summary = outcome.finish(
     folder,
@@ -200,6 +202,19 @@ def _listed(run, arms) -> list[str]:
         'arm', name, known, where=f"--arms, of '{run.path}'"
       )
   return [a for a in known if not arms or a in arms]
+
+
+def _with_labels_of(run, cohort: cohort_lib.Cohort) -> cohort_lib.Cohort:
+  """The cohort with classes spelt as in training: '1.0' is '1'."""
+  found, names = cohort.task.names, tuple(run.models['task']['names'])
+  if cohort.task.kind != types.MULTICLASS or len(found) != len(names):
+    return cohort
+  pairs = zip(found, names, strict=True)
+  if any(spellings.meaning(a) != spellings.meaning(b) for a, b in pairs):
+    return cohort
+  return dataclasses.replace(
+    cohort, task=dataclasses.replace(cohort.task, names=names)
+  )
 
 
 def _check(run, cohort: cohort_lib.Cohort, listed) -> None:
@@ -300,15 +315,26 @@ def _check_patients(run, config, cohort) -> list[str]:
       f"'{run.path}' were made with: this would be no external validation. "
       f'{way}'
     )
+  warnings = []
+  seen = {identifiers.folded(x) for x in set(before.patient_id.tolist())}
+  alike = sum(identifiers.folded(x) in seen for x in here.tolist())
+  if alike:
+    warnings.append(
+      f'{words.counted(alike, "patient")} of this cohort '
+      f'{"is" if alike == 1 else "are"} written like patients that the models '
+      f'were made with, but for {identifiers.FOLDED}: if they are the same '
+      'people, this is no external validation.'
+    )
   unknown = _studies(run) - set(before.study_id.tolist())
   twice = int(np.isin(cohort.study, sorted(unknown)).sum())
   if not twice:
-    return []
+    return warnings
   return [
+    *warnings,
     f'{words.counted(twice, "study id")} of this cohort '
     f'{"is" if twice == 1 else "are"} also the id of a study that the models '
     'were trained on but not tested with, whose patient the run folder does '
-    'not name: if it is the same study, this is no external validation.'
+    'not name: if it is the same study, this is no external validation.',
   ]
 
 

@@ -12,6 +12,7 @@ from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.ablation import learners
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import preprocess
 
 # Repeat, fold and seed.
 Place = tuple[int, int, int]
@@ -68,6 +69,8 @@ class Frozen:
     self._rows = rows or (lambda place: np.arange(len(cohort)))
     self._logits: dict[str, dict] = {}
     self._features: dict[str, dict] = {}
+    # By repeat and fold, the preprocessing of the models loaded so far.
+    self.fits: dict[tuple[int, int], preprocess.Fitted] = {}
 
   def logits(self, arm: str) -> dict[Place, np.ndarray]:
     """By place, (n, s) logits, NaN in rows that were not asked for."""
@@ -96,6 +99,8 @@ class Frozen:
       if self._places is not None and place not in self._places:
         continue
       model, fitted = learner.load(self._store.model_folder(entry['key']))
+      if fitted is not None:
+        self.fits[place[:2]] = fitted
       features, logits = (), {}
       if parts.image_input == arms_lib.FEATURES:
         features = self._encode(parts.upstream[0])[place]

@@ -23,8 +23,14 @@ from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.evaluation import (
+  caveats,
+  curves,
+  image_value,
+  metrics,
+  pictures,
+)
 from fusion_jax.evaluation import controls as controls_lib
-from fusion_jax.evaluation import curves, image_value, metrics, pictures
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
 from fusion_jax.fusion import late
@@ -289,7 +295,12 @@ def finish(
       }
       for a in arms
     },
-    warnings=[*patient, *warnings, *_unknown_survival(predictions)],
+    warnings=[
+      *patient,
+      *caveats.of_spellings(cohort.patient, noun='patient'),
+      *warnings,
+      *_unknown_survival(predictions),
+    ],
     audits=audits,
     cohort=_cohort_facts(cohort, test, splits, config.evaluation),
     sections={

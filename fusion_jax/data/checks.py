@@ -11,7 +11,7 @@ import numpy as np
 
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import column_checks, tables
+from fusion_jax.data import column_checks, id_spellings, tables
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import records as records_lib
@@ -94,6 +94,7 @@ def _places(records) -> list[list[str]]:
 def check(records: records_lib.Records) -> None:
   """Adds to `records.findings` what is wrong across its columns."""
   _check_classes(records)
+  id_spellings.check(records)
   _check_patients(records)
   _check_folds(records)
   column_checks.check(records)
@@ -108,12 +109,15 @@ def _check_classes(records) -> None:
     if len(known) and (known == known[0]).all():
       findings.add(f'every label is {known[0]:g}.', column=d.label[0])
     return
-  columns = (
-    {d.event: 1}
-    if d.task == types.SURVIVAL
-    else dict(zip(d.label, range(len(d.label)), strict=True))
-  )
-  for column, at in columns.items():
+  if d.task == types.MULTICLASS or d.label_separator:
+    column_checks.check_levels(findings, d.label[0], records.task.names)
+  columns = list(enumerate(d.label))
+  if d.task == types.SURVIVAL:
+    columns = [(1, d.event)]
+  elif d.label_separator:
+    columns = [(at, d.label[0]) for at in range(len(records.task.names))]
+  for at, column in columns:
+    which = f" of '{records.task.names[at]}'" if d.label_separator else ''
     values = records.labels[:, at]
     values = np.unique(values[np.isfinite(values)])
     if len(values) == 1 and d.task == types.MULTICLASS:
@@ -121,10 +125,11 @@ def _check_classes(records) -> None:
       findings.add(f"only one class: every label is '{only}'.", column=column)
     elif len(values) == 1:
       findings.add(
-        f'only one class: every known label is {values[0]:g}.', column=column
+        f'only one class: every known label{which} is {values[0]:g}.',
+        column=column,
       )
     elif not len(values):
-      findings.add('no label is known.', column=column)
+      findings.add(f'no label{which} is known.', column=column)
 
 
 def _check_patients(records) -> None:

@@ -1,15 +1,17 @@
 """What is odd about single columns of a record: warnings for a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fusion_jax.core import types
-from fusion_jax.data import distributions, looks, tables
+from fusion_jax.core import identifiers, types
+from fusion_jax.data import distributions, looks, spellings
 from fusion_jax.data import records as records_lib
 
 _IDENTIFIER_SHARE = 0.95
 _IDENTIFIER_ROWS = 50
+# Names beyond this are no levels, but free text or ids.
+_MOST_LEVELS = 1000
 # Values named in one message.
 _NAMED = 4
 
@@ -18,12 +20,17 @@ def check(records: records_lib.Records) -> None:
   """Adds warnings about columns to `records.findings`."""
   for column, values in features(records):
     _check_values(records, column, values)
+  d = records.descriptor
+  for column in dict.fromkeys((*d.groups, *filter(None, (d.site,)))):
+    if column not in d.features:
+      levels = {x for x in records.table.columns[column] if x is not None}
+      check_levels(records.findings, column, sorted(levels))
   for column, values in records.numeric.items():
     _check_codes(records, column, values)
     _check_serials(records, column)
   if records.task.kind in (types.REGRESSION, types.SURVIVAL):
-    _check_codes(records, records.descriptor.labels[0], records.labels[:, 0])
-  for column in records.descriptor.categorical:
+    _check_codes(records, d.labels[0], records.labels[:, 0])
+  for column in d.categorical:
     _check_looks(records, column)
 
 
@@ -52,7 +59,10 @@ def _check_values(records, column, values) -> None:
   distinct = np.unique(observed.astype(str) if is_text(values) else observed)
   if not len(observed):
     findings.warn('every value is missing.', column=column)
-  elif len(distinct) == 1:
+    return
+  if is_text(values):
+    check_levels(findings, column, distinct.tolist())
+  if len(distinct) == 1:
     blank = len(observed) < len(values)
     message = f"every value is '{distinct[0]}'{' or missing' if blank else ''}."
     d = records.descriptor
@@ -68,6 +78,20 @@ def _check_values(records, column, values) -> None:
       f'{len(observed)} studies.',
       column=column,
     )
+
+
+def check_levels(findings, column: str, levels: Sequence[str]) -> None:
+  """Warns of levels or classes that a person may have meant to be one."""
+  found = identifiers.variants(levels) if len(levels) <= _MOST_LEVELS else []
+  if not found:
+    return
+  groups = ['/'.join(identifiers.quoted(x)) for x in found[:3]]
+  more = f' and {len(found) - 3} more' if len(found) > 3 else ''
+  findings.warn(
+    f'{", ".join(groups)}{more} are different levels, though they differ only '
+    f'in {identifiers.FOLDED}: if they are one, write them alike.',
+    column=column,
+  )
 
 
 def _is_identifier(observed, distinct, text: bool) -> bool:
@@ -108,9 +132,9 @@ def _key(column: str) -> str:
 
 def _cells(records, column) -> set[str]:
   """The distinct texts of a column, without its unknown codes."""
-  codes = {tables.canonical(x) for x in records.descriptor.codes(column)}
+  codes = {spellings.meaning(x) for x in records.descriptor.codes(column)}
   cells = {x for x in records.table.columns[column] if x is not None}
-  return {x for x in cells if tables.canonical(x) not in codes}
+  return {x for x in cells if spellings.meaning(x) not in codes}
 
 
 def _check_serials(records, column) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import sys
 import tomllib
 from collections.abc import Mapping
 from typing import Any
@@ -42,8 +43,14 @@ class Descriptor:
     time: survival: column of the time to event or censoring, above 0.
     time_unit: survival: the unit of the time column, as axes name it.
     event: survival: column of whether the event happened.
-    classes: multiclass: label values in the order of their codes.
-    positive: label (or event) values that mean 1; all others then mean 0.
+    classes: multiclass, and multilabel with `label_separator`: label values
+      in the order of their codes.
+    positive: label (or event) values that mean 1.
+    negative: label (or event) values that mean 0; () where `positive` leaves
+      one other value. With `label_separator`, labels that are none.
+    positive_above: the label (or event) is 1 where its number is above this.
+    label_separator: multilabel: what separates several labels in a cell of
+      the one label column.
     images: path patterns with column names in braces, or column names.
     missing_images: whether a named file that is not there is an error or
       means that the study has no such image.
@@ -93,6 +100,9 @@ class Descriptor:
   event: str = ''
   classes: tuple[str, ...] = ()
   positive: tuple[str, ...] = ()
+  negative: tuple[str, ...] = ()
+  positive_above: float | None = None
+  label_separator: str = ''
   images: tuple[str, ...] = ()
   missing_images: str = 'error'
   image_size: int = 0
@@ -191,7 +201,15 @@ _NEVER_FEATURES = (
   'fold',
   'weight',
 )
-_TEXT_OR_LIST = ('study', 'patient', 'label', 'images', 'positive', 'notes')
+_TEXT_OR_LIST = (
+  'study',
+  'patient',
+  'label',
+  'images',
+  'positive',
+  'negative',
+  'notes',
+)
 _REQUIRED = ('task', 'table', 'study', 'patient')
 _SPELLINGS = {
   'license': 'licence',
@@ -298,6 +316,11 @@ def _typed(key: str, value, path) -> Any:
     if not isinstance(value, bool):
       raise fail('true or false')
     return value
+  if key == 'positive_above':
+    number = type(value) in (int, float)
+    if not number or not abs(value) <= sys.float_info.max:
+      raise fail('a number')
+    return float(value)
   default = {f.name: f.default for f in dataclasses.fields(Descriptor)}[key]
   if default == () or key in ('study', 'patient'):
     if key in _TEXT_OR_LIST and keys.scalar_text(value) is not None:
@@ -398,9 +421,40 @@ def _check_labels(d: Descriptor, fail) -> None:
         f'task = "{d.task}" takes one label, got {len(d.label)}; several '
         'labels are task = "multilabel".'
       )
-  if d.classes and d.task != types.MULTICLASS:
-    raise fail('classes is only for task = "multiclass".')
-  if d.positive and d.task in (types.MULTICLASS, types.REGRESSION):
-    raise fail(f'positive means nothing for task = "{d.task}".')
+  if d.label_separator and (d.task != types.MULTILABEL or len(d.label) > 1):
+    raise fail('label_separator is only for one label of task = "multilabel".')
+  if d.classes and d.task != types.MULTICLASS and not d.label_separator:
+    raise fail(
+      'classes is only for task = "multiclass", or with label_separator.'
+    )
+  _check_values(d, fail)
   if len(set(d.label)) < len(d.label) or len(set(d.classes)) < len(d.classes):
     raise fail('a label or class is listed twice.')
+
+
+def _check_values(d: Descriptor, fail) -> None:
+  """What label values mean is said once."""
+  given = {
+    'positive': bool(d.positive),
+    'negative': bool(d.negative),
+    'positive_above': d.positive_above is not None,
+  }
+  given = [key for key, there in given.items() if there]
+  if given and d.task in (types.MULTICLASS, types.REGRESSION):
+    raise fail(f'{given[0]} means nothing for task = "{d.task}".')
+  if d.label_separator:
+    legal = ['negative']
+  elif 'positive_above' in given:
+    legal = ['positive_above']
+  else:
+    legal = ['positive', 'negative'] if d.positive else []
+  for key in given:
+    if key not in legal:
+      other = 'label_separator' if d.label_separator else 'positive_above'
+      if legal:
+        raise fail(f'{key} means nothing beside {other}.')
+      raise fail(f'{key} needs the key positive: the values that mean 1.')
+  for key in ('positive', 'classes'):
+    for value in d.negative:
+      if value in getattr(d, key):
+        raise fail(f"'{value}' is both {key} and negative.")

@@ -5,12 +5,12 @@ import re
 import numpy as np
 
 from fusion_jax.data import (
-  booleans,
   checks,
   distributions,
   drafting,
   looks,
   numbers,
+  spellings,
 )
 
 _UNKNOWN = ('unk', 'unknown', '?', 'not known', 'unclear', "don't know")
@@ -21,6 +21,7 @@ _REASONS = {
   'boolean': 'two values, true and false',
 }
 _TICK = 'tick'
+_TICKS = spellings.truths(spellings.TRUE_VALUES + spellings.TICKS)
 # Kinds of numbers that need a key to be read.
 _KEYS = {
   looks.DECIMAL: 'decimal',
@@ -112,13 +113,12 @@ def _kind(draft, column, values, form) -> str:
     return f'{drafting.LOOK}made after the prediction?'
   if drafting.COLLECTED.search(name):
     return f'{drafting.LOOK}how the data were collected, not the patient?'
-  words = {*booleans.TRUE_VALUES, *booleans.TICKS}
   if len(values) == 1:
-    if draft.blanks(column) and booleans.lower(values[0]) in words:
+    if draft.blanks(column) and spellings.truths(values) <= _TICKS:
       return _TICK
     return f"every value is '{values[0]}'"
-  words = {*booleans.TRUE_VALUES, *booleans.FALSE_VALUES}
-  if {booleans.lower(x) for x in values} <= words:
+  words = spellings.TRUE_VALUES + spellings.FALSE_VALUES
+  if spellings.truths(values) <= spellings.truths(words):
     return 'boolean'
   if looks.of_dates(values):
     return f'dates of several kinds: some {looks.of_dates(values).what}'

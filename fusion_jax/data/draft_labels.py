@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from fusion_jax.core import types
-from fusion_jax.data import booleans, drafting
+from fusion_jax.data import drafting, spellings
 
 _MAX_CLASSES = 20
 # The rank of names that are as often features.
@@ -184,9 +184,10 @@ def _propose_label(draft, rank, label, reason) -> np.ndarray | None:
 
 def _positive(draft, values) -> str:
   """Which of two values means 1, with a key where it does not go by itself."""
-  words = {*booleans.TRUE_VALUES, *booleans.FALSE_VALUES}
-  if {booleans.lower(x) for x in values} <= words:
-    return max(values, key=lambda x: booleans.lower(x) in booleans.TRUE_VALUES)
+  true = spellings.truths(spellings.TRUE_VALUES)
+  false = spellings.truths(spellings.FALSE_VALUES)
+  if spellings.truths(values) <= true | false:
+    return max(values, key=lambda x: spellings.truth(x) in true)
   said = [x for x in values if _POSITIVE.search(x.lower())]
   other = [x for x in values if not _NEGATIVE.search(x.lower())]
   for some in (other, said):

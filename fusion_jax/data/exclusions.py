@@ -7,7 +7,7 @@ import numpy as np
 from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import tables
+from fusion_jax.data import spellings, tables
 
 READ = 'read'
 EXCLUDED = 'excluded'
@@ -85,15 +85,14 @@ def _rows(d, table, exclusion) -> np.ndarray:
   """(r,) bool: the rows that a rule leaves out."""
   column = table.columns[exclusion.column]
   if not exclusion.is_range:
-    values = {tables.canonical(x) for x in exclusion.values}
-    return np.array(
-      [tables.canonical('' if x is None else x) in values for x in column], bool
-    )
+    cells = ['' if x is None else x for x in column]
+    meant = set(spellings.match(exclusion.values, set(cells)).values())
+    return np.array([x in meant for x in cells], bool)
   form = d.number_format(exclusion.column)
-  codes = {tables.canonical(x) for x in d.codes(exclusion.column)}
+  codes = {spellings.meaning(x) for x in d.codes(exclusion.column)}
   drop = np.zeros(len(table), bool)
   for row, text in enumerate(column):
-    if text is None or tables.canonical(text) in codes:
+    if text is None or spellings.meaning(text) in codes:
       continue
     value = form.read(text)
     if math.isnan(value):

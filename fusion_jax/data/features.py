@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from fusion_jax.data import booleans, readings, tables
 from fusion_jax.data import descriptor as descriptor_lib
+from fusion_jax.data import readings, spellings, tables
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ def read(
     if coded.any() or column in d.unknown_codes:
       # The code is a level of its own: it must not vanish into missing.
       name = f'{column} (code)'
-      level = _map(cells, lambda x, c=codes: c.get(tables.canonical(x)))
+      level = _map(cells, lambda x, c=codes: c.get(spellings.meaning(x)))
       categorical[name] = readings.companion(level, there)
       unknown[name] = d.codes(column)
     if form.bounds:
@@ -49,7 +49,10 @@ def read(
     numeric[column], more = readings.plausible(values, column, form, findings)
     notes += more
   for column in d.categorical:
-    categorical[column] = table.columns[column]
+    cells = table.columns[column]
+    spelt = spellings.match(d.codes(column), {x for x in cells if x})
+    spelt = {cell: code for code, cell in spelt.items()}
+    categorical[column] = _map(cells, lambda x, s=spelt: s.get(x, x))
   for column in d.boolean:
     categorical[column] = _boolean(d, table, column, findings)
   unknown |= {x: d.codes(x) for x in d.categorical + d.boolean}
@@ -58,8 +61,8 @@ def read(
 
 
 def _codes(d, column: str) -> dict[str, str]:
-  """The unknown codes of a column as declared, by their canonical text."""
-  return {tables.canonical(x): x for x in d.codes(column)}
+  """The unknown codes of a column as declared, by what they mean."""
+  return {spellings.meaning(x): x for x in d.codes(column)}
 
 
 def _map(cells: np.ndarray, convert) -> np.ndarray:
@@ -73,33 +76,41 @@ def _map(cells: np.ndarray, convert) -> np.ndarray:
 
 def _boolean(d, table, column: str, findings) -> np.ndarray:
   """(n,) object array of 'true', 'false', an unknown code or None."""
-  true, false = booleans.truths(d.true_values, d.false_values)
+  legal = (
+    *(d.true_values or spellings.TRUE_VALUES),
+    *(d.false_values or spellings.FALSE_VALUES),
+  )
+  true = spellings.truths(d.true_values or spellings.TRUE_VALUES)
+  false = spellings.truths(d.false_values or spellings.FALSE_VALUES)
+  if not d.false_values:
+    false -= true
   ticks = column in d.blank_false
   if ticks and not d.true_values:
-    true = true | booleans.TICKS
+    true |= spellings.truths(spellings.TICKS)
   cells, codes = table.columns[column], _codes(d, column)
-  present = {booleans.lower(x) for x in set(cells) if x is not None}
-  present -= {booleans.lower(x) for x in codes}
+  present = spellings.truths(x for x in set(cells) if x is not None)
+  present -= spellings.truths(d.codes(column))
   others = present - true - false
   if d.true_values and not d.false_values and len(others) == 1:
     if not present & false:
-      false = false | others
-  legal = 'one of ' + ', '.join(sorted(true | false))
+      false |= others
+      legal = (*d.true_values, 'one other value')
 
   def convert(x):
-    if tables.canonical(x) in codes:
-      return codes[tables.canonical(x)]
-    if booleans.lower(x) in true:
+    if spellings.meaning(x) in codes:
+      return codes[spellings.meaning(x)]
+    if spellings.truth(x) in true:
       return 'true'
-    return 'false' if booleans.lower(x) in false else ''
+    return 'false' if spellings.truth(x) in false else ''
 
   values = _map(cells, convert)
   for row in np.flatnonzero(np.equal(values, '')):
     hint = ''
-    if booleans.lower(cells[row]) in booleans.TICKS:
+    if cells[row].lower() in spellings.TICKS:
       hint = ' If blank means false, list the column under blank_false.'
     findings.add(
-      f"'{cells[row]}' is neither true nor false: expected {legal}, or a "
+      f"'{cells[row]}' is neither true nor false: expected one of "
+      f'{", ".join(dict.fromkeys(legal))}, or a '
       f'value named in true_values, false_values or unknown_codes.{hint}',
       line=table.lines[row],
       column=column,

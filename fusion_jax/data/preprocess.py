@@ -14,6 +14,7 @@ from fusion_jax.core import errors, links
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import pixels as pixels_lib
+from fusion_jax.data import spellings
 
 MISSING, OTHER, FIRST_LEVEL = 0, 1, 2
 # Standardised values are held within this many standard deviations.
@@ -67,7 +68,7 @@ class Preprocessor:
     for j in range(len(cohort.categorical_names)):
       values = cohort.categorical[rows, j]
       levels.append(_fit_levels(values, self.config))
-      codes = _codes(values, levels[-1])
+      codes = _codes(values, _codes_of(levels[-1]))
       codes_seen.append(
         np.bincount(codes, minlength=self.config.max_levels) > 0
       )
@@ -206,6 +207,25 @@ class Fitted:
     kinds = np.repeat([False, True], [numeric.shape[1], codes.shape[1]])
     return x, kinds
 
+  def levels_of(self, cohort: cohort_lib.Cohort) -> list[dict[str, str]]:
+    """By column, which cells of `cohort` are levels of training, and which.
+
+    A cell is the level that is spelt alike, else the only one of the same
+    number (see `spellings.match`): '1.0' is '1'.
+
+    Raises:
+      UserError: naming a column that the cohort lacks.
+    """
+    at = _places(
+      cohort, 'categorical', self.categorical_names, cohort.categorical_names
+    )
+    found = []
+    for column, levels in zip(at, self.levels, strict=True):
+      cells = {x for x in cohort.categorical[:, column] if x is not None}
+      matched = spellings.match(levels.tolist(), cells)
+      found.append({cell: level for level, cell in matched.items()})
+    return found
+
   def pixels(self, cohort: cohort_lib.Cohort) -> np.ndarray:
     """(n, q) float64 components and histograms (see data/pixels.py).
 
@@ -307,12 +327,12 @@ class Fitted:
 
   def _categorical(self, cohort: cohort_lib.Cohort) -> np.ndarray:
     """(n, fc) int32 codes."""
-    at = _places(
-      cohort, 'categorical', self.categorical_names, cohort.categorical_names
-    )
-    out = np.zeros((len(cohort), len(at)), np.int32)
-    for j, column in enumerate(at):
-      out[:, j] = _codes(cohort.categorical[:, column], self.levels[j])
+    out = np.zeros((len(cohort), len(self.levels)), np.int32)
+    for j, levels in enumerate(self.levels_of(cohort)):
+      column = cohort.categorical_names.index(self.categorical_names[j])
+      codes = _codes_of(self.levels[j])
+      known = {cell: codes[level] for cell, level in levels.items()}
+      out[:, j] = _codes(cohort.categorical[:, column], known)
     return out
 
   def _standardise(self, raw: np.ndarray) -> np.ndarray:
@@ -375,10 +395,14 @@ def _fit_levels(
   return names[order[: config.max_levels - FIRST_LEVEL]]
 
 
-def _codes(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
-  """(n,) int codes of (n,) str or None."""
-  known = {str(x): FIRST_LEVEL + i for i, x in enumerate(levels)}
-  known[None] = MISSING
+def _codes_of(levels: np.ndarray) -> dict[str, int]:
+  """The code of each level."""
+  return {str(x): FIRST_LEVEL + i for i, x in enumerate(levels)}
+
+
+def _codes(values: np.ndarray, known: Mapping[str, int]) -> np.ndarray:
+  """(n,) int codes of (n,) str or None, by the code of each known value."""
+  known = {**known, None: MISSING}
   return np.array([known.get(x, OTHER) for x in values], int)
 
 

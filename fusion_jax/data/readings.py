@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fusion_jax.data import looks, numbers, tables
+from fusion_jax.data import looks, numbers, spellings, tables
 
 # The level of companion columns where there is a plain number.
 NUMBER = 'number'
@@ -26,7 +26,7 @@ def read(
     column: one of its columns.
     form: how the numbers are written.
     findings: where faults go, one line for all cells of one look.
-    codes: canonical texts that stand instead of a number.
+    codes: what texts mean (`spellings.meaning`) that stand instead of a number.
     legal: what messages call legal, if not what `form` says.
 
   Returns:
@@ -36,7 +36,7 @@ def read(
   cells = table.columns[column]
   known = {x: form.read(x) for x in set(cells) if x is not None}
   values = np.array([known.get(x, math.nan) for x in cells], np.float64)
-  coded = {x for x in known if tables.canonical(x) in codes}
+  coded = {x for x in known if spellings.meaning(x) in codes}
   odd = {x for x in known if math.isnan(known[x])} - coded
   look = looks.of_cells(odd, form)
   seen = {x for x in odd if look.fits(x)} if look else set()

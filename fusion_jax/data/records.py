@@ -12,18 +12,19 @@ import pathlib
 import numpy as np
 
 from fusion_jax.core import errors, types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import (
-  booleans,
   exclusions,
   image_paths,
   keys,
+  labels,
   looks,
   numbers,
   readings,
+  spellings,
   tables,
 )
-from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import features as features_lib
 
 # What groups and sites are called where the cell is blank.
@@ -94,12 +95,15 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   root = pathlib.Path(root)
   if not root.is_dir():
     raise errors.UserError(f"No data folder '{root}'.")
-  codes = {k: v for k, v in d.unknown_codes.items() if k != keys.EVERY}
+  codes = dict(d.unknown_codes)
+  every = codes.pop(keys.EVERY, ())
   table = tables.read(
     root / d.table,
     encoding=d.encoding,
-    keep=d.unknown_codes.get(keys.EVERY, ()) + d.classes,
-    keep_in=codes,
+    keep=every + d.classes,
+    codes=every,
+    codes_in=codes,
+    as_written=d.study + d.patient,
     sheet=d.sheet,
   )
   table = dataclasses.replace(table, file=d.table)
@@ -124,7 +128,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     _check_repeats(d, table, first, row_of, findings)
   table = table.rows(first)
   columns = _Columns(d, table, findings)
-  labels, task = columns.labels()
+  values, task = labels.read(d, table, findings, columns.numbers)
   features = features_lib.read(d, table, findings)
   patient = study
   if d.patient:
@@ -136,7 +140,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     table=table,
     study=study,
     patient=patient,
-    labels=labels,
+    labels=values,
     task=task,
     numeric=features.numeric,
     categorical=features.categorical,
@@ -183,6 +187,7 @@ def _identifiers(table, columns, key, findings) -> np.ndarray:
         column=name,
         kind=f'blank {key}',
       )
+    column = spellings.unify_identifiers(column)
     parts.append(['' if x is None else x for x in column])
   joined = ['/'.join(x) for x in zip(*parts, strict=True)]
   if key == 'study':
@@ -264,108 +269,6 @@ class _Columns:
       codes=codes,
       legal=legal,
     )
-
-  def _zero_one(self, column: str, *, blank: bool) -> np.ndarray:
-    """(n,) float64 of 0 and 1; NaN where blank, an error unless `blank`."""
-    positive = {tables.canonical(x) for x in self._d.positive}
-    true, false = booleans.truths()
-
-    def convert(x):
-      if positive:
-        return float(tables.canonical(x) in positive)
-      return (
-        1.0
-        if booleans.lower(x) in true
-        else 0.0
-        if booleans.lower(x) in false
-        else -1.0
-      )
-
-    values = self._map(column, convert)
-    text = self._table.columns[column]
-    for row in np.flatnonzero(np.equal(values, -1.0)):
-      self._bad(
-        row,
-        column,
-        f"unknown label '{text[row]}': legal are 0 and 1, false and true, no "
-        'and yes; or name the values that mean 1 with the key positive.',
-        'unknown label',
-      )
-    if positive and not np.equal(values, 1.0).any():
-      guess = errors.nearest(
-        self._d.positive[0], {x for x in set(text) if x is not None}
-      )
-      hint = f" Did you mean '{guess}'?" if guess else ''
-      self._findings.add(
-        f'no row has a value of positive = {list(self._d.positive)}.{hint}',
-        column=column,
-      )
-    if not blank:
-      self._blanks(column)
-    out = np.array([math.nan if x is None else x for x in values])
-    return np.where(out < 0, math.nan, out)
-
-  def _blanks(self, column: str) -> None:
-    for row in np.flatnonzero(np.equal(self._table.columns[column], None)):
-      self._bad(
-        row,
-        column,
-        'the label is blank; studies without a label are left out with '
-        f"[[exclude]] column = '{column}', values = [''] and a reason.",
-        'blank label',
-      )
-
-  def labels(self):
-    d = self._d
-    names = d.label
-    if d.task == types.BINARY:
-      values = [self._zero_one(d.label[0], blank=False)]
-    elif d.task == types.MULTILABEL:
-      values = [self._zero_one(x, blank=True) for x in d.label]
-    elif d.task == types.MULTICLASS:
-      codes, names = self._classes(d.label[0])
-      values = [codes]
-    elif d.task == types.REGRESSION:
-      values = [self.numbers(d.label[0])[0]]
-      self._blanks(d.label[0])
-    else:
-      names = (d.time, d.event)
-      values = [self._times(d.time), self._zero_one(d.event, blank=False)]
-    return np.stack(values, axis=1), types.Task(d.task, tuple(names))
-
-  def _times(self, column: str) -> np.ndarray:
-    values, _ = self.numbers(column)
-    self._blanks(column)
-    text = self._table.columns[column]
-    for row in np.flatnonzero(values <= 0):
-      self._bad(
-        row, column, f"time '{text[row]}' is not above 0.", 'time not above 0'
-      )
-    return np.where(values > 0, values, math.nan)
-
-  def _classes(self, column: str):
-    values = self._map(column, tables.canonical)
-    found = {x for x in set(values) if x is not None}
-    names = tuple(tables.canonical(x) for x in self._d.classes)
-    if not names:
-      counted = all(not math.isnan(numbers.number(x)) for x in found)
-      names = tuple(sorted(found, key=float if counted else None))
-    self._blanks(column)
-    codes = {x: float(i) for i, x in enumerate(names)}
-    text = self._table.columns[column]
-    for row, value in enumerate(values):
-      if value is not None and value not in codes:
-        self._bad(
-          row,
-          column,
-          f"unknown label '{text[row]}': classes are {', '.join(names)}.",
-          'unknown label',
-        )
-    for name in names:
-      if name not in found:
-        self._findings.warn(f"no study is of class '{name}'.", column=column)
-    out = np.array([codes.get(x, math.nan) for x in values])
-    return out, names
 
   def names(self, column: str) -> np.ndarray:
     values = self._table.columns[column]

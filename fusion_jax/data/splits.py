@@ -15,6 +15,7 @@ import numpy as np
 from fusion_jax.core import errors, files, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
+from fusion_jax.data import spellings
 
 SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
 PARTS = ('train', 'valid', 'test')
@@ -196,6 +197,8 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
       f"Split file '{path}': the first row must be {','.join(_COLUMNS)}."
     )
   row_of = {str(x): i for i, x in enumerate(cohort.study)}
+  spelt = spellings.match([x[0] for x in table[1:] if x], row_of)
+  row_of = {name: row_of[study] for name, study in spelt.items()}
   found: dict[tuple[int, int], dict[str, list[int]]] = {}
   problems, named = [], {}
   for line, cells in enumerate(table[1:], start=2):

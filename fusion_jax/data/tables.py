@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from fusion_jax.core import errors
-from fusion_jax.data import table_files
+from fusion_jax.data import spellings, table_files
 
 ERROR = 'error'
 WARNING = 'warning'
@@ -140,19 +140,6 @@ class Table:
     )
 
 
-def canonical(text: str) -> str:
-  """One spelling for values that mean the same: '1.0' and '1', 'True'."""
-  if text.lower() in ('true', 'false'):
-    return text.lower()
-  try:
-    number = float(text)
-  except ValueError:
-    return text
-  if '_' in text or not np.isfinite(number):
-    return text
-  return str(int(number)) if number == int(number) else repr(number)
-
-
 def days(text: str) -> float:
   """Days from 1970-01-01 to an ISO date or date with time; NaN if it is none.
 
@@ -172,20 +159,25 @@ def read(
   *,
   encoding: str = 'utf-8',
   keep: Collection[str] = (),
-  keep_in: Mapping[str, Collection[str]] | None = None,
+  codes: Collection[str] = (),
+  codes_in: Mapping[str, Collection[str]] | None = None,
+  as_written: Collection[str] = (),
   sheet: str = '',
 ) -> Table:
   """Reads a table file (see table_files); blank, NA and NaN are missing.
 
   Text may start with a byte order mark or be packed with gzip; columns may be
   separated by comma, semicolon, tab or bar. Cells are stripped of surrounding
-  blanks; a column without a name gets one by its number.
+  blanks, and each column has one spelling of its numbers and truth values
+  (`spellings.unify`); a column without a name gets one by its number.
 
   Args:
     path: the table.
     encoding: of a text table.
     keep: values that are never missing, whatever they look like.
-    keep_in: by column, further such values.
+    codes: values that have no say in how a column is spelt.
+    codes_in: by column, further such values, never missing either.
+    as_written: columns that are not spelt anew.
     sheet: of a workbook; the first if empty.
 
   Raises:
@@ -210,12 +202,15 @@ def read(
     )
   if not len(cells.lines):
     raise errors.UserError(f"Table '{path}' has a header but no rows.")
-  keep_in = keep_in or {}
+  codes_in = codes_in or {}
   columns = {
-    k: _blank_missing(v, frozenset(keep).union(keep_in.get(k, ())))
+    k: _blank_missing(v, frozenset(keep).union(codes_in.get(k, ())))
     for k, v in zip(names, cells.columns, strict=True)
     if k not in cells.nested
   }
+  for name in columns.keys() - set(as_written):
+    listed = (*codes, *codes_in.get(name, ()))
+    columns[name] = spellings.unify(columns[name], codes=listed)
   return Table(path.name, columns, cells.lines, cells.unit, cells.nested)
 
 

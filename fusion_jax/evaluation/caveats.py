@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import types, words
+from fusion_jax.core import identifiers, types, words
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
@@ -116,6 +116,35 @@ def of_patients(folds: Sequence[folds_lib.Fold]) -> list[str]:
     f'({words.counted(len(studies), "study")}) tested '
     'in several folds of a repeat. Unless their other studies were kept out of '
     'training, the models have seen them: the estimates may be too good.'
+  ]
+
+
+def of_spellings(
+  names: np.ndarray, *, noun: str, rows: np.ndarray | None = None
+) -> list[str]:
+  """Warnings about ids that differ only in how they are written.
+
+  No id is named, since warnings stand in reports.
+
+  Args:
+    names: (n,) ids of patients or studies.
+    noun: 'patient' or 'study'.
+    rows: (n,) rows of a file that they come from.
+  """
+  found = identifiers.variants(names.tolist())
+  if not found:
+    return []
+  where = ''
+  if rows is not None:
+    first = dict(zip(names[::-1].tolist(), rows[::-1].tolist(), strict=True))
+    listed = sorted(first[x] for x in found[0])
+    where = f' (first in rows {", ".join(map(str, listed))})'
+  return [
+    f'Written in two ways? {words.counted(len(found), noun)}{where} '
+    f'{"has" if len(found) == 1 else "have"} ids that differ only in '
+    f'{identifiers.FOLDED}. They count as different {words.plural(noun)}: if '
+    'they are one, training and test parts may share them and intervals are '
+    'too narrow.'
   ]
 
 

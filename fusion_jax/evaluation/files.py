@@ -1,5 +1,6 @@
 """Files of predictions: Parquet and CSV to arrays and back."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -14,6 +15,7 @@ import pyarrow.parquet
 
 from fusion_jax.core import errors, text_tables, types
 from fusion_jax.core import files as core_files
+from fusion_jax.evaluation import part_column as parts_lib
 
 _METADATA = b'fusion_jax'
 _VERSION = 1
@@ -24,26 +26,44 @@ _OPTIONAL = (*_WHOLE, 'part', 'condition')
 _TEXT = ('study_id', 'patient_id', 'arm', 'part', 'condition', 'label')
 _SCORE = 'score_'
 _LABEL = 'label_'
+_GROUPED = ('available_', 'subgroup_', 'survival_')
 
 
-def read(path: pathlib.Path, task: types.Task | None) -> dict[str, Any]:
-  """The columns of a file as keyword arguments of `predictions.create`.
+@dataclasses.dataclass(frozen=True)
+class Content:
+  """What a file of predictions holds.
+
+  Attributes:
+    columns: keyword arguments of `predictions.create`.
+    unused: columns that nothing is read from.
+  """
+
+  columns: dict[str, Any]
+  unused: tuple[str, ...]
+
+
+def read(
+  path: pathlib.Path, task: types.Task | None, *, part_column: str = ''
+) -> Content:
+  """Reads a file of predictions.
 
   Args:
     path: a `.parquet` or `.csv` file.
     task: what is predicted; taken from the file if None: from its metadata if
       this library wrote it, else from its columns (a `label` of only 0 and 1
       is then binary, any other regression).
+    part_column: the column that says of which part a row is, in any words of
+      `part_column.mapped`; empty for the column `part` as it is.
 
   Raises:
-    UserError: if the file cannot be read, or a column is missing or of the
-      wrong type.
+    UserError: if the file cannot be read, a column is missing or of the wrong
+      type, or one that is not used says of a row another part.
   """
   table = _open(path)
   for name in table.column_names:
     if table.column_names.count(name) > 1:
       raise errors.UserError(f"'{path}' has several columns '{name}'.")
-  return _from_arrow(table, task or _task_of(table, path), path)
+  return _from_arrow(table, task or _task_of(table, path), path, part_column)
 
 
 def write(
@@ -132,8 +152,8 @@ def _task_of(table: pa.Table, path: pathlib.Path) -> types.Task:
 
 
 def _from_arrow(
-  table: pa.Table, task: types.Task, path: pathlib.Path
-) -> dict[str, Any]:
+  table: pa.Table, task: types.Task, path: pathlib.Path, part_column: str
+) -> Content:
   names = table.column_names
   needed = ['study_id', 'patient_id', 'arm']
   needed += [*task.label_columns, *task.score_columns]
@@ -145,8 +165,10 @@ def _from_arrow(
     )
   _check_spelling(names, path)
   values = {}
+  if part_column:
+    values['part'] = parts_lib.mapped(table, part_column, path)
   for name in _OPTIONAL:
-    if name in names:
+    if name in names and name not in values:
       values[name] = (_wholes if name in _WHOLE else _strings)(
         table, name, path
       )
@@ -162,7 +184,15 @@ def _from_arrow(
       if n.startswith(prefix)
     }
 
-  return dict(
+  used = {*needed, *_OPTIONAL, 'weight', part_column}
+  if part_column and part_column != 'part':
+    used.remove('part')
+  unused = tuple(
+    x for x in names if x not in used and not x.startswith(_GROUPED)
+  )
+  part = values.get('part', np.full(len(table), parts_lib.TEST))
+  parts_lib.check(table, unused, part, path)
+  columns = dict(
     task=task,
     study_id=_strings(table, 'study_id', path),
     patient_id=_strings(table, 'patient_id', path),
@@ -175,6 +205,7 @@ def _from_arrow(
     survival=group('survival_', _floats),
     **values,
   )
+  return Content(columns, unused)
 
 
 def _quoted(names) -> str:

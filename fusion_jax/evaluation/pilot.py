@@ -17,6 +17,7 @@ from fusion_jax.evaluation import (
   power,
   registration,
   resampling,
+  sources,
   thresholds,
 )
 from fusion_jax.evaluation import config as config_lib
@@ -122,13 +123,14 @@ def read(folder: str, *, arms: Sequence[str] = ()) -> Pilot:
   path = pathlib.Path(folder)
   summary = _summary(path / SUMMARY)
   kept = summary['evaluation']
-  table = path / PREDICTIONS
+  table, part = path / PREDICTIONS, ''
   if not table.is_file():
-    given = (summary.get('run') or {}).get('predictions')
+    run = summary.get('run') or {}
+    given, part = run.get('predictions'), run.get('part_column', '')
     if not given or not pathlib.Path(given).is_file():
       raise errors.UserError(f"'{path}' has no {PREDICTIONS}.")
     table = pathlib.Path(given)
-  predictions = predictions_lib.read(table)
+  predictions = sources.load(table, part=part).predictions
   roles = {a: x['role'] for a, x in summary['arms'].items()}
   known = [c['arm'] for c in summary['comparisons']]
   for arm in arms:

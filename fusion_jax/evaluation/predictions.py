@@ -203,7 +203,7 @@ def read(
     UserError: if the file cannot be read, a column is missing or of the wrong
       type, or the table fails `check`.
   """
-  predictions = create(**files.read(pathlib.Path(path), task))
+  predictions = create(**files.read(pathlib.Path(path), task).columns)
   check(predictions, where=f"'{path}'")
   return predictions
 
@@ -329,7 +329,10 @@ def _first(bad: np.ndarray) -> int:
 def _part_problems(p: Predictions):
   unknown = [x for x in factorize(p.part)[0] if x not in PARTS]
   if unknown:
-    yield f"unknown part '{unknown[0]}'; known parts: {', '.join(PARTS)}."
+    yield (
+      f"unknown part '{unknown[0]}'; known parts: {', '.join(PARTS)}. Other "
+      'words (train, val) are read with --part_column=part.'
+    )
   elif not np.any((p.part == TEST) & (p.condition == INTACT)):
     yield "no row has part 'test' and condition 'intact'."
 

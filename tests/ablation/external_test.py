@@ -64,6 +64,37 @@ class ExternalTest(parameterized.TestCase):
     for patient in set(cohort.patient):
       self.assertNotIn(f"'{patient}'", text)
 
+  def _spelt(self, cohort, **levels):
+    cells = [levels.get(x, x) for x in cohort.categorical[:, 0]]
+    return dataclasses.replace(
+      cohort, categorical=np.array(cells, object)[:, None]
+    )
+
+  def test_levels_of_the_same_number_are_the_same(self):
+    cohort = others(tiny.cohort(absent=True))
+    self.path = self.path.parent / 'numbers'
+    own = self._spelt(tiny.cohort(absent=True), left='1', right='2')
+    runner_test.run(self.path, cohort=own)
+    summary = self._apply(self._spelt(cohort, left='1.0', right='2.0'))
+    before = predictions.read(self.path / 'predictions.parquet')
+    after = predictions.read(self.out / 'predictions.parquet')
+    places = zip(after.study_id, after.arm, after.fold, strict=True)
+    scores = dict(zip(places, after.scores, strict=True))
+    for study, arm, fold, score in zip(
+      before.study_id, before.arm, before.fold, before.scores, strict=True
+    ):
+      np.testing.assert_array_equal(scores[study, arm, fold], score)
+    (found,) = [x for x in summary['warnings'] if x.startswith('Column')]
+    self.assertIn("'1.0' for '1', '2.0' for '2'", found)
+
+  def test_most_levels_are_unknown(self):
+    cohort = others(tiny.cohort(absent=True))
+    summary = self._apply(self._spelt(cohort, left='L', right='R'))
+    (found,) = [x for x in summary['warnings'] if x.startswith('Column')]
+    self.assertIn("are levels that the models do not know: 'L', 'R'", found)
+    self.assertIn("They know 'right', 'left'", found)
+    self.assertIn('(100%)', found)
+
   def test_arms_are_those_of_the_run_and_table1_is_of_the_others(self):
     run = external.open_run(self.path)
     summary = self._apply(others(tiny.cohort(60, seed=3)))
@@ -114,6 +145,28 @@ class ExternalTest(parameterized.TestCase):
       for name in same:
         self.assertNotIn(name, str(caught.exception))
     self.assertFalse(self.out.exists())
+
+  def test_patients_written_in_another_way_give_a_warning(self):
+    cohort = others(tiny.cohort(60, seed=3))
+    patient = cohort.patient.astype(object)
+    same = tiny.cohort(60).patient
+    patient[patient == patient[0]] = f' {same[0].upper()}.0'
+    summary = self._apply(
+      dataclasses.replace(cohort, patient=patient.astype(str))
+    )
+    (found,) = [x for x in summary['warnings'] if 'written like' in x]
+    self.assertStartsWith(found, '1 patient of this cohort is written like')
+    self.assertFalse(any('two ways' in x for x in summary['warnings']))
+
+  def test_patients_in_two_spellings_are_counted(self):
+    cohort = others(tiny.cohort(60, seed=3))
+    patient = cohort.patient.copy()
+    patient[0] = patient[1].upper()
+    self.assertNotEqual(patient[0], patient[1])
+    summary = self._apply(dataclasses.replace(cohort, patient=patient))
+    (found,) = [x for x in summary['warnings'] if 'two ways' in x]
+    self.assertIn('1 patient has ids that differ only in case', found)
+    self.assertNotIn(patient[0], json.dumps(summary))
 
   @parameterized.parameters(
     ('null', 0, 'null', 0, True),

@@ -44,6 +44,40 @@ class ValidateTest(parameterized.TestCase):
     extra = 'fold = "fold"\npatient_constants = ["fold"]\ngroups = ["region"]'
     self.assertEqual(self._validate(extra), [])
 
+  @parameterized.parameters(
+    ('042', '42'), ('1', '1.0'), ('Arm', 'arm '), ('250.0', '250.00')
+  )
+  def test_levels_that_may_be_one(self, one, other):
+    for i, row in enumerate(self.rows):
+      row['region'] = (one, other, 'E11.9')[i % 3]
+    text = self._one(error=False)
+    self.assertStartsWith(
+      text,
+      f"table.csv, column 'region': '{one}'/'{other.strip()}' are different "
+      'levels, though they differ only in case',
+    )
+
+  @parameterized.parameters('groups = ["sex"]', 'site = "sex"')
+  def test_groups_that_may_be_one(self, key):
+    for i, row in enumerate(self.rows):
+      row['sex'] = ('F', 'M', 'm')[i % 3]
+    self.assertIn("column 'sex': 'M'/'m' are", self._one(key, error=False))
+
+  def test_classes_that_may_be_one(self):
+    for i, row in enumerate(self.rows):
+      row['label'] = ('nv', 'NV', 'mel')[i % 3]
+    text = self._one(
+      toml=folders.TOML.replace('binary', 'multiclass'), error=False
+    )
+    self.assertIn("column 'label': 'NV'/'nv' are different levels", text)
+
+  def test_one_class_of_several_in_a_cell(self):
+    for i, row in enumerate(self.rows):
+      row['label'] = ('a|b', 'b')[i % 2]
+    toml = folders.TOML.replace('binary', 'multilabel')
+    text = self._one('label_separator = "|"', toml=toml)
+    self.assertIn("every known label of 'b' is 1", text)
+
   def test_one_class_only(self):
     for row in self.rows:
       row['label'] = '1'

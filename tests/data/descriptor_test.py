@@ -74,6 +74,14 @@ class DescriptorTest(parameterized.TestCase):
     ('exclude = ["x"]', 'exclude must be tables'),
     ('[[exclude]]\ncolumn = "a"\nvalues = ["x"]', 'exclude must be tables'),
     ('[[exclude]]\ncolum = "a"', "Unknown key of exclude 'colum'"),
+    ('negative = ["0"]', 'negative needs the key positive'),
+    ('positive = "1"\nnegative = [0, 1]', "'1' is both positive and negative"),
+    ('positive_above = "0"', "positive_above must be a number, got '0'"),
+    ('positive_above = true', 'positive_above must be a number'),
+    ('positive_above = nan', 'positive_above must be a number'),
+    (f'positive_above = {"9" * 400}', 'positive_above must be a number'),
+    ('positive_above = 1\npositive = "1"', 'nothing beside positive_above'),
+    ('label_separator = "|"', 'label_separator is only for one label of'),
     ('x = [', 'is not legal TOML'),
   )
   def test_an_added_fault_is_one_line(self, line, message):
@@ -85,6 +93,16 @@ class DescriptorTest(parameterized.TestCase):
   @parameterized.parameters(
     ('task = "binary"', 'task = "binry"', "Did you mean 'binary'?"),
     ('task = "binary"', 'task = "survival"', 'needs time and event'),
+    (
+      'task = "binary"',
+      'task = "regression"\npositive_above = 1',
+      'positive_above means nothing for task = "regression"',
+    ),
+    (
+      'task = "binary"',
+      'task = "multilabel"\nlabel_separator = "|"\npositive = "x"',
+      'positive means nothing beside label_separator',
+    ),
     ('label = "label"', '', 'needs the key label'),
     ('label = "label"', 'label = ""', 'the name of a column, not empty'),
     ('label = "label"', 'label = ["a", "b"]', 'task = "multilabel"'),

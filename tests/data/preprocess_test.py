@@ -119,6 +119,23 @@ class EhrTest(parameterized.TestCase):
     codes = fitted.ehr(new)['categorical'][:, 0]
     np.testing.assert_array_equal(codes, [2, 3, 4, 1, 1, 0])
 
+  @parameterized.parameters(
+    (['1.0', '2.0', None, '7.0'], [3, 2, 0, 1], {'1.0': '1', '2.0': '2'}),
+    (['1', '1.0', '2'], [3, 1, 2], {'1': '1', '2': '2'}),
+    (['01', '001', '2'], [1, 1, 2], {'2': '2'}),
+  )
+  def test_a_level_is_found_by_its_number(self, cells, codes, levels):
+    fitted = fit(table(categorical={'c': [*'11222', '042', '42'] * 5}))
+    new = table(categorical={'c': cells})
+    self.assertEqual(fitted.levels_of(new), [levels])
+    self.assertEqual(fitted.ehr(new)['categorical'][:, 0].tolist(), codes)
+
+  def test_codes_that_look_like_numbers_are_levels_of_their_own(self):
+    cells = ['250.0', '250.00', '042', '42'] * 10
+    cohort = table(categorical={'c': cells})
+    codes = fit(cohort).ehr(cohort)['categorical'][:, 0]
+    self.assertLen(set(codes.tolist()), 4)
+
   def test_codes_stay_below_max_levels(self):
     values = [f'level{i // 2}' for i in range(60)]
     cohort = table({}, {'c': values})

@@ -3,7 +3,7 @@
 import numpy as np
 from absl.testing import absltest
 
-from fusion_jax.data import numbers, readings, tables
+from fusion_jax.data import numbers, readings, spellings, tables
 
 
 def _table(cells):
@@ -26,7 +26,9 @@ class ReadingsTest(absltest.TestCase):
     return [str(x) for x in self.findings.finished()]
 
   def test_numbers_codes_and_gaps(self):
-    values, coded = self._read(['1', None, '999', '2.5'], codes=('999',))
+    values, coded = self._read(
+      ['1', None, '999', '2.5'], codes=(spellings.meaning('999'),)
+    )
     np.testing.assert_array_equal(values, [1, np.nan, np.nan, 2.5])
     np.testing.assert_array_equal(coded, [False, False, True, False])
     self.assertEmpty(self._problems())

@@ -38,6 +38,35 @@ class RecordsTest(parameterized.TestCase):
     levels = r.categorical['age (code)']
     self.assertEqual(levels[:4].tolist(), ['UNK', '-9', 'number', None])
 
+  @parameterized.parameters(
+    # As pandas writes whole numbers in a column with gaps.
+    (('1.0', '2.0', ''), ['1', '2', None]),
+    (('1.0', '2.0', '-9.0'), ['1', '2', '-9']),
+    (('042', '42', '1.0'), ['042', '42', '1.0']),
+    (('250.0', '250.00', '-9'), ['250.0', '250.00', '-9']),
+    (('E11.9', '5.0', '-9.0'), ['E11.9', '5.0', '-9']),
+  )
+  def test_levels_have_one_spelling_and_codes_stay(self, cells, expected):
+    table = folders.rows()
+    for i, row in enumerate(table):
+      row['region'] = cells[i % len(cells)]
+    toml = folders.TOML.replace('["UNK"]', '["UNK", -9]')
+    r = self._read(table, toml + 'groups = ["region"]')
+    self.assertEqual(r.findings.finished(), [])
+    self.assertEqual(r.categorical['region'][:3].tolist(), expected)
+    groups = [x or records.MISSING_GROUP for x in expected[:2]]
+    self.assertEqual(r.groups['region'][:2].tolist(), groups)
+
+  def test_ids_have_one_spelling_and_never_become_one(self):
+    table = folders.rows()
+    for i, row in enumerate(table):
+      row['patient'] = f'{100 + i // 2}.0'
+    r = self._read(table)
+    self.assertEqual(r.patient[:3].tolist(), ['100', '100', '101'])
+    table[1]['patient'] = '100'
+    r = self._read(table)
+    self.assertEqual(r.patient[:3].tolist(), ['100.0', '100', '101.0'])
+
   def test_text_in_a_numeric_column(self):
     table = folders.rows()
     table[5]['age'], table[7]['age'] = 'old', '1e999'

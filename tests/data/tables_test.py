@@ -90,7 +90,7 @@ class ReadTest(parameterized.TestCase):
     self.assertIn('list<', table.nested['b'])
 
   def test_values_kept_in_one_column(self):
-    table = self._read(b'a,b\nNA,NA\n', keep_in={'a': ['NA']})
+    table = self._read(b'a,b\nNA,NA\n', codes_in={'a': ['NA']})
     self.assertEqual(table.columns['a'].tolist(), ['NA'])
     self.assertEqual(table.columns['b'].tolist(), [None])
 
@@ -107,11 +107,27 @@ class ReadTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.UserError, "Did you mean 'ehr.csv'"):
       tables.read(self.folder / 'her.csv')
 
-  @parameterized.parameters(
-    ('1.0', '1'), ('01', '1'), ('True', 'true'), ('1_0', '1_0'), ('x', 'x')
-  )
-  def test_canonical(self, text, expected):
-    self.assertEqual(tables.canonical(text), expected)
+  def test_a_column_has_one_spelling(self):
+    table = self._read(
+      b'ward,icd,seen,id\n1.0,042,True,1.0\n,42,FALSE,2.0\n2,1.0,,3.0\n',
+      as_written=('id',),
+    )
+    found = {k: v.tolist() for k, v in table.columns.items()}
+    self.assertEqual(
+      found,
+      {
+        'ward': ['1', None, '2'],
+        'icd': ['042', '42', '1.0'],
+        'seen': ['true', 'false', None],
+        'id': ['1.0', '2.0', '3.0'],
+      },
+    )
+
+  def test_codes_have_no_say_in_the_spelling(self):
+    text = b'a\n1.0\nUNK\n'
+    self.assertEqual(self._read(text).columns['a'].tolist(), ['1.0', 'UNK'])
+    table = self._read(text, codes=('UNK',))
+    self.assertEqual(table.columns['a'].tolist(), ['1', 'UNK'])
 
 
 class FindingsTest(absltest.TestCase):

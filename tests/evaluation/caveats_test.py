@@ -170,5 +170,24 @@ class SinglesTest(absltest.TestCase):
     )
 
 
+class SpellingsTest(absltest.TestCase):
+  def test_ids_in_two_spellings_are_counted_not_named(self):
+    names = np.array(['P8', 'P7', 'p8', 'p7', 'x', 'P7'])
+    (line,) = caveats.of_spellings(names, noun='patient')
+    self.assertStartsWith(line, 'Written in two ways? 2 patients have ids that')
+    self.assertIn('different patients', line)
+    (line,) = caveats.of_spellings(
+      names[1:], noun='study', rows=np.arange(2, 7)
+    )
+    self.assertIn('1 study (first in rows 2, 4) has ids that differ', line)
+    for name in names[:4]:
+      self.assertNotIn(name, line)
+
+  def test_nothing_to_say(self):
+    self.assertEqual(
+      caveats.of_spellings(np.array(['1', '1', '2']), noun='patient'), []
+    )
+
+
 if __name__ == '__main__':
   absltest.main()

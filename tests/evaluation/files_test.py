@@ -35,7 +35,7 @@ class ParquetTest(absltest.TestCase):
 
   def test_types_of_other_writers(self):
     self._write(available_image=[1, 0], fold=pa.array([0, 1], pa.uint8()))
-    found = files.read(self.path, None)
+    found = files.read(self.path, None).columns
     self.assertEqual(found['task'].kind, types.BINARY)
     self.assertEqual(found['study_id'].tolist(), ['1', '2'])
     self.assertEqual(found['arm'].tolist(), ['x', 'x'])
@@ -73,7 +73,7 @@ class ParquetTest(absltest.TestCase):
     with self.assertRaisesRegex(errors.UserError, 'label is 1 or 2; a binary'):
       files.read(self.path, None)
     task = types.Task(types.REGRESSION, ('y',))
-    self.assertEqual(files.read(self.path, task)['task'], task)
+    self.assertEqual(files.read(self.path, task).columns['task'], task)
 
   def test_a_column_occurs_once(self):
     path = self.path.with_suffix('.csv')
@@ -103,7 +103,7 @@ class ParquetTest(absltest.TestCase):
       text.split('\r\n', 1)[1].replace(';', '\t').encode(),
     ):
       path.write_bytes(raw)
-      found = files.read(path, None)
+      found = files.read(path, None).columns
       self.assertEqual(found['study_id'].tolist(), ['01', '02'])
       self.assertEqual(found['patient_id'].tolist(), ['p\xe9', 'q'])
       self.assertEqual(found['scores'].tolist(), [[0.75], [0.25]])
@@ -116,12 +116,14 @@ class ParquetTest(absltest.TestCase):
 
   def test_null_labels_are_unknown(self):
     self._write(label=pa.array([None, 1.0]))
-    found = files.read(self.path, BINARY)
+    found = files.read(self.path, BINARY).columns
     np.testing.assert_array_equal(found['labels'], [[np.nan], [1.0]])
 
   def test_other_columns_are_left_alone(self):
     self._write(hospital=['u', 'v'])
-    self.assertNotIn('hospital', files.read(self.path, None))
+    content = files.read(self.path, None)
+    self.assertNotIn('hospital', content.columns)
+    self.assertEqual(content.unused, ('hospital',))
 
 
 if __name__ == '__main__':

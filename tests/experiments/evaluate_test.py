@@ -76,6 +76,11 @@ BAD = (
   ([*FILE, '--singles=ct,labs,both'], 'No fusion arm is left to compare'),
   ([*FILE, '--fusions=ct,labs,both'], 'There is nothing to compare'),
   ([*FILE, '--reference=ct', '--predictions=parts.csv'], "'valid' and in part"),
+  ([*FILE, '--predictions=split.csv'], 'Say --part_column=Split'),
+  (
+    [*FILE, '--predictions=split.csv', '--part_column=split'],
+    "Did you mean 'Split'",
+  ),
   ([*FILE, '--reference=ct', '--predictions=again.csv'], 'in folds 0, 1, but'),
 )
 # Interrupts the command where it writes its report.
@@ -242,6 +247,50 @@ class EvaluateTest(absltest.TestCase):
       found['warnings'][0], 'Leakage? 30 patients (60 studies) tested in'
     )
 
+  def test_parts_in_other_words_and_columns_that_are_not_used(self):
+    table = rows(parts=('valid', 'test'), folds=2)
+    save(table, self.work / 'p.csv')
+    expected, _ = self._summary('--predictions=p.csv', '--reference=ct')
+    words = {'valid': 'Val', 'test': 'TESTING'}
+    mixed = [{**r, 'score': 0.5, 'part': 'Training'} for r in table[:40]]
+    mixed += [{**r, 'part': words[r['part']]} for r in table]
+    for row in mixed:
+      row['split'] = row.pop('part')
+      row['age'] = 50
+    save(mixed, self.work / 'm.csv')
+    found, shown = self._summary(
+      '--predictions=m.csv',
+      '--reference=ct',
+      '--part_column=split',
+      '--verbose',
+      out='other',
+    )
+    for line in (
+      "40 of 400 rows are of the training part (column 'split') and are left "
+      'out.',
+      "Columns that are not used: 'age'.",
+    ):
+      self.assertIn(line, found['warnings'])
+      self.assertIn(line, ' '.join(shown.split()))
+    self.assertEqual(found['arms'], expected['arms'])
+    self.assertEqual(found['comparisons'], expected['comparisons'])
+    self.assertEqual(found['run']['part_column'], 'split')
+
+  def test_patients_in_two_spellings(self):
+    table = rows()
+    for row, name in zip(table, ('p0', ' P0'), strict=False):
+      row['patient_id'] = name
+    for row in table:
+      row['patient_id'] = (
+        ' P0' if row['study_id'] == 's1' else row['patient_id']
+      )
+    save(table, self.work / 'p.csv')
+    found, shown = self._summary('--predictions=p.csv', '--reference=ct')
+    self.assertIn("One patient in two spellings? ' P0' and 'p0'", shown)
+    (line,) = [x for x in found['warnings'] if 'two ways' in x]
+    self.assertIn('1 patient (first in rows 1, 2) has ids', line)
+    self.assertNotIn('P0', json.dumps(found))
+
   def test_interrupted_over_what_was_there(self):
     save(rows(), self.work / 'p.csv')
     flags = ['--predictions=p.csv', '--reference=ct', '--out=out', QUICK]
@@ -282,6 +331,10 @@ class EvaluateTest(absltest.TestCase):
     (self.work / 'plan.json').write_text(json.dumps(fixed))
     parts = [{**r, 'part': x} for r in table for x in ('test', 'valid')]
     save(parts, self.work / 'parts.csv')
+    split = [
+      {**r, 'Split': ('Train', 'test')[r['study_id'] > 's3']} for r in table
+    ]
+    save(split, self.work / 'split.csv')
     again = [{**r, 'fold': 1} for r in table if r['study_id'] == 's0']
     save([*rows(folds=2), *again], self.work / 'again.csv')
     (self.work / 'run').mkdir()
