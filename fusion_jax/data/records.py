@@ -91,11 +91,12 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   table = dataclasses.replace(table, file=d.table)
   _check_columns(d, table)
   findings = tables.Findings(d.table, table.unit)
-  table, notes, steps = exclusions.apply(d, table)
+  every = table
+  table, notes, steps = exclusions.apply(d, every)
   study = _identifiers(table, d.study, 'study', findings)
   first, row_of, study = _first_rows(study)
   paths, path_lines = image_paths.resolve(
-    d, table, root, row_of, len(first), findings
+    d, table, every, root, row_of, len(first), findings
   )
   if len(first) < len(table):
     _check_repeats(d, table, first, row_of, findings)

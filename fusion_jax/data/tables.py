@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 
 ERROR = 'error'
 WARNING = 'warning'
@@ -185,7 +185,7 @@ def read(
       no rows or two columns of one name.
     ProblemsError: listing every row that has too few or too many values.
   """
-  path = pathlib.Path(path)
+  path = files.regular(path)
   if not path.is_file():
     known = []
     if path.parent.is_dir():
