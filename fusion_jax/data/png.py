@@ -66,12 +66,14 @@ def read_header(file: BinaryIO) -> Header:
   """Reads it from the start of the file.
 
   Raises:
-    OSError: if it is cut or no PNG.
+    OSError: if it is cut, damaged or no PNG.
     ValueError: for values that do not exist.
   """
   head = file.read(33)
-  if len(head) < 33 or head[:8] != _SIGNATURE or head[12:16] != b'IHDR':
+  if len(head) < 33 or head[:16] != _SIGNATURE + b'\0\0\0\rIHDR':
     raise OSError('image file is truncated')
+  if struct.unpack('>I', head[29:])[0] != zlib.crc32(head[12:29]):
+    raise OSError('its header has a wrong checksum')
   width, height, depth, kind, *rest = struct.unpack('>IIBBBBB', head[16:29])
   legal = depth in _DEPTHS.get(kind, ()) and rest[:2] == [0, 0]
   if not (legal and width and height and rest[2] in _PASSES):
@@ -147,13 +149,22 @@ class _Chunks:
   def read(self) -> bytes:
     """Some bytes of image data."""
     while not self._left:
-      if struct.unpack('>I', self._exactly(4))[0] != self._check:
-        raise OSError('its image data have a wrong checksum')
+      self._verify()
       self._next()
     data = self._exactly(min(self._left, _PIECE))
     self._left -= len(data)
     self._check = zlib.crc32(data, self._check)
     return data
+
+  def _verify(self) -> None:
+    if struct.unpack('>I', self._exactly(4))[0] != self._check:
+      raise OSError('its image data have a wrong checksum')
+
+  def finish(self) -> None:
+    """Reads the rest of the chunk and its checksum."""
+    while self._left:
+      self.read()
+    self._verify()
 
 
 class _Inflated:
@@ -173,11 +184,13 @@ class _Inflated:
     return out
 
   def finish(self) -> None:
-    """Reads on to the checksum, which zlib verifies."""
-    while not self._inflate.eof:
+    """Reads on to the checksum of the data and that of their chunk."""
+    more = 0
+    # More rows than the image has are nobody's.
+    while not self._inflate.eof and more < _BAND:
       data = self._inflate.unconsumed_tail or self._chunks.read()
-      if self._inflate.decompress(data, 1):
-        return  # More rows than the image has are nobody's.
+      more += len(self._inflate.decompress(data, _PIECE))
+    self._chunks.finish()
 
 
 def _bands(rows, header, width, height) -> Iterator[tuple[int, np.ndarray]]:
