@@ -4,9 +4,14 @@ import errno
 import io
 import os
 import pathlib
+import struct
+import subprocess
+import sys
+import zlib
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 
@@ -254,6 +259,55 @@ class LoadTest(parameterized.TestCase):
       expected = pathlib.Path('/somewhere/fusion_jax')
       self.assertEqual(images.cache_folder(), expected)
     self.assertEqual(images.cache_folder('/x'), pathlib.Path('/x'))
+
+
+_PEAK = """
+import sys
+from fusion_jax.data import images
+found = images.load(sys.argv[1], [['x.png']], cache_dir=sys.argv[2])
+print(found.images.shape, found.images.dtype, int(found.images.max()))
+print(*[x.split()[1] for x in open('/proc/self/status') if 'VmHWM' in x])
+"""
+
+
+class MemoryTest(parameterized.TestCase):
+  @pytest.mark.slow
+  @parameterized.parameters((9000, 16, 6), (14142, 8, 2), (14142, 8, 3))
+  def test_peak_of_large_images(self, side, depth, kind):
+    root = pathlib.Path(self.create_tempdir().full_path)
+    _write_large(root / 'x.png', side, depth, kind)
+    ran = subprocess.run(
+      [sys.executable, '-c', _PEAK, root, self.create_tempdir().full_path],
+      capture_output=True,
+      text=True,
+      check=True,
+      timeout=300,
+    )
+    shape, peak = ran.stdout.splitlines()
+    self.assertStartsWith(shape, '(1, 1, 64, 64, 3) uint')
+    self.assertLess(int(peak), 600 * 1024, 'KiB')  # 250 MiB when written.
+
+
+def _write_large(path, side: int, depth: int, kind: int) -> None:
+  """A PNG whose rows all hold the same noise, filtered by their left side."""
+
+  def chunk(name, data):
+    check = struct.pack('>I', zlib.crc32(name + data))
+    file.write(struct.pack('>I', len(data)) + name + data + check)
+
+  size = side * {2: 3, 3: 1, 6: 4}[kind] * depth // 8
+  row = np.random.default_rng(0).integers(0, 3, size, np.uint8).tobytes()
+  packer = zlib.compressobj(1)
+  with open(path, 'wb') as file:
+    file.write(b'\x89PNG\r\n\x1a\n')
+    header = struct.pack('>IIBBBBB', side, side, depth, kind, 0, 0, 0)
+    chunk(b'IHDR', header)
+    if kind == 3:
+      chunk(b'PLTE', bytes(range(256)) * 3)
+    for _ in range(side):
+      chunk(b'IDAT', packer.compress(b'\1' + row))
+    chunk(b'IDAT', packer.flush())
+    chunk(b'IEND', b'')
 
 
 if __name__ == '__main__':
