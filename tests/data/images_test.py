@@ -270,8 +270,8 @@ print(*[x.split()[1] for x in open('/proc/self/status') if 'VmHWM' in x])
 """
 
 
+@pytest.mark.slow
 class MemoryTest(parameterized.TestCase):
-  @pytest.mark.slow
   @parameterized.parameters((9000, 16, 6), (14142, 8, 2), (14142, 8, 3))
   def test_peak_of_large_images(self, side, depth, kind):
     root = pathlib.Path(self.create_tempdir().full_path)
