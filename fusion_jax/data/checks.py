@@ -14,7 +14,7 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import records as records_lib
-from fusion_jax.data import tables
+from fusion_jax.data import shortcuts, tables
 
 # A feature that orders (AUROC) or determines (balanced accuracy) the label this
 # well is taken to be the label under another name.
@@ -22,11 +22,6 @@ DISGUISE = 0.995
 DISGUISE_RANK = 0.999  # The same for the rank correlation with a number.
 _FEWEST = 10  # Studies of each class below which neither is judged.
 _FEW_LEVELS = 20  # Numbers with so few values are also tried as codes.
-
-# Missingness alone this far from an AUROC of .5 is reported, if the number
-# of standard errors from it is also above the second number.
-MISSINGNESS = 0.1
-_MISSINGNESS_Z = 5.0
 
 _IDENTIFIER_SHARE = 0.95
 _IDENTIFIER_ROWS = 50
@@ -102,6 +97,7 @@ def check(records: records_lib.Records) -> None:
   _check_columns(records)
   _check_disguises(records)
   _check_missingness(records)
+  shortcuts.check(records, list(_targets(records)))
 
 
 def _check_classes(records) -> None:
@@ -248,6 +244,14 @@ def _check_disguises(records) -> None:
         f'the label is, set accept = ["{column}"].',
         column=column,
       )
+  for column in records.descriptor.groups:
+    values = records.table.columns[column]
+    reason = _disguise(records, column, values)
+    if reason and column not in {*records.numeric, *records.categorical}:
+      records.findings.warn(
+        f'this group looks like the label in disguise: {reason}.',
+        column=column,
+      )
 
 
 def _disguise(records, column, values) -> str:
@@ -295,16 +299,7 @@ def disguise(values: np.ndarray, target: np.ndarray, name: str) -> str:
 
 def missingness_auroc(values: np.ndarray, target: np.ndarray) -> float:
   """AUROC (above .5) of being missing if it predicts `target`, else 0."""
-  known = np.isfinite(target)
-  y, x = target[known] == 1, _missing(values)[known]
-  a, b = y.sum(), (~y).sum()
-  if min(a, b) < _FEWEST or x.all() or not x.any():
-    return 0.0
-  far = abs(_auroc(x.astype(float), y) - 0.5)
-  spread = np.sqrt(x.mean() * (1 - x.mean()) * (1 / a + 1 / b)) / 2
-  if far < MISSINGNESS or far < _MISSINGNESS_Z * spread:
-    return 0.0
-  return 0.5 + far
+  return shortcuts.indicator_auroc(_missing(values), target)
 
 
 def _check_missingness(records) -> None:

@@ -13,10 +13,10 @@ import re
 import numpy as np
 
 from fusion_jax.core import errors, files, types
-from fusion_jax.data import checks, records, tables
+from fusion_jax.data import checks, image_tree, records, tables
 
 _TABLES = ('.csv', '.tsv', '.parquet', '.pq')
-_IMAGES = ('.png', '.jpg', '.jpeg')
+_IMAGES = image_tree.SUFFIXES
 _UNKNOWN = ('unk', 'unknown', '?', 'not known', 'unclear', "don't know")
 
 _PATIENT = r'(^|_)(patient|subject|person|participant|mrn|pid)(_?id|_?no)?($|_)'
@@ -177,7 +177,7 @@ def _images(draft: _Draft, names: list[str]) -> None:
       f'# images: no column names the {len(names)} image files.'
     )
   else:
-    draft.lines.append('# images: no PNG or JPEG file was found.')
+    draft.lines.append('# images: no image file was found.')
 
 
 def _study(draft: _Draft, image_column: str) -> None:

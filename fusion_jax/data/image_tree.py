@@ -90,8 +90,8 @@ class Tree:
     Raises:
       OutsideError: if the path leads out of the root, or a link on the way.
     """
-    found = [('', ())]
     components = _components(parts)
+    found = [('', ())] if components else []
     for at, component in enumerate(components):
       is_last = at == len(components) - 1
       found = [
@@ -101,7 +101,7 @@ class Tree:
       ]
     for path, _ in found:
       self._check_links(path)
-    return found if components else []
+    return found
 
   def _folder(self, path: str) -> _Folder:
     if path not in self._folders:
