@@ -295,20 +295,20 @@ def _webp_size(file) -> tuple[int, int]:
   return width & 0x3FFF, height & 0x3FFF
 
 
-def decode(file: BinaryIO, *, side: int = 0) -> np.ndarray:
+def decode(file: BinaryIO, header: Header, *, side: int = 0) -> np.ndarray:
   """Decodes a file to (h, w, c) uint8 or uint16, c 1 or 3.
 
   EXIF orientation is applied; transparent pixels are blended with black.
 
   Args:
     file: the open file, at its start.
+    header: what `read_header` has found in it.
     side: if above 0, a JPEG or a large PNG may be read at a fraction of its
       size that still has at least twice this side.
 
   Raises:
-    What `read_header` raises.
+    OSError, SyntaxError and others of Pillow: for a damaged file.
   """
-  header = read_header(file)
   if header.kind == PNG and (
     header.depth == 16 or header.pixels > _SMALL or header.size > _SMALL_FILE
   ):

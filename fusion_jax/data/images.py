@@ -29,7 +29,9 @@ DECODING = 2
 # The side where neither the user nor the descriptor gives one.
 MAX_DEFAULT_SIZE = 64
 
+# Results that wait to be written: at most so many, and about so many bytes.
 _CHUNK = 256
+_CHUNK_BYTES = 2**28
 # About how many bytes the images that are decoded at once may take.
 _AT_ONCE = 2**30
 # So many files of a kind that is not read are named.
@@ -122,13 +124,14 @@ def load(
     images = None if reading.problems else _kept(path, mask, digest)
     was_cached = images is not None
     if images is None:
-      headers = reading.keep(pool.map(_guard(_header), reading.files))
+      headers = list(reading.keep(pool.map(_guard(_header), reading.files)))
       form = _common([x for x in headers if x is not None], size)
       if form is None:
         reading.check()
       # Decoding meets these files again.
       reading.forget()
-      decoded = _stream(pool, reading.files, form, on_progress)
+      jobs = list(zip(reading.files, headers, strict=True))
+      decoded = _stream(pool, jobs, form, on_progress)
       _write(path, mask, form, decoded, reading, digest)
       images = _kept(path, mask, digest)
   nested = iter(hashes)
@@ -251,6 +254,10 @@ class _Form:
   channels: int
   dtype: np.dtype
 
+  @property
+  def bytes(self) -> int:
+    return self.side * self.side * self.channels * self.dtype.itemsize
+
 
 def _common(headers: Sequence[image_files.Header], size: int) -> _Form | None:
   """The form that holds all of them; None if there are none."""
@@ -315,12 +322,13 @@ def _resized(pixels, h, w):
   return np.clip(stacked, 0, 65535).astype(np.uint16)
 
 
-def _decode_job(job) -> np.ndarray:
+def _decode_job(path, header, form, room) -> np.ndarray:
   """(s, s, c) of one file in the cohort's common form."""
-  path, form, room = job
   with image_files.opened(path) as file:
-    with room.taken(image_files.read_header(file).cost):
-      pixels = image_files.decode(file, side=form.side)
+    # Where there is none, this says again why.
+    header = header or image_files.read_header(file)
+    with room.taken(header.cost):
+      pixels = image_files.decode(file, header, side=form.side)
       pixels = fit_square(pixels, form.side)
   if pixels.dtype != form.dtype:
     pixels = pixels.astype(np.uint16) * np.uint16(257)
@@ -329,14 +337,15 @@ def _decode_job(job) -> np.ndarray:
   return pixels
 
 
-def _stream(pool, names, form, on_progress):
+def _stream(pool, jobs, form, on_progress):
   """Results in order, a bounded number of them in memory."""
   room = _Room(_AT_ONCE)
-  for start in range(0, len(names), _CHUNK):
-    jobs = [(x, form, room) for x in names[start : start + _CHUNK]]
-    results = list(pool.map(_guard(_decode_job), jobs))
+  chunk = max(1, min(_CHUNK, _CHUNK_BYTES // form.bytes))
+  decode = _guard(lambda job: _decode_job(*job, form, room))
+  for start in range(0, len(jobs), chunk):
+    results = list(pool.map(decode, jobs[start : start + chunk]))
     if on_progress:
-      on_progress(start + len(jobs), len(names))
+      on_progress(start + len(results), len(jobs))
     yield from results
 
 
@@ -374,7 +383,7 @@ def _write(path, mask, form, decoded, reading, digest) -> None:
 
 def _blocks(mask, form, decoded, reading) -> Iterator[bytes]:
   """The bytes of each place, as long as all files could be read."""
-  blank = bytes(form.side * form.side * form.channels * form.dtype.itemsize)
+  blank = bytes(form.bytes)
   for exists in mask.flat:
     pixels = next(decoded) if exists else None
     if not reading.problems:

@@ -83,7 +83,7 @@ class DraftTest(parameterized.TestCase):
   def test_no_images(self):
     text, path = self._draft(self._rows(), images=False)
     self.assertEqual(descriptor.load(path).images, ())
-    self.assertIn('# images: no PNG or JPEG file was found.', text)
+    self.assertIn('# images: no image file was found.', text)
 
   @parameterized.parameters(
     ('label', lambda i: 'abc'[i % 3], 'multiclass'),

@@ -14,7 +14,8 @@ from tests.data import folders
 
 
 def decode(raw: bytes, side: int = 0) -> np.ndarray:
-  return image_files.decode(io.BytesIO(raw), side=side)
+  file = io.BytesIO(raw)
+  return image_files.decode(file, image_files.read_header(file), side=side)
 
 
 def _bytes(image: Image.Image, kind='PNG', **options) -> bytes:
