@@ -12,7 +12,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 
 T = TypeVar('T')
 
@@ -74,7 +74,7 @@ def load(cls: type[T], path) -> T:
     UserError: if the file is missing, is not JSON or does not fit `cls`.
   """
   try:
-    with open(path, encoding='utf-8') as f:
+    with open(files.regular(path), encoding='utf-8') as f:
       data = json.load(f)
   except FileNotFoundError:
     raise errors.UserError(f"No such configuration file: '{path}'.") from None

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import secrets
+import stat
 from collections.abc import Iterator
 
 from fusion_jax.core import errors
@@ -57,6 +58,45 @@ def saving(
     raise errors.UserError(
       f"Could not write '{path}': {e.strerror or e}."
     ) from None
+
+
+def regular(path: str | os.PathLike) -> pathlib.Path:
+  """`path`, once it is known that reading it ends.
+
+  A pipe would wait for a writer and a device may never end, so every reader
+  of a user's file asks here first. A file that is not there, or cannot be
+  asked, passes: opening it says why.
+
+  Raises:
+    UserError: if there is something else than a file, or a link to one.
+  """
+  path = pathlib.Path(path)
+  try:
+    mode = path.stat().st_mode
+  except (OSError, ValueError):
+    return path
+  if not stat.S_ISREG(mode):
+    raise errors.UserError(
+      f"'{path}' is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}; only "
+      'regular files are read.'
+    )
+  return path
+
+
+_KINDS = {
+  stat.S_IFDIR: 'a folder',
+  stat.S_IFIFO: 'a named pipe',
+  stat.S_IFCHR: 'a device',
+  stat.S_IFBLK: 'a device',
+  stat.S_IFSOCK: 'a socket',
+}
+
+
+def is_within(path: str | os.PathLike, folder: str | os.PathLike) -> bool:
+  """Whether `path` lies in `folder`, all links followed."""
+  return pathlib.Path(os.path.realpath(path)).is_relative_to(
+    os.path.realpath(folder)
+  )
 
 
 def unfinished(folder: pathlib.Path, name: str = '*') -> Iterator[pathlib.Path]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import column_checks, id_spellings, tables
+from fusion_jax.data import column_checks, id_spellings, shortcuts, tables
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import records as records_lib
@@ -22,11 +22,6 @@ DISGUISE = 0.995
 DISGUISE_RANK = 0.999  # The same for the rank correlation with a number.
 _FEWEST = 10  # Studies of each class below which neither is judged.
 _FEW_LEVELS = 20  # Numbers with so few values are also tried as codes.
-
-# Missingness alone this far from an AUROC of .5 is reported, if the number
-# of standard errors from it is also above the second number.
-MISSINGNESS = 0.1
-_MISSINGNESS_Z = 5.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +95,7 @@ def check(records: records_lib.Records) -> None:
   column_checks.check(records)
   _check_disguises(records)
   _check_missingness(records)
+  shortcuts.check(records, list(_targets(records)))
 
 
 def _check_classes(records) -> None:
@@ -211,6 +207,14 @@ def _check_disguises(records) -> None:
         f'the label is, set accept = ["{column}"].',
         column=column,
       )
+  for column in records.descriptor.groups:
+    values = records.table.columns[column]
+    reason = _disguise(records, column, values)
+    if reason and column not in {*records.numeric, *records.categorical}:
+      records.findings.warn(
+        f'this group looks like the label in disguise: {reason}.',
+        column=column,
+      )
 
 
 def _disguise(records, column, values) -> str:
@@ -258,16 +262,7 @@ def disguise(values: np.ndarray, target: np.ndarray, name: str) -> str:
 
 def missingness_auroc(values: np.ndarray, target: np.ndarray) -> float:
   """AUROC (above .5) of being missing if it predicts `target`, else 0."""
-  known = np.isfinite(target)
-  y, x = target[known] == 1, column_checks.missing(values)[known]
-  a, b = y.sum(), (~y).sum()
-  if min(a, b) < _FEWEST or x.all() or not x.any():
-    return 0.0
-  far = abs(_auroc(x.astype(float), y) - 0.5)
-  spread = np.sqrt(x.mean() * (1 - x.mean()) * (1 / a + 1 / b)) / 2
-  if far < MISSINGNESS or far < _MISSINGNESS_Z * spread:
-    return 0.0
-  return 0.5 + far
+  return shortcuts.indicator_auroc(column_checks.missing(values), target)
 
 
 def _check_missingness(records) -> None:

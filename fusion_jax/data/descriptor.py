@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, files, types
 from fusion_jax.data import keys, numbers
 
 VERSION = 1
@@ -229,7 +229,8 @@ def load(path: str | os.PathLike) -> Descriptor:
   """
   path = pathlib.Path(path)
   try:
-    data = tomllib.loads(path.read_bytes().decode('utf-8-sig'))
+    raw = files.regular(path).read_bytes()
+    data = tomllib.loads(raw.decode('utf-8-sig'))
   except FileNotFoundError:
     raise errors.UserError(f"No such cohort descriptor: '{path}'.") from None
   except OSError as e:

@@ -13,12 +13,13 @@ from fusion_jax.data import (
   draft_features,
   draft_labels,
   drafting,
+  image_tree,
   table_files,
   tables,
 )
 
 _TABLES = tuple(x for x in table_files.SUFFIXES if x != '.txt')
-_IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
+_IMAGES = image_tree.SUFFIXES
 _UNREAD_IMAGES = ('.dcm', '.nii', '.nii.gz', '.mha', '.nrrd', '.npy', '.npz')
 # Of a text table, enough to see its header.
 _HEADER_BYTES = 2**20
@@ -119,8 +120,9 @@ def _files(folder: pathlib.Path, suffixes) -> list[str]:
     for name in sorted(names):
       bare = name.lower().removesuffix('.gz')
       fits = bare.endswith(suffixes) or name.lower().endswith(suffixes)
-      if fits and not name.startswith(('.', '~$')):
-        found.append(os.path.relpath(os.path.join(place, name), folder))
+      path = os.path.join(place, name)
+      if fits and not name.startswith(('.', '~$')) and os.path.isfile(path):
+        found.append(os.path.relpath(path, folder))
   return found
 
 

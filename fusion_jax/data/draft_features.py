@@ -111,7 +111,7 @@ def _kind(draft, column, values, form) -> str:
     return 'numbers the rows'
   if drafting.is_later(column):
     return f'{drafting.LOOK}made after the prediction?'
-  if drafting.COLLECTED.search(name):
+  if drafting.is_collected(column):
     return f'{drafting.LOOK}how the data were collected, not the patient?'
   if len(values) == 1:
     if draft.blanks(column) and spellings.truths(values) <= _TICKS:

@@ -5,7 +5,7 @@ import itertools
 import json
 import re
 
-from fusion_jax.data import numbers, tables
+from fusion_jax.data import numbers, shortcuts, tables
 
 LOOK = 'LOOK AT THIS: '
 
@@ -55,12 +55,11 @@ _LATER = re.compile(
 _BEFORE = re.compile(
   r'(^|_)(age|prior|previous|history|family|baseline|pre|preop)($|_)'
 )
-# How the data were collected.
-COLLECTED = re.compile(
-  r'(^|_)(doi|urls?|uri|links?|licen[cs]e\w*|source|folder|director(y|ies)|path|'
-  r'file(_?names?)?|data_?set|database|origin|publication|pmid|pmcid|journal|'
-  r'references?|copyright|credit|citation|notes?|comments?|remarks?|split|'
-  r'partition|version|hash|md5|uploaded|annotator|reader)($|_)'
+# How the data were collected, beside what `shortcuts.says_origin` knows.
+_COLLECTED = re.compile(
+  r'(^|_)(links?|database|origin|pmcid|journal|references?|credit|citation|'
+  r'notes?|comments?|remarks?|split|partition|version|hash|md5|uploaded|'
+  r'annotator|reader|file_?names?)($|_)'
 )
 _ROW_NUMBERS = re.compile(r'^(unnamed|column|index_level|index)?_*\d*$|^index$')
 
@@ -130,6 +129,11 @@ def is_later(column: str) -> bool:
   """Whether, by its name, a column is known only after a prediction."""
   name = plain(column)
   return bool(_LATER.search(name)) and not _BEFORE.search(name)
+
+
+def is_collected(column: str) -> bool:
+  """Whether, by its name, a column says how the data were collected."""
+  return shortcuts.says_origin(column) or bool(_COLLECTED.search(plain(column)))
 
 
 def is_number(values) -> bool:

@@ -1,17 +1,14 @@
 """What image files say of themselves, before anything is decoded."""
 
 import contextlib
-import io
 import os
 import pathlib
 import re
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
-from fusion_jax.core import errors, files
-from fusion_jax.data import facts
+from fusion_jax.data import array_files, facts, image_files
 from fusion_jax.data import images as images_lib
 
 # The order of the columns that are kept beside decoded images.
@@ -21,7 +18,7 @@ HEADER = (
   'height',
   'bit depth',
   'channels',
-  'is JPEG',
+  'format',
   'JPEG quantisation',
 )
 
@@ -51,16 +48,22 @@ def read(
   names = [x for study in paths for x in study]
   owner = np.repeat(np.arange(n), [len(x) for x in paths])
   kept = decoded.path.with_suffix('.facts')
-  values = _kept(kept, len(names))
+  shape = (len(names), len(HEADER))
+  values = array_files.read(kept, shape=shape, name=decoded.digest)
   if values is None:
     root = pathlib.Path(root)
-    values = np.array([_header(root / x) for x in names]).reshape(
-      -1, len(HEADER)
-    )
+    with image_files.quiet_pillow():
+      values = np.array([_header(root / x) for x in names], np.float64)
+    values = values.reshape(shape)
     # A cache that cannot be written costs time, no more.
-    with contextlib.suppress(errors.UserError):
-      with files.saving(kept) as part, open(part, 'wb') as f:
-        np.save(f, values)
+    with contextlib.suppress(OSError):
+      array_files.write(
+        kept,
+        [values.tobytes()],
+        shape=shape,
+        dtype=values.dtype,
+        name=decoded.digest,
+      )
   count = np.bincount(owner, minlength=n)
   found = {}
   for name, column in zip(HEADER, values.T, strict=True):
@@ -71,29 +74,18 @@ def read(
   return {**found, **_of_paths(paths)}
 
 
-def _kept(path: pathlib.Path, count: int) -> np.ndarray | None:
-  """What an earlier call kept, if it is there and whole."""
-  try:
-    values = np.load(path, allow_pickle=False)
-  except (OSError, ValueError, EOFError):
-    return None
-  return values if values.shape == (count, len(HEADER)) else None
-
-
 def _header(path: pathlib.Path) -> tuple[float, ...]:
-  raw = path.read_bytes()
-  with images_lib.quiet_pillow(), Image.open(io.BytesIO(raw)) as image:
-    jpeg = image.format == 'JPEG'
-    tables = getattr(image, 'quantization', None) if jpeg else None
-    depth = 8 if jpeg else raw[24]
-    return (
-      len(raw),
-      *image.size,
-      depth,
-      len(image.getbands()),
-      jpeg,
-      sum(tables[min(tables)]) if tables else 0,
-    )
+  with image_files.opened(path) as file:
+    found = image_files.read_header(file)
+  return (
+    found.size,
+    found.width,
+    found.height,
+    found.depth,
+    found.bands,
+    image_files.KINDS.index(found.kind),
+    found.quantisation,
+  )
 
 
 def _of_paths(paths) -> dict[str, np.ndarray]:

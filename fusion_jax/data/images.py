@@ -10,34 +10,42 @@ import contextlib
 import dataclasses
 import errno
 import hashlib
-import io
 import os
 import pathlib
 import struct
-import warnings
+import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from fusion_jax.core import errors, files
-from fusion_jax.data import tables
+from fusion_jax.core import errors
+from fusion_jax.data import array_files, image_files, tables
 
 # Part of the cache key: raise it when the same file decodes to other pixels.
-DECODING = 1
+DECODING = 2
 
 # The side where neither the user nor the descriptor gives one.
 MAX_DEFAULT_SIZE = 64
 
+# Results that wait to be written: at most so many, and about so many bytes.
 _CHUNK = 256
+_CHUNK_BYTES = 2**28
+# About how many bytes the images that are decoded at once may take.
+_AT_ONCE = 2**30
+# So many files of a kind that is not read are named.
+_EXAMPLES = 3
 _UNREADABLE = (
+  errors.UserError,
   OSError,
+  MemoryError,
   SyntaxError,
   ValueError,
+  ArithmeticError,
   EOFError,
-  IndexError,
-  KeyError,
+  LookupError,
+  TypeError,
   struct.error,
   zlib.error,
   Image.DecompressionBombError,
@@ -82,7 +90,9 @@ def load(
   places: Sequence[Sequence[str]] | None = None,
   on_progress: Callable[[int, int], None] | None = None,
 ) -> Decoded:
-  """Decodes PNG and JPEG images, or maps what an earlier call decoded.
+  """Decodes images, or maps what an earlier call decoded.
+
+  They are PNG, JPEG, TIFF, BMP or WebP files.
 
   EXIF orientation is applied, aspect is kept and the square is filled with
   zeros. If any image has 16 bits all are uint16 (8-bit values times 257);
@@ -105,24 +115,25 @@ def load(
   counts = np.array([len(x) for x in paths])
   mask = np.arange(counts.max()) < counts[:, None]
   with (
-    quiet_pillow(),
+    image_files.quiet_pillow(),
     concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
   ):
     hashes = list(reading.keep(pool.map(_guard(_hash), reading.files)))
     digest = _key(size, counts, [x or '' for x in hashes])
     path = cache_folder(cache_dir) / 'images' / f'{digest}.npy'
-    images = None if reading.problems else _map(path, mask.shape)
+    images = None if reading.problems else _kept(path, mask, digest)
     was_cached = images is not None
     if images is None:
-      headers = reading.keep(pool.map(_guard(_header), reading.files))
+      headers = list(reading.keep(pool.map(_guard(_header), reading.files)))
       form = _common([x for x in headers if x is not None], size)
       if form is None:
         reading.check()
-      # Decoding meets these files again: each is reported once.
-      reading.problems.clear()
-      decoded = _stream(pool, reading.files, form, on_progress)
-      _write(path, mask, form, decoded, reading)
-      images = _map(path, mask.shape)
+      # Decoding meets these files again.
+      reading.forget()
+      jobs = list(zip(reading.files, headers, strict=True))
+      decoded = _stream(pool, jobs, form, on_progress)
+      _write(path, mask, form, decoded, reading, digest)
+      images = _kept(path, mask, digest)
   nested = iter(hashes)
   by_study = [[next(nested) for _ in study] for study in paths]
   return Decoded(images, mask, digest, by_study, path, was_cached)
@@ -145,6 +156,8 @@ class _Reading:
     self._places = [x for study in places for x in study] if places else []
     self.files = [root / x for x in self._names]
     self.problems: list[tables.Problem] = []
+    # By name of a kind that is not read: the first error, numbers of files.
+    self._foreign: dict[str, tuple[image_files.FormatError, list[int]]] = {}
     if not self._names:
       raise errors.UserError(f"No images to read under '{root}'.")
 
@@ -152,33 +165,45 @@ class _Reading:
     """Yields `results`, None in place of errors, which become problems."""
     for at, result in enumerate(results):
       if isinstance(result, Exception):
-        named = f' (named on {self._places[at]})' if self._places else ''
-        message = f'{_reason(result)}{named}.'
-        self.problems.append(
-          tables.Problem(tables.ERROR, message, self._names[at])
-        )
+        if isinstance(result, image_files.FormatError):
+          self._foreign.setdefault(result.name, (result, []))[1].append(at)
+        self.problems.append(self._problem(at, _reason(result)))
         result = None
       yield result
+
+  def _problem(self, at: int, reason: str) -> tables.Problem:
+    named = f' (named on {self._places[at]})' if self._places else ''
+    return tables.Problem(tables.ERROR, f'{reason}{named}.', self._names[at])
+
+  def forget(self) -> None:
+    """Starts anew: each file is reported once."""
+    self.problems.clear()
+    self._foreign.clear()
 
   def check(self) -> None:
     if self.problems:
       raise UnreadableError(
-        self.problems,
+        self._summed_up(),
         f'{len(self.problems)} of {len(self.files)} images under '
         f"'{self._root}' cannot be read:",
       )
 
-
-@contextlib.contextmanager
-def quiet_pillow():
-  """Silences what Pillow says of large images and of damaged EXIF blocks.
-
-  Large images are legal, and one whose EXIF cannot be read is upright.
-  """
-  with warnings.catch_warnings():
-    warnings.filterwarnings('ignore', category=UserWarning, module='PIL')
-    warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-    yield
+  def _summed_up(self) -> list[tables.Problem]:
+    """The problems, one for all files of a kind that is not read."""
+    several, listed = [], set()
+    for name, (error, places) in self._foreign.items():
+      if len(places) == 1:
+        continue
+      listed |= {self._names[x] for x in places}
+      kind = f'are {name} files' if name else 'are of no known kind'
+      examples = ', '.join(f"'{self._names[x]}'" for x in places[:_EXAMPLES])
+      more = ', ...' if len(places) > _EXAMPLES else ''
+      message = (
+        f'{len(places)} of {len(self.files)} images {kind} ({examples}{more}); '
+        f'legal are {image_files.LEGAL}: {error.advice}.'
+      )
+      several.append(tables.Problem(tables.ERROR, message))
+    return several + [x for x in self.problems if x.file not in listed]
 
 
 def _guard(function):
@@ -198,8 +223,10 @@ def _reason(error: Exception) -> str:
     return 'no such image'
   if isinstance(error, PermissionError):
     return 'the image may not be read'
-  if isinstance(error, Image.UnidentifiedImageError):
-    return 'neither PNG nor JPEG'
+  if isinstance(error, image_files.NotReadError | errors.UserError):
+    return str(error).rstrip('.')
+  if isinstance(error, MemoryError):
+    return 'the image takes more memory than there is'
   text = str(error).splitlines()[0] if str(error) else type(error).__name__
   return f'truncated or unreadable image: {text.rstrip(".")}'
 
@@ -212,14 +239,13 @@ def _key(size, counts, hashes) -> str:
 
 
 def _hash(path) -> str:
-  return hashlib.sha256(path.read_bytes()).hexdigest()
+  with image_files.opened(path) as file:
+    return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
-@dataclasses.dataclass(frozen=True)
-class _Header:
-  longest: int
-  colour: bool
-  deep: bool
+def _header(path) -> image_files.Header:
+  with image_files.opened(path) as file:
+    return image_files.read_header(file)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,111 +254,44 @@ class _Form:
   channels: int
   dtype: np.dtype
 
+  @property
+  def bytes(self) -> int:
+    return self.side * self.side * self.channels * self.dtype.itemsize
 
-def _common(headers: Sequence[_Header], size: int) -> _Form | None:
+
+def _common(headers: Sequence[image_files.Header], size: int) -> _Form | None:
   """The form that holds all of them; None if there are none."""
   if not headers:
     return None
   return _Form(
-    size or min(MAX_DEFAULT_SIZE, max(x.longest for x in headers)),
+    size or min(MAX_DEFAULT_SIZE, max(max(x.width, x.height) for x in headers)),
     3 if any(x.colour for x in headers) else 1,
-    np.dtype(np.uint16 if any(x.deep for x in headers) else np.uint8),
+    np.dtype(np.uint16 if any(x.depth == 16 for x in headers) else np.uint8),
   )
 
 
-def _open(raw: bytes) -> Image.Image:
-  if not raw:
-    raise ValueError('the file is empty')
-  return Image.open(io.BytesIO(raw), formats=('PNG', 'JPEG'))
+class _Room:
+  """Lets threads in as long as what they take together fits.
 
-
-def _is_deep(raw: bytes) -> bool:
-  """Whether a PNG has 16 bits a sample (byte 24 of the file says so)."""
-  return raw[:4] == b'\x89PNG' and raw[24] == 16
-
-
-def _header(path) -> _Header:
-  raw = path.read_bytes()
-  with _open(raw) as image:
-    colour = image.mode not in ('1', 'L', 'LA', 'I', 'I;16', 'I;16B')
-    if raw[:4] == b'\x89PNG':
-      colour = raw[25] not in (0, 4)
-    return _Header(max(image.size), colour, _is_deep(raw))
-
-
-def decode(raw: bytes, *, side: int = 0) -> np.ndarray:
-  """Decodes a PNG or JPEG file to (h, w, c) uint8 or uint16, c 1 or 3.
-
-  Args:
-    raw: the file's bytes.
-    side: if above 0, a JPEG may be read at a fraction of its size that still
-      has at least twice this side, which is much faster.
+  One that needs more than there is waits to be alone.
   """
-  if _is_deep(raw):
-    pixels = _deep(raw)
-    with _open(raw) as image:
-      return _turned(pixels, image.getexif().get(0x0112, 1))
-  with _open(raw) as image:
-    if side and image.format != 'PNG':
-      image.draft(None, (2 * side, 2 * side))
-    image.load()
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
-      grey = image.mode in ('L', 'LA', '1')
-      image = image.convert('RGBA')
-      black = Image.new('RGBA', image.size, (0, 0, 0, 255))
-      image = Image.alpha_composite(black, image)
-      image = image.convert('L' if grey else 'RGB')
-    elif image.mode in ('1', 'L'):
-      image = image.convert('L')
-    else:
-      image = image.convert('RGB')
-    pixels = np.asarray(image)
-  return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
+  def __init__(self, total: int):
+    self._total = self._free = total
+    self._changed = threading.Condition()
 
-def _deep(raw: bytes) -> np.ndarray:
-  """(h, w, c) uint16 of a 16-bit PNG, c 1 or 3.
-
-  Pillow reads 16-bit grey, but keeps only the high byte of colour: its
-  reader of little-endian samples, applied to the big-endian file, gives the
-  low byte.
-  """
-  kind = raw[25]
-  if kind == 0:
-    with _open(raw) as image:
-      return np.asarray(image).astype(np.uint16)[:, :, None]
-  if kind == 4:
-    # Grey + alpha of 16 bits are the four bytes of an 8-bit RGBA pixel.
-    header = raw[12:24] + b'\x08\x06' + raw[26:29]
-    check = struct.pack('>I', zlib.crc32(header))
-    with _open(raw[:12] + header + check + raw[33:]) as image:
-      four = np.asarray(image.convert('RGBA')).astype(np.uint16)
-    high, low = four[:, :, [0, 2]], four[:, :, [1, 3]]
-  else:
-    with _open(raw) as image:
-      high = np.asarray(image).astype(np.uint16)
-    with _open(raw) as image:
-      tile = image.tile[0]
-      args = tile.args.replace('16B', '16L')
-      image.tile = [tile._replace(args=args)]
-      low = np.asarray(image).astype(np.uint16)
-  pixels = (high << 8) | low
-  if kind in (4, 6):
-    alpha = pixels[:, :, -1:] / np.float64(65535)
-    pixels = np.rint(pixels[:, :, :-1] * alpha).astype(np.uint16)
-  return pixels
-
-
-def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-  """`pixels` as EXIF `orientation` (1 to 8) says they are to be seen."""
-  if orientation in (5, 6, 7, 8):
-    pixels = pixels.transpose(1, 0, 2)
-  if orientation in (2, 3, 6, 7):
-    pixels = pixels[:, ::-1]
-  if orientation in (3, 4, 7, 8):
-    pixels = pixels[::-1]
-  return pixels
+  @contextlib.contextmanager
+  def taken(self, count: int):
+    count = min(count, self._total)
+    with self._changed:
+      self._changed.wait_for(lambda: self._free >= count)
+      self._free -= count
+    try:
+      yield
+    finally:
+      with self._changed:
+        self._free += count
+        self._changed.notify_all()
 
 
 def fit_square(pixels: np.ndarray, side: int) -> np.ndarray:
@@ -363,10 +322,14 @@ def _resized(pixels, h, w):
   return np.clip(stacked, 0, 65535).astype(np.uint16)
 
 
-def _decode_job(job) -> np.ndarray:
+def _decode_job(path, header, form, room) -> np.ndarray:
   """(s, s, c) of one file in the cohort's common form."""
-  path, form = job
-  pixels = fit_square(decode(path.read_bytes(), side=form.side), form.side)
+  with image_files.opened(path) as file:
+    # Where there is none, this says again why.
+    header = header or image_files.read_header(file)
+    with room.taken(header.cost):
+      pixels = image_files.decode(file, header, side=form.side)
+      pixels = fit_square(pixels, form.side)
   if pixels.dtype != form.dtype:
     pixels = pixels.astype(np.uint16) * np.uint16(257)
   if pixels.shape[2] != form.channels:
@@ -374,50 +337,41 @@ def _decode_job(job) -> np.ndarray:
   return pixels
 
 
-def _stream(pool, names, form, on_progress):
+def _stream(pool, jobs, form, on_progress):
   """Results in order, a bounded number of them in memory."""
-  for start in range(0, len(names), _CHUNK):
-    jobs = [(x, form) for x in names[start : start + _CHUNK]]
-    results = list(pool.map(_guard(_decode_job), jobs))
+  room = _Room(_AT_ONCE)
+  chunk = max(1, min(_CHUNK, _CHUNK_BYTES // form.bytes))
+  decode = _guard(lambda job: _decode_job(*job, form, room))
+  for start in range(0, len(jobs), chunk):
+    results = list(pool.map(decode, jobs[start : start + chunk]))
     if on_progress:
-      on_progress(start + len(jobs), len(names))
+      on_progress(start + len(results), len(jobs))
     yield from results
 
 
-def _map(path: pathlib.Path, shape) -> np.ndarray | None:
+def _kept(path: pathlib.Path, mask, digest: str) -> np.ndarray | None:
   """The cached array, if it is there and whole."""
-  try:
-    images = np.load(path, mmap_mode='r', allow_pickle=False)
-  except (OSError, ValueError, EOFError):
-    return None
-  return images if images.shape[:2] == shape else None
+  shape = (*mask.shape, None, None, None)
+  return array_files.read(path, shape=shape, name=digest)
 
 
-def _write(path, mask, form, decoded, reading) -> None:
+def _write(path, mask, form, decoded, reading, digest) -> None:
   """Writes the array in one sweep; the file appears whole or not at all.
 
   Raises:
     UnreadableError: listing every unreadable file.
     UserError: if the cache folder is full or not writable.
   """
-  decoded = reading.keep(decoded)
   shape = (*mask.shape, form.side, form.side, form.channels)
-  blank = np.zeros(shape[2:], form.dtype)
-  header = {
-    'descr': np.lib.format.dtype_to_descr(form.dtype),
-    'fortran_order': False,
-    'shape': shape,
-  }
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.replacing(path) as part:
-      with open(part, 'wb') as f:
-        np.lib.format.write_array_header_1_0(f, header)
-        for exists in mask.flat:
-          pixels = next(decoded) if exists else blank
-          if not reading.problems:
-            f.write(pixels.tobytes())
-      reading.check()
+    array_files.write(
+      path,
+      _blocks(mask, form, reading.keep(decoded), reading),
+      shape=shape,
+      dtype=form.dtype,
+      name=digest,
+    )
   except OSError as e:
     megabytes = int(np.prod(shape)) * form.dtype.itemsize / 2**20
     raise errors.UserError(
@@ -425,6 +379,16 @@ def _write(path, mask, form, decoded, reading) -> None:
       f'{_cannot_write(e)}. Nothing was left behind; free space there or set '
       'cohort.cache_dir to another folder.'
     ) from None
+
+
+def _blocks(mask, form, decoded, reading) -> Iterator[bytes]:
+  """The bytes of each place, as long as all files could be read."""
+  blank = bytes(form.bytes)
+  for exists in mask.flat:
+    pixels = next(decoded) if exists else None
+    if not reading.problems:
+      yield blank if pixels is None else pixels.tobytes()
+  reading.check()
 
 
 def _cannot_write(error: OSError) -> str:

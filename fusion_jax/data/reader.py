@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 from fusion_jax.data import checks, file_facts, synthetic, tables, withhold
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
@@ -80,12 +80,12 @@ def locate(name: str, data_root: str = '') -> tuple[pathlib.Path, pathlib.Path]:
   path = pathlib.Path(name).expanduser()
   if path.is_dir():
     path = path / DESCRIPTOR
-    if not path.is_file():
+    if not files.regular(path).is_file():
       raise errors.UserError(
         f"Folder '{name}' holds no {DESCRIPTOR}. Write a first one with: "
         f'python -m experiments.prepare --draft={name}'
       )
-  elif not path.is_file():
+  elif not files.regular(path).is_file():
     guess = errors.nearest(name, [*synthetic.WORLDS, *_siblings(path)])
     hint = f" Did you mean '{guess}'?" if guess else ''
     raise errors.UserError(
@@ -149,7 +149,8 @@ def _examine(config, on_progress) -> checks.Examination:
       'never written to: set cohort.cache_dir to another place.'
     )
   descriptor = descriptor_lib.load(path)
-  if not (root / descriptor.table).is_file() and not config.data_root:
+  table = files.regular(root / descriptor.table)
+  if not table.is_file() and not config.data_root:
     raise errors.UserError(
       f"No table '{descriptor.table}' in '{root}', the folder of '{path}'. "
       'Say where the data is with --data_root=DIR.'

@@ -96,12 +96,12 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   if not root.is_dir():
     raise errors.UserError(f"No data folder '{root}'.")
   codes = dict(d.unknown_codes)
-  every = codes.pop(keys.EVERY, ())
+  shared = codes.pop(keys.EVERY, ())
   table = tables.read(
     root / d.table,
     encoding=d.encoding,
-    keep=every + d.classes,
-    codes=every,
+    keep=shared + d.classes,
+    codes=shared,
     codes_in=codes,
     as_written=d.study + d.patient,
     sheet=d.sheet,
@@ -109,11 +109,12 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   table = dataclasses.replace(table, file=d.table)
   _check_columns(d, table)
   findings = tables.Findings(d.table, table.unit)
-  table, notes, steps = exclusions.apply(d, table)
+  every = table
+  table, notes, steps = exclusions.apply(d, every)
   study = _identifiers(table, d.study, 'study', findings)
   first, row_of, study = _first_rows(study)
   paths, path_lines = image_paths.resolve(
-    d, table, root, row_of, len(first), findings
+    d, table, every, root, row_of, len(first), findings
   )
   if d.exclude_without_image:
     seen = np.array([bool(x) for x in paths])

@@ -4,12 +4,11 @@ import collections
 import dataclasses
 import datetime
 import os
-import pathlib
 from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 from fusion_jax.data import spellings, table_files
 
 ERROR = 'error'
@@ -185,7 +184,7 @@ def read(
       no rows or two columns of one name.
     ProblemsError: listing every row that has too few or too many values.
   """
-  path = pathlib.Path(path)
+  path = files.regular(path)
   if not path.is_file():
     known = []
     if path.parent.is_dir():

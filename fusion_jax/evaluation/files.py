@@ -94,7 +94,7 @@ def _arrow(column: np.ndarray) -> pa.Array:
 
 
 def _open(path: pathlib.Path) -> pa.Table:
-  if not path.is_file():
+  if not core_files.regular(path).is_file():
     raise errors.UserError(f"No such file of predictions: '{path}'.")
   suffix = path.with_name(path.name.lower().removesuffix('.gz')).suffix
   try:

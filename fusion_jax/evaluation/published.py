@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 from fusion_jax.evaluation import meta_analysis
 
 FOUND, DERIVED, MEMORY, UNKNOWN = 'found', 'derived', 'memory', 'unknown'
@@ -73,7 +73,7 @@ def read(path: str | os.PathLike) -> list[Study]:
   """
   path = pathlib.Path(path)
   try:
-    text = path.read_text(encoding='utf-8-sig')
+    text = files.regular(path).read_text(encoding='utf-8-sig')
     table = list(csv.reader(io.StringIO(text), strict=True))
   except (OSError, UnicodeDecodeError, csv.Error) as e:
     reason = getattr(e, 'strerror', None) or str(e)

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 
 BEST_SINGLE = 'best_single'
 
@@ -55,7 +55,7 @@ def load(path: str | os.PathLike) -> Registration:
   """
   path = pathlib.Path(path)
   try:
-    content = path.read_bytes()
+    content = files.regular(path).read_bytes()
   except FileNotFoundError:
     raise errors.UserError(f"No such registration: '{path}'.") from None
   except OSError as e:

@@ -4,7 +4,11 @@ import stat
 
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import errors, files
+from fusion_jax.core import config, errors, files
+from fusion_jax.data import config as data_config
+from fusion_jax.data import descriptor, reader, splits, tables
+from fusion_jax.evaluation import files as predictions
+from fusion_jax.evaluation import published, registration
 
 
 class ReplacingTest(parameterized.TestCase):
@@ -69,6 +73,58 @@ class ReplacingTest(parameterized.TestCase):
     with files.saving(self.path, mode=0o600) as part:
       self.assertEqual(stat.S_IMODE(part.stat().st_mode), 0o600)
     self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+
+
+class RegularTest(parameterized.TestCase):
+  def test_files_links_and_what_is_not_there(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / 'a').write_text('')
+    os.symlink('a', folder / 'b')
+    for name in ('a', 'b', 'none', 'nul\0'):
+      self.assertEqual(files.regular(folder / name), folder / name)
+
+  @parameterized.parameters('pipe', 'folder', 'device')
+  def test_what_is_no_file(self, kind):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    path = folder / 'x.csv'
+    {
+      'pipe': lambda: os.mkfifo(path),
+      'folder': path.mkdir,
+      'device': lambda: os.symlink('/dev/zero', path),
+    }[kind]()
+    with self.assertRaisesRegex(errors.UserError, f'is a .*{kind}; only'):
+      files.regular(path)
+
+  def test_within(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    os.symlink('/', folder / 'out')
+    os.symlink('in', folder / 'link')
+    self.assertTrue(files.is_within(folder / 'link', folder))
+    self.assertFalse(files.is_within(folder / 'out/etc', folder))
+    self.assertFalse(files.is_within(f'{folder}_2', folder))
+
+
+class ReadersTest(parameterized.TestCase):
+  """Nobody waits for a pipe."""
+
+  @parameterized.named_parameters(
+    ('table', 'x.csv', tables.read),
+    ('parquet', 'x.parquet', tables.read),
+    ('descriptor', 'x.toml', descriptor.load),
+    ('predictions', 'x.csv', lambda path: predictions.read(path, None)),
+    ('predictions_parquet', 'x.parquet', lambda x: predictions.read(x, None)),
+    ('published', 'x.csv', published.read),
+    ('registration', 'x.json', registration.load),
+    ('splits', 'x.csv', lambda path: splits.load(path, None)),
+    ('config', 'x.json', lambda x: config.load(data_config.SplitConfig, x)),
+    ('cohort', 'x.toml', lambda path: reader.locate(str(path))),
+    ('folder', 'cohort.toml', lambda path: reader.locate(str(path.parent))),
+  )
+  def test_a_pipe_is_refused(self, name, read):
+    path = pathlib.Path(self.create_tempdir().full_path) / name
+    os.mkfifo(path)
+    with self.assertRaisesRegex(errors.UserError, 'is a named pipe; only'):
+      read(path)
 
 
 class UnfinishedTest(absltest.TestCase):

@@ -150,6 +150,16 @@ class DraftTest(parameterized.TestCase):
       Image.new('L', (8, 8), sum(name.encode()) % 256).save(path)
     return draft.propose(self.folder)
 
+  def _check(self, text) -> descriptor.Descriptor:
+    """The description in `text`, in which `prepare` finds no error."""
+    path = self.out / 'cohort.toml'
+    path.write_text(text.replace('reason = ""', 'reason = "none is known"'))
+    d = descriptor.load(path)
+    cache = self.create_tempdir('cache').full_path
+    found = checks.examine(d, self.folder, cache_dir=cache)
+    self.assertFalse(found.failed, [str(x) for x in found.problems])
+    return d
+
   def test_chest_x_rays(self):
     """File names with suffix, spaces in names, several folders."""
     n = 24
@@ -174,6 +184,7 @@ class DraftTest(parameterized.TestCase):
       '#   column 5: every value is missing',
     ):
       self.assertIn(line, text.splitlines())
+    self._check(text)
 
   def test_files_that_are_not_there_and_leaks(self):
     n = 40
@@ -190,9 +201,7 @@ class DraftTest(parameterized.TestCase):
       },
       [f'images/{x}' for x in names[4:]],
     )
-    path = self.out / 'cohort.toml'
-    path.write_text(text)
-    d = descriptor.load(path)
+    d = self._check(text)
     self.assertEqual(d.images, ('images/{filename}',))
     self.assertEqual((d.missing_images, d.patient), ('absent', ('patientid',)))
     self.assertEqual((d.label, d.positive), (('finding',), ('COVID-19',)))
@@ -201,9 +210,6 @@ class DraftTest(parameterized.TestCase):
     self.assertIn('4 rows name a file that is not there', text)
     self.assertIn('#   in_icu: LOOK AT THIS: made after', text)
     self.assertIn('#   doi: LOOK AT THIS: how the data', text)
-    cache = self.create_tempdir('cache').full_path
-    found = checks.examine(d, self.folder, cache_dir=cache)
-    self.assertFalse(found.failed, [str(x) for x in found.problems])
 
   def test_no_column_is_distinct(self):
     columns = {
@@ -234,6 +240,7 @@ class DraftTest(parameterized.TestCase):
     self.assertIn('images = "slices/{ID}_*.png"', text)
     self.assertIn('positive_above = 0', text)
     self.assertTrue(text.endswith('reason = "CDR is not known"\n'))
+    self._check(text)
 
   def test_the_widest_table_is_taken(self):
     (self.folder / 'series.csv').write_text('id,v\n' + 'a,1\n' * 500)

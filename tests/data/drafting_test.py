@@ -75,8 +75,7 @@ class DraftingTest(parameterized.TestCase):
     ('location', False),
   )
   def test_how_data_were_collected(self, name, expected):
-    found = drafting.COLLECTED.search(drafting.plain(name))
-    self.assertEqual(bool(found), expected)
+    self.assertEqual(drafting.is_collected(name), expected)
 
   @parameterized.parameters(
     ('column 1', ['0', '1', '2'], True),

@@ -1,13 +1,14 @@
 """Tests of what image files say of themselves."""
 
 import pathlib
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import file_facts, images, reader
+from fusion_jax.data import file_facts, image_files, images, reader
 from tests.data import folders
 
 
@@ -55,7 +56,7 @@ class FileFactsTest(absltest.TestCase):
     np.testing.assert_array_equal(found['height'], [9, 9, np.nan, 5, 9])
     np.testing.assert_array_equal(found['bit depth'], [8, 8, np.nan, 16, 8])
     np.testing.assert_array_equal(found['channels'], [3, 3, np.nan, 1, 3])
-    np.testing.assert_array_equal(found['is JPEG'], [0, 1, np.nan, 0, 1])
+    np.testing.assert_array_equal(found['format'], [0, 1, np.nan, 0, 1])
     coarse = found['JPEG quantisation']
     self.assertEqual(coarse[0], 0)
     self.assertGreater(coarse[4], coarse[1])
@@ -72,13 +73,32 @@ class FileFactsTest(absltest.TestCase):
     first = self._read()
     kept = list(pathlib.Path(self.cache).rglob('*.facts'))
     self.assertLen(kept, 1)
-    values = np.load(kept[0])
-    with open(kept[0], 'wb') as f:
-      np.save(f, values + 1)
-    second = self._read()
-    np.testing.assert_array_equal(second['width'], first['width'] + 1)
-    kept[0].write_bytes(b'torn')
-    np.testing.assert_array_equal(self._read()['width'], first['width'])
+    with mock.patch.object(image_files, 'read_header', side_effect=KeyError):
+      second = self._read()
+    np.testing.assert_array_equal(second['width'], first['width'])
+
+  def test_what_is_damaged_is_read_again(self):
+    first = self._read()
+    (kept,) = pathlib.Path(self.cache).rglob('*.facts')
+    raw = bytearray(kept.read_bytes())
+    for damage in (b'torn', raw[:150], raw[:150] + b'\1' + raw[151:]):
+      kept.write_bytes(damage)
+      with self.assertLogs(level='WARNING') as logs:
+        np.testing.assert_array_equal(self._read()['width'], first['width'])
+      self.assertLen(logs.output, 1)
+      self.assertEqual(kept.read_bytes(), raw)
+
+  def test_a_phone_picture_with_a_preview_is_a_jpeg(self):
+    pixels = np.zeros((6, 8, 3), np.uint8)
+    image = Image.fromarray(pixels)
+    with open(self.root / 'b/y.jpg', 'wb') as f:
+      image.save(f, 'MPO', save_all=True, append_images=[image.resize((4, 3))])
+    self.paths = [['b/y.jpg'], ['b/x7.jpg']]
+    found = self._read()
+    np.testing.assert_array_equal(found['bit depth'], [8, 8])
+    np.testing.assert_array_equal(found['format'], [1, 1])
+    np.testing.assert_array_equal(found['width'], [8, 7])
+    self.assertGreater(found['JPEG quantisation'][0], 0)
 
   def test_a_cohort_has_them(self):
     folder = folders.write(self.root / 'cohort')

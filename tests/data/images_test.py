@@ -4,14 +4,19 @@ import errno
 import io
 import os
 import pathlib
+import struct
+import subprocess
+import sys
+import zlib
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 
 from fusion_jax.core import errors
-from fusion_jax.data import images
+from fusion_jax.data import image_files, images
 from tests.data import folders
 
 
@@ -25,63 +30,6 @@ def _gradient(h, w, c, dtype=np.uint8):
   top = np.iinfo(dtype).max
   values = np.linspace(0, top, h * w * c).reshape(h, w, c)
   return np.rint(values).astype(dtype)
-
-
-class DecodeTest(parameterized.TestCase):
-  @parameterized.parameters('L', 'RGB')
-  def test_png_is_exact(self, mode):
-    pixels = _gradient(5, 7, len(mode))
-    image = Image.fromarray(pixels[:, :, 0] if mode == 'L' else pixels)
-    np.testing.assert_array_equal(images.decode(_bytes(image)), pixels)
-
-  @parameterized.parameters(1, 3)
-  def test_sixteen_bits_are_exact(self, channels):
-    pixels = _gradient(5, 7, channels, np.uint16)
-    decoded = images.decode(folders.png16(pixels))
-    self.assertEqual(decoded.dtype, np.uint16)
-    np.testing.assert_array_equal(decoded, pixels)
-
-  @parameterized.parameters(2, 4)
-  def test_sixteen_bits_with_alpha_are_blended_with_black(self, channels):
-    pixels = _gradient(5, 7, channels, np.uint16)
-    decoded = images.decode(folders.png16(pixels))
-    alpha = pixels[:, :, -1:] / 65535
-    np.testing.assert_array_equal(decoded, np.rint(pixels[:, :, :-1] * alpha))
-
-  @parameterized.parameters('1', 'P', 'LA', 'RGBA', 'CMYK')
-  def test_other_modes(self, mode):
-    kind = 'JPEG' if mode == 'CMYK' else 'PNG'
-    source = Image.fromarray(_gradient(4, 6, 3)).convert(mode)
-    decoded = images.decode(_bytes(source, kind))
-    self.assertEqual(decoded.shape, (4, 6, 1 if mode in ('1', 'LA') else 3))
-    self.assertEqual(decoded.dtype, np.uint8)
-
-  def test_transparent_pixels_are_black(self):
-    source = Image.new('RGBA', (2, 2), (255, 255, 255, 0))
-    self.assertEqual(images.decode(_bytes(source)).max(), 0)
-
-  @parameterized.parameters(*range(1, 9))
-  def test_exif_orientation_is_honoured_at_both_depths(self, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    upright = _gradient(4, 6, 1)[:, :, 0]
-    # What a camera turned that way stores.
-    turn = {
-      1: lambda x: x,
-      2: np.fliplr,
-      3: lambda x: np.rot90(x, 2),
-      4: np.flipud,
-      5: np.transpose,
-      6: lambda x: np.rot90(x, 1),
-      7: lambda x: np.rot90(x, 2).T,
-      8: lambda x: np.rot90(x, -1),
-    }[orientation]
-    stored = np.ascontiguousarray(turn(upright))
-    raw = _bytes(Image.fromarray(stored), exif=exif)
-    np.testing.assert_array_equal(images.decode(raw)[:, :, 0], upright)
-    deep = Image.fromarray(stored.astype(np.uint16) * 257)
-    decoded = images.decode(_bytes(deep, exif=exif))
-    np.testing.assert_array_equal(decoded[:, :, 0] // 257, upright)
 
 
 class FitSquareTest(parameterized.TestCase):
@@ -159,7 +107,7 @@ class LoadTest(parameterized.TestCase):
   def test_second_load_reads_the_cache(self):
     name = self._put('a.png', _gradient(6, 6, 3))
     first = self._load([[name]])
-    with mock.patch.object(images, 'decode', side_effect=AssertionError):
+    with mock.patch.object(image_files, 'decode', side_effect=KeyError):
       second = self._load([[name]])
     self.assertFalse(first.was_cached)
     self.assertTrue(second.was_cached)
@@ -177,14 +125,71 @@ class LoadTest(parameterized.TestCase):
     self.assertNotEqual(first.digest, changed.digest)
     self.assertFalse((first.images == changed.images).all())
 
-  def test_a_damaged_cache_is_made_again(self):
-    name = self._put('a.png', _gradient(6, 6, 3))
+  @parameterized.named_parameters(
+    ('cut', lambda raw: raw[:150]),
+    ('empty', lambda raw: b''),
+    ('half_zeros', lambda raw: raw[: len(raw) // 2].ljust(len(raw), b'\0')),
+    ('one_bit', lambda raw: raw[:140] + bytes([raw[140] ^ 4]) + raw[141:]),
+    ('longer', lambda raw: raw + b'\0'),
+    ('without_sums', lambda raw: raw[:236]),
+  )
+  def test_a_damaged_cache_is_made_again(self, damage):
+    name = self._put('a.png', 200 - _gradient(6, 6, 3) // 2)
     first = self._load([[name]])
     expected = np.array(first.images)
-    first.path.write_bytes(first.path.read_bytes()[:150])
-    again = self._load([[name]])
+    raw = first.path.read_bytes()
+    first.path.write_bytes(damage(raw))
+    with self.assertLogs(level='WARNING') as logs:
+      again = self._load([[name]])
+    self.assertLen(logs.output, 1)
+    self.assertRegex(logs.output[0], "'.*npy' is damaged .* and is made again")
     self.assertFalse(again.was_cached)
     np.testing.assert_array_equal(again.images, expected)
+    self.assertEqual(first.path.read_bytes(), raw)
+    self.assertTrue(self._load([[name]]).was_cached)
+
+  def test_the_cache_of_other_images_is_not_taken(self):
+    a = self._load([[self._put('a.png', _gradient(6, 6, 3))]])
+    b = self._load([[self._put('b.png', 255 - _gradient(6, 6, 3))]])
+    expected = np.array(b.images)
+    b.path.write_bytes(a.path.read_bytes())
+    with self.assertLogs(level='WARNING'):
+      again = self._load([['b.png']])
+    np.testing.assert_array_equal(again.images, expected)
+
+  def test_one_line_for_all_files_of_a_kind(self):
+    good = self._put('a.png', _gradient(6, 6, 3))
+    paths = [[good]]
+    for i in range(202):
+      (self.root / f's{i}.dcm').write_bytes(bytes(128) + b'DICM')
+      paths.append([f's{i}.dcm'])
+    (self.root / 'x.gif').write_bytes(b'GIF89a')
+    (self.root / 'empty.png').write_bytes(b'')
+    with self.assertRaises(images.UnreadableError) as caught:
+      self._load([*paths, ['x.gif'], ['empty.png']])
+    self.assertLen(caught.exception.lines, 3)
+    self.assertRegex(
+      caught.exception.lines[0],
+      "202 of 205 images are DICOM files .'s0.dcm', 's1.dcm', 's2.dcm', ....; "
+      'legal are PNG, JPEG, TIFF, BMP and WebP: convert them to 8- or 16-bit',
+    )
+    self.assertIn('x.gif: the file is a GIF file', caught.exception.lines[1])
+    self.assertIn('empty.png', caught.exception.lines[2])
+    self.assertIn('204 of 205 images', caught.exception.title)
+
+  @parameterized.parameters('pipe', 'folder', 'device')
+  def test_only_regular_files_are_opened(self, kind):
+    good = self._put('a.png', _gradient(6, 6, 3))
+    path = self.root / 'b.png'
+    {
+      'pipe': lambda: os.mkfifo(path),
+      'folder': path.mkdir,
+      'device': lambda: os.symlink('/dev/zero', path),
+    }[kind]()
+    with self.assertRaises(images.UnreadableError) as caught:
+      self._load([[good], ['b.png']])
+    (line,) = caught.exception.lines
+    self.assertRegex(line, f'b.png: .*b.png. is a .*{kind}; only regular')
 
   def test_every_unreadable_file_is_listed_with_its_row(self):
     good = self._put('a.png', _gradient(30, 30, 3))
@@ -208,7 +213,7 @@ class LoadTest(parameterized.TestCase):
     self.assertIn('(named on t.csv line 1)', lines[0])
     self.assertIn('truncated', lines[1])
     self.assertIn('the file is empty', lines[2])
-    self.assertIn('neither PNG nor JPEG', lines[3])
+    self.assertIn('the file is of no known kind; legal are PNG', lines[3])
     self.assertIn('no such image', lines[5])
     self.assertEqual(self._left(), [])
 
@@ -254,6 +259,55 @@ class LoadTest(parameterized.TestCase):
       expected = pathlib.Path('/somewhere/fusion_jax')
       self.assertEqual(images.cache_folder(), expected)
     self.assertEqual(images.cache_folder('/x'), pathlib.Path('/x'))
+
+
+_PEAK = """
+import sys
+from fusion_jax.data import images
+found = images.load(sys.argv[1], [['x.png']], cache_dir=sys.argv[2])
+print(found.images.shape, found.images.dtype, int(found.images.max()))
+print(*[x.split()[1] for x in open('/proc/self/status') if 'VmHWM' in x])
+"""
+
+
+@pytest.mark.slow
+class MemoryTest(parameterized.TestCase):
+  @parameterized.parameters((9000, 16, 6), (14142, 8, 2), (14142, 8, 3))
+  def test_peak_of_large_images(self, side, depth, kind):
+    root = pathlib.Path(self.create_tempdir().full_path)
+    _write_large(root / 'x.png', side, depth, kind)
+    ran = subprocess.run(
+      [sys.executable, '-c', _PEAK, root, self.create_tempdir().full_path],
+      capture_output=True,
+      text=True,
+      check=True,
+      timeout=300,
+    )
+    shape, peak = ran.stdout.splitlines()
+    self.assertStartsWith(shape, '(1, 1, 64, 64, 3) uint')
+    self.assertLess(int(peak), 600 * 1024, 'KiB')  # 250 MiB when written.
+
+
+def _write_large(path, side: int, depth: int, kind: int) -> None:
+  """A PNG whose rows all hold the same noise, filtered by their left side."""
+
+  def chunk(name, data):
+    check = struct.pack('>I', zlib.crc32(name + data))
+    file.write(struct.pack('>I', len(data)) + name + data + check)
+
+  size = side * {2: 3, 3: 1, 6: 4}[kind] * depth // 8
+  row = np.random.default_rng(0).integers(0, 3, size, np.uint8).tobytes()
+  packer = zlib.compressobj(1)
+  with open(path, 'wb') as file:
+    file.write(b'\x89PNG\r\n\x1a\n')
+    header = struct.pack('>IIBBBBB', side, side, depth, kind, 0, 0, 0)
+    chunk(b'IHDR', header)
+    if kind == 3:
+      chunk(b'PLTE', bytes(range(256)) * 3)
+    for _ in range(side):
+      chunk(b'IDAT', packer.compress(b'\1' + row))
+    chunk(b'IDAT', packer.flush())
+    chunk(b'IEND', b'')
 
 
 if __name__ == '__main__':
