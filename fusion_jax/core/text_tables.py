@@ -26,7 +26,11 @@ _CHUNK = 2**20
 
 
 def decode(
-  path: pathlib.Path, encoding: str = UTF8, *, remedy: str = 'save it as UTF-8.'
+  path: pathlib.Path,
+  encoding: str = UTF8,
+  *,
+  what: str = 'Table',
+  remedy: str = 'save it as UTF-8.',
 ) -> str:
   """The text of a file, unpacked if it is gzip, whatever its name.
 
@@ -36,6 +40,7 @@ def decode(
   Args:
     path: the file.
     encoding: of the text.
+    what: the file is, to begin messages with.
     remedy: what to do about text in another encoding.
 
   Raises:
@@ -46,40 +51,41 @@ def decode(
     raw = path.read_bytes()
   except OSError as e:
     raise errors.UserError(
-      f"Cannot read table '{path}': {e.strerror}."
+      f"{what} '{path}' cannot be read: {e.strerror}."
     ) from None
   if raw.startswith(_GZIP):
-    raw = _unpack(raw, path)
+    raw = _unpack(raw, f"{what} '{path}'")
   for magic, kind in _OTHERS.items():
     if raw.startswith(magic):
       raise errors.UserError(
-        f"Table '{path}' is {kind}, not text: rename it to what it is."
+        f"{what} '{path}' is {kind}, not text: rename it to what it is."
       )
   if encoding.lower().replace('_', '-') in (UTF8, 'utf8'):
     encoding = _detected(raw)
   try:
     text = raw.decode(encoding)
   except (LookupError, UnicodeError) as e:
-    raise _not_decoded(e, raw, path, encoding, remedy) from None
+    name = f"{what} '{path}'"
+    raise _not_decoded(e, raw, name, encoding, remedy) from None
   return text.removeprefix('\ufeff')
 
 
-def _not_decoded(e, raw, path, encoding, remedy) -> errors.UserError:
+def _not_decoded(e, raw, name, encoding, remedy) -> errors.UserError:
   if isinstance(e, UnicodeDecodeError):
     line = raw[: e.start].count(b'\n') + 1
     return errors.UserError(
-      f"Table '{path}', line {line}, is not {encoding} (byte "
+      f'{name}, line {line}, is not {encoding} (byte '
       f'0x{raw[e.start]:02x}): {remedy}'
     )
   if isinstance(e, LookupError):
     return errors.UserError(
-      f"Unknown encoding '{encoding}' for table '{path}'; legal are utf-8, "
+      f"{name}: unknown encoding '{encoding}'; legal are utf-8, "
       'utf-16, cp1252, latin-1 and what else Python knows.'
     )
-  return errors.UserError(f"Table '{path}' is not {encoding}: {e}.")
+  return errors.UserError(f'{name} is not {encoding}: {e}.')
 
 
-def _unpack(raw: bytes, path) -> bytes:
+def _unpack(raw: bytes, name: str) -> bytes:
   """All members of a gzip file."""
   parts, size = [], 0
   try:
@@ -93,14 +99,12 @@ def _unpack(raw: bytes, path) -> bytes:
         size += len(data)
         if size > MAX_BYTES:
           raise errors.UserError(
-            f"Table '{path}' unpacks to more than {MAX_BYTES / 2**30:g} GiB."
+            f'{name} unpacks to more than {MAX_BYTES / 2**30:g} GiB.'
           )
         data = stream.decompress(stream.unconsumed_tail, _CHUNK)
       raw = stream.unused_data if stream.unused_data[:2] == _GZIP else b''
   except zlib.error as e:
-    raise errors.UserError(
-      f"Table '{path}' is a damaged gzip file: {e}."
-    ) from None
+    raise errors.UserError(f'{name} is a damaged gzip file: {e}.') from None
   return b''.join(parts)
 
 

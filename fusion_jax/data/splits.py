@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, files, types
+from fusion_jax.core import errors, files, text_tables, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import spellings
@@ -187,11 +187,12 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
       that overlap.
   """
   try:
-    with open(files.regular(path), encoding='utf-8', newline='') as f:
-      table = list(csv.reader(f))
-  except (OSError, UnicodeDecodeError, csv.Error) as e:
-    reason = getattr(e, 'strerror', None) or str(e)
-    raise errors.UserError(f"Split file '{path}': {reason}.") from None
+    text = text_tables.decode(files.regular(path), what='Split file')
+    text, delimiter, skipped = text_tables.delimited(text)
+    lines = io.StringIO(text, newline='')
+    table = list(csv.reader(lines, delimiter=delimiter))
+  except csv.Error as e:
+    raise errors.UserError(f"Split file '{path}': {e}.") from None
   if not table or tuple(table[0]) != _COLUMNS:
     raise errors.UserError(
       f"Split file '{path}': the first row must be {','.join(_COLUMNS)}."
@@ -201,7 +202,7 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
   row_of = {name: row_of[study] for name, study in spelt.items()}
   found: dict[tuple[int, int], dict[str, list[int]]] = {}
   problems, named = [], {}
-  for line, cells in enumerate(table[1:], start=2):
+  for line, cells in enumerate(table[1:], start=2 + skipped):
     if not cells:
       continue
     fault = _fault(cells, row_of)

@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.core import errors, files
+from fusion_jax.core import errors, files, text_tables
 from fusion_jax.evaluation import meta_analysis
 
 FOUND, DERIVED, MEMORY, UNKNOWN = 'found', 'derived', 'memory', 'unknown'
@@ -73,12 +73,13 @@ def read(path: str | os.PathLike) -> list[Study]:
   """
   path = pathlib.Path(path)
   try:
-    text = files.regular(path).read_text(encoding='utf-8-sig')
-    table = list(csv.reader(io.StringIO(text), strict=True))
-  except (OSError, UnicodeDecodeError, csv.Error) as e:
-    reason = getattr(e, 'strerror', None) or str(e)
+    text = text_tables.decode(files.regular(path), what='The table of studies')
+    text, delimiter, skipped = text_tables.delimited(text)
+    lines = io.StringIO(text, newline='')
+    table = list(csv.reader(lines, delimiter=delimiter, strict=True))
+  except csv.Error as e:
     raise errors.UserError(
-      f"The table of studies '{path}' cannot be read: {reason}."
+      f"The table of studies '{path}' cannot be read: {e}."
     ) from None
   if len(table) < 2:
     raise errors.UserError(f"The table of studies '{path}' has no rows.")
@@ -94,7 +95,7 @@ def read(path: str | os.PathLike) -> list[Study]:
       )
   problems: list[str] = []
   studies = []
-  for number, cells in enumerate(table[1:], 2):
+  for number, cells in enumerate(table[1:], 2 + skipped):
     if len(cells) != len(header):
       problems.append(
         f'row {number}: {len(cells)} cells, expected {len(header)}.'

@@ -46,6 +46,17 @@ class FileTest(parameterized.TestCase):
         splits.digest(a, self.cohort), splits.digest(b, shuffled)
       )
 
+  def test_a_file_as_spreadsheets_save_it(self):
+    path = self.folder / 'splits.csv'
+    splits.save(self.splits, self.cohort, path)
+    text = 'sep=;\r\n' + path.read_text().replace(',', ';')
+    for encoding in ('utf-8-sig', 'utf-16'):
+      path.write_text(text, encoding=encoding)
+      self.assertLen(splits.load(path, self.cohort), 6)
+    path.write_text(text.replace('train', 'trian', 1), encoding='utf-16')
+    with self.assertRaisesRegex(errors.ProblemsError, "row 3: part 'trian'"):
+      splits.load(path, self.cohort)
+
   def test_digests_tell_splits_apart(self):
     found = {splits.digest(x, self.cohort) for x in self.splits}
     self.assertLen(found, 6)

@@ -99,7 +99,7 @@ class ReadTest(parameterized.TestCase):
     self.assertEqual(table.columns['a'].tolist(), ['caf\xe9'])
 
   def test_an_unknown_encoding(self):
-    with self.assertRaisesRegex(errors.UserError, "Unknown encoding 'utf9'"):
+    with self.assertRaisesRegex(errors.UserError, "unknown encoding 'utf9'"):
       self._read(b'a\n1\n', encoding='utf9')
 
   def test_a_missing_file_suggests_its_neighbour(self):

@@ -1,6 +1,7 @@
 """Tests of fusion_jax.evaluation.published."""
 
 import csv
+import io
 import math
 import pathlib
 
@@ -107,6 +108,17 @@ class ReadTest(PublishedCase):
       self.read(COMPLETE | {'year': 'x'}, COMPLETE | {'fusion': '2'})
     self.assertLen(caught.exception.lines, 3)  # the id is there twice
     self.assertIn('row 3', caught.exception.lines[1])
+
+  def test_a_file_as_spreadsheets_save_it(self):
+    text = OWN.read_text(encoding='utf-8')
+    rows = list(csv.reader(io.StringIO(text)))
+    with open(self.path, 'w', newline='', encoding='utf-16') as f:
+      f.write('sep=;\r\n')
+      csv.writer(f, delimiter=';').writerows(rows)
+    found = published.read(self.path)
+    self.assertEqual(
+      [x.text for x in found], [x.text for x in published.read(OWN)]
+    )
 
   @parameterized.parameters(
     ('', 'has no rows'),
