@@ -168,7 +168,7 @@ class _Search:
       self._found += 1
       self.unread.add(line)
       return []
-    for path, groups in hits:
+    for path, groups in hits if self._levels else ():
       self._claim(path, named, study, line)
       self._check_continued(path, named, study, groups, line)
     if hits:
