@@ -48,7 +48,8 @@ def write(
     'fortran_order': False,
     'shape': tuple(shape),
   }
-  with files.replacing(path) as part, open(part, 'wb') as file:
+  # They hold what patients look like.
+  with files.replacing(path, mode=0o600) as part, open(part, 'wb') as file:
     summed = _Summed(file)
     np.lib.format.write_array_header_1_0(summed, header)
     for block in blocks:

@@ -61,6 +61,8 @@ _FOREIGN = (
   (128, b'DICM', 'DICOM', _WINDOWED),
   (0, b'\x1f\x8b', 'gzip', 'unpack them; a volume such as NIfTI is no image'),
   (344, b'n+1\0', 'NIfTI', f'take slices and {_WINDOWED}'),
+  (0, b'NRRD', 'NRRD', f'take slices and {_WINDOWED}'),
+  (0, b'ObjectType', 'MetaImage', f'take slices and {_WINDOWED}'),
   (0, b'GIF8', 'GIF', _CONVERT),
   (4, b'ftyphei', 'HEIC', _CONVERT),
   (4, b'ftypmif', 'HEIC', _CONVERT),

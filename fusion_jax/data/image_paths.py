@@ -146,6 +146,8 @@ class _Search:
     self._tree = image_tree.Tree(root)
     self._found = 0
     self._absent = 0
+    # The first file that may be what an absent one meant.
+    self._hint = ''
     # Lines with a path that gave no image.
     self.unread: set[int] = set()
     # By path: how each study names it first.
@@ -166,7 +168,7 @@ class _Search:
       self._found += 1
       self.unread.add(line)
       return []
-    for path, groups in hits:
+    for path, groups in hits if self._levels else ():
       self._claim(path, named, study, line)
       self._check_continued(path, named, study, groups, line)
     if hits:
@@ -174,11 +176,13 @@ class _Search:
       return [path for path, _ in hits]
     self._absent += 1
     self.unread.add(line)
+    hint = self._tree.hint(f'{named}') if self._absent <= _HINTS else ''
     if self._d.missing_images == 'error':
-      hint = self._tree.hint(f'{named}') if self._absent <= _HINTS else ''
       self._findings.add(
         f"no such image '{named}'.{hint}", line=line, kind='missing image'
       )
+    elif hint and not self._hint:
+      self._hint = f" Of '{named}' on {self._findings.unit} {line}:{hint}"
     return []
 
   def _look_up(self, named):
@@ -260,7 +264,7 @@ class _Search:
     elif absent:
       self._findings.warn(
         f'{absent} of {total} named images are not there; their studies are '
-        'taken to have none.'
+        f'taken to have none.{self._hint}'
       )
 
   def check_excluded(self, excluded: tables.Table) -> None:

@@ -3,10 +3,11 @@
 import bisect
 import dataclasses
 import functools
+import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fusion_jax.core import files
 
@@ -50,8 +51,37 @@ class _Folder:
     return found
 
   @functools.cached_property
-  def forms(self) -> list[str]:
+  def _forms(self) -> list[str]:
     return sorted(self.by_form)
+
+  @functools.cached_property
+  def _joined(self) -> tuple[str, list[int]]:
+    """All forms in one text, and where each begins."""
+    starts = itertools.accumulate((len(x) + 1 for x in self._forms), initial=0)
+    return '\0'.join(self._forms), list(starts)
+
+  def near(self, literals: Sequence[str]) -> Iterator[str]:
+    """Forms that may match a pattern, in order.
+
+    There can be as many rows as files, so that not all are looked at for each.
+
+    Args:
+      literals: texts that a form holds, the first one at its start.
+    """
+    start, longest = literals[0], max(literals, key=len)
+    if start == longest:
+      low = bisect.bisect_left(self._forms, start)
+      for form in itertools.islice(self._forms, low, None):
+        if not form.startswith(start):
+          return
+        yield form
+      return
+    text, starts = self._joined
+    at = text.find(longest)
+    while at >= 0:
+      number = bisect.bisect_right(starts, at) - 1
+      yield self._forms[number]
+      at = text.find(longest, starts[number + 1])
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
@@ -59,6 +89,17 @@ def _is_folder(entry: os.DirEntry) -> bool:
     return entry.is_dir()
   except OSError:
     return False
+
+
+def _literals(component: _Component) -> list[str]:
+  """What is written before, between and behind the stars."""
+  found = ['']
+  for x in component:
+    if x is None:
+      found.append('')
+    else:
+      found[-1] += x
+  return found
 
 
 def _composed(text: str) -> str:
@@ -117,21 +158,17 @@ class Tree:
         return [(name, ())]
       same = folder.by_form.get(_composed(name), [])
       return [(same[0], ())] if len(same) == 1 else []
-    # Most patterns begin with an id, which leaves few names to look at.
-    start = _composed(''.join(component[: component.index(None)]))
-    low = bisect.bisect_left(folder.forms, start)
     pattern = re.compile(
       ''.join(
         '(.*)' if x is None else re.escape(_composed(x)) for x in component
       ),
       re.DOTALL,
     )
+    literals = [_composed(x) for x in _literals(component)]
     found = []
-    for form in folder.forms[low:]:
-      if not form.startswith(start):
-        break
+    for form in folder.near(literals):
       match = pattern.fullmatch(form)
-      if match and (start or not form.startswith('.')):
+      if match and (literals[0] or not form.startswith('.')):
         found += [
           (name, match.groups())
           for name in folder.by_form[form]

@@ -8,6 +8,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import unicodedata
 
 import numpy as np
 
@@ -171,9 +172,21 @@ def _check_columns(d, table) -> None:
         'text.'
       )
     if column not in table.columns:
+      _check_form(d, column, table)
       raise errors.unknown_name(
         'column', column, table.columns, where=f"key {key} of '{d.path}'"
       )
+
+
+def _check_form(d, column: str, table) -> None:
+  """Raises UserError if a name differs only in how its accents are coded."""
+  form = unicodedata.normalize('NFC', column)
+  if any(unicodedata.normalize('NFC', x) == form for x in table.columns):
+    raise errors.UserError(
+      f"'{d.path}': column '{column}' is in '{table.file}' with its accents "
+      'coded in another way (a letter with its accent as one character or as '
+      'two, NFC and NFD): copy the name from there.'
+    )
 
 
 def _identifiers(table, columns, key, findings) -> np.ndarray:

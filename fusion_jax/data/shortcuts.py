@@ -26,13 +26,14 @@ _MOST_WORDS = 200
 _MOST_TEXTS = 50
 
 # Of columns that say where a record comes from: words that tell it anywhere
-# in the name, and such that do as the whole name or its last word.
+# in the name, as its last word, and as the whole name.
 _ORIGIN = {
   *('licence', 'license', 'copyright', 'doi', 'url', 'uri', 'pmid', 'website'),
   *('folder', 'directory', 'filename', 'filepath', 'dataset', 'uploader'),
   *('attribution', 'contributor'),
 }
-_ORIGIN_ALONE = {'source', 'file', 'path', 'dir', 'collection', 'publication'}
+_ORIGIN_LAST = {'source', 'file', 'path', 'dir'}
+_ORIGIN_WHOLE = {'collection', 'publication', 'reference', 'citation'}
 _NOT_ORIGIN = {'infection', 'bleeding', 'energy', 'light', 'referral'}
 
 
@@ -104,7 +105,11 @@ def says_origin(column: str) -> bool:
   if not words or _NOT_ORIGIN & set(words):
     return False
   whole = ''.join(words)
-  return bool(_ORIGIN & {*words, whole}) or words[-1] in _ORIGIN_ALONE
+  return (
+    bool(_ORIGIN & {*words, whole})
+    or words[-1] in _ORIGIN_LAST
+    or whole in _ORIGIN_WHOLE
+  )
 
 
 def _folders(records) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, types, words
+from fusion_jax.core import errors, files, types, words
 from fusion_jax.evaluation import (
   assessment,
   dependence,
@@ -207,7 +207,7 @@ def _fewest_share(task, test, patients) -> float | None:
 
 def _summary(path: pathlib.Path) -> dict:
   try:
-    found = json.loads(path.read_text('utf-8'))
+    found = json.loads(files.regular(path).read_text('utf-8'))
   except FileNotFoundError:
     raise errors.UserError(
       f"'{path.parent}' has no {path.name}: give the folder of a finished run."

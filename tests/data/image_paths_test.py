@@ -110,6 +110,11 @@ class SeveralRowsTest(parameterized.TestCase):
     (problem,) = r.findings.finished()
     self.assertFalse(problem.is_error)
     self.assertEqual(r.paths[:2], [[], []])
+    self.assertEndsWith(
+      str(problem),
+      '2 of 24 named images are not there; their studies are taken to have '
+      "none. Of 'images/s000.jpg' on line 2: There is 'images/s000.png'.",
+    )
 
   def test_no_image_at_all_is_an_error_even_if_absence_is_legal(self):
     table = self._table()

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import pathlib
+import stat
 import struct
 import subprocess
 import sys
@@ -247,6 +248,23 @@ class LoadTest(parameterized.TestCase):
     (self.root / 'file').write_text('')
     with self.assertRaisesRegex(errors.UserError, 'set cohort.cache_dir'):
       images.load(self.root, [[name]], cache_dir=str(self.root / 'file'))
+
+  @parameterized.parameters(1, 2**20)
+  def test_images_wait_for_room(self, room):
+    paths = [
+      [self._put(f'{i}.png', np.full((9, 9, 3), i, np.uint8))]
+      for i in range(40)
+    ]
+    with (
+      mock.patch.object(images, '_AT_ONCE', room),
+      mock.patch.object(images, '_CHUNK_BYTES', 2000),
+    ):
+      found = self._load(paths).images
+    np.testing.assert_array_equal(found[:, 0, 0, 0, 0], np.arange(40))
+
+  def test_the_cache_is_for_the_user_only(self):
+    path = self._load([[self._put('a.png', _gradient(6, 6, 3))]]).path
+    self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
 
   def test_progress_reaches_the_end(self):
     name = self._put('a.png', _gradient(6, 6, 3))

@@ -202,6 +202,12 @@ class RecordsTest(parameterized.TestCase):
     (problem,) = self._problems(table, toml)
     self.assertIn("line 4, column 'label': 'high' is not a number", problem)
 
+  def test_a_column_with_its_accents_coded_otherwise(self):
+    table = [{**row, 'gro\u0308\u00dfe': '1'} for row in folders.rows()]
+    toml = folders.TOML.replace('"age"', '"age", "gr\u00f6\u00dfe"')
+    with self.assertRaisesRegex(errors.UserError, 'NFC and NFD'):
+      self._read(table, toml)
+
   def test_unknown_column_suggests(self):
     with self.assertRaisesRegex(errors.UserError, "Did you mean 'region'"):
       self._read(toml=folders.TOML.replace('["region"]', '["regon"]'))

@@ -31,7 +31,15 @@ class ColumnsTest(parameterized.TestCase):
     self.assertTrue(shortcuts.says_origin(name))
 
   @parameterized.parameters(
-    'age', 'source_of_infection', 'path_grade', 'pathology', 'site', 'profile'
+    'age',
+    'source_of_infection',
+    'infection_source',
+    'path_grade',
+    'pathology',
+    'fluid_collection',
+    'site',
+    'profile',
+    '_',
   )
   def test_names_of_findings(self, name):
     self.assertFalse(shortcuts.says_origin(name))
