@@ -20,7 +20,9 @@ def learner_of(arm, task):
   return learners.create_learner(
     arms.ARMS[arm],
     task,
-    training=training_config.TrainingConfig(epochs=2, batch_size=16),
+    training=training_config.TrainingConfig(
+      epochs=2, least_steps=0, least_patience=0, batch_size=16
+    ),
     parallel=parallel_config.ParallelConfig(devices=1),
   )
 

@@ -14,7 +14,9 @@ from tests import tiny
 JOINT = models.ModelConfig((types.IMAGE, types.EHR))
 IMAGE = models.ModelConfig((types.IMAGE,), combiner='additive')
 EHR = models.ModelConfig((types.EHR,), combiner='additive')
-CONFIG = training_config.TrainingConfig(epochs=3, batch_size=16)
+CONFIG = training_config.TrainingConfig(
+  epochs=3, least_steps=0, least_patience=0, batch_size=16
+)
 ONE_DEVICE = parallel_config.ParallelConfig(devices=1)
 
 
