@@ -16,6 +16,7 @@ from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import learner
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.core import types
+from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import inner, preprocess
 from fusion_jax.fusion import late
 from fusion_jax.training import classical, cross_validated
@@ -23,6 +24,8 @@ from fusion_jax.training import classical, cross_validated
 _FITTED = 'fitted.npz'
 _RULE = 'rule.json'
 _EXTRA = 'extra.json'
+# Of the cross-validation that chooses a stack's penalty.
+_STACK_FOLDS = 5
 
 
 class _Classical(learner.Learner):
@@ -253,6 +256,15 @@ class Trees(_Classical):
     return inputs.fitted.table(inputs.cohort)
 
 
+def _stack_folds(
+  rule: str, cohort: cohort_lib.Cohort, valid: np.ndarray, seed: int
+) -> np.ndarray | None:
+  """Folds of the validation part for a stack; None where it needs none."""
+  if rule != late.STACK or len(np.unique(cohort.patient[valid])) < _STACK_FOLDS:
+    return None
+  return inner.folds(cohort, valid, _STACK_FOLDS, seed)
+
+
 class Rule(learner.Learner):
   """Late rules; they see upstream predictions only."""
 
@@ -270,6 +282,7 @@ class Rule(learner.Learner):
       valid_present={m: cohort.present[m][valid] for m in self.arm.modalities},
       valid_labels=cohort.labels[valid],
       valid_weight=None if cohort.weight is None else cohort.weight[valid],
+      valid_fold=_stack_folds(self.arm.rule, cohort, valid, job.seed),
     )
     return learner.Trained(
       models=(rule,),
