@@ -24,8 +24,8 @@ Rules:
             (multiclass: the most probable one). Ties stay ties: how sure a
             modality was does not count. Not for regression and survival.
   stack     a logistic (binary, multilabel), multinomial, linear or Cox model on
-            every modality's logits (0 where absent; of regression less the
-            mean label) and presence, with an L2 penalty, fitted on the
+            every modality's logits (0 where absent; of regression less
+            their mean) and presence, with an L2 penalty, fitted on the
             validation predictions. The penalty is that of PENALTIES with the
             lowest loss in a cross-validation of them.
   mean_recalibrated, weighted_recalibrated
@@ -81,8 +81,9 @@ class LateRule:
     constant: s logits for a study without any modality.
     state: what the rule estimated, lists of numbers by name: `center`,
       `scale`, and `weights` (modality,), `thresholds` (modality, s), or
-      `penalty`, `origin` (s,), `coefficients` (feature, s) and `intercept`
-      (s,); of a recalibrated average also `slope` and `intercept`, (s,) each.
+      `penalty`, `origin` (modality,), `coefficients` (feature, s) and
+      `intercept` (s,); of a recalibrated average also `slope` and
+      `intercept`, (s,) each.
   """
 
   rule: str
@@ -334,7 +335,8 @@ def _centred(task, values, here, origin):
   if task.kind == types.MULTICLASS:
     # Logits up to a constant per row: take the constant out.
     return values - values.mean(axis=2, keepdims=True)
-  return np.where(here[:, :, None], values - np.asarray(origin), 0)
+  origin = np.asarray(origin)[:, None, None]
+  return np.where(here[:, :, None], values - origin, 0)
 
 
 def _chosen_penalty(task, given, fold, constant) -> float:
@@ -366,9 +368,14 @@ def _chosen_penalty(task, given, fold, constant) -> float:
 
 def _fit_stack(task, values, here, labels, weight, constant, penalty):
   """The meta-model; see STACK in the module docstring."""
-  origin = (
-    constant if task.kind == types.REGRESSION else np.zeros_like(constant)
-  )
+  origin = np.zeros(len(values))
+  if task.kind == types.REGRESSION:
+    origin = np.array(
+      [
+        _moments(v[present], weight[present])[0]
+        for v, present in zip(values, here, strict=True)
+      ]
+    )
   centred = _centred(task, values, here, origin)
   # Only the deviation: a logit of 0 must stay 0, which is what absence means.
   scale = np.array(
