@@ -291,7 +291,8 @@ class Rule(learner.Learner):
     )
 
   def size(self, model):
-    return sum(np.size(x) for x in model.state.values())
+    used = {k: x for k, x in model.state.items() if k != 'penalty'}
+    return sum(np.size(x) for x in used.values())
 
   def logits(self, trained, inputs, rows):
     out = []

@@ -230,7 +230,7 @@ def model_rows(arm, job) -> list[np.ndarray]:
   """
   cohort, split = job.inputs.cohort, job.split
   parts = [split.train]
-  if models_per_node(arm, False) > 1:
+  if models_per_node(arm, small=False) > 1:
     # An encoder is trained on a half, its second stage on the other one.
     turn = 1 if arm.strategy == arms_lib.UPSTREAM else -1
     parts = [

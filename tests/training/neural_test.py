@@ -122,6 +122,19 @@ class FleetTest(parameterized.TestCase):
       _fit(spoiled, member, model=model)[0],
     )
 
+  def test_small_parts_get_a_least_number_of_steps(self):
+    cohort = tiny.cohort()
+    config = dataclasses.replace(CONFIG, least_steps=24, least_patience=24)
+    small, large = (
+      dataclasses.replace(m, train=m.train[:size])
+      for m, size in zip(_members(2), (32, 48), strict=True)
+    )
+    alone = _fit(cohort, [small], config=config, model=EHR)[0]
+    beside, other = _fit(cohort, [small, large], config=config, model=EHR)
+    self.assertLen(alone.history, 12)  # of 2 steps each
+    self.assertLen(other.history, 8)  # of 3
+    _assert_same(alone, beside)
+
   def test_stops_by_validation_and_keeps_the_best(self):
     cohort = tiny.cohort()
     config = dataclasses.replace(
