@@ -86,7 +86,8 @@ class Trained:
     parameters: what `Learner.parameters` counts.
     seconds: of training.
     compile_seconds: of compilation.
-    best_epoch: by model; empty if not trained by epochs.
+    epochs: by model, the most it was given; empty if not trained by epochs.
+    best_epoch: by model, likewise.
     history: by model and epoch, training and validation loss.
     failure: why there is no usable model; empty if there is one.
     notes: what a reader should know.
@@ -101,6 +102,7 @@ class Trained:
   parameters: int
   seconds: float = 0.0
   compile_seconds: float = 0.0
+  epochs: tuple[int, ...] = ()
   best_epoch: tuple[int, ...] = ()
   history: tuple[tuple[tuple[float, float], ...], ...] = ()
   failure: str = ''

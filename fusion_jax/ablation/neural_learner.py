@@ -154,6 +154,7 @@ class Neural(learner.Learner):
       parameters=self.parameters(fitted, job.inputs.fitted),
       seconds=result.seconds * share,
       compile_seconds=result.compile_seconds * share,
+      epochs=tuple(f.epochs for f in fitted),
       best_epoch=tuple(f.best_epoch for f in fitted),
       history=tuple(f.history for f in fitted),
       failure=failures[0] if failures else '',

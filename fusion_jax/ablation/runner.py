@@ -251,9 +251,11 @@ class _Run:
         'parameters': model.parameters,
         'seconds': model.seconds,
         'compile_seconds': model.compile_seconds,
+        'epochs': list(model.epochs),
         'best_epoch': list(model.best_epoch),
         'history': [list(map(list, h)) for h in model.history],
         'notes': list(model.notes),
+        'inner_folds': job.inner_folds,
         'chosen': [{k: list(v) for k, v in x.items()} for x in model.chosen],
       }
       facts = {name: record[name] for name in _FACTS}
