@@ -30,7 +30,7 @@ from fusion_jax.data import inner, preprocess
 from fusion_jax.data import splits as splits_lib
 
 # How often the training part of a small cohort is cut into halves.
-SMALL_CUTS = 3
+SMALL_CUTS = 2
 
 # Given the number of an epoch, the most that there can be, and the mean
 # validation loss after it.
