@@ -214,7 +214,8 @@ for name in {modules}:
 import runpy
 sys.argv = ['ablate', '--arms=ehr,ehr_linear,late_mean,image', '--folds=2',
             '--set=cohort.n=120', '--set=cohort.image_size=16',
-            '--set=training.epochs=1', '--out={out}']
+            '--set=training.epochs=1', '--set=training.least_steps=0',
+            '--out={out}']
 runpy.run_module('experiments.ablate', run_name='__main__')
 """,
       COLUMNS='100',

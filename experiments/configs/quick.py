@@ -13,5 +13,7 @@ def get_config() -> config.ExperimentConfig:
     base,
     cohort=dataclasses.replace(base.cohort, n=240, image_size=16),
     splits=dataclasses.replace(base.splits, folds=2),
-    training=dataclasses.replace(base.training, epochs=3),
+    training=dataclasses.replace(
+      base.training, epochs=3, least_steps=0, least_patience=0
+    ),
   )

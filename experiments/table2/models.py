@@ -28,7 +28,7 @@ def needed(
   )
   trained = [a for a in plan.nodes if config.arms[a].learner != arms_lib.RULE]
   return trained, sum(
-    len(plan.nodes[a]) * learner.models_per_node(config.arms[a])
+    len(plan.nodes[a]) * learner.models_per_node(config.arms[a], small=False)
     for a in trained
   )
 

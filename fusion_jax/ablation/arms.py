@@ -83,10 +83,8 @@ def _neural(summary, strategy, modalities=_BOTH, **parts) -> ArmConfig:
   return ArmConfig(summary, strategy, NEURAL, modalities, **parts)
 
 
-def _late(rule: str, summary: str) -> ArmConfig:
-  return ArmConfig(
-    summary, LATE, RULE, _BOTH, rule=rule, upstream=(types.IMAGE, types.EHR)
-  )
+def _late(rule: str, summary: str, image='image', ehr='ehr') -> ArmConfig:
+  return ArmConfig(summary, LATE, RULE, _BOTH, rule=rule, upstream=(image, ehr))
 
 
 ARMS: Mapping[str, ArmConfig] = {
@@ -193,6 +191,9 @@ ARMS: Mapping[str, ArmConfig] = {
   'late_vote': _late('vote', 'vote of the two predictions'),
   'late_weighted': _late('weighted', 'weighted mean, weights from validation'),
   'late_stack': _late('stack', 'meta-classifier on the two predictions'),
+  'late_linear': _late(
+    'mean', 'mean of two elastic nets', image='image_pca', ehr='ehr_linear'
+  ),
   EXTRACTOR: _neural(
     'image encoders trained on either half of the training part',
     UPSTREAM,

@@ -1,4 +1,8 @@
-"""Elastic nets, boosted trees and late rules: one node at a time."""
+"""Elastic nets, boosted trees and late rules: one node at a time.
+
+In small cohorts elastic nets and trees are tuned by a cross-validation over the
+training and validation parts and fitted on both (training/cross_validated.py).
+"""
 
 import abc
 import json
@@ -12,13 +16,16 @@ from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import learner
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.core import types
-from fusion_jax.data import preprocess
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import inner, preprocess
 from fusion_jax.fusion import late
-from fusion_jax.training import classical
+from fusion_jax.training import classical, cross_validated
 
 _FITTED = 'fitted.npz'
 _RULE = 'rule.json'
 _EXTRA = 'extra.json'
+# Of the cross-validation that chooses a stack's penalty.
+_STACK_FOLDS = 5
 
 
 class _Classical(learner.Learner):
@@ -30,30 +37,35 @@ class _Classical(learner.Learner):
 
   def _fit_one(self, job):
     start = time.perf_counter()
-    cohort = job.inputs.cohort
-    valid = rows_lib.usable(self.arm, cohort, job.split.valid)
-    found = []
+    valid = rows_lib.usable(self.arm, job.inputs.cohort, job.split.valid)
+    found, unseen = [], []
     for half, train in enumerate(learner.model_rows(self.arm, job)):
-      x, is_categorical = self._table(job.inputs, half)
-      found.append(
-        self._learn(
-          x,
-          is_categorical,
-          train,
-          valid,
-          cohort,
-          {**job.hyper, 'seed': job.seed},
-        )
+      if job.inner_folds:
+        tuned = self._tune(job, half, train, valid)
+        found.append(tuned.model)
+        unseen.append(tuned.out_of_fold[len(train) :])
+      else:
+        found.append(self._learn(job, half, train, valid))
+    valid_logits = None
+    if unseen:
+      at = np.searchsorted(job.split.valid, valid)
+      valid_logits = np.full(
+        (len(job.split.valid), self.task.num_outputs), np.nan
       )
+      valid_logits[at] = self.mean(unseen)
     return learner.Trained(
       models=tuple(found),
       parameters=self.parameters(found, job.inputs.fitted),
       seconds=time.perf_counter() - start,
       notes=tuple(n for m in found for n in getattr(m, 'notes', ())),
       chosen=tuple(map(self._chosen, found)),
+      valid_logits=valid_logits,
     )
 
-  def _learn(self, x, is_categorical, train, valid, cohort, options):
+  def _learn(self, job, half, train, valid):
+    """The model that the validation part chooses."""
+    cohort = job.inputs.cohort
+    x, is_categorical = self._table(job.inputs, half)
     weight = cohort.weight
     return self._fit(
       is_categorical,
@@ -64,12 +76,55 @@ class _Classical(learner.Learner):
       x_valid=x[valid],
       labels_valid=cohort.labels[valid],
       weight_valid=None if weight is None else weight[valid],
-      **options,
+      seed=job.seed,
+      **job.hyper,
     )
+
+  def _tune(self, job, half, train, valid) -> cross_validated.Tuned:
+    """The model that a cross-validation over both parts chooses."""
+    cohort = job.inputs.cohort
+    x, is_categorical = self._table(job.inputs, half)
+    rows = np.concatenate([train, valid])
+    weight = cohort.weight
+    return self._cross_validate(
+      is_categorical,
+      self._candidates(job.inputs, x.shape[1]),
+      task=self.task,
+      x=x[rows],
+      labels=cohort.labels[rows],
+      weight=None if weight is None else weight[rows],
+      fold=inner.folds(cohort, rows, job.inner_folds, job.seed),
+      seed=job.seed,
+      **job.hyper,
+    )
+
+  def _candidates(self, inputs, columns: int) -> list[np.ndarray]:
+    """(p,) bool each, the sets of columns that a cross-validation tries.
+
+    Of reduced pixels the first components alone, in several numbers, and all
+    with the histograms; of anything else all columns.
+    """
+    every = np.ones(columns, bool)
+    if self.arm.image_input != arms_lib.PIXELS:
+      return [every]
+    most = inputs.fitted.config.pixel_components
+    pixels = len(inputs.fitted.pixel_fit.mean)
+    found = []
+    for count in (most // 4, most // 2, most):
+      kept = every.copy()
+      kept[count:pixels] = False
+      found.append(kept)
+    return [*found, every]
 
   @abc.abstractmethod
   def _fit(self, is_categorical, **arguments):
     """The fitted model."""
+
+  @abc.abstractmethod
+  def _cross_validate(
+    self, is_categorical, candidates, **arguments
+  ) -> cross_validated.Tuned:
+    """The model fitted on all rows it is given, and out-of-fold logits."""
 
   @abc.abstractmethod
   def _chosen(self, model) -> dict[str, tuple[float, ...]]:
@@ -166,6 +221,10 @@ class ElasticNet(_Classical):
     del is_categorical
     return classical.fit_elastic_net(**arguments)
 
+  def _cross_validate(self, is_categorical, candidates, **arguments):
+    del is_categorical, arguments['seed']  # there is nothing random in it
+    return cross_validated.fit_elastic_net(candidates=candidates, **arguments)
+
   def _chosen(self, model):
     # That of a label that could not be learnt is infinite.
     penalties = model.penalties[np.isfinite(model.penalties)]
@@ -186,11 +245,24 @@ class Trees(_Classical):
   def _fit(self, is_categorical, **arguments):
     return classical.fit_trees(is_categorical=is_categorical, **arguments)
 
+  def _cross_validate(self, is_categorical, candidates, **arguments):
+    del candidates  # trees choose their columns themselves
+    return cross_validated.fit_trees(is_categorical=is_categorical, **arguments)
+
   def _chosen(self, model):
     return {'rounds': tuple(part.rounds for part in model.parts)}
 
   def _ehr(self, inputs):
     return inputs.fitted.table(inputs.cohort)
+
+
+def _stack_folds(
+  rule: str, cohort: cohort_lib.Cohort, valid: np.ndarray, seed: int
+) -> np.ndarray | None:
+  """Folds of the validation part for a stack; None where it needs none."""
+  if rule != late.STACK or len(np.unique(cohort.patient[valid])) < _STACK_FOLDS:
+    return None
+  return inner.folds(cohort, valid, _STACK_FOLDS, seed)
 
 
 class Rule(learner.Learner):
@@ -210,6 +282,7 @@ class Rule(learner.Learner):
       valid_present={m: cohort.present[m][valid] for m in self.arm.modalities},
       valid_labels=cohort.labels[valid],
       valid_weight=None if cohort.weight is None else cohort.weight[valid],
+      valid_fold=_stack_folds(self.arm.rule, cohort, valid, job.seed),
     )
     return learner.Trained(
       models=(rule,),
@@ -218,7 +291,8 @@ class Rule(learner.Learner):
     )
 
   def size(self, model):
-    return sum(np.size(x) for x in model.state.values())
+    used = {k: x for k, x in model.state.items() if k != 'penalty'}
+    return sum(np.size(x) for x in used.values())
 
   def logits(self, trained, inputs, rows):
     out = []

@@ -46,12 +46,15 @@ class ClassicalConfig:
     learning_rate: gradient boosting: shrinkage of each tree.
     max_leaf_nodes: gradient boosting: leaves of a tree.
     l2: gradient boosting: penalty on leaf values.
+    inner_folds: folds of the cross-validation that tunes both in small cohorts
+      (`ExperimentConfig.small_below`).
   """
 
   l1_ratio: float = 0.5
   learning_rate: float = 0.1
   max_leaf_nodes: int = 15
   l2: float = 1.0
+  inner_folds: int = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +105,10 @@ class ExperimentConfig:
       configured one, the others are drawn at random and the one with the
       lowest validation loss counts.
     seed: of everything random in training and search.
+    small_below: a cohort is small where training and validation have fewer
+      studies together than this. There elastic nets and trees are tuned by
+      cross-validation and fitted on both parts, and second stages are averaged
+      over several cuts of the training part (docs/strategies.md).
   """
 
   cohort: data_config.CohortConfig = data_config.CohortConfig()
@@ -123,6 +130,7 @@ class ExperimentConfig:
   seeds: int = 1
   trials: int = 1
   seed: int = 0
+  small_below: int = 800
 
 
 def check(config: ExperimentConfig) -> None:
@@ -137,10 +145,12 @@ def check(config: ExperimentConfig) -> None:
         f'{name}={getattr(config, name)}: expected a whole number of at '
         'least 1.'
       )
-  if config.seed < 0:
-    raise errors.UserError(
-      f'seed={config.seed}: expected 0 or a positive whole number.'
-    )
+  for name in ('seed', 'small_below'):
+    if getattr(config, name) < 0:
+      raise errors.UserError(
+        f'{name}={getattr(config, name)}: expected 0 or a positive whole '
+        'number.'
+      )
   _check_classical(config.classical)
   _check_controls(config.controls)
   audit_config.check(config.audits)
@@ -156,6 +166,7 @@ def _check_classical(classical: ClassicalConfig) -> None:
     ('learning_rate', lambda x: x > 0 and finite(x), 'a number above 0'),
     ('max_leaf_nodes', lambda x: x >= 2, 'a whole number of at least 2'),
     ('l2', lambda x: x >= 0 and finite(x), '0 or a positive number'),
+    ('inner_folds', lambda x: x >= 2, 'a whole number of at least 2'),
   ):
     value = getattr(classical, name)
     if not legal(value):

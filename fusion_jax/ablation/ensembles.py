@@ -10,7 +10,6 @@ from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import finished
 from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
-from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import controls as evaluation_controls
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import metrics
@@ -152,17 +151,13 @@ def _twins(run, best: Mapping[tuple[int, int], str]) -> plan_lib.Plan:
   trials: dict[str, int] = {}
   listed = dict.fromkeys(best.values())
   for arm in listed:
-    cells = [
-      plan_lib.Cell(s.repeat, s.fold, splits_lib.digest(s, run.cohort))
-      for s in run.splits
-      if best.get((s.repeat, s.fold)) == arm
-    ]
+    splits = [s for s in run.splits if best.get((s.repeat, s.fold)) == arm]
     plan = plan_lib.make_plan(
       dataclasses.replace(run.config, seeds=2),
       listed=[arm],
       task=run.cohort.task,
       cohort_digest=run.cohort.digest,
-      cells=cells,
+      cells=plan_lib.cells_of(run.config, run.cohort, splits),
     )
     trials.update(plan.trials)
     for name, found in plan.nodes.items():

@@ -5,6 +5,12 @@ features of studies that the encoder was fitted on. The training part is cut by
 patient into two halves: encoder h is trained on half h, second-stage model h
 on encoder h's features of the *other* half, and the logits of the two
 second-stage models are averaged. Both stop on the fold's validation part.
+
+In a small cohort half of the training part is little. There it is cut
+SMALL_CUTS times, each time anew, and the logits of all second-stage models are
+averaged. Elastic nets and trees are tuned there by a cross-validation and
+fitted on the validation part too: no encoder is trained on it, though each
+stops where it is best on it.
 """
 
 import abc
@@ -20,11 +26,15 @@ from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import preprocess
+from fusion_jax.data import inner, preprocess
 from fusion_jax.data import splits as splits_lib
 
-# Told the number of an epoch and the mean validation loss after it.
-LossCallback = Callable[[int, float], None]
+# How often the training part of a small cohort is cut into halves.
+SMALL_CUTS = 2
+
+# Given the number of an epoch, the most that there can be, and the mean
+# validation loss after it.
+LossCallback = Callable[[int, int, float], None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,7 +44,7 @@ class Inputs:
   Attributes:
     cohort: the studies.
     fitted: the preprocessing of the training part.
-    features: by encoder half, (n, c) frozen image features.
+    features: by encoder, (n, c) frozen image features.
     logits: by modality, (n, s) predictions of upstream arms, NaN in rows they
       were not asked for.
   """
@@ -54,12 +64,17 @@ class Job:
     split: its training and validation rows.
     seed: everything random follows from it.
     hyper: by name.
+    cuts: how often the training part is cut into halves for second stages.
+    inner_folds: of the cross-validation that tunes elastic nets and trees; 0
+      where the validation part does.
   """
 
   inputs: Inputs
   split: splits_lib.Split
   seed: int
   hyper: Mapping[str, float]
+  cuts: int = 1
+  inner_folds: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,27 +82,33 @@ class Trained:
   """A trained node.
 
   Attributes:
-    models: one, or one per half.
+    models: one, or one per half of each cut.
     parameters: what `Learner.parameters` counts.
     seconds: of training.
     compile_seconds: of compilation.
-    best_epoch: by model; empty if not trained by epochs.
+    epochs: by model, the most it was given; empty if not trained by epochs.
+    best_epoch: by model, likewise.
     history: by model and epoch, training and validation loss.
     failure: why there is no usable model; empty if there is one.
     notes: what a reader should know.
     chosen: by model, the numbers that fitting chose on the validation part
       ('penalty', 'rounds'), one for each label that has one of its own.
+    valid_logits: (v, s) logits of the validation part by models that were not
+      fitted on it, NaN where there is none; None where the models themselves
+      were not.
   """
 
   models: tuple[Any, ...]
   parameters: int
   seconds: float = 0.0
   compile_seconds: float = 0.0
+  epochs: tuple[int, ...] = ()
   best_epoch: tuple[int, ...] = ()
   history: tuple[tuple[tuple[float, float], ...], ...] = ()
   failure: str = ''
   notes: tuple[str, ...] = ()
   chosen: tuple[Mapping[str, tuple[float, ...]], ...] = ()
+  valid_logits: np.ndarray | None = None
 
 
 class Learner(abc.ABC):
@@ -108,8 +129,8 @@ class Learner(abc.ABC):
 
     Args:
       jobs: one per node, all on one cohort.
-      on_epoch: called with the number of an epoch and the mean validation
-        loss, by learners that have epochs.
+      on_epoch: called with the number of an epoch, the most that there can be
+        and the mean validation loss, by learners that have epochs.
 
     Raises:
       UserError: if a part cannot be learnt from.
@@ -153,7 +174,7 @@ class Learner(abc.ABC):
   def encode(
     self, trained: Sequence[Trained], inputs: Sequence[Inputs]
   ) -> list[tuple[np.ndarray, ...]]:
-    """For each node and half, (n, c) float32 image features of all studies.
+    """For each node and model, (n, c) float32 image features of all studies.
 
     Raises:
       TypeError: by learners that have no image encoder.
@@ -190,12 +211,17 @@ class Learner(abc.ABC):
     return np.mean(logits, axis=0)
 
 
-def models_per_node(arm: arms_lib.ArmConfig) -> int:
-  """How many models a node of an arm trains: one, or one per half."""
+def models_per_node(arm: arms_lib.ArmConfig, small: bool) -> int:
+  """How many models a node of an arm trains: one, or one per half of each cut.
+
+  Args:
+    arm: the arm.
+    small: whether the cohort is.
+  """
   halved = (
     arm.strategy == arms_lib.UPSTREAM or arm.image_input == arms_lib.FEATURES
   )
-  return 2 if halved else 1
+  return 2 * (SMALL_CUTS if small else 1) if halved else 1
 
 
 def model_rows(arm, job) -> list[np.ndarray]:
@@ -206,10 +232,14 @@ def model_rows(arm, job) -> list[np.ndarray]:
   """
   cohort, split = job.inputs.cohort, job.split
   parts = [split.train]
-  if arm.strategy == arms_lib.UPSTREAM:
-    parts = splits_lib.halves(split, cohort, job.seed)
-  elif arm.image_input == arms_lib.FEATURES:
-    parts = splits_lib.halves(split, cohort, job.seed)[::-1]
+  if models_per_node(arm, small=False) > 1:
+    # An encoder is trained on a half, its second stage on the other one.
+    turn = 1 if arm.strategy == arms_lib.UPSTREAM else -1
+    parts = [
+      half
+      for number in range(job.cuts)
+      for half in inner.halves(split, cohort, job.seed, number)[::turn]
+    ]
   rows = [rows_lib.usable(arm, cohort, part) for part in parts]
   valid = rows_lib.usable(arm, cohort, split.valid)
   for part in rows:

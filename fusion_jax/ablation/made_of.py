@@ -73,6 +73,7 @@ def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
     },
     'hyperparameters': _ranges(r.get('hyper') or {} for r in records),
     'chosen': _ranges(m for r in records for m in r.get('chosen') or ()),
+    'inner_folds': max((r.get('inner_folds', 0) for r in records), default=0),
     'epochs': None,
     'settings': {},
     'differs': differs(config, arm),
@@ -80,12 +81,16 @@ def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
   if own.learner == arms_lib.NEURAL:
     settings = core_config.to_dict(config.training)
     result['epochs'] = {
-      'planned': settings.pop('epochs'),
+      'planned': max(
+        (x for r in records for x in r.get('epochs') or ()),
+        default=settings['epochs'],
+      ),
       'run': _range(
         len(h) for r in records for h in r.get('history') or () if h
       ),
       'kept': _range(x for r in records for x in r.get('best_epoch') or ()),
     }
+    del settings['epochs']
     result['settings'] = {
       'optimizer': 'AdamW',
       **{

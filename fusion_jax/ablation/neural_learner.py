@@ -11,10 +11,14 @@ import numpy as np
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import learner
 from fusion_jax.ablation import rows as rows_lib
-from fusion_jax.core import types
+from fusion_jax.core import links, types
 from fusion_jax.data import preprocess
 from fusion_jax.fusion import model as models
 from fusion_jax.training import batches, checkpoints, neural
+
+# The share of the whole fall of the validation loss that is much for the last
+# tenth of training.
+_MUCH = 0.05
 
 
 class Neural(learner.Learner):
@@ -100,10 +104,11 @@ class Neural(learner.Learner):
           )
         )
 
-    def report(epoch, train_loss, valid_loss, stopped):
+    def report(epoch, epochs, train_loss, valid_loss, stopped):
       del train_loss, stopped
       seen = valid_loss[np.isfinite(valid_loss)]
-      on_epoch(epoch, float(seen.mean()) if len(seen) else float('nan'))
+      mean = float(seen.mean()) if len(seen) else float('nan')
+      on_epoch(epoch, epochs, mean)
 
     result = neural.fit_fleet(
       model_config=self.model_config(jobs[0].inputs),
@@ -149,10 +154,52 @@ class Neural(learner.Learner):
       parameters=self.parameters(fitted, job.inputs.fitted),
       seconds=result.seconds * share,
       compile_seconds=result.compile_seconds * share,
+      epochs=tuple(f.epochs for f in fitted),
       best_epoch=tuple(f.best_epoch for f in fitted),
       history=tuple(f.history for f in fitted),
       failure=failures[0] if failures else '',
+      notes=self._notes(job, fitted),
     )
+
+  def _notes(self, job, fitted) -> tuple[str, ...]:
+    """Says where training came to nothing, or was not at its end."""
+    found = []
+    null = self._constant_loss(job)
+    if any(f.valid_loss >= null for f in fitted):
+      found.append(
+        'It is no better than a constant prediction on validation: nothing was '
+        'learnt. A longer training (--set=training.least_steps=N) or another '
+        'learning rate may help.'
+      )
+    elif any(map(_still_improving, fitted)):
+      found.append(
+        'Its validation loss was still falling when training ended: raise '
+        '--set=training.epochs=N.'
+      )
+    return tuple(found)
+
+  def _constant_loss(self, job) -> float:
+    """The validation loss of the best constant of the training part."""
+    cohort, split = job.inputs.cohort, job.split
+    train, valid = (
+      rows_lib.usable(self.arm, cohort, x) for x in (split.train, split.valid)
+    )
+    weight = (
+      np.ones(len(cohort))
+      if cohort.weight is None
+      else np.asarray(cohort.weight, np.float64)
+    )
+    constant = links.constant_logits(
+      self.task, cohort.labels[train], weight[train]
+    )
+    logits = np.tile(constant, (len(valid), 1))
+    loss = links.mean_loss(
+      self.task, logits, cohort.labels[valid], weight[valid]
+    )
+    if self.task.kind == types.REGRESSION:
+      # Models are trained on labels of a unit spread.
+      loss /= np.square(cohort.labels[train, 0].std() or 1.0)
+    return loss
 
   def size(self, model):
     if self.arm.strategy != arms_lib.UPSTREAM:
@@ -216,3 +263,17 @@ class Neural(learner.Learner):
     fitted = preprocess.Fitted.from_arrays(arrays)
     trained = learner.Trained(tuple(found), self.parameters(found, fitted))
     return trained, fitted
+
+
+def _still_improving(fitted: neural.FittedNeural) -> bool:
+  """Whether the last tenth of the epochs lowered the validation loss much.
+
+  Much is more than a twentieth of all that training lowered it. The rate falls
+  to 0 at the end, so that a little is normal.
+  """
+  losses = [valid for _, valid in fitted.history]
+  late = fitted.epochs - max(1, fitted.epochs // 10)
+  if len(losses) < fitted.epochs or late < 1:
+    return False
+  before = min(losses[:late])
+  return before - min(losses) > _MUCH * (losses[0] - min(losses))

@@ -55,7 +55,10 @@ def parallel_of(
   That follows from all the arm's models, so that it does not depend on how
   many of them an interrupted run still lacks.
   """
-  members = len(plan.nodes[arm]) * learner_lib.models_per_node(config.arms[arm])
+  members = sum(
+    learner_lib.models_per_node(config.arms[arm], node.small)
+    for node in plan.nodes[arm]
+  )
   decided = strategy.create_strategy(config.parallel, members=members)
   return dataclasses.replace(config.parallel, shard=decided.shard)
 
@@ -101,7 +104,14 @@ class Nodes:
     inputs = learner_lib.Inputs(
       self._cohort, self._fitted(node.repeat, node.fold), features, logits
     )
-    job = learner_lib.Job(inputs, split, node.random_seed, node.hyper)
+    job = learner_lib.Job(
+      inputs,
+      split,
+      node.random_seed,
+      node.hyper,
+      cuts=learner_lib.SMALL_CUTS if node.small else 1,
+      inner_folds=self._config.classical.inner_folds if node.small else 0,
+    )
     if arm.learner != arms_lib.RULE:
       try:
         learner_lib.model_rows(arm, job)
@@ -133,9 +143,12 @@ class Nodes:
     rows = [np.concatenate([j.split.valid, j.split.test]) for j in jobs]
     logits = learner.predict(trained, inputs, rows)
     arrays, losses = [], []
-    for x, job in zip(logits, jobs, strict=True):
+    for x, job, model in zip(logits, jobs, trained, strict=True):
       at = job.split.valid
       valid, test = np.split(x, [len(at)])
+      if model.valid_logits is not None:
+        own = model.valid_logits
+        valid = np.where(np.isnan(own), valid, own)
       arrays.append(
         {LOGITS.format(part='valid'): valid, LOGITS.format(part='test'): test}
       )

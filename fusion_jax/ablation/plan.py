@@ -22,6 +22,8 @@ from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.core import config as core_config
 from fusion_jax.core import types
+from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import splits as splits_lib
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _DATA = ('core', 'data')
@@ -84,11 +86,14 @@ class Cell:
     repeat: number of the repeat.
     fold: number of the fold.
     digest: hash of the study ids of each part.
+    small: whether training and validation have fewer studies together than
+      `ExperimentConfig.small_below`.
   """
 
   repeat: int
   fold: int
   digest: str
+  small: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +110,7 @@ class Node:
     hyper: the trial's hyperparameters.
     upstream: keys of the nodes it needs, every trial of them.
     key: hash of all that determines it.
+    small: see `Cell`.
   """
 
   arm: str
@@ -116,6 +122,7 @@ class Node:
   hyper: Mapping[str, float]
   upstream: tuple[str, ...]
   key: str
+  small: bool = False
 
   @property
   def place(self) -> tuple[int, int, int]:
@@ -206,6 +213,23 @@ def random_seed(config, repeat: int, fold: int, seed: int) -> int:
   return int(sequence.generate_state(1)[0] >> 1)
 
 
+def cells_of(
+  config: config_lib.ExperimentConfig,
+  cohort: cohort_lib.Cohort,
+  splits: Sequence[splits_lib.Split],
+) -> list[Cell]:
+  """The cells of a cohort's splits."""
+  return [
+    Cell(
+      s.repeat,
+      s.fold,
+      splits_lib.digest(s, cohort),
+      len(s.train) + len(s.valid) < config.small_below,
+    )
+    for s in splits
+  ]
+
+
 def make_plan(
   config: config_lib.ExperimentConfig,
   *,
@@ -251,6 +275,7 @@ def make_plan(
             **_causes(parts.learner),
             'settings': settings,
             'split': cell.digest,
+            'small': cell.small,
             'random_seed': start,
             'trial': trial,
             'hyper': hyper,
@@ -267,6 +292,7 @@ def make_plan(
               hyper,
               upstream,
               _hash(causes),
+              cell.small,
             )
           )
     nodes[arm] = tuple(found)
@@ -295,6 +321,8 @@ def _arm_settings(config, parts: arms_lib.ArmConfig) -> dict[str, Any]:
     # The number of devices is left out: a run may go on elsewhere.
     settings['parallel'] = core_config.to_dict(config.parallel)
     del settings['parallel']['devices']
+  elif parts.learner != arms_lib.RULE:
+    settings['inner_folds'] = config.classical.inner_folds
   return settings
 
 

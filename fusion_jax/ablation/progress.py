@@ -90,17 +90,17 @@ class Progress:
     """A line of its own."""
     self.console.print(rich.text.Text(text), soft_wrap=True)
 
-  def start(self, arm: str, epochs: int = 0) -> None:
+  def start(self, arm: str) -> None:
     """An arm begins to work."""
     line = self._lines[arm]
-    line.state, line.epochs, line.epoch = RUNNING, epochs, 0
+    line.state, line.epochs, line.epoch = RUNNING, 0, 0
     line.started = line.told = time.perf_counter()
     self._plain(f'{arm}: started')
 
-  def epoch(self, arm: str, epoch: int, loss: float) -> None:
-    """An arm's fleet has done an epoch."""
+  def epoch(self, arm: str, epoch: int, epochs: int, loss: float) -> None:
+    """An arm's fleet has done an epoch, of so many at most."""
     line = self._lines[arm]
-    line.epoch, line.loss = epoch, loss
+    line.epoch, line.epochs, line.loss = epoch, epochs, loss
     now = time.perf_counter()
     if now - line.told >= _PLAIN_SECONDS:
       line.told = now

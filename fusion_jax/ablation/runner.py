@@ -90,16 +90,12 @@ def run(
   horizons = hazards_lib.horizons(cohort, config.evaluation)
   if config.footprint:
     footprints.complete(cohort)
-  cells = [
-    plan_lib.Cell(s.repeat, s.fold, splits_lib.digest(s, cohort))
-    for s in splits
-  ]
   plan = plan_lib.make_plan(
     config,
     listed=listed,
     task=cohort.task,
     cohort_digest=cohort.digest,
-    cells=cells,
+    cells=plan_lib.cells_of(config, cohort, splits),
   )
   with store.open(config):
     splits_lib.save(splits, cohort, store.path / store_lib.SPLITS)
@@ -178,9 +174,7 @@ class _Run:
       missing = [n for n in nodes if not self.store.has(n.key)]
       if not missing:
         continue
-      parts = self.config.arms[arm]
-      is_neural = parts.learner == arms_lib.NEURAL
-      self.progress.start(arm, self.config.training.epochs if is_neural else 0)
+      self.progress.start(arm)
       failure = ''
       try:
         self._run_arm(arm, missing)
@@ -257,9 +251,11 @@ class _Run:
         'parameters': model.parameters,
         'seconds': model.seconds,
         'compile_seconds': model.compile_seconds,
+        'epochs': list(model.epochs),
         'best_epoch': list(model.best_epoch),
         'history': [list(map(list, h)) for h in model.history],
         'notes': list(model.notes),
+        'inner_folds': job.inner_folds,
         'chosen': [{k: list(v) for k, v in x.items()} for x in model.chosen],
       }
       facts = {name: record[name] for name in _FACTS}

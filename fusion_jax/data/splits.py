@@ -86,7 +86,7 @@ def _whole(cohort, config) -> list[Split]:
   out = []
   for repeat in range(config.repeats):
     rng = np.random.default_rng([config.seed, repeat])
-    part = _divide(cohort.patient, strata, np.full(k, 1 / k), rng)
+    part = divide(cohort.patient, strata, np.full(k, 1 / k), rng)
     for i in range(k):
       out.append(
         _with_valid(cohort, part != i, part == i, repeat, i, i, config)
@@ -126,29 +126,6 @@ def stratum(
   else:
     y = y[:, 0]
   return np.where(np.isnan(y), -1, y).astype(int)
-
-
-def halves(
-  split: Split, cohort: cohort_lib.Cohort, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-  """The training part cut in two by patient, stratified.
-
-  A second stage is fitted on features that a model of the *other* half gave,
-  so that it never sees features of rows their extractor was fitted on.
-
-  Raises:
-    UserError: if the training part has fewer than two patients.
-  """
-  patients = cohort.patient[split.train]
-  if len(np.unique(patients)) < 2:
-    raise errors.UserError(
-      f'Fold {split.fold} of repeat {split.repeat} has one training patient, '
-      'which cannot be cut into two halves for a second stage.'
-    )
-  rng = np.random.default_rng([seed, split.repeat, split.fold, 2])
-  strata = stratum(cohort, split.train)
-  part = _divide(patients, strata, np.full(2, 0.5), rng)
-  return split.train[part == 0], split.train[part == 1]
 
 
 def digest(split: Split, cohort: cohort_lib.Cohort) -> str:
@@ -401,7 +378,7 @@ def _with_valid(cohort, kept, tested, repeat, fold, number, config) -> Split:
     )
   rng = np.random.default_rng([config.seed, repeat, number, 1])
   shares = np.array([1 - config.valid_fraction, config.valid_fraction])
-  part = _divide(cohort.patient[rest], stratum(cohort, rest), shares, rng)
+  part = divide(cohort.patient[rest], stratum(cohort, rest), shares, rng)
   return Split(
     repeat, fold, rest[part == 0], rest[part == 1], np.flatnonzero(tested)
   )
@@ -415,7 +392,7 @@ def _thinned(split: Split, cohort, config) -> Split:
       [config.seed, split.repeat, split.fold, 3, number]
     )
     shares = np.array([config.train_fraction, 1 - config.train_fraction])
-    part = _divide(cohort.patient[rows], stratum(cohort, rows), shares, rng)
+    part = divide(cohort.patient[rows], stratum(cohort, rows), shares, rng)
     kept.append(rows[part == 0])
     if not len(kept[-1]):
       raise errors.UserError(
@@ -425,7 +402,7 @@ def _thinned(split: Split, cohort, config) -> Split:
   return dataclasses.replace(split, train=kept[0], valid=kept[1])
 
 
-def _divide(
+def divide(
   patient: np.ndarray,
   strata: np.ndarray,
   shares: np.ndarray,

@@ -24,8 +24,10 @@ Rules:
             (multiclass: the most probable one). Ties stay ties: how sure a
             modality was does not count. Not for regression and survival.
   stack     a logistic (binary, multilabel), multinomial, linear or Cox model on
-            every modality's logits (0 where absent) and presence, with an L2
-            penalty, fitted on the validation predictions.
+            every modality's logits (0 where absent; of regression less
+            their mean) and presence, with an L2 penalty, fitted on the
+            validation predictions. The penalty is that of PENALTIES with the
+            lowest loss in a cross-validation of them.
   mean_recalibrated, weighted_recalibrated
             the mean or weighted mean, times a slope plus an intercept fitted
             on its own validation predictions (rescale.py). Not for regression.
@@ -61,8 +63,10 @@ TASKS = {
   STACK: types.TASK_KINDS,
   **dict.fromkeys(_AVERAGE, rescale.TASKS),
 }
-# The stack's penalty is PENALTY / (2 n) times the squared coefficients of
-# standardised logits: scikit-learn's C = 1.
+# The stack's penalty is one of these / (2 n) times the squared coefficients of
+# standardised logits: 1 is scikit-learn's C = 1.
+PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
+# Where there is no cross-validation.
 PENALTY = 1.0
 
 
@@ -77,8 +81,9 @@ class LateRule:
     constant: s logits for a study without any modality.
     state: what the rule estimated, lists of numbers by name: `center`,
       `scale`, and `weights` (modality,), `thresholds` (modality, s), or
-      `coefficients` (feature, s) and `intercept` (s,); of a recalibrated
-      average also `slope` and `intercept`, (s,) each.
+      `penalty`, `origin` (modality,), `coefficients` (feature, s) and
+      `intercept` (s,); of a recalibrated average also `slope` and
+      `intercept`, (s,) each.
   """
 
   rule: str
@@ -103,7 +108,9 @@ class LateRule:
     """
     values, here = _stack(self.task, self.modalities, logits, present)
     if self.rule == STACK:
-      features = _features(self.task, values, here, self.state['scale'])
+      features = _features(
+        self.task, values, here, self.state['scale'], self.state['origin']
+      )
       fused = features @ np.asarray(self.state['coefficients'])
       fused += np.asarray(self.state['intercept'])
     elif self.rule == VOTE:
@@ -158,6 +165,7 @@ def fit_late(
   valid_present: Mapping[str, np.ndarray],
   valid_labels,
   valid_weight=None,
+  valid_fold=None,
 ) -> LateRule:
   """Fits a rule on validation predictions.
 
@@ -168,6 +176,8 @@ def fit_late(
     valid_present: by modality (n,) bool.
     valid_labels: (n, l), NaN where unknown.
     valid_weight: (n,) or None.
+    valid_fold: (n,) int, the folds of the cross-validation that chooses the
+      penalty of 'stack' (no patient is in two); None for PENALTY.
 
   Raises:
     UserError: for an unknown rule, or one that the task does not allow.
@@ -196,7 +206,12 @@ def fit_late(
           )
     state = {'thresholds': thresholds.tolist()}
   elif rule == STACK:
-    state = _fit_stack(task, values, here, labels, weight, constant)
+    rows = links.known(task, labels).any(axis=1) & (weight > 0)
+    rows &= here.any(axis=0)
+    given = values[:, rows], here[:, rows], labels[rows], weight[rows]
+    fold = None if valid_fold is None else np.asarray(valid_fold)[rows]
+    penalty = _chosen_penalty(task, given, fold, constant)
+    state = _fit_stack(task, *given, constant, penalty)
   else:
     state = _spread(task, values, here, weight)
     weights = np.ones(len(modalities))
@@ -307,32 +322,69 @@ def _youden(logit, label, weight):
   return float((distinct[best] + distinct[best + 1]) / 2)
 
 
-def _features(task, values, here, scale):
+def _features(task, values, here, scale, origin):
   """(n, m s + m) logits over their scale, 0 where absent, then presence."""
-  if task.kind == types.MULTICLASS:
-    # Logits up to a constant per row: take the constant out.
-    values = values - values.mean(axis=2, keepdims=True)
-  scaled = values / np.asarray(scale)[:, None, None]
+  scaled = _centred(task, values, here, origin)
+  scaled = scaled / np.asarray(scale)[:, None, None]
   columns = np.concatenate(list(scaled), axis=1)
   return np.concatenate([columns, here.T.astype(np.float64)], axis=1)
 
 
-def _fit_stack(task, values, here, labels, weight, constant):
-  """The meta-model; see STACK in the module docstring."""
-  known = links.known(task, labels) & (weight > 0)[:, None]
-  rows = known.any(axis=1) & here.any(axis=0)
-  labels, weight = labels[rows], weight[rows]
-  centered = values
+def _centred(task, values, here, origin):
+  """(m, n, s) logits of which 0 is what is said of a study without."""
   if task.kind == types.MULTICLASS:
-    centered = values - values.mean(axis=2, keepdims=True)
+    # Logits up to a constant per row: take the constant out.
+    return values - values.mean(axis=2, keepdims=True)
+  origin = np.asarray(origin)[:, None, None]
+  return np.where(here[:, :, None], values - origin, 0)
+
+
+def _chosen_penalty(task, given, fold, constant) -> float:
+  """The penalty with the lowest loss over all folds; of equals the largest."""
+  if fold is None:
+    return PENALTY
+  values, here, labels, weight = given
+  total = dict.fromkeys(PENALTIES[::-1], 0.0)
+  for number in np.unique(fold):
+    kept, held = fold != number, fold == number
+    part = values[:, kept], here[:, kept], labels[kept], weight[kept]
+    for penalty in total:
+      state = _fit_stack(task, *part, constant, penalty)
+      rule = LateRule(
+        STACK, task, tuple(map(str, range(len(values)))), tuple(constant), state
+      )
+      logits = rule.apply(
+        {m: values[k][held] for k, m in enumerate(rule.modalities)},
+        {m: here[k][held] for k, m in enumerate(rule.modalities)},
+      )
+      loss = links.mean_loss(task, logits, labels[held], weight[held])
+      size = weight[held] @ (
+        labels[held, 1] if task.kind == types.SURVIVAL else np.ones(held.sum())
+      )
+      if np.isfinite(loss):  # Without an event there is none.
+        total[penalty] += size * loss
+  return min(total, key=total.get) if any(total.values()) else PENALTY
+
+
+def _fit_stack(task, values, here, labels, weight, constant, penalty):
+  """The meta-model; see STACK in the module docstring."""
+  origin = np.zeros(len(values))
+  if task.kind == types.REGRESSION:
+    origin = np.array(
+      [
+        _moments(v[present], weight[present])[0]
+        for v, present in zip(values, here, strict=True)
+      ]
+    )
+  centred = _centred(task, values, here, origin)
   # Only the deviation: a logit of 0 must stay 0, which is what absence means.
   scale = np.array(
     [
-      _moments(v[present & rows], weight[present[rows]])[1]
-      for v, present in zip(centered, here, strict=True)
+      _moments(v[present], weight[present])[1]
+      for v, present in zip(centred, here, strict=True)
     ]
   )
-  x = _features(task, values[:, rows], here[:, rows], scale)
+  x = _features(task, values, here, scale, origin)
   outputs = _fitted_outputs(task, labels)
   unit = 1.0
   if task.kind == types.REGRESSION and len(labels):
@@ -342,7 +394,7 @@ def _fit_stack(task, values, here, labels, weight, constant):
   mask = np.outer(np.append(varies, task.kind != types.SURVIVAL), outputs)
   design = np.concatenate([x, np.ones((len(x), 1))], axis=1)
   penalised = np.append(np.ones(x.shape[1]), 0)[:, None]
-  ridge = PENALTY / max(len(labels), 1)
+  ridge = penalty / max(len(labels), 1)
 
   def objective(flat):
     b = np.zeros(mask.shape)
@@ -370,6 +422,8 @@ def _fit_stack(task, values, here, labels, weight, constant):
     # 0 is what a study without any modality gets: let it be the mean.
     intercept = -np.average(x @ b[:-1], axis=0, weights=weight)
   return {
+    'penalty': penalty,
+    'origin': origin.tolist(),
     'scale': scale.tolist(),
     'coefficients': b[:-1].tolist(),
     'intercept': intercept.tolist(),

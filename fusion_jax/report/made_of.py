@@ -25,8 +25,8 @@ _PLURALS = {
 }
 # What each fit chooses for itself.
 _CHOSEN = {
-  'elastic_net': 'the penalty chosen on the validation part',
-  'trees': 'the number of rounds chosen on the validation part',
+  'elastic_net': 'the penalty',
+  'trees': 'the number of rounds',
 }
 # Hands on what it is given.
 _RAW = 'raw'
@@ -175,13 +175,27 @@ def _trained(learner, arms) -> list[str]:
     pieces = [_values(made['hyperparameters']), _fixed(made)]
     if epochs(made):
       pieces.append(f'{epochs(made)} epochs')
-    pieces.append(_CHOSEN.get(learner, ''))
+    pieces.append(_chosen(learner, made))
     text = ', '.join(x for x in pieces if x)
     if text:
       alike.setdefault(text, []).append(name)
   if len(alike) == 1:
     return [f'They had: {text}.' for text in alike]
   return [f'{", ".join(names)} had: {text}.' for text, names in alike.items()]
+
+
+def _chosen(learner, made) -> str:
+  """What each fit chooses, and by what."""
+  if learner not in _CHOSEN:
+    return ''
+  folds = made.get('inner_folds')
+  where = (
+    f'by {folds}-fold cross-validation over the training and validation parts, '
+    'on both of which the model was then fitted'
+    if folds
+    else 'on the validation part'
+  )
+  return f'{_CHOSEN[learner]} chosen {where}'
 
 
 def _brief(made) -> str:

@@ -5,7 +5,8 @@ labels known. `options` go to scikit-learn's histogram gradient boosting.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -101,15 +102,27 @@ class Histogram:
     Raises:
       UserError: if no class of the validation rows occurs in training.
     """
+    losses = cls.losses(task, train, valid, options)
+    return cls.grown(task, train, options, int(np.argmin(losses)))
+
+  @staticmethod
+  def losses(
+    task: types.Task, train: Rows, valid: Rows, options: Mapping[str, Any]
+  ) -> np.ndarray:
+    """(rounds + 1,) validation loss after 0, 1, ... rounds.
+
+    It ends where PATIENCE rounds brought no better one.
+
+    Raises:
+      UserError: if no class of the validation rows occurs in training.
+    """
     x, y, weight = train
     x_valid, y_valid, weight_valid = valid
     bins = Bins.fit(x, options['categorical_features'])
     x, x_valid = bins(x), bins(x_valid)
-    classes = np.zeros(0, np.int64)
     if task.kind == types.MULTICLASS:
-      classes = np.unique(y[:, 0]).astype(np.int64)
       # A class that training never saw cannot say when to stop.
-      seen = np.isin(y_valid[:, 0], classes)
+      seen = np.isin(y_valid[:, 0], y[:, 0])
       if not seen.any():
         raise errors.UserError(
           'No class of the validation part occurs in the training part.'
@@ -132,15 +145,29 @@ class Histogram:
       y_val=y_valid[:, 0],
       sample_weight_val=weight_valid,
     )
-    # Entry i is the negative loss after i rounds.
-    rounds = int(np.argmax(model.validation_score_))
+    return -model.validation_score_
+
+  @classmethod
+  def grown(
+    cls,
+    task: types.Task,
+    train: Rows,
+    options: Mapping[str, Any],
+    rounds: int,
+  ) -> 'Histogram':
+    """Boosts a given number of rounds."""
+    x, y, weight = train
+    bins = Bins.fit(x, options['categorical_features'])
+    classes = np.zeros(0, np.int64)
+    if task.kind == types.MULTICLASS:
+      classes = np.unique(y[:, 0]).astype(np.int64)
+    model = None
     if rounds:
-      # Grown again without the rounds after the best; the first are the same.
       model = _create(
         task, len(x), options, max_iter=rounds, early_stopping=False
-      ).fit(x, y[:, 0], sample_weight=weight)
+      ).fit(bins(x), y[:, 0], sample_weight=weight)
     constant = links.constant_logits(task, y, weight)
-    return cls(task, bins, constant, classes, model if rounds else None, rounds)
+    return cls(task, bins, constant, classes, model, rounds)
 
   @classmethod
   def unfitted(cls, task: types.Task, labels, weight) -> 'Histogram':
@@ -156,16 +183,31 @@ class Histogram:
     x = self.bins(x)
     if self.task.kind == types.REGRESSION:
       return self.model.predict(x)[:, None]
-    raw = self.model.decision_function(x)
+    return self._of_raw(self.model.decision_function(x))
+
+  def _of_raw(self, raw) -> np.ndarray:
+    """(n, s) logits of the classifier's raw predictions."""
     if self.task.kind == types.BINARY:
-      return raw[:, None]
+      return np.reshape(raw, (-1, 1))
     if len(self.classes) == 2:
-      raw = np.stack([np.zeros(len(x)), raw], axis=1)
+      raw = np.stack([np.zeros(len(raw)), np.ravel(raw)], axis=1)
+    out = np.tile(self.constant, (len(raw), 1))
     # Classes that training never saw keep their smoothed share, the others
     # divide the rest.
     rest = special.logsumexp(self.constant[self.classes])
     out[:, self.classes] = special.log_softmax(raw, axis=1) + rest
     return out
+
+  def staged(self, x: np.ndarray) -> Iterator[np.ndarray]:
+    """(n, s) logits of (n, p) rows after 0, 1, ... rounds."""
+    yield np.tile(self.constant, (len(x), 1))
+    if self.model is None:
+      return
+    x = self.bins(x)
+    if self.task.kind == types.REGRESSION:
+      yield from (z[:, None] for z in self.model.staged_predict(x))
+    else:
+      yield from map(self._of_raw, self.model.staged_decision_function(x))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -206,29 +248,53 @@ class Cox:
     options: Mapping[str, Any],
   ) -> 'Cox':
     """Boosts until validation says enough, then keeps the best rounds."""
-    x, y, weight = train
+    losses = cls.losses(task, train, valid, options)
+    return cls.grown(task, train, options, int(np.argmin(losses)))
+
+  @staticmethod
+  def losses(
+    task: types.Task, train: Rows, valid: Rows, options: Mapping[str, Any]
+  ) -> np.ndarray:
+    """(rounds + 1,) validation loss after 0, 1, ... rounds.
+
+    It ends where PATIENCE rounds brought no better one.
+    """
     x_valid, y_valid, weight_valid = valid
-    bins = Bins.fit(x, options['categorical_features'])
-    x, x_valid = bins(x), bins(x_valid)
-    events = float(weight @ y[:, 1])
-    logits, valid_logits = np.zeros((len(x), 1)), np.zeros((len(x_valid), 1))
-    least = links.mean_loss(task, valid_logits, y_valid, weight_valid)
-    models, best, center = [], 0, 0.0
-    while len(models) < MAX_ROUNDS and len(models) - best < PATIENCE:
-      gradient, curvature = links.derivatives(task, logits, y, weight)
-      # Per study instead of per event, as the l2 of the other tasks means it.
-      gradient, curvature = events * gradient[:, 0], events * curvature[:, 0]
-      step = np.zeros_like(gradient)
-      np.divide(-gradient, curvature, out=step, where=curvature > 0)
-      model = _create(task, len(x), options, max_iter=1, early_stopping=False)
-      models.append(model.fit(x, step, sample_weight=curvature))
-      logits[:, 0] += model.predict(x)
-      valid_logits[:, 0] += model.predict(x_valid)
-      loss = links.mean_loss(task, valid_logits, y_valid, weight_valid)
-      if loss < least:
-        least, best = loss, len(models)
-        center = float(np.average(logits[:, 0], weights=weight))
-    return cls(bins, tuple(models[:best]), center)
+    bins = Bins.fit(train[0], options['categorical_features'])
+    x_valid = bins(x_valid)
+    logits = np.zeros((len(x_valid), 1))
+    found = [links.mean_loss(task, logits, y_valid, weight_valid)]
+    for model, _ in _cox_rounds(task, train, options, bins):
+      logits[:, 0] += model.predict(x_valid)
+      found.append(links.mean_loss(task, logits, y_valid, weight_valid))
+      if len(found) - 1 - int(np.argmin(found)) >= PATIENCE:
+        break
+    return np.array(found)
+
+  @classmethod
+  def grown(
+    cls,
+    task: types.Task,
+    train: Rows,
+    options: Mapping[str, Any],
+    rounds: int,
+  ) -> 'Cox':
+    """Boosts a given number of rounds."""
+    bins = Bins.fit(train[0], options['categorical_features'])
+    models, center = [], 0.0
+    boosted = _cox_rounds(task, train, options, bins)
+    for model, mean in itertools.islice(boosted, rounds):
+      models.append(model)
+      center = mean
+    return cls(bins, tuple(models), center)
+
+  def staged(self, x: np.ndarray) -> Iterator[np.ndarray]:
+    """(n, 1) log relative hazards after 0, 1, ... rounds, not centred."""
+    x, total = self.bins(x), np.zeros((len(x), 1))
+    yield total.copy()
+    for model in self.models:
+      total[:, 0] += model.predict(x)
+      yield total.copy()
 
   def logits(self, x: np.ndarray) -> np.ndarray:
     """(n, 1) log relative hazards of (n, p) rows."""
@@ -236,6 +302,29 @@ class Cox:
     for model in self.models:
       total += model.predict(x)
     return total[:, None]
+
+
+def kind_of(task: types.Task) -> type[Histogram] | type[Cox]:
+  """The class that boosts trees for a task."""
+  return Cox if task.kind == types.SURVIVAL else Histogram
+
+
+def _cox_rounds(task, train, options, bins) -> Iterator[tuple[Any, float]]:
+  """The tree of each round, and the mean log hazard in training after it."""
+  x, y, weight = train
+  x = bins(x)
+  events = float(weight @ y[:, 1])
+  logits = np.zeros((len(x), 1))
+  for _ in range(MAX_ROUNDS):
+    gradient, curvature = links.derivatives(task, logits, y, weight)
+    # Per study instead of per event, as the l2 of the other tasks means it.
+    gradient, curvature = events * gradient[:, 0], events * curvature[:, 0]
+    step = np.zeros_like(gradient)
+    np.divide(-gradient, curvature, out=step, where=curvature > 0)
+    model = _create(task, len(x), options, max_iter=1, early_stopping=False)
+    model.fit(x, step, sample_weight=curvature)
+    logits[:, 0] += model.predict(x)
+    yield model, float(np.average(logits[:, 0], weights=weight))
 
 
 def _create(task, studies, options, **more):

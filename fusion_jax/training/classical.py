@@ -8,6 +8,7 @@ on how many cores a machine has.
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import joblib
@@ -120,13 +121,13 @@ def fit_elastic_net(
   del seed
   if not 0 <= l1_ratio <= 1:
     raise errors.UserError(f'l1_ratio is {l1_ratio}; it must be in [0, 1].')
-  x, labels, weight = _arrays(x, labels, weight)
-  x_valid, labels_valid, weight_valid = _arrays(
+  x, labels, weight = arrays(x, labels, weight)
+  x_valid, labels_valid, weight_valid = arrays(
     x_valid, labels_valid, weight_valid
   )
   with threadpoolctl.threadpool_limits(limits=1):
     parts = [
-      _constant_linear(part, train, obstacle)
+      constant_linear(part, train, obstacle)
       if obstacle
       else _fit_linear(part, train, valid, l1_ratio)
       for part, train, valid, obstacle in _single_outputs(
@@ -143,7 +144,8 @@ def fit_elastic_net(
   )
 
 
-def _constant_linear(task, train, obstacle):
+def constant_linear(task: types.Task, train, obstacle: str):
+  """Coefficients, intercept, penalty and notes of a label not learnt."""
   x, labels, weight = train
   constant = links.constant_logits(task, labels, weight)
   note = f'{obstacle} Its prediction is constant.'
@@ -152,50 +154,105 @@ def _constant_linear(task, train, obstacle):
 
 def _fit_linear(task, train, valid, l1_ratio):
   (x, y, weight), (x_valid, y_valid, weight_valid) = train, valid
-  center = np.average(x, axis=0, weights=weight)
-  spread = np.sqrt(np.average((x - center) ** 2, axis=0, weights=weight))
-  # Rounding leaves a constant column with a spread of about eps * |value|.
-  varies = spread > 1e-10 * np.maximum(np.abs(center), 1e-30)
-  center, scale = center[varies], spread[varies]
-  # Labels of a unit spread make the solver's tolerances mean the same.
-  shift, unit = 0.0, 1.0
-  if task.kind == types.REGRESSION:
-    shift = np.average(y[:, 0], weights=weight)
-    unit = np.sqrt(np.average((y[:, 0] - shift) ** 2, weights=weight)) or 1.0
+  scaling = Scaling.of(task, x, y, weight)
   path = elastic_net.fit_path(
-    elastic_net.Problem(
-      task,
-      (x[:, varies] - center) / scale,
-      (y - shift) / unit,
-      weight,
-      l1_ratio,
-    ),
-    x_valid=(x_valid[:, varies] - center) / scale,
-    labels_valid=(y_valid - shift) / unit,
+    scaling.problem(task, x, y, weight, l1_ratio),
+    x_valid=scaling.x(x_valid),
+    labels_valid=scaling.y(y_valid),
     weight_valid=weight_valid,
   )
   best = min(path, key=lambda solution: solution.valid_loss)
-  slopes = unit * best.coefficients / scale[:, None]
-  coefficients = np.zeros((len(varies), slopes.shape[1]))
-  coefficients[varies] = slopes
-  intercept = unit * best.intercept + shift - center @ slopes
-  outputs = slopes.shape[1]
+  weakest = best is path[-1] and len(path) == elastic_net.PENALTIES
   return (
-    coefficients,
-    intercept,
-    np.full(outputs, best.penalty),
-    _notes(task, path, best),
+    *scaling.undone(best),
+    np.full(best.coefficients.shape[1], best.penalty),
+    notes(task, best, weakest=weakest, where='on validation'),
   )
 
 
-def _notes(task, path, best):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scaling:
+  """Puts columns, and the labels of regression, on a unit scale.
+
+  Attributes:
+    varies: (p,) bool; columns that never vary are left out.
+    center: (q,) means of those that do.
+    scale: (q,) their standard deviations.
+    shift: mean of the labels; 0 but for regression.
+    unit: their standard deviation; 1 but for regression.
+  """
+
+  varies: np.ndarray
+  center: np.ndarray
+  scale: np.ndarray
+  shift: float
+  unit: float
+
+  @classmethod
+  def of(cls, task: types.Task, x, y, weight) -> 'Scaling':
+    """That of (n, p) columns and (n, l) known labels, weighted (n,)."""
+    center = np.average(x, axis=0, weights=weight)
+    spread = np.sqrt(np.average((x - center) ** 2, axis=0, weights=weight))
+    # Rounding leaves a constant column with a spread of about eps * |value|.
+    varies = spread > 1e-10 * np.maximum(np.abs(center), 1e-30)
+    # Labels of a unit spread make the solver's tolerances mean the same.
+    shift, unit = 0.0, 1.0
+    if task.kind == types.REGRESSION:
+      shift = np.average(y[:, 0], weights=weight)
+      unit = np.sqrt(np.average((y[:, 0] - shift) ** 2, weights=weight)) or 1.0
+    return cls(varies, center[varies], spread[varies], shift, unit)
+
+  def x(self, x) -> np.ndarray:
+    """(n, q) scaled columns."""
+    return (x[:, self.varies] - self.center) / self.scale
+
+  def y(self, y) -> np.ndarray:
+    """(n, l) scaled labels."""
+    return (y - self.shift) / self.unit
+
+  def problem(
+    self, task: types.Task, x, y, weight, l1_ratio: float
+  ) -> elastic_net.Problem:
+    """What is fitted, scaled."""
+    return elastic_net.Problem(task, self.x(x), self.y(y), weight, l1_ratio)
+
+  def undone(
+    self, solution: elastic_net.Solution
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (p, s) and intercept (s,) in the units as given."""
+    slopes = self.unit * solution.coefficients / self.scale[:, None]
+    coefficients = np.zeros((len(self.varies), slopes.shape[1]))
+    coefficients[self.varies] = slopes
+    intercept = self.unit * solution.intercept + self.shift
+    return coefficients, intercept - self.center @ slopes
+
+
+def notes(
+  task: types.Task,
+  best: elastic_net.Solution,
+  *,
+  weakest: bool,
+  where: str,
+) -> list[str]:
+  """What a reader of an elastic net should know.
+
+  Args:
+    task: what is predicted.
+    best: what was kept.
+    weakest: whether its penalty is the weakest one of a whole path.
+    where: it was chosen, such as 'on validation'.
+  """
   of = f' of {task.names[0]}' if task.kind == types.BINARY else ''
+  found = []
   if not best.converged:
-    yield f'The elastic net{of} stopped before its tolerance was reached.'
+    found.append(
+      f'The elastic net{of} stopped before its tolerance was reached.'
+    )
   if not best.coefficients.any():
-    yield f'The elastic net{of} is constant: no column helped on validation.'
-  elif best is path[-1] and len(path) == elastic_net.PENALTIES:
-    yield f'The weakest penalty tried{of} was the best on validation.'
+    found.append(f'The elastic net{of} is constant: no column helped {where}.')
+  elif weakest:
+    found.append(f'The weakest penalty tried{of} was the best {where}.')
+  return found
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -284,21 +341,14 @@ def fit_trees(
       task of which this is true is predicted by a constant, with a note,
       unless it is true of all.
   """
-  x, labels, weight = _arrays(x, labels, weight)
-  x_valid, labels_valid, weight_valid = _arrays(
+  x, labels, weight = arrays(x, labels, weight)
+  x_valid, labels_valid, weight_valid = arrays(
     x_valid, labels_valid, weight_valid
   )
-  is_categorical = np.asarray(is_categorical, bool)
-  options = {
-    'learning_rate': learning_rate,
-    'max_leaf_nodes': max_leaf_nodes,
-    'l2_regularization': l2,
-    'categorical_features': is_categorical,
-    'random_state': seed,
-  }
-  fit = boosting.Histogram.fit
-  if task.kind == types.SURVIVAL:
-    fit = boosting.Cox.fit
+  options = tree_options(
+    is_categorical, learning_rate, max_leaf_nodes, l2, seed
+  )
+  kind = boosting.kind_of(task)
   parts, notes = [], []
   with threadpoolctl.threadpool_limits(limits=1):
     for part, train, valid, obstacle in _single_outputs(
@@ -308,19 +358,55 @@ def fit_trees(
         parts.append(boosting.Histogram.unfitted(part, *train[1:]))
         notes.append(f'{obstacle} Its prediction is constant.')
       else:
-        parts.append(fit(part, train, valid, options))
-  cost = {
-    'parameters': sum(part.trees for part in parts) * max_leaf_nodes,
-    'rounds': sum(part.rounds for part in parts),
-  }
+        parts.append(kind.fit(part, train, valid, options))
+  cost = tree_cost(parts, max_leaf_nodes)
   return Trees(task, tuple(parts), x.shape[1], cost, tuple(notes))
 
 
-def _arrays(x, labels, weight):
+def tree_options(
+  is_categorical,
+  learning_rate: float,
+  max_leaf_nodes: int,
+  l2: float,
+  seed: int,
+) -> dict[str, Any]:
+  """What scikit-learn calls the arguments of `fit_trees`."""
+  return {
+    'learning_rate': learning_rate,
+    'max_leaf_nodes': max_leaf_nodes,
+    'l2_regularization': l2,
+    'categorical_features': np.asarray(is_categorical, bool),
+    'random_state': seed,
+  }
+
+
+def tree_cost(parts: Sequence[Any], max_leaf_nodes: int) -> dict[str, float]:
+  """What `Trees.cost` holds."""
+  return {
+    'parameters': sum(part.trees for part in parts) * max_leaf_nodes,
+    'rounds': sum(part.rounds for part in parts),
+  }
+
+
+def arrays(x, labels, weight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """float64 columns, labels and weights; ones where `weight` is None."""
   x = np.asarray(x, np.float64)
   labels = np.asarray(labels, np.float64)
   weight = np.ones(len(x)) if weight is None else weight
   return x, labels, np.asarray(weight, np.float64)
+
+
+def outputs(task: types.Task) -> list[tuple[types.Task, list[int]]]:
+  """What each model predicts, and its columns of the labels.
+
+  One binary task for each label of a multilabel task, else the task itself.
+  """
+  if task.kind == types.MULTILABEL:
+    return [
+      (types.Task(types.BINARY, (name,)), [k])
+      for k, name in enumerate(task.names)
+    ]
+  return [(task, list(range(task.num_labels)))]
 
 
 def _single_outputs(task, train, valid):
@@ -329,34 +415,34 @@ def _single_outputs(task, train, valid):
   The parts hold the usable rows. The obstacle, where there is one, is a
   sentence that says why nothing can be learnt.
   """
-  if task.kind == types.MULTILABEL:
-    columns = [
-      (types.Task(types.BINARY, (name,)), [k])
-      for k, name in enumerate(task.names)
-    ]
-  else:
-    columns = [(task, list(range(task.num_labels)))]
   found = []
-  for one, labels in columns:
-    parts = [
-      _usable(one, x, y[:, labels], weight) for x, y, weight in (train, valid)
-    ]
-    obstacle = _obstacle(one, parts[0][1], 'training')
-    obstacle = obstacle or _obstacle(one, parts[1][1], 'validation')
+  for one, labels in outputs(task):
+    parts = []
+    for x, y, weight in (train, valid):
+      _, *part = usable(one, x, y[:, labels], weight)
+      parts.append(part)
+    obstacle = obstacle_of(one, parts[0][1], 'training')
+    obstacle = obstacle or obstacle_of(one, parts[1][1], 'validation')
     found.append((one, *parts, obstacle))
   if all(obstacle for *_, obstacle in found):
     raise errors.UserError(found[0][-1])
   return found
 
 
-def _usable(task, x, labels, weight):
-  """The rows whose label is known, with weights of mean 1."""
-  rows = links.known(task, labels)[:, 0] & (weight > 0)
-  x, labels, weight = x[rows], labels[rows], weight[rows]
-  return x, labels, weight / weight.mean() if len(weight) else weight
+def usable(
+  task: types.Task, x, labels, weight
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+  """Numbers of the rows whose label is known; their x, labels and weight.
+
+  Weights get a mean of 1.
+  """
+  rows = np.flatnonzero(links.known(task, labels)[:, 0] & (weight > 0))
+  weight = weight[rows]
+  weight = weight / weight.mean() if len(weight) else weight
+  return rows, x[rows], labels[rows], weight
 
 
-def _obstacle(task, labels, part):
+def obstacle_of(task: types.Task, labels, part: str) -> str:
   """Why nothing can be learnt from (n, l) known labels; empty if it can."""
   what = f"'{task.names[-1 if task.kind == types.SURVIVAL else 0]}'"
   if not len(labels):

@@ -1,6 +1,7 @@
 """How neural models are trained."""
 
 import dataclasses
+import math
 
 from fusion_jax.core import errors
 
@@ -12,13 +13,18 @@ class TrainingConfig:
   """Configuration of neural training (AdamW, early stopping on validation).
 
   Attributes:
-    epochs: most passes over the training part.
+    epochs: most passes over the training part; more where these would be
+      fewer than `least_steps` steps, as in small cohorts.
+    least_steps: steps that training is given at least.
     batch_size: studies a step.
     learning_rate: peak of the schedule.
     weight_decay: decoupled, on kernels and embeddings only.
     warmup: fraction of all steps in which the rate rises linearly; it then
       falls to 0 along a cosine.
-    patience: epochs without a lower validation loss before a model stops.
+    patience: epochs without a lower validation loss before a model stops;
+      more where these would be fewer than `least_patience` steps.
+    least_patience: steps without a lower validation loss that a model is given
+      at least.
     average: decay of the moving average of the parameters, which is what is
       validated and kept (Polyak and Juditsky 1992); 0 keeps the last ones.
     clip_norm: largest global gradient norm.
@@ -33,11 +39,13 @@ class TrainingConfig:
   """
 
   epochs: int = 30
+  least_steps: int = 600
   batch_size: int = 32
   learning_rate: float = 1e-3
   weight_decay: float = 0.05
   warmup: float = 0.1
   patience: int = 8
+  least_patience: int = 200
   average: float = 0.98
   clip_norm: float = 1.0
   class_balance: str = 'none'
@@ -45,6 +53,14 @@ class TrainingConfig:
   flip: bool = True
   crop: float = 0.06
   brightness: float = 0.1
+
+
+def epochs_and_patience(config: TrainingConfig, steps: int) -> tuple[int, int]:
+  """Most epochs, and epochs of patience, where one epoch is `steps` steps."""
+  return (
+    max(config.epochs, math.ceil(config.least_steps / steps)),
+    max(config.patience, math.ceil(config.least_patience / steps)),
+  )
 
 
 def check(config: TrainingConfig) -> None:
@@ -55,11 +71,13 @@ def check(config: TrainingConfig) -> None:
   """
   for name, low, high in (
     ('epochs', 1, None),
+    ('least_steps', 0, None),
     ('batch_size', 1, None),
     ('learning_rate', 0, None),
     ('weight_decay', 0, None),
     ('warmup', 0, 1),
     ('patience', 1, None),
+    ('least_patience', 0, None),
     ('average', 0, 1),
     ('clip_norm', 0, None),
     ('crop', 0, 0.5),

@@ -75,32 +75,36 @@ class Problem:
 
 
 def fit_path(
-  problem: Problem, *, x_valid, labels_valid, weight_valid
+  problem: Problem,
+  *,
+  x_valid,
+  labels_valid,
+  weight_valid,
+  penalties: np.ndarray | None = None,
 ) -> list[Solution]:
   """Solves for falling penalties until validation says enough.
 
-  The path starts at the smallest penalty that leaves every coefficient at 0
-  and falls by a factor of 10^4 (10^2 if p > n) in PENALTIES steps, each
-  starting from the solution before. It is left early when PATIENCE penalties
-  in a row brought no better validation loss, or when the training loss is
-  below SATURATED of the constant prediction's.
+  Each fit starts from the solution before. The path is left early when the
+  training loss is below SATURATED of the constant prediction's, or, where no
+  penalties are given, when PATIENCE in a row brought no better validation loss.
+
+  Args:
+    problem: what is fitted.
+    x_valid: (v, p) standardised as the problem's.
+    labels_valid: (v, l).
+    weight_valid: (v,) or None.
+    penalties: falling; those of `penalties_of` if None.
 
   Returns:
     The solutions, strongest penalty first.
   """
   problem = dataclasses.replace(problem, x=np.asfortranarray(problem.x))
+  patience = len(penalties) if penalties is not None else PATIENCE
+  if penalties is None:
+    penalties = penalties_of(problem)
   task = problem.task
-  n, p = problem.x.shape
-  b = np.zeros((p, task.num_outputs))
-  b0 = links.constant_logits(task, problem.labels, problem.weight)
-  active = _active(problem)
-  null_loss = problem.loss(np.tile(b0, (n, 1)))
-  slopes = np.abs(problem.slopes(b, b0))[:, active]
-  strongest = slopes.max(initial=0) / max(problem.l1_ratio, 1e-3)
-  weakest = strongest * (1e-2 if p > n else 1e-4)
-  path, best, last = [], 0, strongest
-  # Where nothing has a slope (no columns, say) one fit is the whole path.
-  penalties = np.geomspace(strongest, weakest, PENALTIES) if weakest else [0.0]
+  b, b0, active, null_loss = _start(problem)
+  path, best, last = [], 0, penalties[0]
   for penalty in penalties:
     b, b0, converged = _solve(problem, penalty, last, b, b0, active, null_loss)
     last = penalty
@@ -110,11 +114,36 @@ def fit_path(
     path.append(Solution(b, b0, float(penalty), valid_loss, converged))
     if valid_loss < path[best].valid_loss:
       best = len(path) - 1
-    if len(path) - 1 - best >= PATIENCE:
+    if len(path) - 1 - best >= patience:
       break
     if problem.loss(problem.x @ b + b0) <= SATURATED * null_loss:
       break
   return path
+
+
+def penalties_of(problem: Problem) -> np.ndarray:
+  """Falling penalties, from the smallest that leaves every coefficient at 0.
+
+  They fall by a factor of 10^4 (10^2 if p > n) in PENALTIES steps. Where
+  nothing has a slope (no columns, say) one fit is the whole path.
+  """
+  n, p = problem.x.shape
+  b, b0, active, _ = _start(problem)
+  slopes = np.abs(problem.slopes(b, b0))[:, active]
+  strongest = slopes.max(initial=0) / max(problem.l1_ratio, 1e-3)
+  if not strongest:
+    return np.zeros(1)
+  weakest = strongest * (1e-2 if p > n else 1e-4)
+  return np.geomspace(strongest, weakest, PENALTIES)
+
+
+def _start(problem):
+  """No coefficients, the constant, outputs that are fitted, null loss."""
+  n, p = problem.x.shape
+  b = np.zeros((p, problem.task.num_outputs))
+  b0 = links.constant_logits(problem.task, problem.labels, problem.weight)
+  null_loss = problem.loss(np.tile(b0, (n, 1)))
+  return b, b0, _active(problem), null_loss
 
 
 def _active(problem):

@@ -27,17 +27,22 @@ class MemberState:
     train: what the steps change.
     source: () int32 the source of its inputs.
     steps: () int32 steps in one of its epochs.
+    epochs: () int32 most epochs.
+    patience: () int32 epochs without a lower validation loss before it stops.
     epoch: () int32 epochs done.
     best_params: averaged parameters at the lowest validation loss.
     best_loss: () float32 that loss.
     best_epoch: () int32 the epoch after which it was reached, from 1.
-    stopped: () bool, once `patience` is spent or the loss is not finite.
+    stopped: () bool, once `epochs` are done, `patience` is spent or the loss
+      is not finite.
     failed_step: () int32 first step whose loss was not finite, from 1; or 0.
   """
 
   train: step.TrainState
   source: jax.Array
   steps: jax.Array
+  epochs: jax.Array
+  patience: jax.Array
   epoch: jax.Array
   best_params: Any
   best_loss: jax.Array
@@ -79,7 +84,7 @@ class Programs:
   def initialise(
     self, members, shared: batches.Resident, plan: batches.RowPlan
   ):
-    """First states; `members` holds seed, source, steps and rates (m,)."""
+    """First states; `members` holds (m,) of what differs between them."""
 
     def one(member, rows):
       first = batches.gather(
@@ -90,7 +95,7 @@ class Programs:
         optimizer=self.optimizer,
         batch=first,
         key=jax.random.key(member['seed']),
-        total_steps=member['steps'] * self.config.epochs,
+        total_steps=member['steps'] * member['epochs'],
         learning_rate=member['learning_rate'],
         weight_decay=member['weight_decay'],
       )
@@ -98,6 +103,8 @@ class Programs:
         train=train,
         source=member['source'],
         steps=member['steps'],
+        epochs=member['epochs'],
+        patience=member['patience'],
         epoch=jnp.zeros((), jnp.int32),
         best_params=train.params,
         best_loss=jnp.full((), jnp.inf, jnp.float32),
@@ -196,7 +203,7 @@ class Programs:
     better = valid_loss < member.best_loss
     epoch = member.epoch + 1
     best_epoch = jnp.where(better, epoch, member.best_epoch)
-    patient = epoch - best_epoch < self.config.patience
+    going = (epoch - best_epoch < member.patience) & (epoch < member.epochs)
     return member.replace(
       epoch=epoch,
       best_params=jax.tree.map(
@@ -206,7 +213,7 @@ class Programs:
       ),
       best_loss=jnp.where(better, valid_loss, member.best_loss),
       best_epoch=best_epoch,
-      stopped=~patient | (member.failed_step > 0),
+      stopped=~going | (member.failed_step > 0),
     )
 
   def predict(self, members, shared: batches.Resident, plan: batches.RowPlan):

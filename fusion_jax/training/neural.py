@@ -18,7 +18,7 @@ from fusion_jax.training import config as training_config
 
 EVALUATION_BATCH = 64
 
-EpochCallback = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
+EpochCallback = Callable[[int, int, np.ndarray, np.ndarray, np.ndarray], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,7 @@ class FittedNeural:
     label_mean: what is added to logits: of the training labels (regression),
       less the median training log hazard (survival), otherwise 0.
     label_std: of the training labels (regression; otherwise 1).
+    epochs: most epochs that it was given.
     best_epoch: the epoch after which they were reached, from 1.
     valid_loss: the loss they reach.
     history: per epoch, the training and the validation loss.
@@ -62,6 +63,7 @@ class FittedNeural:
   params: Any
   label_mean: float
   label_std: float
+  epochs: int
   best_epoch: int
   valid_loss: float
   history: tuple[tuple[float, float], ...]
@@ -161,6 +163,11 @@ class _Feed:
     self._size = training.batch_size
     self._width = _round_up(self._size, multiple)
     self.steps = [max(1, len(r) // self._size) for r in self._train]
+    # By member, so that none depends on which others are trained beside it.
+    self.epochs, self.patience = zip(
+      *(training_config.epochs_and_patience(training, s) for s in self.steps),
+      strict=True,
+    )
     valid = [m.valid for m in members]
     self.valid = _evaluation_plan(
       valid, [_weights(cohort, task, r, 'none') for r in valid], multiple
@@ -209,8 +216,9 @@ def fit_fleet(
     members: what differs between the models.
     config: of the training.
     parallel: which devices, and how.
-    on_epoch: called after each epoch with its number (from 1) and (m,) arrays
-      of training losses, validation losses and whether a member has stopped.
+    on_epoch: called after each epoch with its number (from 1), the most that
+      there can be, and (m,) arrays of training losses, validation losses and
+      whether a member has stopped.
   """
   start = time.perf_counter()
   strategy = strategies.create_strategy(parallel, members=len(members))
@@ -229,6 +237,8 @@ def fit_fleet(
     'seed': np.array([m.seed for m in padded], np.uint32),
     'source': np.array([m.source for m in padded], np.int32),
     'steps': np.array(feed.steps, np.int32),
+    'epochs': np.array(feed.epochs, np.int32),
+    'patience': np.array(feed.patience, np.int32),
     'learning_rate': _numbers(padded, 'learning_rate', config),
     'weight_decay': _numbers(padded, 'weight_decay', config),
   }
@@ -247,7 +257,7 @@ def fit_fleet(
   compile_seconds = time.perf_counter() - compiling
   states = initialise(numbers, resident, first)
   history: list[list[tuple[float, float]]] = [[] for _ in range(real)]
-  for epoch in range(1, config.epochs + 1):
+  for epoch in range(1, max(feed.epochs) + 1):
     plan = feed.epoch(epoch)
     states, losses = run_epoch(states, resident, plan)
     train_loss, valid_loss = (np.asarray(x)[:real] for x in losses)
@@ -257,7 +267,7 @@ def fit_fleet(
       if int(states.epoch[k]) == epoch:
         history[k].append((float(train_loss[k]), float(valid_loss[k])))
     if on_epoch:
-      on_epoch(epoch, train_loss, valid_loss, stopped)
+      on_epoch(epoch, max(feed.epochs), train_loss, valid_loss, stopped)
     if stopped.all():
       break
   host = jax.device_get(states)
@@ -309,6 +319,7 @@ def _fitted(states, k, source, history, steps) -> FittedNeural:
     params=params,
     label_mean=source.label_mean,
     label_std=source.label_std,
+    epochs=int(states.epochs[k]),
     best_epoch=int(states.best_epoch[k]),
     valid_loss=float(states.best_loss[k]),
     history=tuple(history),

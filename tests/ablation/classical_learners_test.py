@@ -7,7 +7,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import arms, learners
-from fusion_jax.core import types
+from fusion_jax.core import links, types
 from fusion_jax.data import preprocess
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
@@ -43,15 +43,19 @@ def learner_of(arm, task):
   )
 
 
-def job_of(cohort, arm):
+def job_of(cohort, arm, cuts=1, **small):
   rng = np.random.default_rng(0)
   size = len(cohort), cohort.task.num_outputs
   return learner_test.job(
     cohort,
-    features=tuple(rng.normal(size=(2, len(cohort), 3)).astype(np.float32)),
+    features=tuple(
+      rng.normal(size=(2 * cuts, len(cohort), 3)).astype(np.float32)
+    ),
     logits={m: rng.normal(size=size) for m in ('image', 'ehr')}
     if arm.startswith('late')
     else None,
+    cuts=cuts,
+    **small,
   )
 
 
@@ -91,14 +95,59 @@ class ClassicalLearnersTest(parameterized.TestCase):
     # And a slope and an intercept.
     ('late_mean_recalibrated', 2 * 3 + 2),
     ('late_vote', 2),
-    # Of both sides the scale, and coefficients of logit and presence.
-    ('late_stack', 2 + 4 + 1),
+    # Of both sides origin, scale, and coefficients of logit and presence.
+    ('late_stack', 2 + 2 + 4 + 1),
   )
   def test_parameters_counted_by_hand(self, arm, expected):
     cohort = tiny.cohort()
     job = job_of(cohort, arm)
     (trained,) = learner_of(arm, cohort.task).fit([job])
     self.assertEqual(trained.parameters, expected)
+
+  @parameterized.product(
+    arm=('ehr_linear', 'ehr_trees', 'image_linear', 'early_pca', 'early_trees'),
+    kind=(types.BINARY, types.SURVIVAL),
+  )
+  def test_small_cohorts_are_fitted_on_both_parts(self, arm, kind):
+    cohort = tiny.cohort(kind=kind, absent=True)
+    job = job_of(cohort, arm, cuts=3, inner_folds=3)
+    one = learner_of(arm, cohort.task)
+    (trained,) = one.fit([job])
+    self.assertLen(trained.models, 6 if 'features' in str(one.arm) else 1)
+    (own,) = one.logits([trained], [job.inputs], [job.split.valid])
+    usable = np.isfinite(trained.valid_logits).all(axis=1)
+    present = np.any([cohort.present[m] for m in one.arm.modalities], axis=0)
+    np.testing.assert_array_equal(usable, present[job.split.valid])
+    # Models that had not seen the validation part fit it less well.
+    labels = cohort.labels[job.split.valid][usable]
+    unseen = links.mean_loss(cohort.task, trained.valid_logits[usable], labels)
+    self.assertLess(
+      links.mean_loss(cohort.task, own[usable], labels), unseen + 0.05
+    )
+    self.assertGreater(
+      np.abs(own[usable] - trained.valid_logits[usable]).max(), 1e-6
+    )
+    # A label of the validation part changes the model, one of the test part
+    # changes nothing.
+    for part, same in ((job.split.test, True), (job.split.valid, False)):
+      labels = cohort.labels.copy()
+      labels[part] = labels[part][::-1]
+      changed = dataclasses.replace(cohort, labels=labels)
+      inputs = dataclasses.replace(job.inputs, cohort=changed)
+      (again,) = one.fit([dataclasses.replace(job, inputs=inputs)])
+      (logits,) = one.logits([again], [inputs], [job.split.test])
+      (before,) = one.logits([trained], [job.inputs], [job.split.test])
+      self.assertEqual(np.array_equal(logits, before), same, part)
+
+  def test_components_of_pixels_are_chosen(self):
+    cohort = tiny.cohort()
+    job = job_of(cohort, 'early_pca', inner_folds=3)
+    one = learner_of('early_pca', cohort.task)
+    pixels = len(job.inputs.fitted.pixel_fit.mean)
+    found = one._candidates(job.inputs, pixels + 7)
+    self.assertEqual([int(x[:pixels].sum()) for x in found], [1, 2, 4, pixels])
+    for columns in found:
+      self.assertTrue(columns[pixels:].all())
 
   @parameterized.parameters('image_pca', 'early_pca', 'early_trees')
   def test_what_an_absent_image_holds_changes_nothing(self, arm):

@@ -44,7 +44,9 @@ def _config(**cohort):
     preprocess=data_config.PreprocessConfig(
       pixel_size=8, pixel_components=_COMPONENTS, histogram_bins=3
     ),
-    training=training_config.TrainingConfig(epochs=1),
+    training=training_config.TrainingConfig(
+      epochs=1, least_steps=0, least_patience=0
+    ),
     evaluation=evaluation_config.EvaluationConfig(replicates=40),
     arms=arms,
     run_arms=(

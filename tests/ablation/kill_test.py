@@ -27,6 +27,7 @@ TINY = (
   'splits.folds=2',
   'evaluation.replicates=100',
   'training.epochs=2',
+  'training.least_steps=0',
   'parallel.devices=1',
 )
 # When each process of a chain is killed, and what it adds to the finished

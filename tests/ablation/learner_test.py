@@ -10,13 +10,13 @@ from fusion_jax.data import preprocess, splits
 from tests import tiny
 
 
-def job(cohort, *, features=(), logits=None, hyper=None):
+def job(cohort, *, features=(), logits=None, hyper=None, **small):
   """A job on the first fold of `cohort`."""
   split = splits.make_splits(cohort, data_config.SplitConfig(folds=2))[0]
   config = data_config.PreprocessConfig(pixel_components=4, pixel_size=8)
   fitted = preprocess.Preprocessor(config).fit(cohort, split.train)
   inputs = learner.Inputs(cohort, fitted, features, logits or {})
-  return learner.Job(inputs, split, 5, hyper or {})
+  return learner.Job(inputs, split, 5, hyper or {}, **small)
 
 
 class Constant(learner.Learner):
@@ -51,6 +51,21 @@ class LearnerTest(parameterized.TestCase):
     scores = links.scores_from_logits(cohort.task, found[~present])
     expected = np.broadcast_to(given.inputs.fitted.constant, scores.shape)
     np.testing.assert_allclose(scores, expected)
+
+  def test_more_cuts_give_more_pairs_that_share_no_patient(self):
+    cohort = tiny.cohort()
+    given = job(cohort, cuts=learner.SMALL_CUTS)
+    encoders = learner.model_rows(arms.ARMS['extractor'], given)
+    stages = learner.model_rows(arms.ARMS['early_trees'], given)
+    expected = learner.models_per_node(arms.ARMS['extractor'], small=True)
+    self.assertLen({x.tobytes() for x in encoders}, expected)
+    for encoder, stage in zip(encoders, stages, strict=True):
+      self.assertEmpty({*cohort.patient[encoder]} & {*cohort.patient[stage]})
+      np.testing.assert_array_equal(
+        np.sort(np.r_[encoder, stage]), given.split.train
+      )
+    one = learner.model_rows(arms.ARMS['extractor'], job(cohort))
+    np.testing.assert_array_equal(one[0], encoders[0])
 
   def test_an_encoder_and_its_second_stage_share_no_patient(self):
     cohort = tiny.cohort()
@@ -97,7 +112,7 @@ class LearnerTest(parameterized.TestCase):
   def test_how_many_models_a_node_trains(self, name):
     arm = arms.ARMS[name]
     rows = learner.model_rows(arm, job(tiny.cohort()))
-    self.assertLen(rows, learner.models_per_node(arm))
+    self.assertLen(rows, learner.models_per_node(arm, small=False))
 
   def test_not_every_learner_encodes(self):
     one = Constant(arms.ARMS['ehr'], tiny.task_of('binary'))

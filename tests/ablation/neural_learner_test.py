@@ -5,11 +5,13 @@ import pathlib
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from sklearn import metrics
 
-from fusion_jax.ablation import arms, learner, learners
+from fusion_jax.ablation import arms, learner, learners, neural_learner
 from fusion_jax.core import types
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
+from fusion_jax.training import neural
 from tests import tiny
 from tests.ablation import learner_test
 
@@ -20,7 +22,9 @@ def learner_of(arm, task):
   return learners.create_learner(
     arms.ARMS[arm],
     task,
-    training=training_config.TrainingConfig(epochs=2, batch_size=16),
+    training=training_config.TrainingConfig(
+      epochs=2, least_steps=0, least_patience=0, batch_size=16
+    ),
     parallel=parallel_config.ParallelConfig(devices=1),
   )
 
@@ -33,13 +37,28 @@ def job_of(cohort, **options):
   )
 
 
+def fitted(losses, epochs, best=None):
+  """A model whose validation loss took this course."""
+  return neural.FittedNeural(
+    params={},
+    label_mean=0.0,
+    label_std=1.0,
+    epochs=epochs,
+    best_epoch=1,
+    valid_loss=min(losses) if best is None else best,
+    history=tuple((0.0, x) for x in losses),
+    failure='',
+    parameters=0,
+  )
+
+
 class NeuralLearnerTest(parameterized.TestCase):
   def _round_trip(self, arm, cohort):
     job = job_of(cohort)
     one = learner_of(arm, cohort.task)
     told = []
-    (trained,) = one.fit([job], lambda epoch, loss: told.append((epoch, loss)))
-    self.assertEqual([e for e, _ in told], [1, 2])
+    (trained,) = one.fit([job], lambda *x: told.append(x[:2]))
+    self.assertEqual(told, [(1, 2), (2, 2)])
     self.assertEqual(trained.failure, '')
     folder = pathlib.Path(self.create_tempdir().full_path) / 'model'
     one.save(trained, folder, fitted=job.inputs.fitted, extra={'a': 1})
@@ -84,6 +103,38 @@ class NeuralLearnerTest(parameterized.TestCase):
     cohort = tiny.cohort(kind=types.REGRESSION)
     _, values = self._round_trip('ehr', cohort)
     self.assertBetween(values.mean(), 35, 65)
+
+  @parameterized.parameters(*types.TASK_KINDS)
+  def test_says_that_nothing_was_learnt(self, kind):
+    cohort = tiny.cohort(kind=kind)
+    job = job_of(cohort)
+    one = learner_of('ehr', cohort.task)
+    null = one._constant_loss(job)
+
+    def notes(loss):
+      return one._notes(job, [fitted([loss], 20, loss)])
+
+    self.assertEmpty(notes(null - 1e-3))
+    (note,) = notes(null)
+    self.assertIn('no better than a constant', note)
+    y = cohort.labels[:, 0]
+    train, valid = y[job.split.train], y[job.split.valid]
+    if kind == types.REGRESSION:
+      expected = np.square(valid - train.mean()).mean() / train.var()
+      self.assertAlmostEqual(null, expected, places=9)
+    elif kind == types.BINARY:
+      p = (train.sum() + 0.5) / (len(train) + 1)
+      expected = metrics.log_loss(valid, np.full(len(valid), p))
+      self.assertAlmostEqual(null, expected, places=9)
+
+  def test_says_that_training_was_cut_short(self):
+    def improving(losses, epochs):
+      return neural_learner._still_improving(fitted(losses, epochs))
+
+    falling = [1 - 0.05 * k for k in range(10)]
+    self.assertTrue(improving(falling, 10))
+    self.assertFalse(improving(falling, 20))  # patience ended it
+    self.assertFalse(improving([1, 0.6, *[0.5] * 7, 0.499], 10))
 
   def test_jobs_of_a_fleet_equal_single_ones(self):
     cohort = tiny.cohort()

@@ -1,10 +1,12 @@
 """Tests of what nodes are given."""
 
+import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import nodes
 from fusion_jax.parallel import strategy
-from tests.ablation import config_test, plan_test
+from tests import tiny
+from tests.ablation import classical_learners_test, config_test, plan_test
 
 
 class ParallelTest(parameterized.TestCase):
@@ -27,6 +29,19 @@ class ParallelTest(parameterized.TestCase):
       config = config_test.config(f'seeds={seeds}', 'parallel.shard=data')
       found = nodes.parallel_of(config, plan, arm)
       self.assertEqual(found.shard, strategy.DATA)
+
+
+class ResultsTest(absltest.TestCase):
+  def test_validation_logits_are_of_models_that_had_not_seen_it(self):
+    cohort = tiny.cohort()
+    job = classical_learners_test.job_of(cohort, 'ehr_linear', inner_folds=3)
+    one = classical_learners_test.learner_of('ehr_linear', cohort.task)
+    trained = one.fit([job])
+    work = nodes.Nodes(config_test.config(), cohort, [job.split], None, None)
+    (arrays,), _ = work.results(one, [job], trained)
+    np.testing.assert_array_equal(
+      arrays['logits_valid'], trained[0].valid_logits
+    )
 
 
 if __name__ == '__main__':

@@ -1,11 +1,13 @@
 """Tests of the plan: what is run, and what its keys depend on."""
 
+import dataclasses
 from unittest import mock
 
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import plan
 from fusion_jax.core import types
+from fusion_jax.data import splits as splits_lib
 from tests import tiny
 from tests.ablation import config_test
 
@@ -50,6 +52,22 @@ class GraphTest(absltest.TestCase):
         self.assertEqual(places[upstream], node.place)
     for node in found.nodes['late_mean']:
       self.assertLen(node.upstream, 2)
+
+  def test_small_cohorts_are_told_apart(self):
+    cohort = tiny.cohort()
+    config = config_test.config('splits.folds=2')
+    splits = splits_lib.make_splits(cohort, config.splits)
+    outside = len(splits[0].train) + len(splits[0].valid)
+    for below, small in ((outside, False), (outside + 1, True)):
+      changed = config_test.config('splits.folds=2', f'small_below={below}')
+      found = plan.cells_of(changed, cohort, splits)
+      self.assertEqual(found[0].small, small)
+    large = keys(listed=('ehr_linear',))
+    cells = tuple(dataclasses.replace(c, small=True) for c in CELLS)
+    small = keys(listed=('ehr_linear',), cells=cells)
+    self.assertEmpty(large & small)
+    folds = 'classical.inner_folds=3'
+    self.assertEmpty(small & keys(folds, listed=('ehr_linear',), cells=cells))
 
   def test_all_keys_differ(self):
     found = make('seeds=2', 'trials=3', listed=('image', 'ehr', 'late_mean'))

@@ -29,6 +29,7 @@ SMALL = (
   'splits.folds=2',
   'evaluation.replicates=100',
   'training.epochs=2',
+  'training.least_steps=0',
   'preprocess.pixel_components=4',
   'parallel.devices=1',
   'audits.names=none',

@@ -6,7 +6,7 @@ from absl.testing import absltest, parameterized
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import splits, synthetic
+from fusion_jax.data import inner, splits, synthetic
 from tests import tiny
 
 
@@ -339,8 +339,8 @@ class TestLabelsTest(parameterized.TestCase):
       a, b = (splits.make_splits(x, config)[0] for x in (cohort, changed))
       self.assertEqual(rows(a), rows(b))
       for x, y in zip(
-        splits.halves(a, cohort, seed),
-        splits.halves(b, changed, seed),
+        inner.halves(a, cohort, seed),
+        inner.halves(b, changed, seed),
         strict=True,
       ):
         np.testing.assert_array_equal(x, y)
@@ -351,27 +351,6 @@ class TestLabelsTest(parameterized.TestCase):
     np.testing.assert_array_equal(
       splits.stratum(cohort, np.arange(8)), [0, 0, 1, 1, 2, 2, 3, 3]
     )
-
-
-class HalvesTest(absltest.TestCase):
-  def test_by_patient_stratified_and_complete(self):
-    cohort = synthetic.make('complementary', n=300, size=16)
-    split = splits.make_splits(cohort, config_lib.SplitConfig(folds=3))[1]
-    a, b = splits.halves(split, cohort, seed=0)
-    np.testing.assert_array_equal(np.sort(np.r_[a, b]), split.train)
-    self.assertEmpty({*cohort.patient[a]} & {*cohort.patient[b]})
-    self.assertAlmostEqual(len(a), len(b), delta=3)
-    y = cohort.labels[:, 0]
-    self.assertAlmostEqual(y[a].mean(), y[b].mean(), delta=0.03)
-    again = splits.halves(split, cohort, seed=0)
-    np.testing.assert_array_equal(again[0], a)
-    self.assertFalse(np.array_equal(splits.halves(split, cohort, 1)[0], a))
-
-  def test_one_patient(self):
-    cohort = bare([0, 0, 1, 2], [0, 1, 0, 1])
-    split = splits.Split(0, 0, *(np.array(x) for x in ([0, 1], [2], [3])))
-    with self.assertRaisesRegex(errors.UserError, 'one training patient'):
-      splits.halves(split, cohort, 0)
 
 
 class FractionTest(parameterized.TestCase):

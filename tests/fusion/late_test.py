@@ -45,7 +45,7 @@ def example(kind, n=120, seed=0, absent=0.2):
   return logits, present, labels
 
 
-def fit(rule, kind, logits, present, labels, weight=None):
+def fit(rule, kind, logits, present, labels, weight=None, fold=None):
   return late.fit_late(
     rule,
     task=TASKS[kind],
@@ -53,6 +53,7 @@ def fit(rule, kind, logits, present, labels, weight=None):
     valid_present=present,
     valid_labels=labels,
     valid_weight=weight,
+    valid_fold=fold,
   )
 
 
@@ -419,6 +420,44 @@ class StackTest(parameterized.TestCase):
     self.assertAlmostEqual(
       fitted.apply(logits, everyone(logits)).mean(), 0, places=9
     )
+
+  @parameterized.parameters(*types.TASK_KINDS)
+  def test_cross_validation_shrinks_noise(self, kind):
+    logits, present, labels = example(kind)
+    few = np.arange(len(labels)) < 40
+    present = {m: x[few] for m, x in present.items()}
+    size = {False: 0.0, True: 0.0}
+    for seed in range(4):
+      rng = np.random.default_rng(seed)
+      noise = {m: rng.normal(size=x[few].shape) for m, x in logits.items()}
+      for tuned in size:
+        fold = np.arange(40) % 5 if tuned else None
+        fitted = fit(late.STACK, kind, noise, present, labels[few], fold=fold)
+        self.assertIn(fitted.state['penalty'], late.PENALTIES)
+        size[tuned] += np.square(fitted.state['coefficients']).sum()
+    self.assertLess(size[True], 0.9 * size[False])
+
+  def test_regression_stays_near_where_both_inputs_are(self):
+    rng = np.random.default_rng(0)
+    truth = 66 + 3 * rng.normal(size=24)
+    logits = {
+      m: (66 + (truth - 66) / 3 + 0.3 * rng.normal(size=24))[:, None]
+      for m in ('image', 'ehr')
+    }
+    present = everyone(logits)
+    present['ehr'] = np.arange(24) > 3
+    fitted = fit(
+      late.STACK,
+      types.REGRESSION,
+      logits,
+      present,
+      truth[:, None] + rng.normal(size=(24, 1)),
+      fold=np.arange(24) % 5,
+    )
+    same = {m: np.full((1, 1), 66.0) for m in logits}
+    for here in ({}, {'ehr': np.zeros(1, bool)}):
+      value = fitted.apply(same, {**everyone(same), **here})
+      self.assertAlmostEqual(float(value[0, 0]), 66.0, delta=1.5)
 
   def test_unlearns_a_modality_that_points_the_wrong_way(self):
     logits, present, labels = example(types.BINARY)

@@ -22,7 +22,9 @@ def _fitted(cohort):
     task=cohort.task,
     data=tiny.fleet_data(cohort),
     members=[neural.Member(rows[:64], rows[64:80], seed=0)],
-    config=training_config.TrainingConfig(epochs=1),
+    config=training_config.TrainingConfig(
+      epochs=1, least_steps=0, least_patience=0
+    ),
     parallel=parallel_config.ParallelConfig(devices=1),
   ).fitted[0]
 

@@ -8,7 +8,9 @@ from fusion_jax.training import batches, fleet, optimizers, tasks
 from fusion_jax.training import config as training_config
 from tests import tiny
 
-CONFIG = training_config.TrainingConfig(epochs=4, batch_size=8, patience=2)
+CONFIG = training_config.TrainingConfig(
+  epochs=4, least_steps=0, least_patience=0, batch_size=8, patience=2
+)
 
 
 def _plan(rows):
@@ -46,6 +48,8 @@ class ProgramsTest(absltest.TestCase):
       'seed': np.array([0], np.uint32),
       'source': np.array([0], np.int32),
       'steps': np.array([steps], np.int32),
+      'epochs': np.array([CONFIG.epochs], np.int32),
+      'patience': np.array([CONFIG.patience], np.int32),
       'learning_rate': np.array([learning_rate], np.float32),
       'weight_decay': np.array([0.0], np.float32),
     }

@@ -19,7 +19,9 @@ _EHR = models.ModelConfig((types.EHR,), combiner='additive')
 
 def _measure(model, *, batch_size=8, size=8, encode=False):
   cohort = tiny.cohort(size=size)
-  config = training_config.TrainingConfig(epochs=1, batch_size=batch_size)
+  config = training_config.TrainingConfig(
+    epochs=1, least_steps=0, least_patience=0, batch_size=batch_size
+  )
   data = tiny.fleet_data(cohort)
   rows = np.arange(20)
   fitted = neural.fit_fleet(

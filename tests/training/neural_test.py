@@ -14,7 +14,9 @@ from tests import tiny
 JOINT = models.ModelConfig((types.IMAGE, types.EHR))
 IMAGE = models.ModelConfig((types.IMAGE,), combiner='additive')
 EHR = models.ModelConfig((types.EHR,), combiner='additive')
-CONFIG = training_config.TrainingConfig(epochs=3, batch_size=16)
+CONFIG = training_config.TrainingConfig(
+  epochs=3, least_steps=0, least_patience=0, batch_size=16
+)
 ONE_DEVICE = parallel_config.ParallelConfig(devices=1)
 
 
@@ -119,6 +121,19 @@ class FleetTest(parameterized.TestCase):
       _fit(cohort, member, model=model)[0],
       _fit(spoiled, member, model=model)[0],
     )
+
+  def test_small_parts_get_a_least_number_of_steps(self):
+    cohort = tiny.cohort()
+    config = dataclasses.replace(CONFIG, least_steps=24, least_patience=24)
+    small, large = (
+      dataclasses.replace(m, train=m.train[:size])
+      for m, size in zip(_members(2), (32, 48), strict=True)
+    )
+    alone = _fit(cohort, [small], config=config, model=EHR)[0]
+    beside, other = _fit(cohort, [small, large], config=config, model=EHR)
+    self.assertLen(alone.history, 12)  # of 2 steps each
+    self.assertLen(other.history, 8)  # of 3
+    _assert_same(alone, beside)
 
   def test_stops_by_validation_and_keeps_the_best(self):
     cohort = tiny.cohort()

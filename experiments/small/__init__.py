@@ -1,0 +1,1 @@
+"""Small cohorts: is any arm worse than a plain recipe of what it sees?"""
