@@ -8,9 +8,7 @@ on how many cores a machine has.
 
 import dataclasses
 import json
-from typing import Any
 
-import joblib
 import numpy as np
 import threadpoolctl
 
@@ -212,7 +210,7 @@ class Trees:
   """
 
   task: types.Task
-  parts: tuple[Any, ...]
+  parts: tuple[boosting.Histogram | boosting.Cox, ...]
   columns: int
   cost: dict[str, float]
   notes: tuple[str, ...] = ()
@@ -229,17 +227,51 @@ class Trees:
     return links.scores_from_logits(self.task, self.logits(x))
 
   def save(self, path) -> None:
-    """Writes a joblib file."""
-    joblib.dump(self, path)
+    """Writes an npz file: arrays, and the rest as JSON."""
+    about = {
+      'kind': self.task.kind,
+      'names': self.task.names,
+      'parts': [part.KIND for part in self.parts],
+      'columns': self.columns,
+      'cost': self.cost,
+      'notes': self.notes,
+    }
+    arrays = {
+      f'{number}/{name}': x
+      for number, part in enumerate(self.parts)
+      for name, x in part.to_arrays().items()
+    }
+    with open(path, 'wb') as f:
+      np.savez(f, about=np.array(json.dumps(about)), **arrays)
 
   @classmethod
   def load(cls, path) -> 'Trees':
     """Reads what `save` wrote.
 
-    The file holds Python objects: reading one runs code that it names. Load
-    only runs that you trust.
+    Raises:
+      UserError: if the trees are damaged.
     """
-    return joblib.load(path)
+    with np.load(path, allow_pickle=False) as f:
+      about = json.loads(str(f['about']))
+      task = types.Task(about['kind'], tuple(about['names']))
+      parts = []
+      for number, (one, kind) in enumerate(
+        zip(_single_tasks(task), about['parts'], strict=True)
+      ):
+        start = f'{number}/'
+        arrays = {
+          name.removeprefix(start): f[name]
+          for name in f.files
+          if name.startswith(start)
+        }
+        parts.append(boosting.KINDS[kind].from_arrays(one, arrays))
+    return cls(
+      task,
+      tuple(parts),
+      about['columns'],
+      about['cost'],
+      tuple(about['notes']),
+    )
 
 
 def fit_trees(
@@ -329,15 +361,9 @@ def _single_outputs(task, train, valid):
   The parts hold the usable rows. The obstacle, where there is one, is a
   sentence that says why nothing can be learnt.
   """
-  if task.kind == types.MULTILABEL:
-    columns = [
-      (types.Task(types.BINARY, (name,)), [k])
-      for k, name in enumerate(task.names)
-    ]
-  else:
-    columns = [(task, list(range(task.num_labels)))]
   found = []
-  for one, labels in columns:
+  for k, one in enumerate(_single_tasks(task)):
+    labels = [k] if task.kind == types.MULTILABEL else slice(None)
     parts = [
       _usable(one, x, y[:, labels], weight) for x, y, weight in (train, valid)
     ]
@@ -347,6 +373,13 @@ def _single_outputs(task, train, valid):
   if all(obstacle for *_, obstacle in found):
     raise errors.UserError(found[0][-1])
   return found
+
+
+def _single_tasks(task) -> list[types.Task]:
+  """What each model predicts: one label if multilabel, else all there is."""
+  if task.kind == types.MULTILABEL:
+    return [types.Task(types.BINARY, (name,)) for name in task.names]
+  return [task]
 
 
 def _usable(task, x, labels, weight):
