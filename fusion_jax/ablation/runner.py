@@ -1,9 +1,11 @@
 """Runs what an ablation lacks, then evaluates all of it."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +39,12 @@ from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
 from fusion_jax.parallel import strategy
 
+# Characters of an unforeseen error that a line has room for.
+_WORDS = 200
+_LOST = (
+  'curves of missing modalities and of fewer patients are left out: run '
+  'experiments.robustness again'
+)
 # Of a node's record, what logs and saved models repeat.
 _FACTS = ('arm', 'repeat', 'fold', 'seed', 'trial', 'hyper', 'valid_loss')
 
@@ -82,26 +90,34 @@ def run(
   )
   # What this command names must be possible, whatever was run before.
   select(config.arms, asked.run_arms)
-  listed, warnings = select(config.arms, config.run_arms)
   splits = splits_lib.make_splits(cohort, config.splits)
   for split in splits:
     _check_split(cohort, split)
   summary_lib.check_config(cohort.task, config.evaluation, folds=len(splits))
   horizons = hazards_lib.horizons(cohort, config.evaluation)
-  if config.footprint:
-    footprints.complete(cohort)
   cells = [
     plan_lib.Cell(s.repeat, s.fold, splits_lib.digest(s, cohort))
     for s in splits
   ]
-  plan = plan_lib.make_plan(
-    config,
-    listed=listed,
-    task=cohort.task,
-    cohort_digest=cohort.digest,
-    cells=cells,
-  )
-  with store.open(config):
+  with contextlib.ExitStack() as stack:
+    while True:
+      listed, warnings = select(config.arms, config.run_arms)
+      if config.footprint:
+        footprints.complete(cohort)
+      plan = plan_lib.make_plan(
+        config,
+        listed=listed,
+        task=cohort.task,
+        cohort_digest=cohort.digest,
+        cells=cells,
+      )
+      try:
+        stack.enter_context(store.open(config))
+        break
+      except store_lib.ExtendedError:
+        config = _extended(store, asked, progress)
+    for line in _changes(store, cohort):
+      progress.message(line)
     splits_lib.save(splits, cohort, store.path / store_lib.SPLITS)
     store.log(
       'start',
@@ -119,6 +135,8 @@ def run(
       progress.message('Evaluating')
       summary = work.evaluate(warnings, horizons)
     store.log('end', failures=work.failures)
+    if summary is not None:
+      store.seal()
   return Report(summary, work.failures)
 
 
@@ -138,6 +156,22 @@ def _extended(store, config, progress) -> config_lib.ExperimentConfig:
         f"More was run in '{store.path}' before and stays in the comparison: "
         f'{name}={value}. Give another --out to compare less.'
       )
+  return found
+
+
+def _changes(store, cohort) -> list[str]:
+  """What is not as an earlier command left it, one line for each."""
+  found = []
+  for name, line in store.damages().items():
+    kept = name == store_lib.ROBUSTNESS
+    found.append(f'{line}; {_LOST if kept else "it is made again"}.')
+  before = store.last_logged('start').get('digest', cohort.digest)
+  if before != cohort.digest:
+    found.append(
+      f"The content of cohort '{cohort.name}' has changed since it was last "
+      f"run in '{store.path}' (digest {before} then, {cohort.digest} now): all "
+      'arms are trained again.'
+    )
   return found
 
 
@@ -167,7 +201,13 @@ class _Run:
     self._nodes = nodes_lib.Nodes(config, cohort, splits, plan, store)
 
   def run_all(self) -> None:
-    """Trains every node that is not in the store."""
+    """Trains every node that is not in the store, whole."""
+    for key in self.plan.by_key():
+      if self.store.broken(key):
+        self.progress.message(
+          f'{self.store.fault(key)}; that node is trained again.'
+        )
+        self.store.discard(key)
     self.progress.plan(
       {
         arm: (len(nodes), sum(self.store.has(n.key) for n in nodes))
@@ -181,14 +221,28 @@ class _Run:
       parts = self.config.arms[arm]
       is_neural = parts.learner == arms_lib.NEURAL
       self.progress.start(arm, self.config.training.epochs if is_neural else 0)
-      failure = ''
-      try:
+      with self._surviving(arm):
         self._run_arm(arm, missing)
-      except _ArmError as e:
-        failure = f"Arm '{arm}' failed: {e}"
-        self.failures[arm] = failure
-        self.store.log('failure', arm=arm, message=failure)
-      self.progress.end(arm, failure)
+      self.progress.end(arm, self.failures.get(arm, ''))
+
+  @contextlib.contextmanager
+  def _surviving(self, arm: str):
+    """What fails in this block, foreseen or not, ends this arm only."""
+    more = {}
+    try:
+      yield
+      return
+    except _ArmError as e:
+      failure = str(e)
+    except errors.UserError:
+      # A full disk and the like: no other arm could do better.
+      raise
+    except Exception as e:
+      where = f"the traceback is in '{self.store.path / store_lib.LOG}'"
+      failure = f'{_named(e)} ({where}).'
+      more['traceback'] = traceback.format_exc()
+    self.failures[arm] = f"Arm '{arm}' failed: {failure}"
+    self.store.log('failure', arm=arm, message=self.failures[arm], **more)
 
   def _run_arm(self, arm, missing) -> None:
     for other in self.config.arms[arm].upstream:
@@ -321,35 +375,9 @@ class _Run:
     tables = []
     hazards: dict[str, hazards_lib.Hazards] = {}
     for arm in arms:
-      parts = self.config.arms[arm]
-      for node in outcome.chosen(self.store, self.plan, arm):
-        arrays = self.store.read(node.key).arrays
-        split = self.splits[node.repeat, node.fold]
-        given = {
-          part: {
-            'rows': getattr(split, part),
-            'logits': arrays[nodes_lib.LOGITS.format(part=part)],
-          }
-          for part in predictions_lib.PARTS
-        }
-        if horizons:
-          hazards[node.key] = hazards_lib.Hazards.estimate(
-            self.cohort, parts, times=horizons, **given[predictions_lib.VALID]
-          )
-        for part, values in given.items():
-          survival = {}
-          if horizons:
-            survival = hazards[node.key].survival(self.cohort, parts, **values)
-          tables.append(
-            outcome.table(
-              self.cohort,
-              node.arm,
-              node.place,
-              part=part,
-              survival=survival,
-              **values,
-            )
-          )
+      with self._surviving(arm):
+        tables += self._tables(arm, horizons, hazards)
+    arms = [a for a in arms if a not in self.failures]
     models = outcome.models(
       self.store, self.plan, self.cohort, self.failures, hazards
     )
@@ -392,6 +420,41 @@ class _Run:
       },
     )
 
+  def _tables(
+    self, arm, horizons, hazards
+  ) -> list[predictions_lib.Predictions]:
+    """Predictions of an arm; adds its nodes' hazards to `hazards`."""
+    parts, tables = self.config.arms[arm], []
+    for node in outcome.chosen(self.store, self.plan, arm):
+      arrays = self.store.read(node.key).arrays
+      split = self.splits[node.repeat, node.fold]
+      given = {
+        part: {
+          'rows': getattr(split, part),
+          'logits': arrays[nodes_lib.LOGITS.format(part=part)],
+        }
+        for part in predictions_lib.PARTS
+      }
+      if horizons:
+        hazards[node.key] = hazards_lib.Hazards.estimate(
+          self.cohort, parts, times=horizons, **given[predictions_lib.VALID]
+        )
+      for part, values in given.items():
+        survival = {}
+        if horizons:
+          survival = hazards[node.key].survival(self.cohort, parts, **values)
+        tables.append(
+          outcome.table(
+            self.cohort,
+            node.arm,
+            node.place,
+            part=part,
+            survival=survival,
+            **values,
+          )
+        )
+    return tables
+
   def _costs(self, models, arms) -> dict[str, dict[str, Any]]:
     found = outcome.costs(self.store, self.plan, self.config.arms)
     if self.config.footprint:
@@ -402,3 +465,13 @@ class _Run:
       for arm, amounts in measured.items():
         found[arm].update(amounts)
     return found
+
+
+def _named(e: Exception) -> str:
+  """An unforeseen error in one line: its kind and the start of what it says."""
+  if isinstance(e, MemoryError):
+    return 'there is not enough memory for it'
+  text = ' '.join(str(e).split())
+  if len(text) > _WORDS:
+    text = text[:_WORDS] + '...'
+  return f'{type(e).__name__}: {text}' if text else type(e).__name__

@@ -11,7 +11,13 @@ import rich.console
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import learner, learners, neural_learner, runner
+from fusion_jax.ablation import (
+  checksums,
+  learner,
+  learners,
+  neural_learner,
+  runner,
+)
 from fusion_jax.ablation import progress as progress_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.ablation import store as store_lib
@@ -211,6 +217,7 @@ class ClassicalRunTest(RunnerTestCase):
       for name in ('history', 'chosen'):
         del values[name]
       record.write_text(json.dumps(values))
+      checksums.write(record.parent, record.parent.name)
     report, _, shown = run(self.path, arms=arms)
     self.assertIn('2 of them finished before', shown)
     self.assertNotIn(
