@@ -94,7 +94,7 @@ def _trouble(path: pathlib.Path, expected: str) -> str:
     return 'is not there'
   except (OSError, ValueError) as e:
     return _reason(e)
-  return '' if same else 'is damaged: its checksum differs'
+  return '' if same else f'is damaged: its checksum is not that in {NAME}'
 
 
 def _reason(e: Exception) -> str:

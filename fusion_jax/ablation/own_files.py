@@ -68,7 +68,5 @@ def read_object(path: pathlib.Path) -> dict[str, Any]:
   except ValueError as e:
     raise errors.UserError(f"'{path}' is not JSON: {e}.") from None
   if not isinstance(found, dict):
-    raise errors.UserError(
-      f"'{path}' is damaged: it holds a {type(found).__name__}, not an object."
-    )
+    raise errors.UserError(f"'{path}' is damaged: it holds no JSON object.")
   return found

@@ -1,5 +1,6 @@
 """Tests of runs: whole ones, extended ones, interrupted and failing ones."""
 
+import dataclasses
 import io
 import json
 import pathlib
@@ -347,8 +348,6 @@ class BadInputTest(RunnerTestCase):
 
 
 def tiny_without_images():
-  import dataclasses
-
   return dataclasses.replace(tiny.cohort(), images=None, image_mask=None)
 
 
