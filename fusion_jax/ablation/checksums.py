@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from fusion_jax.core import files
 
 NAME = 'checksums.json'
-_OF, _FILES = 'of', 'files'
+_OF, _FILES, _OWN = 'of', 'files', 'checksum'
 _BLOCK = 1 << 20
 
 
@@ -30,7 +30,8 @@ def write(folder: pathlib.Path, of: str, names: Iterable[str] = ()) -> None:
     OSError: if a file cannot be read or written.
   """
   found = {name: _digest(folder / name) for name in names or _names(folder)}
-  text = json.dumps({_OF: of, _FILES: found}, indent=1, sort_keys=True)
+  content = {_OF: of, _FILES: found, _OWN: _own(of, found)}
+  text = json.dumps(content, indent=1, sort_keys=True)
   with files.replacing(folder / NAME) as part:
     part.write_text(text + '\n', encoding='utf-8')
 
@@ -80,11 +81,19 @@ def _recorded(folder: pathlib.Path) -> tuple[str, dict[str, str]] | str:
   )
   if not texts or not isinstance(found.get(_OF), str):
     return 'is damaged: it holds no checksums'
+  if found.get(_OWN) != _own(found[_OF], names):
+    return 'is damaged: its own checksum differs'
   for name in names:
     parts = pathlib.PurePosixPath(name).parts
     if name.startswith('/') or '..' in parts or not parts:
       return f"is damaged: it names '{name}'"
   return found[_OF], names
+
+
+def _own(of: str, found: dict[str, str]) -> str:
+  """The checksum of what the file of checksums says."""
+  text = json.dumps([of, found], sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _trouble(path: pathlib.Path, expected: str) -> str:
@@ -94,7 +103,7 @@ def _trouble(path: pathlib.Path, expected: str) -> str:
     return 'is not there'
   except (OSError, ValueError) as e:
     return _reason(e)
-  return '' if same else f'is damaged: its checksum is not that in {NAME}'
+  return '' if same else 'is damaged: its checksum differs'
 
 
 def _reason(e: Exception) -> str:

@@ -61,6 +61,7 @@ def open_run(path: str | os.PathLike) -> Run:
         f"The run in '{path}' is not finished: it has no {name}. "
         f'{store.again()}'
       )
+  store.saved_config()
   for name, trouble in store.faults().items():
     # What was added to a finished run can be made again by itself.
     if name in (*store_lib.FINISHED, store_lib.CHECKSUMS):

@@ -184,7 +184,8 @@ class Store:
       trouble = self.faults().get(CONFIG)
       if trouble:
         raise errors.UserError(
-          f"'{path}' {trouble}. Put back a copy of it, or give another --out."
+          f"'{path}' {trouble}. Put back a copy of it, or make the run anew "
+          'with another --out.'
         )
       saved = own_files.read_object(path)
       config_lib.check_saved(saved, where=str(path))
