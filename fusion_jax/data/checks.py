@@ -30,6 +30,9 @@ _MISSINGNESS_Z = 5.0
 
 _IDENTIFIER_SHARE = 0.95
 _IDENTIFIER_ROWS = 50
+# Columns with a value in fewer studies are nearly empty, or in a smaller share.
+_FEW = 10
+_FEW_SHARE = 0.02
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -185,7 +188,17 @@ def _check_columns(records) -> None:
     distinct = np.unique(observed.astype(str) if _is_text(values) else observed)
     if not len(observed):
       findings.warn('every value is missing.', column=column)
-    elif len(distinct) == 1:
+      continue
+    if len(observed) < max(
+      _FEW_SHARE * len(values), min(_FEW, len(values) / 2)
+    ):
+      findings.warn(
+        f'nearly empty: {len(observed)} of {len(values)} studies have a value, '
+        'so that a training part may have none and learn nothing from it; '
+        'leave it out if it says no more than that it is missing.',
+        column=column,
+      )
+    if len(distinct) == 1:
       extra = ' or missing' if len(observed) < len(values) else ''
       findings.warn(f"every value is '{distinct[0]}'{extra}.", column=column)
     elif _is_identifier(observed, distinct, _is_text(values)):
