@@ -64,6 +64,7 @@ def write(
         f"'{folder / name}' is a link: a report stays in its folder. Remove "
         'it, and run this again.'
       )
+  for name in (FIGURES, TABLES, CARDS):
     try:
       (folder / name).mkdir(exist_ok=True)
     except OSError as e:

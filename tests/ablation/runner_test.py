@@ -334,11 +334,8 @@ class BadInputTest(RunnerTestCase):
       run(self.path, 'splits.folds=500')
 
   def test_a_cohort_without_images(self):
-    report, _, _ = run(
-      self.path,
-      cohort=tiny_without_images(),
-      arms='run_arms=',
-    )
+    cohort = tiny_without_images()
+    report, _, _ = run(self.path, cohort=cohort, arms='run_arms=')
     self.assertEqual(
       list(report.summary['arms']), ['ehr', 'ehr_linear', 'ehr_trees']
     )
