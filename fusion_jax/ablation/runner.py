@@ -5,8 +5,7 @@ import dataclasses
 import functools
 import os
 import time
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from fusion_jax.ablation import (
   losses,
   made_of,
   outcome,
+  unforeseen,
 )
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import learner as learner_lib
@@ -39,8 +39,7 @@ from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
 from fusion_jax.parallel import strategy
 
-# Characters of an unforeseen error that a line has room for.
-_WORDS = 200
+_AGAIN = 'it is made again where it is needed'
 _LOST = (
   'curves of missing modalities and of fewer patients are left out: run '
   'experiments.robustness again'
@@ -160,11 +159,15 @@ def _extended(store, config, progress) -> config_lib.ExperimentConfig:
 
 
 def _changes(store, cohort) -> list[str]:
-  """What is not as an earlier command left it, one line for each."""
+  """What is not as an earlier command left it, one line for each.
+
+  Nodes that are damaged are removed.
+  """
   found = []
   for name, line in store.damages().items():
     kept = name == store_lib.ROBUSTNESS
-    found.append(f'{line}; {_LOST if kept else "it is made again"}.')
+    found.append(f'{line}; {_LOST if kept else _AGAIN}.')
+  found += [f'{line}; {_AGAIN}.' for line in store.mend()]
   before = store.last_logged('start').get('digest', cohort.digest)
   if before != cohort.digest:
     found.append(
@@ -197,17 +200,13 @@ class _Run:
     self.store: store_lib.Store = store
     self.progress: progress_lib.Progress = progress
     self.failures: dict[str, str] = {}
+    # Beside arms, what could not be made.
+    self._lost: list[str] = []
     self._started = time.time()
     self._nodes = nodes_lib.Nodes(config, cohort, splits, plan, store)
 
   def run_all(self) -> None:
-    """Trains every node that is not in the store, whole."""
-    for key in self.plan.by_key():
-      if self.store.broken(key):
-        self.progress.message(
-          f'{self.store.fault(key)}; that node is trained again.'
-        )
-        self.store.discard(key)
+    """Trains every node that is not in the store."""
     self.progress.plan(
       {
         arm: (len(nodes), sum(self.store.has(n.key) for n in nodes))
@@ -238,11 +237,23 @@ class _Run:
       # A full disk and the like: no other arm could do better.
       raise
     except Exception as e:
-      where = f"the traceback is in '{self.store.path / store_lib.LOG}'"
-      failure = f'{_named(e)} ({where}).'
-      more['traceback'] = traceback.format_exc()
+      failure = unforeseen.told(e, self.store)
+      more = unforeseen.logged(e)
     self.failures[arm] = f"Arm '{arm}' failed: {failure}"
     self.store.log('failure', arm=arm, message=self.failures[arm], **more)
+
+  def _or(self, otherwise: Any, what: str, make: Callable[[], Any]) -> Any:
+    """What `make` gives; if that fails unforeseen, `otherwise` and a line."""
+    try:
+      return make()
+    except errors.UserError:
+      raise
+    except Exception as e:
+      line = f'{what} could not be made: {unforeseen.told(e, self.store)}'
+      self._lost.append(line)
+      self.progress.message(line)
+      self.store.log('failure', message=line, **unforeseen.logged(e))
+      return otherwise
 
   def _run_arm(self, arm, missing) -> None:
     for other in self.config.arms[arm].upstream:
@@ -382,16 +393,10 @@ class _Run:
       self.store, self.plan, self.cohort, self.failures, hazards
     )
     self.store.write_json(store_lib.MODELS, models)
-    tables += self._controls(models, outcome.together(tables))
-    audits = audits_lib.run(
-      self.cohort,
-      [*self.splits.values()],
-      config=self.config.audits,
-      evaluation=self.config.evaluation,
-      preprocessing=self.config.preprocess,
-      seed=self.config.seed,
-      folder=self.store.path,
-    )
+    intact = outcome.together(tables)
+    tables += self._or([], 'Controls', lambda: self._controls(models, intact))
+    audits = self._or({}, 'Audits', self._audits)
+    costs = self._costs(models, arms)
     curves, stale = finished.kept_curves(self.store, self.config, models)
     return outcome.finish(
       self.store.path,
@@ -399,9 +404,10 @@ class _Run:
       config=self.config,
       cohort=self.cohort,
       arms=arms,
-      costs=self._costs(models, arms),
+      costs=costs,
       warnings=[
         *self.failures.values(),
+        *self._lost,
         *audits_lib.warnings(audits),
         *warnings,
         *([finished.STALE] if stale else ()),
@@ -455,23 +461,28 @@ class _Run:
         )
     return tables
 
+  def _audits(self) -> dict[str, dict[str, Any]]:
+    return audits_lib.run(
+      self.cohort,
+      [*self.splits.values()],
+      config=self.config.audits,
+      evaluation=self.config.evaluation,
+      preprocessing=self.config.preprocess,
+      seed=self.config.seed,
+      folder=self.store.path,
+    )
+
   def _costs(self, models, arms) -> dict[str, dict[str, Any]]:
     found = outcome.costs(self.store, self.plan, self.config.arms)
     if self.config.footprint:
       self.progress.message('Measuring what each arm takes')
-      measured = footprints.measure(
-        self.config, models, self.store, self.cohort, arms
+      measured = self._or(
+        {},
+        'Footprints',
+        lambda: footprints.measure(
+          self.config, models, self.store, self.cohort, arms
+        ),
       )
       for arm, amounts in measured.items():
         found[arm].update(amounts)
     return found
-
-
-def _named(e: Exception) -> str:
-  """An unforeseen error in one line: its kind and the start of what it says."""
-  if isinstance(e, MemoryError):
-    return 'there is not enough memory for it'
-  text = ' '.join(str(e).split())
-  if len(text) > _WORDS:
-    text = text[:_WORDS] + '...'
-  return f'{type(e).__name__}: {text}' if text else type(e).__name__

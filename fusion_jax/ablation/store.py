@@ -249,19 +249,22 @@ class Store:
       self._faults[key] = _fault(folder, key)
     return self._faults[key]
 
-  def broken(self, key: str) -> bool:
-    """Whether something stands in the node's place that it cannot be."""
-    return os.path.lexists(self._folder(key)) and bool(self.fault(key))
+  def mend(self) -> list[str]:
+    """Removes nodes that are damaged; returns a line about each."""
+    found = []
+    for folder in sorted(self._nodes.iterdir()):
+      if _KEY.fullmatch(folder.name) and self.fault(folder.name):
+        found.append(self.fault(folder.name))
+        self._discard(folder)
+    return found
 
-  def discard(self, key: str) -> None:
-    """Removes what there is of a node that is damaged."""
-    folder = self._folder(key)
+  def _discard(self, folder: pathlib.Path) -> None:
     with self._explained():
       if folder.is_symlink() or not folder.is_dir():
-        folder.unlink(missing_ok=True)
+        folder.unlink()
       else:
         shutil.rmtree(folder)
-    self._faults.pop(key, None)
+    self._faults.pop(folder.name)
 
   def record(self, key: str) -> dict[str, Any]:
     """Facts about a finished node.

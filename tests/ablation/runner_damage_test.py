@@ -8,7 +8,13 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import classical_learners, outcome
+from fusion_jax.ablation import (
+  audits,
+  classical_learners,
+  controls,
+  footprints,
+  outcome,
+)
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import errors
 from fusion_jax.data import reader
@@ -39,8 +45,24 @@ class DamageTest(runner_test.RunnerTestCase):
     runner_test.run(self.path)
     key = sorted(runner_test.keys(self.path))[3]
     flip(self.path / 'nodes' / key / 'arrays.npz')
-    shown = self._again('trained again', '7 of them finished before')
+    shown = self._again(
+      'made again where it is needed', '7 of them finished before'
+    )
     self.assertIn(f'{key}/arrays.npz', shown.replace('\n', ''))
+
+  def test_a_node_of_a_control(self):
+    more = ('controls.conditions=image_absent',)
+    runner_test.run(self.path, *more)
+    before = runner_test.keys(self.path)
+    store = store_lib.Store(self.path)
+    models = json.loads((self.path / 'models.json').read_text())['arms']
+    known = {x['key'] for entries in models.values() for x in entries}
+    key = sorted(before - known)[0]
+    flip(self.path / 'nodes' / key / 'arrays.npz')
+    _, _, shown = runner_test.run(self.path, *more)
+    self.assertIn('made again where it is needed', runner_test.one_line(shown))
+    self.assertEqual(runner_test.keys(self.path), before)
+    self.assertTrue(store.has(key))
 
   def test_the_arrays_of_another_fold(self):
     _, store, _ = runner_test.run(self.path)
@@ -59,9 +81,9 @@ class DamageTest(runner_test.RunnerTestCase):
   def test_a_file_of_the_run(self, name):
     runner_test.run(self.path)
     flip(self.path / name)
-    self._again('is damaged', 'it is made again')
+    self._again('is damaged', 'it is made again where it is needed')
     (self.path / name).unlink()
-    self._again('is not there', 'it is made again')
+    self._again('is not there', 'it is made again where it is needed')
 
   def test_a_config_that_is_no_configuration(self):
     runner_test.run(self.path, arms='run_arms=ehr_linear')
@@ -138,6 +160,22 @@ class UnforeseenTest(runner_test.RunnerTestCase):
       report, _, _ = runner_test.run(self.path)
     self.assertEqual(list(report.failures), ['image_pca'])
     self.assertNotIn('image_pca', report.summary['arms'])
+
+  @parameterized.parameters(
+    (controls, 'make', 'Controls'),
+    (audits, 'run', 'Audits'),
+    (footprints, 'measure', 'Footprints'),
+  )
+  def test_what_is_made_beside_arms_costs_only_itself(self, room, name, what):
+    with mock.patch.object(room, name, side_effect=KeyError('x')):
+      report, _, shown = runner_test.run(
+        self.path, 'footprint=true', arms='run_arms=ehr_linear'
+      )
+    self.assertEmpty(report.failures)
+    line = f"{what} could not be made: KeyError: 'x' (the traceback is in"
+    self.assertIn(line, runner_test.one_line(shown))
+    self.assertTrue(any(line in x for x in report.summary['warnings']))
+    self.assertEmpty(store_lib.Store(self.path).faults())
 
   def test_a_column_that_is_empty_in_a_training_part(self):
     cohort = tiny.cohort()

@@ -78,7 +78,6 @@ class StoreTest(parameterized.TestCase):
   def test_a_damaged_node_is_named_and_not_used(self, name, damage):
     store = self._damaged(name, damage)
     self.assertFalse(store.has('k'))
-    self.assertTrue(store.broken('k'))
     for use in (store.read, store.record, store.model_folder):
       with self.assertRaisesRegex(
         errors.UserError, f'nodes/k/.*{name.split(".")[-1]}.*make it again'
@@ -86,9 +85,10 @@ class StoreTest(parameterized.TestCase):
         use('k')
       self.assertNotIn('\n', str(e.exception))
     with store.open(self.config):
-      store.discard('k')
-      self.assertFalse(store.broken('k'))
-      self.store.write('k', record={'arm': 'a'}, arrays={})
+      (line,) = store.mend()
+      self.assertIn('nodes/k', line)
+      self.assertEqual(store.mend(), [])
+      store.write('k', record={'arm': 'a'}, arrays={})
       self.assertTrue(store.has('k'))
 
   def test_the_files_of_another_node_do_not_fit(self):
@@ -121,7 +121,7 @@ class StoreTest(parameterized.TestCase):
       make()
       store = store_lib.Store(self.path)
       self.assertIn('is no folder', store.fault('k'))
-      store.discard('k')
+      self.assertLen(store.mend(), 1)
       self.assertFalse(node.exists())
     self.assertTrue((elsewhere / 'node.json').is_file())
 
