@@ -17,6 +17,7 @@ from experiments import launch
 from experiments.trials import matrix, page, soak
 from fusion_jax.ablation import store
 from fusion_jax.core import errors, files
+from fusion_jax.parallel import cache
 
 _TRIALS = ('soak', 'matrix', 'all')
 _TRIAL = flags.DEFINE_string('trial', 'all', ', '.join(_TRIALS) + '.')
@@ -37,6 +38,7 @@ _DOCS = flags.DEFINE_string('docs', '', 'Folder to write the page to as well.')
 
 
 def _run() -> int:
+  cache.keep_compiled_programs()
   if _TRIAL.value not in _TRIALS:
     raise errors.unknown_name('trial', _TRIAL.value, _TRIALS, where='--trial')
   for name in _DAMAGES.value:
@@ -111,6 +113,7 @@ def _matrix(out: pathlib.Path) -> None:
 
   def told(outcome):
     found.append(outcome)
+    page.keep(found, out / page.MATRIX)
     case = outcome.case
     _tell(f'{case.kind}, {case.damage}, {case.action}: {outcome.state}')
 
@@ -122,7 +125,6 @@ def _matrix(out: pathlib.Path) -> None:
     ),
   )
   matrix.run(folder, wanted, told)
-  page.keep(found, out / page.MATRIX)
 
 
 def _tell(line: str) -> None:
