@@ -239,7 +239,7 @@ class Trees(_Classical):
   """Gradient boosting."""
 
   _kind = classical.Trees
-  _file = 'trees.joblib'
+  _file = 'trees.npz'
   _absent = np.nan
 
   def _fit(self, is_categorical, **arguments):

@@ -31,6 +31,8 @@ EXTENDABLE = (
   'footprint',
   'parallel',
 )
+# Of a run folder these can only grow.
+_GROWING = ('run_arms', 'seeds', 'trials', 'controls', 'footprint')
 # Stands for every control condition.
 ALL = 'all'
 # Where decoded images are kept says nothing about what they show.
@@ -185,6 +187,17 @@ def _check_controls(controls: ControlsConfig) -> None:
       f'controls.emap_studies={controls.emap_studies}: expected a whole number '
       'of at least 2.'
     )
+
+
+def check_saved(saved: Mapping[str, Any], *, where: str) -> None:
+  """Checks what `extended` reads of a folder's config.json.
+
+  Raises:
+    UserError: naming what is not of its type, below `where`.
+  """
+  usual = core_config.to_dict(ExperimentConfig())
+  known = {k: saved[k] for k in _GROWING if k in saved}
+  core_config.from_dict(ExperimentConfig, {**usual, **known}, where=where)
 
 
 def extended(

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 import time
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen, levels, made_of, outcome
+from fusion_jax.ablation import frozen, levels, made_of, outcome, own_files
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
@@ -48,28 +47,35 @@ def open_run(path: str | os.PathLike) -> Run:
   """Reads a run folder.
 
   Raises:
-    UserError: if it is none, or has not come to its end.
+    UserError: if it is none, has not come to its end or is damaged.
   """
   path = pathlib.Path(path)
+  store = store_lib.Store(path)
   if not (path / store_lib.CONFIG).is_file():
     raise errors.UserError(
       f"'{path}' is not a run folder: it has no {store_lib.CONFIG}."
     )
-  for name in (store_lib.MODELS, store_lib.SUMMARY, store_lib.PREDICTIONS):
+  for name in (*store_lib.FINISHED, store_lib.CHECKSUMS):
     if not (path / name).is_file():
       raise errors.UserError(
-        f"The run in '{path}' is not finished: it has no {name}. Go on with: "
-        f'python -m experiments.ablate --config={path / store_lib.CONFIG} '
-        f'--out={path}'
+        f"The run in '{path}' is not finished: it has no {name}. "
+        f'{store.again()}'
       )
+  store.saved_config()
+  for name, trouble in store.faults().items():
+    # What was added to a finished run can be made again by itself.
+    if name in (*store_lib.FINISHED, store_lib.CHECKSUMS):
+      raise errors.UserError(f"'{path / name}' {trouble}. {store.again()}")
   config = core_config.load(
     config_lib.ExperimentConfig, path / store_lib.CONFIG
   )
-  models, summary = (
-    json.loads((path / name).read_text(encoding='utf-8'))
-    for name in (store_lib.MODELS, store_lib.SUMMARY)
-  )
-  return Run(path, config, models, summary)
+  models = store.read_json(store_lib.MODELS)
+  if not frozen.sound(models):
+    raise errors.UserError(
+      f"'{path / store_lib.MODELS}' does not say which models there are. "
+      f'{store.again()}'
+    )
+  return Run(path, config, models, store.read_json(store_lib.SUMMARY))
 
 
 def cohort_config(
@@ -133,6 +139,7 @@ def apply(
   cohort = _with_labels_of(run, cohort)
   _check(run, cohort, listed)
   warnings = _check_patients(run, config, cohort)
+  own_files.refuse_link(run.path / FOLDER)
   hazards = _hazards(run, config, listed)
   store = store_lib.Store(run.path)
   work = frozen.Frozen(config, run.models, store, cohort)

@@ -13,6 +13,7 @@ from fusion_jax.ablation import frozen, outcome
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
+from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import predictions as predictions_lib
@@ -20,8 +21,8 @@ from fusion_jax.evaluation import predictions as predictions_lib
 # What a summary says where its curves had to be left out.
 STALE = (
   'Curves of missing modalities or of fewer patients were made before arms, '
-  'seeds or settings of the evaluation changed, and are left out: run '
-  'experiments.robustness again.'
+  'seeds or settings of the evaluation changed, or are damaged, and are left '
+  'out: run experiments.robustness again.'
 )
 _STATE = 'state'
 
@@ -88,9 +89,13 @@ def kept_curves(
   """The curves that were kept, if models and settings are still the same.
 
   Returns:
-    The sections of a summary, and whether there are some of another state.
+    The sections of a summary, and whether there are some of another state or
+    damaged ones, which are left out.
   """
-  found = store.read_json(store_lib.ROBUSTNESS)
+  try:
+    found = store.read_json(store_lib.ROBUSTNESS)
+  except errors.UserError:
+    return {}, True
   state = found.pop(_STATE, None)
   if state == _state(config, models):
     return found, False

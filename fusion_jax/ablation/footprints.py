@@ -35,7 +35,7 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.training import batches
 from fusion_jax.training import footprint as footprint_lib
 
-FILE = 'footprint.json'
+FILE = store_lib.FOOTPRINT
 
 # By name in a summary's `cost`; a None has its `<name>_reason` beside it.
 Amounts = dict[str, Any]
@@ -85,7 +85,7 @@ def measure(
   Raises:
     UserError: if no study has all modalities.
   """
-  before = store.read_json(FILE)
+  before = _measured(store)
   one = cohort.subset(complete(cohort)[:1])
   part = functools.cache(functools.partial(_part, config, models, store, one))
   here = {**machine(), 'jax': jax.__version__}
@@ -113,6 +113,15 @@ def measure(
   found = {**before, **fresh}
   store.write_json(FILE, found)
   return {arm: found[arm]['amounts'] for arm in arms}
+
+
+def _measured(store: store_lib.Store) -> dict[str, Any]:
+  """By arm, what was measured before, if that can be read."""
+  try:
+    found = store.read_json(FILE)
+  except errors.UserError:
+    return {}
+  return {k: x for k, x in found.items() if isinstance(x, dict)}
 
 
 def complete(cohort: cohort_lib.Cohort) -> np.ndarray:

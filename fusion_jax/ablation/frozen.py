@@ -131,3 +131,18 @@ class Frozen:
 def place_of(entry: Mapping[str, Any]) -> Place:
   """The place of an entry of models.json."""
   return entry['repeat'], entry['fold'], entry['seed']
+
+
+def sound(models: Mapping[str, Any]) -> bool:
+  """Whether models.json has the form that is read here."""
+  arms, task = models.get('arms'), models.get('task')
+  if not isinstance(arms, dict) or not isinstance(task, dict):
+    return False
+  return {'kind', 'names'} <= task.keys() and all(
+    isinstance(entries, list)
+    and all(
+      isinstance(x, dict) and {'repeat', 'fold', 'seed', 'key'} <= x.keys()
+      for x in entries
+    )
+    for entries in arms.values()
+  )

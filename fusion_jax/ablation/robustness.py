@@ -20,6 +20,7 @@ from fusion_jax.ablation import (
   finished,
   frozen,
   outcome,
+  own_files,
   runner,
 )
 from fusion_jax.ablation import config as config_lib
@@ -101,10 +102,12 @@ def _extend(run, store, *, train_missing, fractions, arms, progress):
   if fractions:
     found['learning_curve'] = learning_curve(run, fractions, arms, progress)
   found = entries.plain(found)
+  store.unseal()
   finished.keep_curves(store, run.config, run.models, found)
   summary = {**run.summary, **found}
   summary['warnings'] = [x for x in summary['warnings'] if x != finished.STALE]
   summary_lib.write(summary, run.path / store_lib.SUMMARY)
+  store.seal()
   return summary
 
 
@@ -240,7 +243,9 @@ def _train(run, name, config, progress) -> _Training:
   Raises:
     UserError: if no arm could be trained.
   """
+  own_files.refuse_link(run.path / FOLDER)
   folder = run.path / FOLDER / name
+  own_files.refuse_link(folder)
   progress.message(f'Training again: {name}')
   report = runner.run(config, store_lib.Store(folder), progress)
   for failure in report.failures.values():

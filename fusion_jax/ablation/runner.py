@@ -1,10 +1,11 @@
 """Runs what an ablation lacks, then evaluates all of it."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from fusion_jax.ablation import (
   losses,
   made_of,
   outcome,
+  unforeseen,
 )
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import learner as learner_lib
@@ -37,6 +39,11 @@ from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
 from fusion_jax.parallel import strategy
 
+_AGAIN = 'it is made again where it is needed'
+_LOST = (
+  'curves of missing modalities and of fewer patients are left out: run '
+  'experiments.robustness again'
+)
 # Of a node's record, what logs and saved models repeat.
 _FACTS = ('arm', 'repeat', 'fold', 'seed', 'trial', 'hyper', 'valid_loss')
 
@@ -82,22 +89,30 @@ def run(
   )
   # What this command names must be possible, whatever was run before.
   select(config.arms, asked.run_arms)
-  listed, warnings = select(config.arms, config.run_arms)
   splits = splits_lib.make_splits(cohort, config.splits)
   for split in splits:
     _check_split(cohort, split)
   summary_lib.check_config(cohort.task, config.evaluation, folds=len(splits))
   horizons = hazards_lib.horizons(cohort, config.evaluation)
-  if config.footprint:
-    footprints.complete(cohort)
-  plan = plan_lib.make_plan(
-    config,
-    listed=listed,
-    task=cohort.task,
-    cohort_digest=cohort.digest,
-    cells=plan_lib.cells_of(config, cohort, splits),
-  )
-  with store.open(config):
+  with contextlib.ExitStack() as stack:
+    while True:
+      listed, warnings = select(config.arms, config.run_arms)
+      if config.footprint:
+        footprints.complete(cohort)
+      plan = plan_lib.make_plan(
+        config,
+        listed=listed,
+        task=cohort.task,
+        cohort_digest=cohort.digest,
+        cells=plan_lib.cells_of(config, cohort, splits),
+      )
+      try:
+        stack.enter_context(store.open(config))
+        break
+      except store_lib.ExtendedError:
+        config = _extended(store, asked, progress)
+    for line in _changes(store, cohort):
+      progress.message(line)
     splits_lib.save(splits, cohort, store.path / store_lib.SPLITS)
     store.log(
       'start',
@@ -115,6 +130,8 @@ def run(
       progress.message('Evaluating')
       summary = work.evaluate(warnings, horizons)
     store.log('end', failures=work.failures)
+    if summary is not None:
+      store.seal()
   return Report(summary, work.failures)
 
 
@@ -134,6 +151,26 @@ def _extended(store, config, progress) -> config_lib.ExperimentConfig:
         f"More was run in '{store.path}' before and stays in the comparison: "
         f'{name}={value}. Give another --out to compare less.'
       )
+  return found
+
+
+def _changes(store, cohort) -> list[str]:
+  """What is not as an earlier command left it, one line for each.
+
+  Nodes that are damaged are removed.
+  """
+  found = []
+  for name, line in store.damages().items():
+    kept = name == store_lib.ROBUSTNESS
+    found.append(f'{line}; {_LOST if kept else _AGAIN}.')
+  found += [f'{line}; {_AGAIN}.' for line in store.mend()]
+  before = store.last_logged('start').get('digest', cohort.digest)
+  if before != cohort.digest:
+    found.append(
+      f"The content of cohort '{cohort.name}' has changed since it was last "
+      f"run in '{store.path}' (digest {before} then, {cohort.digest} now): all "
+      'arms are trained again.'
+    )
   return found
 
 
@@ -159,6 +196,8 @@ class _Run:
     self.store: store_lib.Store = store
     self.progress: progress_lib.Progress = progress
     self.failures: dict[str, str] = {}
+    # Beside arms, what could not be made.
+    self._lost: list[str] = []
     self._started = time.time()
     self._nodes = nodes_lib.Nodes(config, cohort, splits, plan, store)
 
@@ -175,14 +214,40 @@ class _Run:
       if not missing:
         continue
       self.progress.start(arm)
-      failure = ''
-      try:
+      with self._surviving(arm):
         self._run_arm(arm, missing)
-      except _ArmError as e:
-        failure = f"Arm '{arm}' failed: {e}"
-        self.failures[arm] = failure
-        self.store.log('failure', arm=arm, message=failure)
-      self.progress.end(arm, failure)
+      self.progress.end(arm, self.failures.get(arm, ''))
+
+  @contextlib.contextmanager
+  def _surviving(self, arm: str):
+    """What fails in this block, foreseen or not, ends this arm only."""
+    more = {}
+    try:
+      yield
+      return
+    except _ArmError as e:
+      failure = str(e)
+    except errors.UserError:
+      # A full disk and the like: no other arm could do better.
+      raise
+    except Exception as e:
+      failure = unforeseen.told(e, self.store)
+      more = unforeseen.logged(e)
+    self.failures[arm] = f"Arm '{arm}' failed: {failure}"
+    self.store.log('failure', arm=arm, message=self.failures[arm], **more)
+
+  def _or(self, otherwise: Any, what: str, make: Callable[[], Any]) -> Any:
+    """What `make` gives; if that fails unforeseen, `otherwise` and a line."""
+    try:
+      return make()
+    except errors.UserError:
+      raise
+    except Exception as e:
+      line = f'{what} could not be made: {unforeseen.told(e, self.store)}'
+      self._lost.append(line)
+      self.progress.message(line)
+      self.store.log('failure', message=line, **unforeseen.logged(e))
+      return otherwise
 
   def _run_arm(self, arm, missing) -> None:
     for other in self.config.arms[arm].upstream:
@@ -317,49 +382,17 @@ class _Run:
     tables = []
     hazards: dict[str, hazards_lib.Hazards] = {}
     for arm in arms:
-      parts = self.config.arms[arm]
-      for node in outcome.chosen(self.store, self.plan, arm):
-        arrays = self.store.read(node.key).arrays
-        split = self.splits[node.repeat, node.fold]
-        given = {
-          part: {
-            'rows': getattr(split, part),
-            'logits': arrays[nodes_lib.LOGITS.format(part=part)],
-          }
-          for part in predictions_lib.PARTS
-        }
-        if horizons:
-          hazards[node.key] = hazards_lib.Hazards.estimate(
-            self.cohort, parts, times=horizons, **given[predictions_lib.VALID]
-          )
-        for part, values in given.items():
-          survival = {}
-          if horizons:
-            survival = hazards[node.key].survival(self.cohort, parts, **values)
-          tables.append(
-            outcome.table(
-              self.cohort,
-              node.arm,
-              node.place,
-              part=part,
-              survival=survival,
-              **values,
-            )
-          )
+      with self._surviving(arm):
+        tables += self._tables(arm, horizons, hazards)
+    arms = [a for a in arms if a not in self.failures]
     models = outcome.models(
       self.store, self.plan, self.cohort, self.failures, hazards
     )
     self.store.write_json(store_lib.MODELS, models)
-    tables += self._controls(models, outcome.together(tables))
-    audits = audits_lib.run(
-      self.cohort,
-      [*self.splits.values()],
-      config=self.config.audits,
-      evaluation=self.config.evaluation,
-      preprocessing=self.config.preprocess,
-      seed=self.config.seed,
-      folder=self.store.path,
-    )
+    intact = outcome.together(tables)
+    tables += self._or([], 'Controls', lambda: self._controls(models, intact))
+    audits = self._or({}, 'Audits', self._audits)
+    costs = self._costs(models, arms)
     curves, stale = finished.kept_curves(self.store, self.config, models)
     return outcome.finish(
       self.store.path,
@@ -367,9 +400,10 @@ class _Run:
       config=self.config,
       cohort=self.cohort,
       arms=arms,
-      costs=self._costs(models, arms),
+      costs=costs,
       warnings=[
         *self.failures.values(),
+        *self._lost,
         *audits_lib.warnings(audits),
         *warnings,
         *([finished.STALE] if stale else ()),
@@ -388,12 +422,62 @@ class _Run:
       },
     )
 
+  def _tables(
+    self, arm, horizons, hazards
+  ) -> list[predictions_lib.Predictions]:
+    """Predictions of an arm; adds its nodes' hazards to `hazards`."""
+    parts, tables = self.config.arms[arm], []
+    for node in outcome.chosen(self.store, self.plan, arm):
+      arrays = self.store.read(node.key).arrays
+      split = self.splits[node.repeat, node.fold]
+      given = {
+        part: {
+          'rows': getattr(split, part),
+          'logits': arrays[nodes_lib.LOGITS.format(part=part)],
+        }
+        for part in predictions_lib.PARTS
+      }
+      if horizons:
+        hazards[node.key] = hazards_lib.Hazards.estimate(
+          self.cohort, parts, times=horizons, **given[predictions_lib.VALID]
+        )
+      for part, values in given.items():
+        survival = {}
+        if horizons:
+          survival = hazards[node.key].survival(self.cohort, parts, **values)
+        tables.append(
+          outcome.table(
+            self.cohort,
+            node.arm,
+            node.place,
+            part=part,
+            survival=survival,
+            **values,
+          )
+        )
+    return tables
+
+  def _audits(self) -> dict[str, dict[str, Any]]:
+    return audits_lib.run(
+      self.cohort,
+      [*self.splits.values()],
+      config=self.config.audits,
+      evaluation=self.config.evaluation,
+      preprocessing=self.config.preprocess,
+      seed=self.config.seed,
+      folder=self.store.path,
+    )
+
   def _costs(self, models, arms) -> dict[str, dict[str, Any]]:
     found = outcome.costs(self.store, self.plan, self.config.arms)
     if self.config.footprint:
       self.progress.message('Measuring what each arm takes')
-      measured = footprints.measure(
-        self.config, models, self.store, self.cohort, arms
+      measured = self._or(
+        {},
+        'Footprints',
+        lambda: footprints.measure(
+          self.config, models, self.store, self.cohort, arms
+        ),
       )
       for arm, amounts in measured.items():
         found[arm].update(amounts)

@@ -2,13 +2,16 @@
 
   config.json          the resolved configuration
   splits.csv           study ids of every part
-  nodes/<key>/         node.json, arrays.npz and, for models, model/
+  nodes/<key>/         node.json, arrays.npz, checksums.json and, for models,
+                       model/
   log.jsonl            one line per event
   models.json          keys of the models that count, by arm
   predictions.parquet, summary.json, curves.json, report.html
+  checksums.json       of the files above, once the run is finished
 
 A node is written beside its place and renamed into it, so a process killed at
-any moment leaves finished nodes and nothing that looks like one.
+any moment leaves finished nodes and nothing that looks like one. What is read
+again is held against its checksum first.
 """
 
 import contextlib
@@ -18,6 +21,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from fusion_jax.ablation import checksums, own_files
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors, files
@@ -36,7 +41,11 @@ SUMMARY = 'summary.json'
 MODELS = 'models.json'
 CURVES = 'curves.json'
 ROBUSTNESS = 'robustness.json'
+FOOTPRINT = 'footprint.json'
 LOG = 'log.jsonl'
+CHECKSUMS = checksums.NAME
+# What a finished run has, and what is made of it afterwards rests on.
+FINISHED = (CONFIG, SPLITS, MODELS, PREDICTIONS, SUMMARY, CURVES)
 
 _NODES = 'nodes'
 _RECORD = 'node.json'
@@ -44,6 +53,10 @@ _ARRAYS = 'arrays.npz'
 _MODEL = 'model'
 _LOCK = '.lock'
 _UNFINISHED = '.unfinished-'
+_SEALED = (*FINISHED, ROBUSTNESS, FOOTPRINT)
+# Of whose checksums those of a run folder are.
+_RUN = 'run'
+_KEY = re.compile(r'[A-Za-z0-9_-]{1,64}')
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -60,28 +73,45 @@ class Result:
   arrays: Mapping[str, np.ndarray]
 
 
+class ExtendedError(Exception):
+  """Another process has asked for more in the folder since it was looked at."""
+
+
 class Store:
   """One run folder."""
 
   def __init__(self, path: str | os.PathLike):
     self.path = pathlib.Path(path)
     self._nodes = self.path / _NODES
+    # By node that was looked at, what is wrong with it; empty if nothing is.
+    self._faults: dict[str, str] = {}
+    # By file of the folder, what was wrong with it when it was opened.
+    self._damaged: dict[str, str] = {}
 
   @contextlib.contextmanager
   def open(self, config: config_lib.ExperimentConfig) -> Iterator[None]:
     """Makes or reopens the folder for `config`; no other process may.
 
+    The folder counts as unfinished from here until `seal`.
+
     Raises:
       UserError: if the folder belongs to another configuration, holds other
         files, cannot be written or is in use.
+      ExtendedError: if the folder was asked for more than `config` says.
     """
     self.check(config)
     make_folder(self._nodes)
     with self.alone():
+      # It may have changed while this process did not hold it.
+      self.check(config)
+      saved = self.saved_config()
+      if saved is not None and config_lib.extended(saved, config) != config:
+        raise ExtendedError
       for rest in self._nodes.glob(f'{_UNFINISHED}*'):
         shutil.rmtree(rest)
       for rest in files.unfinished(self.path):
         rest.unlink()
+      self.unseal()
       self.write_json(CONFIG, core_config.to_dict(config))
       yield
 
@@ -90,10 +120,41 @@ class Store:
     """Keeps other processes out of a folder that is there.
 
     Raises:
-      UserError: if it cannot be written or is in use.
+      UserError: if it cannot be written, is in use or leads elsewhere.
     """
     with self._explained(), self._locked():
+      for entry in sorted(self.path.iterdir()):
+        own_files.refuse_link(entry)
+      self._damaged = self.faults()
+      self._faults.clear()
       yield
+
+  def seal(self) -> None:
+    """Says that the run is finished, by the checksums of its files."""
+    names = [x for x in _SEALED if (self.path / x).is_file()]
+    with self._explained():
+      checksums.write(self.path, _RUN, names)
+
+  def unseal(self) -> None:
+    """Says that files of the run are being changed."""
+    with self._explained():
+      (self.path / checksums.NAME).unlink(missing_ok=True)
+
+  def faults(self) -> dict[str, str]:
+    """By file that is not as it was when the run was finished, what is wrong.
+
+    Empty for a run that is not finished.
+    """
+    if not os.path.lexists(self.path / checksums.NAME):
+      return {}
+    return checksums.faults(self.path, _RUN)
+
+  def damages(self) -> dict[str, str]:
+    """By file, a line about what was wrong when the folder was opened."""
+    return {
+      name: f"'{self.path / name}' {trouble}"
+      for name, trouble in self._damaged.items()
+    }
 
   def check(self, config: config_lib.ExperimentConfig) -> None:
     """Checks that `open` would not refuse `config`; changes nothing.
@@ -119,11 +180,16 @@ class Store:
       UserError: if it cannot be read, or the folder holds other files.
     """
     path = self.path / CONFIG
-    if path.is_file():
-      try:
-        return json.loads(path.read_text(encoding='utf-8'))
-      except ValueError as e:
-        raise errors.UserError(f"'{path}' is not JSON: {e}.") from None
+    if os.path.lexists(path):
+      trouble = self.faults().get(CONFIG)
+      if trouble:
+        raise errors.UserError(
+          f"'{path}' {trouble}. Put back a copy of it, or make the run anew "
+          'with another --out.'
+        )
+      saved = own_files.read_object(path)
+      config_lib.check_saved(saved, where=str(path))
+      return saved
     if self.path.exists() and not self.path.is_dir():
       raise errors.UserError(f"'{self.path}' is a file, not a run folder.")
     # A process may have been killed before it had written the first file.
@@ -138,7 +204,7 @@ class Store:
 
   @contextlib.contextmanager
   def _locked(self) -> Iterator[None]:
-    with open(self.path / _LOCK, 'a+', encoding='utf-8') as lock:
+    with own_files.opened(self.path / _LOCK, 'r+') as lock:
       try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
       except BlockingIOError:
@@ -147,7 +213,8 @@ class Store:
           f"'{self.path}' is in use by process {lock.read().strip() or '?'}: "
           'wait for it, or give another --out.'
         ) from None
-      lock.truncate(0)
+      lock.seek(0)
+      lock.truncate()
       lock.write(str(os.getpid()))
       lock.flush()
       yield
@@ -172,23 +239,79 @@ class Store:
       raise
 
   def has(self, key: str) -> bool:
-    """Whether the node is finished."""
-    return (self._nodes / key / _RECORD).is_file()
+    """Whether the node is finished and as it was written."""
+    return self._folder(key).is_dir() and not self.fault(key)
+
+  def fault(self, key: str) -> str:
+    """What is wrong with a node that is there or should be; '' if nothing."""
+    folder = self._folder(key)
+    if key not in self._faults:
+      self._faults[key] = _fault(folder, key)
+    return self._faults[key]
+
+  def mend(self) -> list[str]:
+    """Removes nodes that are damaged; returns a line about each."""
+    found = []
+    for folder in sorted(self._nodes.iterdir()):
+      if _KEY.fullmatch(folder.name) and self.fault(folder.name):
+        found.append(self.fault(folder.name))
+        self._discard(folder)
+    return found
+
+  def _discard(self, folder: pathlib.Path) -> None:
+    with self._explained():
+      if folder.is_symlink() or not folder.is_dir():
+        folder.unlink()
+      else:
+        shutil.rmtree(folder)
+    self._faults.pop(folder.name)
 
   def record(self, key: str) -> dict[str, Any]:
-    """Facts about a finished node."""
-    return json.loads((self._nodes / key / _RECORD).read_text('utf-8'))
+    """Facts about a finished node.
+
+    Raises:
+      UserError: if it is damaged or is not there.
+    """
+    return own_files.read_object(self._whole(key) / _RECORD)
 
   def read(self, key: str) -> Result:
-    """A finished node."""
-    folder = self._nodes / key
-    with np.load(folder / _ARRAYS, allow_pickle=False) as f:
+    """A finished node.
+
+    Raises:
+      UserError: if it is damaged or is not there.
+    """
+    with np.load(self._whole(key) / _ARRAYS, allow_pickle=False) as f:
       arrays = {name: f[name] for name in f.files}
     return Result(self.record(key), arrays)
 
   def model_folder(self, key: str) -> pathlib.Path:
-    """Where a node's model is."""
-    return self._nodes / key / _MODEL
+    """Where a node's model is.
+
+    Raises:
+      UserError: if the node is damaged or is not there.
+    """
+    return self._whole(key) / _MODEL
+
+  def _folder(self, key: str) -> pathlib.Path:
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+      raise errors.UserError(
+        f"'{self.path / MODELS}' names the node {key!r}, which is the name of "
+        f'none. {self.again()}'
+      )
+    return self._nodes / key
+
+  def _whole(self, key: str) -> pathlib.Path:
+    fault = self.fault(key)
+    if fault:
+      raise errors.UserError(f'{fault}. {self.again()}')
+    return self._folder(key)
+
+  def again(self) -> str:
+    """The command that makes again what is damaged or lacks, as a sentence."""
+    return (
+      'To make it again: python -m experiments.ablate '
+      f'--config={self.path / CONFIG} --out={self.path}'
+    )
 
   def write(
     self,
@@ -221,10 +344,12 @@ class Store:
         (unfinished / _RECORD).write_text(
           json.dumps(record, indent=1, sort_keys=True), encoding='utf-8'
         )
+        checksums.write(unfinished, key)
         for file in unfinished.rglob('*'):
           _sync(file)
-        os.replace(unfinished, self._nodes / key)
+        os.replace(unfinished, self._folder(key))
         _sync(self._nodes)
+        self._faults.pop(key, None)
       except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -235,9 +360,17 @@ class Store:
     self.write_text(name, text)
 
   def read_json(self, name: str) -> dict[str, Any]:
-    """What `write_json` wrote; {} if there is no such file."""
+    """What `write_json` wrote; {} if there is no such file.
+
+    Raises:
+      UserError: if it is damaged.
+    """
     path = self.path / name
-    return json.loads(path.read_text('utf-8')) if path.is_file() else {}
+    if not os.path.lexists(path):
+      return {}
+    if name in self._damaged:
+      raise errors.UserError(f"'{path}' {self._damaged[name]}.")
+    return own_files.read_object(path)
 
   def write_text(self, name: str, text: str) -> None:
     """Likewise."""
@@ -248,8 +381,38 @@ class Store:
     """Appends one line to the log."""
     line = {'time': round(time.time(), 3), 'event': event, **facts}
     with self._explained():
-      with open(self.path / LOG, 'a', encoding='utf-8') as f:
+      with own_files.opened(self.path / LOG, 'a') as f:
         f.write(json.dumps(line) + '\n')
+
+  def last_logged(self, event: str) -> dict[str, Any]:
+    """The facts of the last such line of the log; {} if there is none.
+
+    Lines that cannot be read, as a killed process may leave, are passed over.
+    """
+    path = self.path / LOG
+    if path.is_symlink() or not path.is_file():
+      return {}
+    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    for line in reversed(lines):
+      try:
+        found = json.loads(line)
+      except (ValueError, RecursionError):
+        continue
+      if isinstance(found, dict) and found.get('event') == event:
+        return found
+    return {}
+
+
+def _fault(folder: pathlib.Path, key: str) -> str:
+  """What is wrong with the node in a folder, naming the file; '' if nothing."""
+  if folder.is_symlink() or not folder.is_dir():
+    lost = 'is not there' if not os.path.lexists(folder) else 'is no folder'
+    return f"The node '{folder}' {lost}"
+  for name, trouble in checksums.faults(folder, key).items():
+    return f"'{folder / name}' {trouble}"
+  for name in checksums.strangers(folder):
+    return f"'{folder / name}' is no file of the node it lies in"
+  return ''
 
 
 def make_folder(path: pathlib.Path) -> None:

@@ -10,6 +10,9 @@ from fusion_jax.data import records as records_lib
 
 _IDENTIFIER_SHARE = 0.95
 _IDENTIFIER_ROWS = 50
+# Columns with a value in fewer studies are nearly empty, or in a smaller share.
+_FEW = 10
+_FEW_SHARE = 0.02
 # Names beyond this are no levels, but free text or ids.
 _MOST_LEVELS = 1000
 # Values named in one message.
@@ -60,6 +63,14 @@ def _check_values(records, column, values) -> None:
   if not len(observed):
     findings.warn('every value is missing.', column=column)
     return
+  n = len(values)
+  if len(observed) < max(_FEW_SHARE * n, min(_FEW, n / 2)):
+    findings.warn(
+      f'nearly empty: {len(observed)} of {n} studies have a value, so that a '
+      'training part may have none and learn nothing from it; leave it out if '
+      'it says no more than that it is missing.',
+      column=column,
+    )
   if is_text(values):
     check_levels(findings, column, distinct.tolist())
   if len(distinct) == 1:

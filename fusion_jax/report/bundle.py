@@ -59,6 +59,12 @@ def write(
   folder = pathlib.Path(folder)
   found = contents(summary, curves, shown)
   for name in (FIGURES, TABLES, CARDS):
+    if (folder / name).is_symlink():
+      raise errors.UserError(
+        f"'{folder / name}' is a link: a report stays in its folder. Remove "
+        'it, and run this again.'
+      )
+  for name in (FIGURES, TABLES, CARDS):
     try:
       (folder / name).mkdir(exist_ok=True)
     except OSError as e:

@@ -7,13 +7,14 @@ labels known. `options` go to scikit-learn's histogram gradient boosting.
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special
 from sklearn import ensemble
 
 from fusion_jax.core import errors, links, types
+from fusion_jax.training import forest as forest_lib
 
 MAX_ROUNDS = 500
 MAX_BINS = 255
@@ -34,16 +35,21 @@ class Bins:
 
   Attributes:
     edges: by column, its upper edges, or None for a column left as it is.
+    empty: numbers of the columns without a value in training, which become
+      constant: there is nothing to cut, and nothing to learn from.
   """
 
   edges: tuple[np.ndarray | None, ...]
+  empty: tuple[int, ...] = ()
 
   @classmethod
   def fit(cls, x: np.ndarray, is_categorical: np.ndarray) -> 'Bins':
     """Bins for the columns of x (n, p) with more than MAX_BINS values."""
-    edges = []
-    for column, codes in zip(x.T, is_categorical, strict=True):
+    edges, empty = [], []
+    for j, (column, codes) in enumerate(zip(x.T, is_categorical, strict=True)):
       column = column[~np.isnan(column)]
+      if not len(column):
+        empty.append(j)
       cut = None
       if not codes and len(np.unique(column)) > MAX_BINS:
         shares = np.linspace(0, 100, MAX_BINS + 1)[1:-1]
@@ -51,7 +57,7 @@ class Bins:
           np.percentile(column, shares, method='averaged_inverted_cdf')
         )
       edges.append(cut)
-    return cls(tuple(edges))
+    return cls(tuple(edges), tuple(empty))
 
   def __call__(self, x: np.ndarray) -> np.ndarray:
     out = x.copy()
@@ -59,7 +65,26 @@ class Bins:
       if edges is not None:
         bins = np.searchsorted(edges, x[:, j])
         out[:, j] = np.where(np.isnan(x[:, j]), np.nan, bins)
+    out[:, list(self.empty)] = 0
     return out
+
+  def to_arrays(self) -> dict[str, np.ndarray]:
+    """Numbers alone, by name."""
+    cut = {f'edges/{j}': e for j, e in enumerate(self.edges) if e is not None}
+    return {
+      'columns': np.array(len(self.edges)),
+      'empty': np.array(self.empty, np.int64),
+      **cut,
+    }
+
+  @classmethod
+  def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> 'Bins':
+    """Reads what `to_arrays` gave."""
+    columns = range(int(arrays['columns']))
+    return cls(
+      tuple(arrays.get(f'edges/{j}') for j in columns),
+      tuple(arrays['empty'].tolist()),
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,7 +96,7 @@ class Histogram:
     bins: of the columns.
     constant: (s,) logits of the constant prediction.
     classes: codes of the classes that training holds; multiclass only.
-    model: the scikit-learn model, None where no round helped.
+    forest: the trees, None where no round helped.
     rounds: boosting rounds in use.
   """
 
@@ -79,15 +104,15 @@ class Histogram:
   bins: Bins
   constant: np.ndarray
   classes: np.ndarray
-  model: Any
+  forest: forest_lib.Forest | None
   rounds: int
+
+  KIND: ClassVar[str] = 'histogram'
 
   @property
   def trees(self) -> int:
     """Number of trees."""
-    if self.model is None:
-      return 0
-    return self.rounds * self.model.n_trees_per_iteration_
+    return self.forest.trees if self.forest else 0
 
   @classmethod
   def fit(
@@ -161,13 +186,14 @@ class Histogram:
     classes = np.zeros(0, np.int64)
     if task.kind == types.MULTICLASS:
       classes = np.unique(y[:, 0]).astype(np.int64)
-    model = None
+    forest = None
     if rounds:
       model = _create(
         task, len(x), options, max_iter=rounds, early_stopping=False
       ).fit(bins(x), y[:, 0], sample_weight=weight)
+      forest = forest_lib.of_scikit([model], columns=x.shape[1])
     constant = links.constant_logits(task, y, weight)
-    return cls(task, bins, constant, classes, model, rounds)
+    return cls(task, bins, constant, classes, forest, rounds)
 
   @classmethod
   def unfitted(cls, task: types.Task, labels, weight) -> 'Histogram':
@@ -178,19 +204,16 @@ class Histogram:
   def logits(self, x: np.ndarray) -> np.ndarray:
     """(n, s) logits of (n, p) rows; multiclass are log probabilities."""
     out = np.tile(self.constant, (len(x), 1))
-    if self.model is None:
+    if self.forest is None:
       return out
-    x = self.bins(x)
-    if self.task.kind == types.REGRESSION:
-      return self.model.predict(x)[:, None]
-    return self._of_raw(self.model.decision_function(x))
+    return self._of_raw(self.forest(self.bins(x)))
 
-  def _of_raw(self, raw) -> np.ndarray:
-    """(n, s) logits of the classifier's raw predictions."""
-    if self.task.kind == types.BINARY:
-      return np.reshape(raw, (-1, 1))
+  def _of_raw(self, raw: np.ndarray) -> np.ndarray:
+    """(n, s) logits of (n, k) sums over trees."""
+    if self.task.kind != types.MULTICLASS:
+      return raw
     if len(self.classes) == 2:
-      raw = np.stack([np.zeros(len(raw)), np.ravel(raw)], axis=1)
+      raw = np.concatenate([np.zeros((len(raw), 1)), raw], axis=1)
     out = np.tile(self.constant, (len(raw), 1))
     # Classes that training never saw keep their smoothed share, the others
     # divide the rest.
@@ -201,13 +224,39 @@ class Histogram:
   def staged(self, x: np.ndarray) -> Iterator[np.ndarray]:
     """(n, s) logits of (n, p) rows after 0, 1, ... rounds."""
     yield np.tile(self.constant, (len(x), 1))
-    if self.model is None:
-      return
-    x = self.bins(x)
-    if self.task.kind == types.REGRESSION:
-      yield from (z[:, None] for z in self.model.staged_predict(x))
-    else:
-      yield from map(self._of_raw, self.model.staged_decision_function(x))
+    if self.forest is not None:
+      yield from map(self._of_raw, self.forest.staged(self.bins(x)))
+
+  def to_arrays(self) -> dict[str, np.ndarray]:
+    """Numbers alone, by name; the task is not among them."""
+    found = {
+      'constant': self.constant,
+      'classes': self.classes,
+      'rounds': np.array(self.rounds),
+      **_put('bins', self.bins.to_arrays()),
+    }
+    if self.forest:
+      found |= _put('forest', self.forest.to_arrays())
+    return found
+
+  @classmethod
+  def from_arrays(
+    cls, task: types.Task, arrays: Mapping[str, np.ndarray]
+  ) -> 'Histogram':
+    """Reads what `to_arrays` gave, of a model of `task`.
+
+    Raises:
+      UserError: if the trees are damaged.
+    """
+    forest = _take('forest', arrays)
+    return cls(
+      task,
+      Bins.from_arrays(_take('bins', arrays)),
+      arrays['constant'],
+      arrays['classes'],
+      forest_lib.Forest.from_arrays(forest) if forest else None,
+      int(arrays['rounds']),
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -221,23 +270,23 @@ class Cox:
 
   Attributes:
     bins: of the columns.
-    models: one single-tree scikit-learn model per round in use.
-    center: mean log hazard in training, which predictions leave out.
+    forest: one tree per round in use, less the mean log hazard in training.
   """
 
   bins: Bins
-  models: tuple[Any, ...]
-  center: float
+  forest: forest_lib.Forest
+
+  KIND: ClassVar[str] = 'cox'
 
   @property
   def rounds(self) -> int:
     """Number of boosting rounds."""
-    return len(self.models)
+    return self.forest.trees
 
   @property
   def trees(self) -> int:
     """Number of trees."""
-    return len(self.models)
+    return self.forest.trees
 
   @classmethod
   def fit(
@@ -280,28 +329,69 @@ class Cox:
     rounds: int,
   ) -> 'Cox':
     """Boosts a given number of rounds."""
-    bins = Bins.fit(train[0], options['categorical_features'])
+    x = train[0]
+    bins = Bins.fit(x, options['categorical_features'])
     models, center = [], 0.0
     boosted = _cox_rounds(task, train, options, bins)
     for model, mean in itertools.islice(boosted, rounds):
       models.append(model)
       center = mean
-    return cls(bins, tuple(models), center)
+    return cls(
+      bins,
+      forest_lib.of_scikit(
+        models, columns=x.shape[1], start=np.array([-center])
+      ),
+    )
 
   def staged(self, x: np.ndarray) -> Iterator[np.ndarray]:
-    """(n, 1) log relative hazards after 0, 1, ... rounds, not centred."""
-    x, total = self.bins(x), np.zeros((len(x), 1))
-    yield total.copy()
-    for model in self.models:
-      total[:, 0] += model.predict(x)
-      yield total.copy()
+    """(n, 1) log relative hazards after 0, 1, ... rounds.
+
+    All are centred as the last one is, which changes no partial likelihood.
+    """
+    yield np.tile(self.forest.start, (len(x), 1))
+    yield from self.forest.staged(self.bins(x))
 
   def logits(self, x: np.ndarray) -> np.ndarray:
     """(n, 1) log relative hazards of (n, p) rows."""
-    x, total = self.bins(x), np.full(len(x), -self.center)
-    for model in self.models:
-      total += model.predict(x)
-    return total[:, None]
+    return self.forest(self.bins(x))
+
+  def to_arrays(self) -> dict[str, np.ndarray]:
+    """Numbers alone, by name."""
+    return {
+      **_put('bins', self.bins.to_arrays()),
+      **_put('forest', self.forest.to_arrays()),
+    }
+
+  @classmethod
+  def from_arrays(
+    cls, task: types.Task, arrays: Mapping[str, np.ndarray]
+  ) -> 'Cox':
+    """Reads what `to_arrays` gave.
+
+    Raises:
+      UserError: if the trees are damaged.
+    """
+    del task
+    return cls(
+      Bins.from_arrays(_take('bins', arrays)),
+      forest_lib.Forest.from_arrays(_take('forest', arrays)),
+    )
+
+
+# By name, what can be read.
+KINDS = {x.KIND: x for x in (Histogram, Cox)}
+
+
+def _put(room: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  return {f'{room}/{name}': x for name, x in arrays.items()}
+
+
+def _take(room: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """What was put into a room."""
+  start = f'{room}/'
+  return {
+    k.removeprefix(start): x for k, x in arrays.items() if k.startswith(start)
+  }
 
 
 def kind_of(task: types.Task) -> type[Histogram] | type[Cox]:

@@ -3,18 +3,20 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import external
+from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import errors, types
 from fusion_jax.data import config as data_config
 from fusion_jax.data import reader
 from fusion_jax.evaluation import predictions
 from tests import tiny
-from tests.ablation import runner_test
+from tests.ablation import runner_damage_test, runner_test
 
 
 def others(cohort, prefix='q'):
@@ -189,6 +191,7 @@ class ExternalTest(parameterized.TestCase):
     study[:3] = ['x1', 'x2', 's0000']
     with open(self.path / 'splits.csv', 'a') as f:
       f.write('x1,0,0,train\nx2,0,0,train\nx3,0,0,train\n')
+    store_lib.Store(self.path).seal()
     summary = self._apply(dataclasses.replace(cohort, study=study))
     (line,) = [x for x in summary['warnings'] if 'study id' in x]
     self.assertStartsWith(line, '2 study ids of this cohort')
@@ -240,6 +243,72 @@ class ExternalTest(parameterized.TestCase):
     (self.path / 'summary.json').unlink()
     with self.assertRaisesRegex(errors.UserError, 'not finished'):
       external.open_run(self.path)
+
+  @parameterized.parameters(*store_lib.FINISHED, 'checksums.json')
+  def test_a_damaged_file_of_the_run_is_named(self, name):
+    path = self.path / name
+    whole = path.read_bytes()
+    for damage in (
+      lambda: runner_damage_test.flip(path),
+      lambda: path.write_bytes(whole[: len(whole) // 2]),
+      lambda: path.write_bytes(bytes(len(whole))),
+      lambda: path.write_bytes(b'[]'),
+      path.unlink,
+    ):
+      path.write_bytes(whole)
+      damage()
+      with self.assertRaises(errors.UserError) as caught:
+        external.open_run(self.path)
+      self.assertIn(name, str(caught.exception))
+      self.assertNotIn('\n', str(caught.exception))
+
+  @parameterized.parameters(
+    ('ehr_trees', '0/trees.npz'),
+    ('ehr_linear', 'fitted.npz'),
+    ('image_pca', '0/linear.npz'),
+  )
+  def test_a_damaged_model_is_named_and_not_used(self, arm, name):
+    models = external.open_run(self.path).models['arms']
+    node = self.path / 'nodes' / models[arm][0]['key']
+    runner_damage_test.flip(node / 'model' / name)
+    with self.assertRaisesRegex(
+      errors.UserError, f'{node.name}/model/{name}. is damaged.*make it again'
+    ):
+      self._apply(others(tiny.cohort(60, seed=3)))
+    self.assertFalse(self.out.exists())
+    shutil.rmtree(node)
+    with self.assertRaisesRegex(errors.UserError, f'{node.name}. is not there'):
+      self._apply(others(tiny.cohort(60, seed=3)))
+
+  @parameterized.parameters('../../evil', '..', 7)
+  def test_a_model_that_is_named_elsewhere(self, key):
+    path = self.path / 'models.json'
+    models = json.loads(path.read_text())
+    for entry in models['arms']['ehr_linear']:
+      entry['key'] = key
+    path.write_text(json.dumps(models))
+    store_lib.Store(self.path).seal()
+    with self.assertRaisesRegex(
+      errors.UserError, 'models.json. names the node'
+    ):
+      self._apply(others(tiny.cohort(60, seed=3)))
+
+  @parameterized.parameters(
+    {}, {'arms': []}, {'arms': {'ehr': [{}]}}, {'arms': {'ehr': 3}}
+  )
+  def test_models_of_another_form(self, **models):
+    path = self.path / 'models.json'
+    path.write_text(json.dumps({'task': {'kind': '', 'names': []}, **models}))
+    store_lib.Store(self.path).seal()
+    with self.assertRaisesRegex(errors.UserError, 'which models there are'):
+      external.open_run(self.path)
+
+  def test_results_do_not_leave_the_folder(self):
+    elsewhere = self.path.with_name('elsewhere')
+    elsewhere.mkdir()
+    (self.path / 'external').symlink_to(elsewhere)
+    with self.assertRaisesRegex(errors.UserError, "external' is a link"):
+      self._apply(others(tiny.cohort(60, seed=3)))
 
 
 class SurvivalTest(parameterized.TestCase):
@@ -305,6 +374,7 @@ class SurvivalTest(parameterized.TestCase):
       for entry in entries:
         del entry['cumulative_hazard']
     path.write_text(json.dumps(models))
+    store_lib.Store(self.path).seal()
     self.assertEmpty(self._apply(others(self.cohort)).survival)
     with self.assertRaisesRegex(errors.UserError, 'knows survival at no time'):
       self._apply(others(self.cohort), (0.5,))

@@ -1,6 +1,7 @@
 """Tests of training again with less."""
 
 import dataclasses
+import pathlib
 import tempfile
 from unittest import mock
 
@@ -123,6 +124,29 @@ class RobustnessTest(absltest.TestCase):
     kept = self.evaluated(replicates=50)
     self.assertEqual(kept['missing'], again['missing'])
     self.evaluated()
+
+  def test_damaged_curves_are_left_out_and_made_again(self):
+    before, _ = self.extend(fractions=[0.45])
+    path = pathlib.Path(self.folder) / store.ROBUSTNESS
+    for damage in (
+      lambda: path.write_text(path.read_text().replace('0.45', '0.46', 1)),
+      lambda: path.write_bytes(path.read_bytes()[:40]),
+      lambda: path.write_text('[]'),
+    ):
+      damage()
+      self.assertIn(finished.STALE, self.evaluated()['warnings'])
+      again, trained = self.extend(fractions=[0.45])
+      self.assertEmpty(trained)
+      self.assertEqual(again['learning_curve'], before['learning_curve'])
+    self.assertEmpty(store.Store(self.folder).faults())
+
+  def test_trainings_do_not_leave_the_folder(self):
+    place = pathlib.Path(self.folder) / robustness.FOLDER / 'fraction-0.4'
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(self.create_tempdir().full_path)
+    self.addCleanup(place.unlink)
+    with self.assertRaisesRegex(errors.UserError, "fraction-0.4' is a link"):
+      self.extend(fractions=[0.4])
 
   def test_one_arm_keeps_its_references(self):
     summary, _ = self.extend(

@@ -1,5 +1,6 @@
 """Tests of runs: whole ones, extended ones, interrupted and failing ones."""
 
+import dataclasses
 import io
 import json
 import pathlib
@@ -11,7 +12,13 @@ import rich.console
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import learner, learners, neural_learner, runner
+from fusion_jax.ablation import (
+  checksums,
+  learner,
+  learners,
+  neural_learner,
+  runner,
+)
 from fusion_jax.ablation import progress as progress_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.ablation import store as store_lib
@@ -212,6 +219,7 @@ class ClassicalRunTest(RunnerTestCase):
       for name in ('history', 'chosen'):
         del values[name]
       record.write_text(json.dumps(values))
+      checksums.write(record.parent, record.parent.name)
     report, _, shown = run(self.path, arms=arms)
     self.assertIn('2 of them finished before', shown)
     self.assertNotIn(
@@ -327,11 +335,8 @@ class BadInputTest(RunnerTestCase):
       run(self.path, 'splits.folds=500')
 
   def test_a_cohort_without_images(self):
-    report, _, _ = run(
-      self.path,
-      cohort=tiny_without_images(),
-      arms='run_arms=',
-    )
+    cohort = tiny_without_images()
+    report, _, _ = run(self.path, cohort=cohort, arms='run_arms=')
     self.assertEqual(
       list(report.summary['arms']), ['ehr', 'ehr_linear', 'ehr_trees']
     )
@@ -341,8 +346,6 @@ class BadInputTest(RunnerTestCase):
 
 
 def tiny_without_images():
-  import dataclasses
-
   return dataclasses.replace(tiny.cohort(), images=None, image_mask=None)
 
 

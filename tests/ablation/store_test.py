@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from unittest import mock
@@ -21,6 +22,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def save_model(folder):
   folder.mkdir()
   (folder / 'weights').write_bytes(b'1234')
+
+
+def flip(path):
+  values = bytearray(path.read_bytes())
+  values[len(values) // 2] ^= 1
+  path.write_bytes(values)
 
 
 class StoreTest(parameterized.TestCase):
@@ -51,6 +58,78 @@ class StoreTest(parameterized.TestCase):
     np.testing.assert_array_equal(result.arrays['x'], [0, 1, 2])
     weights = self.store.model_folder('k') / 'weights'
     self.assertEqual(weights.read_bytes(), b'1234')
+
+  def _damaged(self, name, damage, key='k'):
+    """A store that finds a file of a node damaged."""
+    with self.store.open(self.config):
+      self._write(key)
+    damage(self.path / 'nodes' / key / name)
+    return store_lib.Store(self.path)
+
+  @parameterized.product(
+    name=('node.json', 'arrays.npz', 'model/weights', 'checksums.json'),
+    damage=(
+      lambda path: path.unlink(),
+      lambda path: os.truncate(path, path.stat().st_size // 2),
+      lambda path: path.write_bytes(bytes(path.stat().st_size)),
+      lambda path: flip(path),
+    ),
+  )
+  def test_a_damaged_node_is_named_and_not_used(self, name, damage):
+    store = self._damaged(name, damage)
+    self.assertFalse(store.has('k'))
+    for use in (store.read, store.record, store.model_folder):
+      with self.assertRaisesRegex(
+        errors.UserError, f'nodes/k/.*{name.split(".")[-1]}.*make it again'
+      ) as e:
+        use('k')
+      self.assertNotIn('\n', str(e.exception))
+    with store.open(self.config):
+      (line,) = store.mend()
+      self.assertIn('nodes/k', line)
+      self.assertEqual(store.mend(), [])
+      store.write('k', record={'arm': 'a'}, arrays={})
+      self.assertTrue(store.has('k'))
+
+  def test_the_files_of_another_node_do_not_fit(self):
+    with self.store.open(self.config):
+      self._write('one')
+      self._write('other')
+    nodes = self.path / 'nodes'
+    for name in ('checksums.json', 'node.json', 'arrays.npz'):
+      shutil.copy(nodes / 'one' / name, nodes / 'other' / name)
+    self.assertIn(
+      "was written for 'one', not for 'other'",
+      store_lib.Store(self.path).fault('other'),
+    )
+
+  @parameterized.parameters('model/1', '.hidden')
+  def test_what_was_added_to_a_node_is_noticed(self, name):
+    store = self._damaged(name, lambda path: path.write_text(''))
+    self.assertIn('is no file of the node', store.fault('k'))
+
+  def test_a_node_that_is_a_link_or_a_file_is_replaced_itself(self):
+    with self.store.open(self.config):
+      self._write('k')
+    elsewhere = self.path.with_name('elsewhere')
+    node = self.path / 'nodes' / 'k'
+    os.replace(node, elsewhere)
+    for make in (
+      lambda: node.symlink_to(elsewhere),
+      lambda: node.write_text(''),
+    ):
+      make()
+      store = store_lib.Store(self.path)
+      self.assertIn('is no folder', store.fault('k'))
+      self.assertLen(store.mend(), 1)
+      self.assertFalse(node.exists())
+    self.assertTrue((elsewhere / 'node.json').is_file())
+
+  @parameterized.parameters('../../x', '', 'a/b', '..', None, 7, 'a' * 65)
+  def test_a_key_that_leads_elsewhere(self, key):
+    for use in (self.store.read, self.store.has, self.store.model_folder):
+      with self.assertRaisesRegex(errors.UserError, 'models.json. names the'):
+        use(key)
 
   @parameterized.parameters('savez', 'fsync', 'replace', 'save_model')
   def test_a_fault_at_any_step_leaves_nothing(self, step):
@@ -151,6 +230,100 @@ class StoreTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.UserError, 'is not JSON'):
       with self.store.open(self.config):
         self.fail('opened')
+
+  @parameterized.parameters(
+    ('[]', 'holds no JSON object'),
+    ('null', 'holds no JSON object'),
+    ('{"seeds": "x"}', 'config.json.*seeds'),
+    ('{"run_arms": 5}', 'config.json.*run_arms'),
+    ('{"controls": []}', 'config.json.*controls'),
+  )
+  def test_a_config_of_another_form(self, text, expected):
+    self.path.mkdir()
+    (self.path / 'config.json').write_text(text)
+    with self.assertRaisesRegex(errors.UserError, expected):
+      with self.store.open(self.config):
+        self.fail('opened')
+
+  def test_a_config_that_changed_since_the_run_was_finished(self):
+    with self.store.open(self.config):
+      self.store.seal()
+    path = self.path / 'config.json'
+    path.write_text(path.read_text().replace('"seeds": 1', '"seeds": 3'))
+    with self.assertRaisesRegex(errors.UserError, 'config.json. is damaged'):
+      with self.store.open(self.config):
+        self.fail('opened')
+
+  def test_what_is_damaged_in_a_finished_run_is_told(self):
+    with self.store.open(self.config):
+      for name in ('models.json', 'robustness.json'):
+        self.store.write_json(name, {'a': 1})
+      self.store.seal()
+    self.assertEqual(self.store.faults(), {})
+    flip(self.path / 'models.json')
+    (self.path / 'robustness.json').unlink()
+    with self.store.open(self.config):
+      self.assertEqual(
+        list(self.store.damages()), ['models.json', 'robustness.json']
+      )
+      with self.assertRaisesRegex(errors.UserError, 'models.json. is damaged'):
+        self.store.read_json('models.json')
+      self.assertEqual(self.store.read_json('robustness.json'), {})
+      # It is being worked on.
+      self.assertEqual(self.store.faults(), {})
+      self.assertFalse((self.path / 'checksums.json').exists())
+
+  def test_more_was_asked_for_while_another_process_looked(self):
+    self.assertIsNone(self.store.saved_config())
+    with store_lib.Store(self.path).open(config_test.config('seeds=2')):
+      pass
+    with self.assertRaises(store_lib.ExtendedError):
+      with self.store.open(self.config):
+        self.fail('opened')
+    saved = json.loads((self.path / 'config.json').read_text())
+    self.assertEqual(saved['seeds'], 2)
+
+  @parameterized.parameters(
+    '.lock', 'log.jsonl', 'tables', 'nodes', 'models.json', 'robustness'
+  )
+  def test_a_link_in_the_folder_is_refused(self, name):
+    with self.store.open(self.config):
+      pass
+    target = self.path.with_name('target')
+    if '.' in name:
+      target.write_text('precious')
+    else:
+      target.mkdir()
+    path = self.path / name
+    if path.is_dir():
+      path.rmdir()
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+    with self.assertRaisesRegex(errors.UserError, f"{name}' is a link"):
+      with self.store.open(self.config):
+        self.fail('opened')
+    if '.' in name:
+      self.assertEqual(target.read_text(), 'precious')
+    else:
+      self.assertEqual(list(target.iterdir()), [])
+
+  def test_a_folder_behind_a_link_is_a_run_folder(self):
+    self.path.mkdir()
+    link = self.path.with_name('link')
+    link.symlink_to(self.path)
+    with store_lib.Store(link).open(self.config):
+      pass
+    self.assertTrue((self.path / 'config.json').is_file())
+
+  def test_the_last_line_of_a_log(self):
+    with self.store.open(self.config):
+      self.assertEqual(self.store.last_logged('start'), {})
+      self.store.log('start', digest='a')
+      self.store.log('start', digest='b')
+      self.store.log('end')
+      with open(self.path / 'log.jsonl', 'ab') as f:
+        f.write(b'\xff{\n[]\n{"event": "start", ')
+      self.assertEqual(self.store.last_logged('start')['digest'], 'b')
 
   def test_two_processes_do_not_write_one_run(self):
     code = (

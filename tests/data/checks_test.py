@@ -126,6 +126,16 @@ class ValidateTest(parameterized.TestCase):
       row['region'] = ''
     self.assertIn('every value is missing', self._one(error=False))
 
+  def test_columns_that_are_nearly_empty_are_named(self):
+    for i, row in enumerate(self.rows):
+      row['age'] = f'{40 + i}' if i < 9 else ''
+    self.assertIn(
+      "'age': nearly empty: 9 of 60 studies have a value",
+      self._one(error=False),
+    )
+    self.rows[9]['age'] = '50'
+    self.assertEqual(self._validate(), [])
+
   @parameterized.parameters(('region', 'x{}'), ('age', '{}'))
   def test_identifiers_are_warnings(self, column, form):
     order = np.random.default_rng(0).permutation(len(self.rows))

@@ -52,6 +52,15 @@ class BundleTest(absltest.TestCase):
     self.assertEqual(len(figures), 2 * page.count('<figure'))
     self.assertEqual(page, html.render(self.rich, self.curves))
 
+  def test_a_folder_that_leads_elsewhere_is_refused(self):
+    for name in (bundle.TABLES, bundle.FIGURES, bundle.CARDS):
+      target = pathlib.Path(self.create_tempdir().full_path)
+      (self.folder / name).symlink_to(target)
+      with self.assertRaisesRegex(errors.UserError, f"{name}' is a link"):
+        bundle.write(self.plain, None, self.folder)
+      self.assertEmpty(list(target.iterdir()))
+      (self.folder / name).unlink()
+
   def test_no_file_names_a_study_or_patient(self):
     for name, data in self.contents.items():
       found = re.findall(rb'(?:PATIENT|STUDY)_?\d+', data)

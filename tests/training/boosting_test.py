@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import threadpoolctl
 from absl.testing import absltest, parameterized
 from sklearn import ensemble
 
 from fusion_jax.core import errors, links, types
-from fusion_jax.training import boosting
+from fusion_jax.training import boosting, forest
 
 BINARY = types.Task(types.BINARY, ('y',))
 MULTICLASS = types.Task(types.MULTICLASS, ('a', 'b', 'c'))
@@ -38,6 +40,13 @@ def rows(task, n=400, seed=0):
   return x, np.asarray(y, np.float64), np.ones(n)
 
 
+def first_trees(found, count):
+  """A forest of the first `count` trees of another."""
+  return dataclasses.replace(
+    found, roots=found.roots[: count + 1], output=found.output[:count]
+  )
+
+
 class BinsTest(absltest.TestCase):
   def test_short_columns_and_codes_stay_and_missing_stays_missing(self):
     x = np.stack([np.arange(600.0), np.arange(600) % 7, np.arange(600)], 1)
@@ -55,6 +64,15 @@ class BinsTest(absltest.TestCase):
     ends = bins(np.array([[-1e9], [0], [599], [1e9]]))[:, 0]
     self.assertEqual(ends[0], ends[1])
     self.assertEqual(ends[2], ends[3])
+
+  def test_a_column_without_a_value_is_constant(self):
+    x = np.stack([np.arange(600.0), *np.full((2, 600), np.nan)], 1)
+    bins = boosting.Bins.fit(x, np.array([False, False, True]))
+    self.assertEqual(bins.empty, (1, 2))
+    # Also where other rows have values, of which nothing is known.
+    np.testing.assert_array_equal(bins(np.ones((4, 3)))[:, 1:], 0)
+    again = boosting.Bins.from_arrays(bins.to_arrays())
+    np.testing.assert_array_equal(again(x), bins(x))
 
 
 class SingleThreadedTest(parameterized.TestCase):
@@ -97,8 +115,9 @@ class HistogramTest(SingleThreadedTest):
       other = boosting._create(
         task, len(train[0]), OPTIONS, max_iter=rounds, early_stopping=False
       ).fit(fitted.bins(train[0]), train[1][:, 0])
+      trees = forest.of_scikit([other], columns=3)
       model = boosting.Histogram(
-        task, fitted.bins, fitted.constant, fitted.classes, other, rounds
+        task, fitted.bins, fitted.constant, fitted.classes, trees, rounds
       )
       loss = links.mean_loss(task, model.logits(valid[0]), valid[1])
       self.assertLess(best, loss)
@@ -135,13 +154,40 @@ class HistogramTest(SingleThreadedTest):
       boosting.Histogram.fit(MULTICLASS, train, only, OPTIONS)
 
 
+class EmptyColumnTest(SingleThreadedTest):
+  @parameterized.parameters(BINARY, MULTICLASS, REGRESSION, SURVIVAL)
+  def test_columns_that_are_empty_in_training_change_nothing(self, task):
+    fit = boosting.Histogram.fit
+    if task is SURVIVAL:
+      fit = boosting.Cox.fit
+    train, valid = rows(task), rows(task, seed=1)
+
+    def wider(part, value):
+      x = np.insert(part[0], (1, 3), value, axis=1)
+      return (x, *part[1:])
+
+    plain = fit(task, train, valid, OPTIONS)
+    options = {
+      **OPTIONS,
+      'categorical_features': np.array([False, False, False, True, True]),
+    }
+    fitted = fit(task, wider(train, np.nan), wider(valid, 2.0), options)
+    self.assertGreater(fitted.trees, 0)
+    np.testing.assert_array_equal(
+      fitted.logits(wider(valid, 2.0)[0]), plain.logits(valid[0])
+    )
+    np.testing.assert_array_equal(
+      fitted.logits(wider(valid, np.nan)[0]), plain.logits(valid[0])
+    )
+
+
 class CoxTest(SingleThreadedTest):
   def test_learns_and_stops_at_the_lowest_validation_loss(self):
     train, valid = rows(SURVIVAL), rows(SURVIVAL, seed=1)
     fitted = boosting.Cox.fit(SURVIVAL, train, valid, OPTIONS)
     losses = []
     for rounds in range(fitted.rounds + 1):
-      model = boosting.Cox(fitted.bins, fitted.models[:rounds], 0.0)
+      model = boosting.Cox(fitted.bins, first_trees(fitted.forest, rounds))
       losses.append(links.mean_loss(SURVIVAL, model.logits(valid[0]), valid[1]))
     self.assertEqual(int(np.argmin(losses)), fitted.rounds)
     self.assertLess(losses[-1], losses[0] - 0.15)
@@ -188,7 +234,8 @@ class CoxTest(SingleThreadedTest):
       -events * gradient[s].sum() / (events * curvature[s].sum() + 1)
       for s in (slice(0, 30), slice(30, 60))
     ]
-    leaf = fitted.models[0].predict(np.array([[0.0], [1.0]]))
+    one = first_trees(fitted.forest, 1)
+    leaf = (one(np.array([[0.0], [1.0]])) - one.start)[:, 0]
     np.testing.assert_allclose(leaf, expected, rtol=1e-4)
 
 
