@@ -14,11 +14,10 @@ import pathlib
 import shlex
 import sys
 
-import rich.console
 import rich.text
 from absl import flags
 
-from experiments import launch, output, plan_simulation
+from experiments import launch, output, plan_simulation, terminal
 from fusion_jax.ablation import store
 from fusion_jax.core import errors, files
 from fusion_jax.evaluation import design as design_lib
@@ -205,7 +204,7 @@ def _run() -> int:
   shown = planning.to_dict(found, known, margin)
   if _OUT.value:
     store.make_folder(pathlib.Path(_OUT.value))
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   output.print_table(plan_report.needs(shown), console)
   for line in (
     *plan_report.explanations(shown),

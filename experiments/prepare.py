@@ -15,7 +15,7 @@ import rich.table
 import rich.text
 from absl import flags
 
-from experiments import launch
+from experiments import launch, terminal
 from fusion_jax.core import errors
 from fusion_jax.data import checks, config, draft, reader, tfds_export
 
@@ -95,7 +95,7 @@ def _check(console: rich.console.Console) -> int:
 
 
 def _run() -> int:
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   if bool(_DRAFT.value) == bool(_COHORT.value):
     raise errors.UserError(
       'Give either --cohort=... to check a cohort or --draft=DIR to describe '

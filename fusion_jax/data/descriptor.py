@@ -6,11 +6,10 @@ docs/cohorts.md explains every key with examples.
 import dataclasses
 import os
 import pathlib
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import documents, errors, types
 
 VERSION = 1
 NO_PATIENT = 'none'
@@ -177,14 +176,12 @@ def load(path: str | os.PathLike) -> Descriptor:
   """
   path = pathlib.Path(path)
   try:
-    data = tomllib.loads(path.read_bytes().decode('utf-8-sig'))
+    content = path.read_bytes()
   except FileNotFoundError:
     raise errors.UserError(f"No such cohort descriptor: '{path}'.") from None
   except OSError as e:
     raise errors.UserError(f"Cannot read '{path}': {e.strerror}.") from None
-  except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-    raise errors.UserError(f"'{path}' is not legal TOML: {e}.") from None
-  return parse(data, path)
+  return parse(documents.parse(content, documents.TOML, where=str(path)), path)
 
 
 def parse(data: Mapping[str, Any], path: pathlib.Path) -> Descriptor:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import documents, errors, types
 from fusion_jax.core import files as core_files
 
 _METADATA = b'fusion_jax'
@@ -102,13 +102,7 @@ def _open(path: pathlib.Path) -> pa.Table:
 def _task_of(table: pa.Table, path: pathlib.Path) -> types.Task:
   metadata = (table.schema.metadata or {}).get(_METADATA)
   if metadata is not None:
-    stored = json.loads(metadata)
-    if stored.get('version') != _VERSION:
-      raise errors.UserError(
-        f"'{path}' has version {stored.get('version')} of the predictions "
-        f'format; this library reads version {_VERSION}.'
-      )
-    return types.Task(stored['task']['kind'], tuple(stored['task']['names']))
+    return _stored_task(metadata, path)
   names = table.column_names
   scores = [n.removeprefix(_SCORE) for n in names if n.startswith(_SCORE)]
   labels = [n.removeprefix(_LABEL) for n in names if n.startswith(_LABEL)]
@@ -128,6 +122,28 @@ def _task_of(table: pa.Table, path: pathlib.Path) -> types.Task:
       'or 1.'
     )
   return types.Task(types.REGRESSION, ('label',))
+
+
+def _stored_task(metadata: bytes, path: pathlib.Path) -> types.Task:
+  """What `write` noted of the task."""
+  where = f'{path}, metadata'
+  stored = documents.parse(metadata, documents.JSON, where=where)
+  version = stored.get('version') if isinstance(stored, dict) else None
+  if version != _VERSION:
+    raise errors.UserError(
+      f"'{path}' has version {version} of the predictions format; this library "
+      f'reads version {_VERSION}.'
+    )
+  task = stored.get('task')
+  task = task if isinstance(task, dict) else {}
+  kind, names = task.get('kind'), task.get('names')
+  listed = isinstance(names, list) and all(isinstance(x, str) for x in names)
+  if kind not in types.TASK_KINDS or not listed or not names:
+    raise errors.UserError(
+      f"'{where}': expected a task with a kind ({', '.join(types.TASK_KINDS)}) "
+      'and names; take the metadata away, or write the file anew.'
+    )
+  return types.Task(kind, tuple(names))
 
 
 def _from_arrow(
