@@ -59,6 +59,21 @@ def saving(
     ) from None
 
 
+def user_cache() -> pathlib.Path:
+  """The folder of this library in the user's cache folder; may not exist.
+
+  Raises:
+    UserError: if the user has none.
+  """
+  base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+  if not os.path.isabs(base):
+    raise errors.UserError(
+      'There is no home directory to keep decoded images in: set '
+      'cohort.cache_dir (--cache_dir), or XDG_CACHE_HOME, to a folder.'
+    )
+  return pathlib.Path(base, 'fusion_jax')
+
+
 def unfinished(folder: pathlib.Path, name: str = '*') -> Iterator[pathlib.Path]:
   """What writers of the file `name` that were killed have left in `folder`."""
   return folder.glob(f'.{name}.*.part')

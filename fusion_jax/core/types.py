@@ -15,6 +15,10 @@ MULTICLASS = 'multiclass'
 MULTILABEL = 'multilabel'
 REGRESSION = 'regression'
 SURVIVAL = 'survival'
+# Numbers that are read: squares of larger ones leave float32.
+LARGEST = 1e15
+# The least and largest weight of a study.
+WEIGHTS = (1e-9, 1e9)
 TASK_KINDS = (BINARY, MULTICLASS, MULTILABEL, REGRESSION, SURVIVAL)
 
 

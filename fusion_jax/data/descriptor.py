@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.core import documents, errors, types
+from fusion_jax.data import config
 
 VERSION = 1
 NO_PATIENT = 'none'
@@ -254,8 +255,8 @@ def _typed(key: str, value, path) -> Any:
   if key == 'exclude':
     return _exclusions(value, path)
   if key == 'image_size':
-    if type(value) is not int or value < 0:
-      raise fail('a whole number of pixels, 0 or more')
+    if type(value) is not int or not 0 <= value <= config.LARGEST_SIDE:
+      raise fail(f'a whole number of pixels from 0 to {config.LARGEST_SIDE}')
     return value
   default = {f.name: f.default for f in dataclasses.fields(Descriptor)}[key]
   if default == () or key in ('study', 'patient'):

@@ -66,11 +66,14 @@ class Decoded:
 
 
 def cache_folder(cache_dir: str = '') -> pathlib.Path:
-  """`cache_dir`, or fusion_jax in the user's cache folder."""
+  """`cache_dir`, or fusion_jax in the user's cache folder.
+
+  Raises:
+    UserError: if neither is there.
+  """
   if cache_dir:
-    return pathlib.Path(cache_dir).expanduser()
-  base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-  return pathlib.Path(base).expanduser() / 'fusion_jax'
+    return pathlib.Path(os.path.expanduser(cache_dir))
+  return files.user_cache()
 
 
 def load(

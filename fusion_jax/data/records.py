@@ -19,6 +19,8 @@ from fusion_jax.data import exclusions, image_paths, tables
 TRUE_VALUES = ('true', '1', 'yes', 'y', 't')
 FALSE_VALUES = ('false', '0', 'no', 'n', 'f')
 
+_MOST_FOLD = 10**9
+
 # What groups and sites are called where the cell is blank.
 MISSING_GROUP = 'missing'
 
@@ -245,6 +247,14 @@ class _Columns:
     text = self._table.columns[column]
     for row in np.flatnonzero(bad):
       self._bad(row, column, f"'{text[row]}' is not {legal}.", 'not a number')
+    for row in np.flatnonzero(np.abs(out) > types.LARGEST):
+      self._bad(
+        row,
+        column,
+        f"'{text[row]}' is larger than {types.LARGEST:g} in size, which sums "
+        'and squares do not hold.',
+        'number too large',
+      )
     return np.where(coded, math.nan, out), coded
 
   def features(self):
@@ -401,13 +411,14 @@ class _Columns:
       return None
     values, _ = self.numbers(column, 'a whole number')
     text = self._table.columns[column]
-    whole = np.isfinite(values) & (values == np.round(values))
+    whole = (np.abs(values) < _MOST_FOLD) & (values == np.round(values))
     for row in np.flatnonzero(~whole):
       if text[row] is None or not math.isnan(number(text[row])):
         self._bad(
           row,
           column,
-          f'the fold is {_shown(text[row])}, expected a whole number.',
+          f'the fold is {_shown(text[row])}, expected a whole number of at '
+          'most nine digits.',
           'fold not a whole number',
         )
     return np.where(whole, values, -1).astype(np.int64)
@@ -442,13 +453,15 @@ class _Columns:
       return None
     values, _ = self.numbers(column)
     text = self._table.columns[column]
-    for row in np.flatnonzero(~(values > 0)):
+    least, most = types.WEIGHTS
+    for row in np.flatnonzero(~((values >= least) & (values <= most))):
       if text[row] is None or not math.isnan(number(text[row])):
         self._bad(
           row,
           column,
-          f'the weight is {_shown(text[row])}, expected a number above 0.',
-          'weight not above 0',
+          f'the weight is {_shown(text[row])}, expected a number from '
+          f'{least:g} to {most:g}.',
+          'illegal weight',
         )
     return values
 

@@ -19,8 +19,11 @@ from fusion_jax.data import config as config_lib
 SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
 PARTS = ('train', 'valid', 'test')
 _DEFAULT_FOLDS = 3
+# More divisions than any spread needs.
+MOST_REPEATS = 1000
 # Strata that continuous labels are cut into.
 _QUANTILES = 4
+_MOST_DIGITS = 9
 _COLUMNS = ('study_id', 'repeat', 'fold', 'part')
 
 
@@ -261,9 +264,10 @@ _SOURCE = {
 def _check(cohort, config) -> None:
   if config.scheme not in SCHEMES:
     raise errors.unknown_name('split scheme', config.scheme, SCHEMES)
-  if config.repeats < 1:
+  if not 1 <= config.repeats <= MOST_REPEATS:
     raise errors.UserError(
-      f'splits.repeats = {config.repeats} must be at least 1.'
+      f'splits.repeats = {config.repeats}: expected a whole number from 1 to '
+      f'{MOST_REPEATS}.'
     )
   if config.folds < 0 or config.folds == 1:
     raise errors.UserError(
@@ -471,6 +475,8 @@ def _fault(cells: list[str], row_of: dict[str, int]) -> str:
   for name, value in (('repeat', repeat), ('fold', fold)):
     if not value.isdecimal():
       return f"{name} '{value}' is not a whole number"
+    if len(value) > _MOST_DIGITS:
+      return f"{name} '{value}' has more than {_MOST_DIGITS} digits"
   if part not in PARTS:
     return f"part '{part}' is none of {', '.join(PARTS)}"
   return ''

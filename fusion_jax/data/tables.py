@@ -254,6 +254,12 @@ def _decode(path: pathlib.Path, encoding: str) -> str:
       f'0x{raw[e.start]:02x}): save it as UTF-8, or name its encoding in '
       'cohort.toml, for example encoding = "cp1252".'
     ) from None
+  except ValueError:
+    # Codecs of another kind, such as 'undefined' and 'punycode'.
+    raise errors.UserError(
+      f"Table '{path}' cannot be read with the encoding '{encoding}'; legal "
+      'are utf-8, utf-16, cp1252, latin-1 and what else Python knows.'
+    ) from None
   return text.removeprefix('\ufeff')
 
 

@@ -196,7 +196,7 @@ class SuppliedTest(parameterized.TestCase):
     ('scheme', {'scheme': 'kfolds'}, "Did you mean 'kfold'"),
     ('one_fold', {'folds': 1}, '^splits.folds = 1: .* at least 2 folds'),
     ('negative', {'folds': -1}, '^splits.folds = -1: .*at least 2 folds'),
-    ('repeats', {'repeats': 0}, '^splits.repeats = 0 .*at least 1'),
+    ('repeats', {'repeats': 0}, '^splits.repeats = 0: .*from 1 to 1000'),
     (
       'valid',
       {'valid_fraction': 0.0},
