@@ -12,7 +12,7 @@ from typing import Any
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import audit_config
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors
+from fusion_jax.core import errors, types
 from fusion_jax.data import config as data_config
 from fusion_jax.data import preprocess
 from fusion_jax.evaluation import config as evaluation_config
@@ -35,7 +35,6 @@ EXTENDABLE = (
 # Beyond these a run would not end, or its comparisons not fit into memory.
 MOST_SEEDS = 1000
 MOST_TRIALS = 1000
-MOST_ARMS = 100
 MOST_EMAP = 2000
 # Stands for every control condition.
 ALL = 'all'
@@ -143,9 +142,9 @@ def check(config: ExperimentConfig) -> None:
         f'{name}={getattr(config, name)}: expected a whole number from 1 to '
         f'{most}.'
       )
-  if len(config.arms) > MOST_ARMS:
+  if len(config.arms) > types.MOST_ARMS:
     raise errors.UserError(
-      f'arms: {len(config.arms)} are defined, at most {MOST_ARMS} can be '
+      f'arms: {len(config.arms)} are defined, at most {types.MOST_ARMS} can be '
       'compared.'
     )
   if config.seed < 0:

@@ -189,7 +189,7 @@ def parse(data: Mapping[str, Any], path: pathlib.Path) -> Descriptor:
   """The Descriptor of what TOML holds; `path` is named in errors."""
   data = dict(data)
   version = data.pop('version', VERSION)
-  if version != VERSION or isinstance(version, bool):
+  if version != VERSION or type(version) is not int:
     raise errors.UserError(
       f"'{path}': version = {version!r} is not known; legal is {VERSION}."
     )
@@ -335,6 +335,9 @@ def _check(d: Descriptor) -> None:
   if d.patient_constants and not d.patient:
     raise fail('patient_constants means nothing for patient = "none".')
   _check_labels(d, fail)
+  both = [x for x in d.true_values if x in d.false_values]
+  if both:
+    raise fail(f"'{both[0]}' is among true_values and false_values.")
   if not d.images and not d.features:
     raise fail('names no images and no numeric, categorical or boolean column.')
   seen = {}

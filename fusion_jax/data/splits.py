@@ -189,7 +189,7 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
       that overlap.
   """
   try:
-    with open(path, encoding='utf-8', newline='') as f:
+    with open(path, encoding='utf-8-sig', newline='') as f:
       table = list(csv.reader(f))
   except (OSError, UnicodeDecodeError, csv.Error) as e:
     reason = getattr(e, 'strerror', None) or str(e)

@@ -259,6 +259,11 @@ def check(predictions: Predictions, *, where: str = 'predictions') -> None:
   """
   if not len(predictions):
     raise errors.UserError(f'{where}: there are no predictions.')
+  if len(predictions.arms) > types.MOST_ARMS:
+    raise errors.UserError(
+      f'{where}: {len(predictions.arms)} arms; at most {types.MOST_ARMS} can '
+      'be compared at once.'
+    )
   problems = [
     *_part_problems(predictions),
     *_score_problems(predictions),
