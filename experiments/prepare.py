@@ -76,7 +76,9 @@ def _check(console: rich.console.Console) -> int:
   styles = {True: 'bold red', False: 'yellow'}
   for problem in opened.problems:
     line = rich.text.Text(f'{problem.severity}: ', styles[problem.is_error])
-    console.print(line + rich.text.Text(str(problem)), soft_wrap=True)
+    console.print(
+      line + rich.text.Text(terminal.cut(str(problem))), soft_wrap=True
+    )
   failed = sum(x.is_error for x in opened.problems)
   if opened.cohort is not None:
     table = rich.table.Table(title=opened.cohort.name, show_header=False)

@@ -29,8 +29,13 @@ class Console(rich.console.Console):
 def complain(message: str) -> None:
   """Prints a message on standard error, very long lines cut."""
   for line in plain.on_terminal(message).split('\n'):
-    if len(line) > _LONGEST:
-      half = _LONGEST // 2
-      cut = len(line) - 2 * half
-      line = f'{line[:half]} [... {cut} characters ...] {line[-half:]}'
-    print(line, file=sys.stderr, flush=True)
+    print(cut(line), file=sys.stderr, flush=True)
+
+
+def cut(line: str) -> str:
+  """A line that is not too long to be read."""
+  if len(line) <= _LONGEST:
+    return line
+  half = _LONGEST // 2
+  left_out = len(line) - 2 * half
+  return f'{line[:half]} [... {left_out} characters ...] {line[-half:]}'

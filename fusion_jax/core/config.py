@@ -56,7 +56,7 @@ def apply_overrides(config: T, overrides: Sequence[str], *, flag: str) -> T:
   """
   for override in overrides:
     name, equals, text = override.partition('=')
-    where = f'{flag}={override}'
+    where = errors.brief(f'{flag}={override}')
     if not equals or not name:
       raise errors.UserError(f"Expected NAME=VALUE in '{where}'.")
     config = _override(config, type(config), name.split('.'), text, where)
@@ -138,7 +138,7 @@ def _parse(kind, text: str, where: str):
   elif kind is str:
     return text
   raise errors.UserError(
-    f"'{where}': expected {_describe(kind)}, got '{text}'."
+    f"'{where}': expected {_describe(kind)}, got '{errors.brief(text)}'."
   )
 
 

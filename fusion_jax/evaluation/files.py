@@ -90,7 +90,12 @@ def _open(path: pathlib.Path) -> pa.Table:
           column_types=dict.fromkeys(text, pa.string()), null_values=['']
         ),
       )
-  except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as e:
+  except (
+    pa.ArrowInvalid,
+    pa.ArrowNotImplementedError,
+    OSError,
+    UnicodeDecodeError,
+  ) as e:
     reason = str(e).splitlines()[0]
     raise errors.UserError(f"'{path}' cannot be read: {reason}") from None
   raise errors.UserError(

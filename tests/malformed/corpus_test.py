@@ -27,7 +27,20 @@ ALL = (
 )
 
 # By case, whose work will make it pass.
-PENDING: dict[str, str] = {}
+PENDING = {
+  'table_separator_line': 'columns',
+  'table_gzip': 'columns',
+  'table_parquet_nested_unused': 'columns',
+  'predictions_utf16': 'columns',
+  'predictions_semicolons': 'columns',
+  'predictions_gzip': 'columns',
+  'image_pipe': 'files',
+  'image_endless': 'files',
+  'path_upwards': 'files',
+  'path_link_out': 'files',
+  'path_windows': 'files',
+  'predictions_split': 'cells',
+}
 
 _LIMIT = 60.0
 # So many lines of one kind are listed before they are summed up.
@@ -60,7 +73,7 @@ class _CasesTest(parameterized.TestCase):
     said = f'{x.name}: {code}\n{out[-3000:]}\n{err[-3000:]}'
     self.assertIsNotNone(code, f'{x.name} hangs')
     self.assertNotIn('Traceback', out + err)
-    self.assertEmpty([*folder.rglob('fault-*.txt')], said)
+    self.assertEmpty([*folder.parent.rglob('fault-*.txt')], said)
     self.assertEqual(code, x.code, said)
     self.assertNotRegex(out + err, '[\x00-\x08\x0b-\x1f\x7f]')
     text = ' '.join((out + err).split())

@@ -175,7 +175,7 @@ CASES = (
   _column('nul', case.REFUSED, 'no such image', 1, 'i/\x00.png'),
   _column('long', case.REFUSED, 'no such image', 1, 'i/' + 'x' * 9999),
   _column('folder', case.REFUSED, 'i', 1, 'i'),
-  _column('blank', case.READ, '1 studies without', 0, ''),
+  _column('blank', case.READ, '23 of 8 x 8 x 1', 0, ''),
   _column(
     'upwards', case.REFUSED, 'outside.png', 1, '../outside.png', _outside
   ),

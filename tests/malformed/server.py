@@ -52,13 +52,17 @@ class Server:
     """Exit code (None after `limit` seconds), standard output and error.
 
     Args:
-      folder: where the launcher runs, and keeps its caches.
+      folder: where the launcher runs; what it prints, and its caches, lie in
+        'aside' beside it.
       module: of experiments/.
       flags: what it is given.
       limit: in seconds.
     """
+    aside = folder.parent / 'aside'
+    aside.mkdir(exist_ok=True)
     command = {
       'folder': str(folder),
+      'aside': str(aside),
       'module': f'experiments.{module}',
       'flags': flags,
       'limit': limit,
@@ -68,7 +72,7 @@ class Server:
     return (
       code,
       *(
-        (folder / x).read_text(encoding='utf-8', errors='replace')
+        (aside / x).read_text(encoding='utf-8', errors='replace')
         for x in ('stdout', 'stderr')
       ),
     )
@@ -91,13 +95,16 @@ def _import_all() -> None:
 
 def _become(command) -> None:
   """Turns a fork into the launcher; does not return."""
-  folder = command['folder']
-  os.chdir(folder)
-  os.environ['XDG_CACHE_HOME'] = f'{folder}/cache'
-  os.environ['TMPDIR'] = folder
+  aside = command['aside']
+  os.chdir(command['folder'])
+  os.environ['XDG_CACHE_HOME'] = f'{aside}/cache'
+  os.environ['TMPDIR'] = aside
   os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
   for stream, name in ((1, 'stdout'), (2, 'stderr')):
-    os.dup2(os.open(name, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), stream)
+    os.dup2(
+      os.open(f'{aside}/{name}', os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600),
+      stream,
+    )
   sys.argv = [command['module'], *command['flags']]
   code = 0
   try:

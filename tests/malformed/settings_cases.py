@@ -6,7 +6,7 @@ from tests.malformed import case
 
 _WORLD = (
   '--set=cohort.n=120',
-  '--set=cohort.image_size=8',
+  '--set=cohort.image_size=16',
   '--set=audits.names=none',
   '--set=evaluation.replicates=50',
   '--set=splits.folds=2',
@@ -57,8 +57,8 @@ def _splits(change=None) -> str:
   for fold in (0, 1):
     for i in range(case.STUDIES):
       patient = i // 2
-      part = 'test' if patient % 2 == fold else 'train'
-      if part == 'train' and patient % 6 in (2, 3):
+      part = 'test' if patient % 4 // 2 == fold else 'train'
+      if part == 'train' and patient < 4:
         part = 'valid'
       lines.append(f's{i},0,{fold},{part}')
   if change:
@@ -252,20 +252,20 @@ CASES = (
   _split('short_row', '2 cells, expected 4', _added('s0,0')),
   _split('huge_cell', 'Split file', _added('x' * 200_000 + ',0,0,test')),
   _split('twice', 'was already put in', _added('s0,0,0,test')),
-  _split('patient', 'is in train and', _line(3, 's2,0,0,valid')),
+  _split('patient', 'is in valid and test', _line(3, 's2,0,0,valid')),
   _split('no_valid', 'no valid studies', _splits().replace('valid', 'train')),
   _split('nul', 'Split file', _line(1, 's0,0,0,\x00')),
   _split('control', "no study '[2J'", _added('\x1b[2J,0,0,test')),
   _split(
     'byte_order_mark',
-    'AUROC',
+    '24 studies · 12 patients · 12 events',
     '\ufeff' + _splits(),
     outcome=case.READ,
     code=0,
   ),
   _split(
     'windows_lines',
-    'AUROC',
+    '24 studies · 12 patients · 12 events',
     _splits().replace('\n', '\r\n'),
     outcome=case.READ,
     code=0,

