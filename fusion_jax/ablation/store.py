@@ -248,7 +248,9 @@ class Store:
     """Appends one line to the log."""
     line = {'time': round(time.time(), 3), 'event': event, **facts}
     with self._explained():
-      with open(self.path / LOG, 'a', encoding='utf-8') as f:
+      flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY
+      handle = os.open(self.path / LOG, flags, files.PRIVATE)
+      with open(handle, 'a', encoding='utf-8') as f:
         f.write(json.dumps(line) + '\n')
 
 

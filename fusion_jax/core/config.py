@@ -133,12 +133,15 @@ def _parse(kind, text: str, where: str):
     except ValueError:
       pass
     else:
-      if kind is float or abs(value) < _LARGEST:
+      if kind is float or -_LARGEST <= value < _LARGEST:
         return value
+      raise errors.UserError(
+        f"'{where}': expected a whole number of at most 64 bits."
+      )
   elif kind is str:
     return text
   raise errors.UserError(
-    f"'{where}': expected {_describe(kind)}, got '{errors.brief(text)}'."
+    f"'{where}': expected {_describe(kind)}, got {errors.brief(repr(text))}."
   )
 
 
@@ -147,9 +150,10 @@ def _describe(kind) -> str:
     return 'a name inside this group'
   return {
     bool: 'true or false',
-    int: 'a whole number of at most 64 bits',
+    int: 'a whole number',
+    tuple: 'a list',
     float: 'a number',
-  }.get(kind, getattr(kind, '__name__', str(kind)))
+  }.get(typing.get_origin(kind) or kind, getattr(kind, '__name__', str(kind)))
 
 
 def _build(kind, value, where):

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 from fusion_jax.core import errors
 
+# Mode of files that name or show single patients: their owner's alone.
+PRIVATE = 0o600
+
 
 @contextlib.contextmanager
 def replacing(

@@ -316,8 +316,9 @@ def _check(d: Descriptor) -> None:
   }
   for key, values in legal.items():
     if getattr(d, key) not in values:
+      kind = 'choice of missing_images' if key == 'missing_images' else key
       raise errors.unknown_name(
-        key, getattr(d, key), values, where=f'{d.path}, key {key}'
+        kind, getattr(d, key), values, where=f'{d.path}, key {key}'
       )
 
   def fail(message: str):

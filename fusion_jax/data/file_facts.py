@@ -59,8 +59,9 @@ def read(
     )
     # A cache that cannot be written costs time, no more.
     with contextlib.suppress(errors.UserError):
-      with files.saving(kept) as part, open(part, 'wb') as f:
-        np.save(f, values)
+      with files.saving(kept, mode=files.PRIVATE) as part:
+        with open(part, 'wb') as f:
+          np.save(f, values)
   count = np.bincount(owner, minlength=n)
   found = {}
   for name, column in zip(HEADER, values.T, strict=True):

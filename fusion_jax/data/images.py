@@ -413,7 +413,7 @@ def _write(path, mask, form, decoded, reading) -> None:
   }
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.replacing(path) as part:
+    with files.replacing(path, mode=files.PRIVATE) as part:
       with open(part, 'wb') as f:
         np.lib.format.write_array_header_1_0(f, header)
         for exists in mask.flat:

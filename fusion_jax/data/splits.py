@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, files, types
+from fusion_jax.core import errors, files, plain, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 
@@ -165,6 +165,8 @@ def save(
 ) -> None:
   """Writes CSV rows of study_id, repeat, fold, part; atomically.
 
+  The file is its owner's alone.
+
   Raises:
     UserError: if the file cannot be written.
   """
@@ -174,8 +176,9 @@ def save(
   for split in splits:
     for part in PARTS:
       for study in cohort.study[getattr(split, part)]:
-        writer.writerow([study, split.repeat, split.fold, part])
-  with files.saving(path) as part:
+        name = plain.in_sheet(str(study))
+        writer.writerow([name, split.repeat, split.fold, part])
+  with files.saving(path, mode=files.PRIVATE) as part:
     part.write_text(text.getvalue(), encoding='utf-8', newline='')
 
 
@@ -204,6 +207,7 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
   for line, cells in enumerate(table[1:], start=2):
     if not cells:
       continue
+    cells[0] = plain.from_sheet(cells[0])
     fault = _fault(cells, row_of)
     if fault:
       problems.append(f'row {line}: {fault}')

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from fusion_jax.core import documents, errors, types
+from fusion_jax.core import documents, errors, plain, types
 from fusion_jax.core import files as core_files
 
 _METADATA = b'fusion_jax'
@@ -43,6 +43,8 @@ def read(path: pathlib.Path, task: types.Task | None) -> dict[str, Any]:
   for name in table.column_names:
     if table.column_names.count(name) > 1:
       raise errors.UserError(f"'{path}' has several columns '{name}'.")
+  if path.suffix.lower() == '.csv':
+    table = _from_sheet(table)
   return _from_arrow(table, task or _task_of(table, path), path)
 
 
@@ -51,6 +53,8 @@ def write(
 ) -> None:
   """Writes (n,) columns as Parquet, or as CSV if `path` ends in `.csv`.
 
+  The file is its owner's alone.
+
   Raises:
     UserError: if the file cannot be written.
   """
@@ -58,12 +62,21 @@ def write(
     'version': _VERSION,
     'task': {'kind': task.kind, 'names': list(task.names)},
   }
+  csv = path.suffix.lower() == '.csv'
+  if csv:
+    columns = {k: _mapped(v, plain.in_sheet) for k, v in columns.items()}
   table = pa.table({k: _arrow(v) for k, v in columns.items()})
   table = table.replace_schema_metadata({_METADATA: json.dumps(metadata)})
-  csv = path.suffix.lower() == '.csv'
   save = pyarrow.csv.write_csv if csv else pyarrow.parquet.write_table
-  with core_files.saving(path) as part:
+  with core_files.saving(path, mode=core_files.PRIVATE) as part:
     save(table, part)
+
+
+def _mapped(column: np.ndarray, change) -> np.ndarray:
+  """A column, `change` applied to every text."""
+  if column.dtype.kind not in 'UO':
+    return column
+  return np.array([x if x is None else change(x) for x in column], object)
 
 
 def _arrow(column: np.ndarray) -> pa.Array:
@@ -102,6 +115,17 @@ def _open(path: pathlib.Path) -> pa.Table:
     f"'{path}': predictions are read from .parquet or .csv files, not "
     f"'{path.suffix}'."
   )
+
+
+def _from_sheet(table: pa.Table) -> pa.Table:
+  """Takes away the quotes that `write` puts before formulas."""
+  for at, name in enumerate(table.column_names):
+    if pa.types.is_string(table.schema.types[at]):
+      cells = table.column(at).to_pylist()
+      if any(x and x[0] == "'" for x in cells):
+        cells = [x and plain.from_sheet(x) for x in cells]
+        table = table.set_column(at, name, pa.array(cells, pa.string()))
+  return table
 
 
 def _task_of(table: pa.Table, path: pathlib.Path) -> types.Task:

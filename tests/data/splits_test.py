@@ -197,11 +197,7 @@ class SuppliedTest(parameterized.TestCase):
     ('one_fold', {'folds': 1}, '^splits.folds = 1: .* at least 2 folds'),
     ('negative', {'folds': -1}, '^splits.folds = -1: .*at least 2 folds'),
     ('repeats', {'repeats': 0}, '^splits.repeats = 0: .*from 1 to 1000'),
-    (
-      'valid',
-      {'valid_fraction': 0.0},
-      '^splits.valid_fraction = 0.0 ',
-    ),
+    ('valid', {'valid_fraction': 0.0}, '^splits.valid_fraction = 0.0 '),
     ('seed', {'seed': -1}, '^splits.seed = -1 .*negative'),
     (
       'file',
@@ -394,6 +390,7 @@ class FileTest(parameterized.TestCase):
     path = self.folder / 'splits.csv'
     splits.save(self.splits, self.cohort, path)
     self.assertEqual(os.listdir(self.folder), ['splits.csv'])
+    self.assertEqual(path.stat().st_mode & 0o777, 0o600)
     config = config_lib.SplitConfig(scheme='file', file=str(path))
     found = splits.make_splits(self.cohort, config)
     self.assertEqual(

@@ -6,6 +6,7 @@ Never a traceback, a hang, or a wrong result without a word.
 import pathlib
 import re
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from tests.malformed import (
@@ -104,8 +105,8 @@ def _share(cases):
 _RUN = [x for x in ALL if x.name not in PENDING]
 for _at in range(0, len(_RUN), _SHARE):
   _name = f'Cases{_at // _SHARE}Test'
-  globals()[_name] = type(
-    _name, (_share(_RUN[_at : _at + _SHARE]),), {'__module__': __name__}
+  globals()[_name] = pytest.mark.slow(
+    type(_name, (_share(_RUN[_at : _at + _SHARE]),), {'__module__': __name__})
   )
 
 

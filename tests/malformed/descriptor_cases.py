@@ -183,7 +183,11 @@ CASES = (
   _key('weight_dates', 'is not a number', 1, weight='"when"'),
   _key('fold_dates', 'is not a whole number', 1, fold='"when"'),
   _key('orientation', 'Unknown orientation', orientation='"any"'),
-  _key('missing_images', 'Unknown missing_images', missing_images='"maybe"'),
+  _key(
+    'missing_images',
+    'Unknown choice of missing_images',
+    missing_images='"maybe"',
+  ),
   _key('image_size_negative', 'from 0 to 4096', image_size='-1'),
   _key('image_size_absurd', 'from 0 to 4096', image_size='1000000000'),
   _key('image_size_text', 'must be a whole number', image_size='"big"'),

@@ -66,11 +66,13 @@ def _splits(change=None) -> str:
   return '\n'.join(lines) + '\n'
 
 
-def _split(name, words, content, outcome=case.REFUSED, code=2):
+def _split(name, words, content, outcome=case.REFUSED, code=2, sid=None):
   words = (words,) if isinstance(words, str) else words
 
   def make(folder):
-    case.cohort(folder / 'data')
+    columns = case.rows()
+    columns['sid'][0] = sid or columns['sid'][0]
+    case.cohort(folder / 'data', table=case.text_of(columns))
     if callable(content):
       content(folder / 'splits.csv')
     elif content is not None:
@@ -99,6 +101,9 @@ def _line(at, text):
 def _added(*texts):
   return _splits(lambda lines: lines.extend(texts))
 
+
+# The line of a finished run on the cohort of the corpus.
+_FINISHED = '24 studies · 12 patients · 12 events'
 
 _REGISTERED = {
   'metric': 'auroc',
@@ -169,7 +174,7 @@ CASES = (
   _set('seeds_negative', 'from 1 to 1000', 'seeds=-1'),
   _set('seeds_absurd', '64 bits', f'seeds={10**30}'),
   _set('seeds_many', 'from 1 to 1000', 'seeds=1000000'),
-  _set('seeds_digits', '64 bits', f'seeds={"9" * 5000}'),
+  _set('seeds_digits', 'whole number', f'seeds={"9" * 5000}'),
   _set('trainings', 'at most 20000', 'seeds=1000', 'trials=1000'),
   _set('trials', 'from 1 to 1000', f'trials={10**12}'),
   _set('seed_negative', 'seed=-1', 'seed=-1'),
@@ -258,17 +263,25 @@ CASES = (
   _split('control', "no study '[2J'", _added('\x1b[2J,0,0,test')),
   _split(
     'byte_order_mark',
-    '24 studies · 12 patients · 12 events',
+    _FINISHED,
     '\ufeff' + _splits(),
     outcome=case.READ,
     code=0,
   ),
   _split(
     'windows_lines',
-    '24 studies · 12 patients · 12 events',
+    _FINISHED,
     _splits().replace('\n', '\r\n'),
     outcome=case.READ,
     code=0,
+  ),
+  _split(
+    'formula',
+    _FINISHED,
+    _splits().replace('s0,', "'=s0,"),
+    outcome=case.READ,
+    code=0,
+    sid='=s0',
   ),
   _registered('kind', "not '.yaml'", '{}', file='r.yaml'),
   _registered('empty', 'is not legal JSON', ' '),
