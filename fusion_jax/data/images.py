@@ -42,6 +42,8 @@ _UNREADABLE = (
   zlib.error,
   Image.DecompressionBombError,
 )
+# What the system lacks says nothing of an image.
+_NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -191,6 +193,8 @@ def _guard(function):
     try:
       return function(argument)
     except _UNREADABLE as e:
+      if getattr(e, 'errno', None) in _NOT_OF_THE_FILE:
+        raise
       return e
 
   return guarded

@@ -30,6 +30,8 @@ class Case:
     module: the launcher.
     flags: of the launcher.
     code: the exit code.
+    limits: of resources, by number.
+    environment: variables to change.
   """
 
   name: str
@@ -39,6 +41,8 @@ class Case:
   module: str
   flags: tuple[str, ...]
   code: int
+  limits: Mapping[int, int] = dataclasses.field(default_factory=dict)
+  environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def write(path: pathlib.Path, content: str | bytes) -> None:

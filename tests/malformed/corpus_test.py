@@ -13,6 +13,7 @@ from tests.malformed import (
   case,
   descriptor_cases,
   image_cases,
+  launcher_cases,
   predictions_cases,
   server,
   settings_cases,
@@ -25,6 +26,7 @@ ALL = (
   *image_cases.CASES,
   *predictions_cases.CASES,
   *settings_cases.CASES,
+  *launcher_cases.CASES,
 )
 
 # By case, whose work will make it pass.
@@ -70,7 +72,7 @@ class _CasesTest(parameterized.TestCase):
     folder = pathlib.Path(self.create_tempdir().full_path) / 'work'
     folder.mkdir()
     x.make(folder)
-    code, out, err = self.server.run(folder, x.module, list(x.flags), _LIMIT)
+    code, out, err = self.server.run(folder, x, _LIMIT)
     said = f'{x.name}: {code}\n{out[-3000:]}\n{err[-3000:]}'
     self.assertIsNotNone(code, f'{x.name} hangs')
     self.assertNotIn('Traceback', out + err)

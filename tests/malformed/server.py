@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import pkgutil
+import resource
 import runpy
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import traceback
 import warnings
 
 from tests import imports
+from tests.malformed import case
 
 _POLL = 0.01
 
@@ -47,15 +49,14 @@ class Server:
     self._process.stdout.close()
 
   def run(
-    self, folder: pathlib.Path, module: str, flags: list[str], limit: float
+    self, folder: pathlib.Path, x: case.Case, limit: float
   ) -> tuple[int | None, str, str]:
     """Exit code (None after `limit` seconds), standard output and error.
 
     Args:
       folder: where the launcher runs; what it prints, and its caches, lie in
         'aside' beside it.
-      module: of experiments/.
-      flags: what it is given.
+      x: what is run.
       limit: in seconds.
     """
     aside = folder.parent / 'aside'
@@ -63,8 +64,10 @@ class Server:
     command = {
       'folder': str(folder),
       'aside': str(aside),
-      'module': f'experiments.{module}',
-      'flags': flags,
+      'module': f'experiments.{x.module}',
+      'flags': x.flags,
+      'limits': [*x.limits.items()],
+      'environment': dict(x.environment),
       'limit': limit,
     }
     print(json.dumps(command), file=self._process.stdin, flush=True)
@@ -99,6 +102,7 @@ def _become(command) -> None:
   os.chdir(command['folder'])
   os.environ['XDG_CACHE_HOME'] = f'{aside}/cache'
   os.environ['TMPDIR'] = aside
+  os.environ.update(command['environment'])
   os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
   for stream, name in ((1, 'stdout'), (2, 'stderr')):
     os.dup2(
@@ -106,6 +110,10 @@ def _become(command) -> None:
       stream,
     )
   sys.argv = [command['module'], *command['flags']]
+  # Imports open one file more than the standard streams.
+  os.closerange(3, 1024)
+  for number, limit in command['limits']:
+    resource.setrlimit(number, (limit, limit))
   code = 0
   try:
     runpy.run_module(command['module'], run_name='__main__', alter_sys=True)
