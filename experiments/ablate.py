@@ -10,13 +10,12 @@ too. Names for --set are in docs/configuration.md.
 """
 
 import pathlib
-import sys
 from collections.abc import Sequence
 
 import rich.console
 from absl import flags
 
-from experiments import launch, loudness, output, settings
+from experiments import launch, loudness, output, settings, terminal
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import examples, external, runner, store
@@ -140,7 +139,7 @@ def _run() -> int:
     _SET.value,
   )
   folder = pathlib.Path(_OUT.value or config_lib.default_folder(config))
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   loudness.chosen()
   progress = _Progress(config, console)
   with launch.resumable(folder):
@@ -162,8 +161,8 @@ def _run() -> int:
       )
       output.show(report.summary, page, console, tables, level=level)
   for failure in report.failures.values():
-    print(failure, file=sys.stderr)
-  console.print(f'Run folder: {folder}', soft_wrap=True, markup=False)
+    terminal.complain(failure)
+  console.print(f'Run folder: {folder}', soft_wrap=True)
   return 1 if report.failures else 0
 
 

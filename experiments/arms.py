@@ -7,12 +7,11 @@ The names are those of --arms and of --set=arms.NAME.PART=... elsewhere.
 """
 
 import rich.box
-import rich.console
 import rich.table
 import rich.text
 from absl import flags
 
-from experiments import launch, settings
+from experiments import launch, settings, terminal
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.core import types
 
@@ -54,7 +53,7 @@ def _run() -> int:
     for name, arm in arms.items()
     if arm.strategy == strategy != arms_lib.UPSTREAM
   }
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   for name, arm in listed.items():
     kind = f'{arm.strategy} {arm.type}'.strip()
     line = f'{name:<16}{kind:<10}{arm.summary}'

@@ -12,10 +12,9 @@ recalibration come from rows of part 'valid'.
 import dataclasses
 import pathlib
 
-import rich.console
 from absl import flags
 
-from experiments import launch, loudness, output
+from experiments import launch, loudness, output, terminal
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import roles, store
 from fusion_jax.core import config as core_config
@@ -160,7 +159,7 @@ def _run() -> int:
   curves.write(drawn, folder / store.CURVES)
   page = output.write(summary, folder)
   summary_lib.write(summary, folder / store.SUMMARY)
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   for line in source.named:
     console.print(line, soft_wrap=True, markup=False)
   output.show(
@@ -170,7 +169,7 @@ def _run() -> int:
     output.controls(summary),
     level=loudness.chosen(),
   )
-  console.print(f'Results: {folder}', soft_wrap=True, markup=False)
+  console.print(f'Results: {folder}', soft_wrap=True)
   return 0
 
 

@@ -11,11 +11,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import rich.console
 import rich.text
 from absl import flags
 
-from experiments import launch, output
+from experiments import launch, output, terminal
 from fusion_jax.core import errors
 from fusion_jax.evaluation import published, synthesis
 from fusion_jax.report import evidence, tables
@@ -87,7 +86,7 @@ def _run() -> int:
   if _DOCS.value:
     written += evidence.write_docs(result, _DOCS.value)
   count = result['counts']
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   console.print(
     f'{count["studies"]} studies, {count["fusion"]} with a checked result of '
     f'fusion, {count["both_singles"]} also of each single modality, '

@@ -1,16 +1,17 @@
 """What every launcher shares: flags in, one clear line out when it fails."""
 
 import contextlib
-import errno
+import io
 import multiprocessing
 import os
+import pathlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
 
 from absl import app, flags, logging
 
-from experiments import interrupts
+from experiments import faults, interrupts, terminal
 from fusion_jax.core import errors
 
 
@@ -19,20 +20,22 @@ def main(run: Callable[[], int | None]) -> None:
 
   Faults a user can act on become text on stderr and exit code 2: a UserError,
   an unknown or malformed flag, a full disk. SIGINT (an interrupt) exits with
-  130 and SIGTERM with 143, with one line each.
+  130 and SIGTERM with 143, with one line each. Whatever else is raised becomes
+  one line with the path of a report, and exit code 1.
   """
   interrupts.end_process()
+  _open_standard_streams()
   try:
     app.run(lambda argv: _guarded(run, argv), flags_parser=_parse)
   except BrokenPipeError:
     # Whoever reads this, such as `head`, has read enough.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard_output()
     raise SystemExit(128 + signal.SIGPIPE) from None
 
 
 @contextlib.contextmanager
 def resumable(folder: str | os.PathLike) -> Iterator[None]:
-  """Has the line about an interrupt of this block say what it leaves."""
+  """Has the line about the end of this block say what it leaves."""
   try:
     yield
   except KeyboardInterrupt as e:
@@ -40,11 +43,44 @@ def resumable(folder: str | os.PathLike) -> Iterator[None]:
       f"What is finished is kept in '{folder}'; the same command goes on from "
       'there.'
     ) from None
+  except (errors.UserError, BrokenPipeError):
+    raise
+  except Exception as e:
+    raise _InRunError(pathlib.Path(folder)) from e
 
 
-def _fail(message: str) -> None:
-  print(message, file=sys.stderr, flush=True)
-  raise SystemExit(2)
+class _InRunError(Exception):
+  """What was raised (the cause) while work was done in a folder."""
+
+
+def _open_standard_streams() -> None:
+  """Makes streams that take all that is printed.
+
+  What was closed by `>&-` swallows it, and what the encoding lacks is escaped.
+  """
+  for name in ('stdout', 'stderr'):
+    stream = getattr(sys, name)
+    if stream is None:
+      setattr(sys, name, open(os.devnull, 'w', encoding='utf-8'))
+    elif isinstance(stream, io.TextIOWrapper):
+      stream.reconfigure(errors='backslashreplace')
+
+
+def _discard_output() -> None:
+  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str, code: int = 2) -> None:
+  terminal.complain(message)
+  raise SystemExit(code)
+
+
+def _fail_with(error: Exception, folder: pathlib.Path | None = None) -> None:
+  """Says what can be done about an error, or where its report is."""
+  line = faults.of_the_system(error)
+  if line:
+    _fail(line)
+  _fail(faults.report(error, folder), 1)
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -98,20 +134,29 @@ def _guarded(run, argv) -> int | None:
     logging.set_verbosity(logging.WARNING)
   try:
     interrupts.raise_exception()
-    return run()
+    code = run()
+    sys.stdout.flush()
+    return code
   except errors.UserError as e:
     _fail(str(e))
   except KeyboardInterrupt as e:
     number = interrupts.signal_of(e)
-    print(interrupts.WORDS[number], *e.args, file=sys.stderr, flush=True)
+    terminal.complain(' '.join([interrupts.WORDS[number], *e.args]))
     for process in multiprocessing.active_children():
       process.terminate()
     raise SystemExit(128 + number) from None
-  except OSError as e:
-    if e.errno not in (errno.ENOSPC, errno.EDQUOT):
-      raise
-    place = f" while writing '{e.filename}'" if e.filename else ''
-    _fail(f'The disk is full{place}: free some space and run this again.')
+  except BrokenPipeError:
+    raise
+  except _InRunError as e:
+    _fail_with(e.__cause__, *e.args)
+  except Exception as e:
+    _fail_with(e)
   finally:
-    sys.stdout.flush()
     interrupts.end_process()
+    try:
+      sys.stdout.flush()
+    except BrokenPipeError:
+      raise
+    except OSError:
+      # What could not be printed has been said on standard error.
+      _discard_output()

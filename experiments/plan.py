@@ -14,13 +14,12 @@ import pathlib
 import shlex
 import sys
 
-import rich.console
 import rich.text
 from absl import flags
 
-from experiments import launch, output, plan_simulation
+from experiments import launch, output, plan_simulation, terminal
 from fusion_jax.ablation import store
-from fusion_jax.core import errors, files
+from fusion_jax.core import errors, files, types
 from fusion_jax.evaluation import design as design_lib
 from fusion_jax.evaluation import pilot, planning, power
 from fusion_jax.report import plan as plan_report
@@ -78,6 +77,8 @@ _SIMULATIONS = flags.DEFINE_integer(
 )
 _SEED = flags.DEFINE_integer('seed', 0, 'Of --simulations.')
 
+_MOST_SIMULATIONS = 10_000
+
 # What describes scores beside the AUROCs, all of which a run has.
 _OF_SCORES = (
   _PREVALENCE,
@@ -110,8 +111,10 @@ def _arms() -> tuple[tuple[str, ...], bool]:
     (count,) = map(float, given)
   except ValueError:
     return tuple(given), True
-  if count < 1 or count % 1:
-    raise errors.UserError(f'{shown}: expected a whole number, or names.')
+  if not 1 <= count <= types.MOST_ARMS or count % 1:
+    raise errors.UserError(
+      f'{shown}: expected a whole number from 1 to {types.MOST_ARMS}, or names.'
+    )
   return tuple(f'fusion{i + 1}' for i in range(int(count))), False
 
 
@@ -195,9 +198,10 @@ def _run() -> int:
     raise errors.UserError(
       f'--margin={_MARGIN.value:g}: expected a positive number.'
     )
-  if _SIMULATIONS.value < 0:
+  if not 0 <= _SIMULATIONS.value <= _MOST_SIMULATIONS:
     raise errors.UserError(
-      f'--simulations={_SIMULATIONS.value}: expected 0 or more.'
+      f'--simulations={_SIMULATIONS.value}: expected a whole number from 0 to '
+      f'{_MOST_SIMULATIONS}.'
     )
   known, named, margin = _known()
   gains = _gains(known)
@@ -205,7 +209,7 @@ def _run() -> int:
   shown = planning.to_dict(found, known, margin)
   if _OUT.value:
     store.make_folder(pathlib.Path(_OUT.value))
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   output.print_table(plan_report.needs(shown), console)
   for line in (
     *plan_report.explanations(shown),

@@ -11,10 +11,9 @@ are known.
 import dataclasses
 import pathlib
 
-import rich.console
 from absl import flags
 
-from experiments import launch, loudness, output
+from experiments import launch, loudness, output, terminal
 from fusion_jax.ablation import external
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
@@ -66,17 +65,16 @@ def _run() -> int:
   folder = pathlib.Path(
     _OUT.value or external.default_folder(run, config, _ARMS.value)
   )
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   console.print(
     f"Applying '{run.path}' to cohort '{cohort.name}'",
     soft_wrap=True,
-    markup=False,
   )
   summary = external.apply(run, config, folder, arms=_ARMS.value)
   output.show(
     summary, output.write(summary, folder), console, level=loudness.chosen()
   )
-  console.print(f'Results: {folder}', soft_wrap=True, markup=False)
+  console.print(f'Results: {folder}', soft_wrap=True)
   return 0
 
 

@@ -15,7 +15,7 @@ import rich.table
 import rich.text
 from absl import flags
 
-from experiments import launch
+from experiments import launch, terminal
 from fusion_jax.core import errors
 from fusion_jax.data import (
   checks,
@@ -83,7 +83,9 @@ def _check(console: rich.console.Console) -> int:
   styles = {True: 'bold red', False: 'yellow'}
   for problem in opened.problems:
     line = rich.text.Text(f'{problem.severity}: ', styles[problem.is_error])
-    console.print(line + rich.text.Text(str(problem)), soft_wrap=True)
+    console.print(
+      line + rich.text.Text(terminal.cut(str(problem))), soft_wrap=True
+    )
   failed = sum(x.is_error for x in opened.problems)
   if opened.cohort is not None:
     table = rich.table.Table(title=opened.cohort.name, show_header=False)
@@ -118,7 +120,7 @@ def _print_numbers(console: rich.console.Console, cohort) -> None:
 
 
 def _run() -> int:
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   if bool(_DRAFT.value) == bool(_COHORT.value):
     raise errors.UserError(
       'Give either --cohort=... to check a cohort or --draft=DIR to describe '

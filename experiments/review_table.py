@@ -11,10 +11,9 @@ processor time, with --quick some 5, most of which is compiling.
 
 import pathlib
 
-import rich.console
 from absl import flags
 
-from experiments import launch
+from experiments import launch, terminal
 from experiments.table2 import page, table, work
 from fusion_jax.ablation import progress, store
 from fusion_jax.core import errors
@@ -40,7 +39,7 @@ def _run() -> int:
   folder = pathlib.Path(_OUT.value)
   for path in filter(None, (_OUT.value, _DOCS.value)):
     store.make_folder(pathlib.Path(path))
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   at = work.Work(
     folder / ('quick' if _QUICK.value else 'full'),
     work.QUICK if _QUICK.value else work.Settings(),

@@ -10,10 +10,9 @@ again with a modality withheld, --fractions on fewer patients, for learning
 curves. Trainings are kept below RUN/robustness.
 """
 
-import rich.console
 from absl import flags
 
-from experiments import launch, loudness, output
+from experiments import launch, loudness, output, terminal
 from fusion_jax.ablation import external, progress, robustness
 from fusion_jax.core import errors
 from fusion_jax.parallel import cache
@@ -49,7 +48,7 @@ def _run() -> int:
   fractions = _fractions()
   robustness.check(_TRAIN_MISSING.value, fractions)
   run = external.open_run(_RUN.value)
-  console = rich.console.Console(highlight=False)
+  console = terminal.Console()
   with launch.resumable(run.path):
     summary = robustness.extend(
       run,
@@ -70,7 +69,7 @@ def _run() -> int:
     output.show_details(page, console, tables)
   else:
     output.show(summary, page, console, tables, level=level)
-  console.print(f'Run folder: {run.path}', soft_wrap=True, markup=False)
+  console.print(f'Run folder: {run.path}', soft_wrap=True)
   return 0
 
 

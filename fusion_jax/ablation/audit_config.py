@@ -29,6 +29,7 @@ NONE = 'none'
 
 # A spread needs two values.
 _FEWEST_PERMUTATIONS = 2
+_MOST_PERMUTATIONS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +78,8 @@ def check(config: AuditsConfig) -> None:
       raise errors.UserError(
         f'audits.{name}={value}: expected a number from 0 to below 1.'
       )
-  if config.permutations < _FEWEST_PERMUTATIONS:
+  if not _FEWEST_PERMUTATIONS <= config.permutations <= _MOST_PERMUTATIONS:
     raise errors.UserError(
-      f'audits.permutations={config.permutations}: expected a whole number of '
-      f'at least {_FEWEST_PERMUTATIONS}.'
+      f'audits.permutations={config.permutations}: expected a whole number '
+      f'from {_FEWEST_PERMUTATIONS} to {_MOST_PERMUTATIONS}.'
     )

@@ -12,8 +12,9 @@ from typing import Any
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import audit_config
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors
+from fusion_jax.core import errors, types
 from fusion_jax.data import config as data_config
+from fusion_jax.data import preprocess
 from fusion_jax.evaluation import config as evaluation_config
 from fusion_jax.evaluation import controls as controls_lib
 from fusion_jax.parallel import config as parallel_config
@@ -33,6 +34,10 @@ EXTENDABLE = (
 )
 # Of a run folder these can only grow.
 _GROWING = ('run_arms', 'seeds', 'trials', 'controls', 'footprint')
+# Beyond these a run would not end, or its comparisons not fit into memory.
+MOST_SEEDS = 1000
+MOST_TRIALS = 1000
+MOST_EMAP = 2000
 # Stands for every control condition.
 ALL = 'all'
 # Where decoded images are kept says nothing about what they show.
@@ -141,11 +146,11 @@ def check(config: ExperimentConfig) -> None:
   Raises:
     UserError: naming the value and the legal ones.
   """
-  for name in ('seeds', 'trials'):
-    if getattr(config, name) < 1:
+  for name, most in (('seeds', MOST_SEEDS), ('trials', MOST_TRIALS)):
+    if not 1 <= getattr(config, name) <= most:
       raise errors.UserError(
-        f'{name}={getattr(config, name)}: expected a whole number of at '
-        'least 1.'
+        f'{name}={getattr(config, name)}: expected a whole number from 1 to '
+        f'{most}.'
       )
   for name in ('seed', 'small_below'):
     if getattr(config, name) < 0:
@@ -153,10 +158,17 @@ def check(config: ExperimentConfig) -> None:
         f'{name}={getattr(config, name)}: expected 0 or a positive whole '
         'number.'
       )
+  if len(config.arms) > types.MOST_ARMS:
+    raise errors.UserError(
+      f'arms: {len(config.arms)} are defined, at most {types.MOST_ARMS} can be '
+      'compared.'
+    )
   _check_classical(config.classical)
   _check_controls(config.controls)
   audit_config.check(config.audits)
   training_config.check(config.training)
+  data_config.check(config.cohort)
+  preprocess.Preprocessor(config.preprocess)
   arms_lib.check(config.arms)
   arms_lib.check_names(config.arms, config.run_arms)
 
@@ -166,9 +178,13 @@ def _check_classical(classical: ClassicalConfig) -> None:
   for name, legal, expected in (
     ('l1_ratio', lambda x: 0 <= x <= 1, 'a number from 0 to 1'),
     ('learning_rate', lambda x: x > 0 and finite(x), 'a number above 0'),
-    ('max_leaf_nodes', lambda x: x >= 2, 'a whole number of at least 2'),
+    (
+      'max_leaf_nodes',
+      lambda x: 2 <= x <= 10_000,
+      'a whole number from 2 to 10000',
+    ),
     ('l2', lambda x: x >= 0 and finite(x), '0 or a positive number'),
-    ('inner_folds', lambda x: x >= 2, 'a whole number of at least 2'),
+    ('inner_folds', lambda x: 2 <= x <= 100, 'a whole number from 2 to 100'),
   ):
     value = getattr(classical, name)
     if not legal(value):
@@ -182,10 +198,10 @@ def _check_controls(controls: ControlsConfig) -> None:
       raise errors.unknown_name(
         'condition', name, known, where='controls.conditions'
       )
-  if controls.emap_studies < 2:
+  if not 2 <= controls.emap_studies <= MOST_EMAP:
     raise errors.UserError(
       f'controls.emap_studies={controls.emap_studies}: expected a whole number '
-      'of at least 2.'
+      f'from 2 to {MOST_EMAP}.'
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from fusion_jax.ablation import crossed, explain, external, repairs
 from fusion_jax.ablation import store as store_lib
-from fusion_jax.core import errors, files, types
+from fusion_jax.core import errors, files, plain, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import pixels, reader
 from fusion_jax.data import splits as splits_lib
@@ -30,8 +30,6 @@ from fusion_jax.evaluation import predictions as predictions_lib
 
 EXAMPLES = 'examples.json'
 STUDIES = 'example_studies.csv'
-# For their owner alone.
-MODE = 0o600
 
 # Columns of the record that are shown of a study.
 _COLUMNS = 5
@@ -136,13 +134,15 @@ def _make(run, store, count, say) -> dict[str, Any]:
   _write(store.path / EXAMPLES, json.dumps(result, allow_nan=False) + '\n')
   text = io.StringIO()
   writer = csv.writer(text, lineterminator='\n')
-  writer.writerows([('number', 'kind', 'label', 'study_id'), *studies])
+  writer.writerow(('number', 'kind', 'label', 'study_id'))
+  for row in studies:
+    writer.writerow([plain.in_sheet(str(x)) for x in row])
   _write(store.path / STUDIES, text.getvalue())
   return result
 
 
 def _write(path, text) -> None:
-  with files.saving(path, mode=MODE) as part:
+  with files.saving(path, mode=files.PRIVATE) as part:
     part.write_text(text, encoding='utf-8')
 
 

@@ -21,9 +21,12 @@ import numpy as np
 from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.core import config as core_config
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
+
+# More would not end, and their records not fit into memory.
+MOST_NODES = 20_000
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _DATA = ('core', 'data')
@@ -246,6 +249,9 @@ def make_plan(
     task: what is predicted.
     cohort_digest: of the cohort's content.
     cells: the folds of all repeats.
+
+  Raises:
+    UserError: if there are more nodes than a run could train.
   """
   base = {
     'cohort': cohort_digest,
@@ -253,10 +259,17 @@ def make_plan(
     'seed': config.seed,
   }
   nodes: dict[str, tuple[Node, ...]] = {}
-  trials: dict[str, int] = {}
-  for arm in _with_upstream(config.arms, listed):
+  arms = _with_upstream(config.arms, listed)
+  trials = {arm: trials_of(config, config.arms[arm]) for arm in arms}
+  total = sum(trials.values()) * len(cells) * config.seeds
+  if total > MOST_NODES:
+    raise errors.UserError(
+      f'{len(cells)} folds with seeds={config.seeds}, trials={config.trials} '
+      f'and {len(arms)} arms are {total} trainings, at most {MOST_NODES} are '
+      'possible: take fewer of them.'
+    )
+  for arm in arms:
     parts = config.arms[arm]
-    trials[arm] = trials_of(config, parts)
     settings = _arm_settings(config, parts)
     found = []
     for cell in cells:

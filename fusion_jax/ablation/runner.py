@@ -82,7 +82,8 @@ def run(
   # Opening a cohort can take long: what can be refused before, is.
   asked, config = config, _extended(store, config, progress)
   strategy.create_strategy(config.parallel, members=1)
-  progress.message(f"Opening cohort '{config.cohort.name}'")
+  name = errors.brief(config.cohort.name)
+  progress.message(f"Opening cohort '{name}'")
   cohort = reader.open_cohort(config.cohort)
   select = functools.partial(
     arms_lib.select, task=cohort.task, modalities=cohort.modalities

@@ -12,9 +12,12 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from fusion_jax.core import errors, files
+from fusion_jax.core import documents, errors, files
 
 T = TypeVar('T')
+
+# Whole numbers have 64 bits wherever they are used.
+_LARGEST = 2**63
 
 
 def to_dict(config: Any) -> Any:
@@ -53,7 +56,7 @@ def apply_overrides(config: T, overrides: Sequence[str], *, flag: str) -> T:
   """
   for override in overrides:
     name, equals, text = override.partition('=')
-    where = f'{flag}={override}'
+    where = errors.brief(f'{flag}={override}')
     if not equals or not name:
       raise errors.UserError(f"Expected NAME=VALUE in '{where}'.")
     config = _override(config, type(config), name.split('.'), text, where)
@@ -74,12 +77,15 @@ def load(cls: type[T], path) -> T:
     UserError: if the file is missing, is not JSON or does not fit `cls`.
   """
   try:
-    with open(files.regular(path), encoding='utf-8') as f:
-      data = json.load(f)
+    with open(files.regular(path), 'rb') as f:
+      content = f.read()
   except FileNotFoundError:
     raise errors.UserError(f"No such configuration file: '{path}'.") from None
-  except (json.JSONDecodeError, UnicodeDecodeError) as e:
-    raise errors.UserError(f"'{path}' is not JSON: {e}.") from None
+  except OSError as e:
+    raise errors.UserError(
+      f"'{path}' cannot be read: {e.strerror or e}."
+    ) from None
+  data = documents.parse(content, documents.JSON, where=str(path))
   return from_dict(cls, data, where=str(path))
 
 
@@ -123,22 +129,31 @@ def _parse(kind, text: str, where: str):
       return text.lower() == 'true'
   elif kind in (int, float):
     try:
-      return kind(text)
+      value = kind(text)
     except ValueError:
       pass
+    else:
+      if kind is float or -_LARGEST <= value < _LARGEST:
+        return value
+      raise errors.UserError(
+        f"'{where}': expected a whole number of at most 64 bits."
+      )
   elif kind is str:
     return text
   raise errors.UserError(
-    f"'{where}': expected {_describe(kind)}, got '{text}'."
+    f"'{where}': expected {_describe(kind)}, got {errors.brief(repr(text))}."
   )
 
 
 def _describe(kind) -> str:
   if dataclasses.is_dataclass(kind) or typing.get_origin(kind) is dict:
     return 'a name inside this group'
-  return {bool: 'true or false', int: 'a whole number', float: 'a number'}.get(
-    kind, getattr(kind, '__name__', str(kind))
-  )
+  return {
+    bool: 'true or false',
+    int: 'a whole number',
+    tuple: 'a list',
+    float: 'a number',
+  }.get(typing.get_origin(kind) or kind, getattr(kind, '__name__', str(kind)))
 
 
 def _build(kind, value, where):

@@ -31,6 +31,11 @@ class MissingPackageError(UserError):
     )
 
 
+def brief(text: str) -> str:
+  """`text`, its middle left out if it is too long for a message."""
+  return text if len(text) <= 200 else f'{text[:80]}...{text[-80:]}'
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
   """The known name that `name` was probably meant to be, if any."""
   matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

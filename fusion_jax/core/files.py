@@ -9,6 +9,9 @@ from collections.abc import Iterator
 
 from fusion_jax.core import errors
 
+# Mode of files that name or show single patients: their owner's alone.
+PRIVATE = 0o600
+
 
 @contextlib.contextmanager
 def replacing(
@@ -97,6 +100,21 @@ def is_within(path: str | os.PathLike, folder: str | os.PathLike) -> bool:
   return pathlib.Path(os.path.realpath(path)).is_relative_to(
     os.path.realpath(folder)
   )
+
+
+def user_cache() -> pathlib.Path:
+  """The folder of this library in the user's cache folder; may not exist.
+
+  Raises:
+    UserError: if the user has none.
+  """
+  base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+  if not os.path.isabs(base):
+    raise errors.UserError(
+      'There is no home directory to keep decoded images in: set '
+      'cohort.cache_dir (--cache_dir), or XDG_CACHE_HOME, to a folder.'
+    )
+  return pathlib.Path(base, 'fusion_jax')
 
 
 def unfinished(folder: pathlib.Path, name: str = '*') -> Iterator[pathlib.Path]:

@@ -64,7 +64,7 @@ def decode(
     encoding = _detected(raw)
   try:
     text = raw.decode(encoding)
-  except (LookupError, UnicodeError) as e:
+  except (LookupError, ValueError) as e:  # ValueError: 'undefined', 'punycode'
     name = f"{what} '{path}'"
     raise _not_decoded(e, raw, name, encoding, remedy) from None
   return text.removeprefix('\ufeff')
@@ -82,7 +82,9 @@ def _not_decoded(e, raw, name, encoding, remedy) -> errors.UserError:
       f"{name}: unknown encoding '{encoding}'; legal are utf-8, "
       'utf-16, cp1252, latin-1 and what else Python knows.'
     )
-  return errors.UserError(f'{name} is not {encoding}: {e}.')
+  return errors.UserError(
+    f"{name} cannot be read with the encoding '{encoding}': {e}."
+  )
 
 
 def _unpack(raw: bytes, name: str) -> bytes:

@@ -15,6 +15,12 @@ MULTICLASS = 'multiclass'
 MULTILABEL = 'multilabel'
 REGRESSION = 'regression'
 SURVIVAL = 'survival'
+# Numbers that are read: squares of larger ones leave float32.
+LARGEST = 1e15
+# Arms that one comparison can hold: its memory grows with their square.
+MOST_ARMS = 100
+# The least and largest weight of a study.
+WEIGHTS = (1e-9, 1e9)
 TASK_KINDS = (BINARY, MULTICLASS, MULTILABEL, REGRESSION, SURVIVAL)
 
 

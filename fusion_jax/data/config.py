@@ -2,6 +2,13 @@
 
 import dataclasses
 
+from fusion_jax.core import errors
+
+# What models of small squares and one machine's memory can use.
+LARGEST_SIDE = 4096
+MOST_STUDIES = 1_000_000
+MOST_PIXELS = 2**31
+
 
 @dataclasses.dataclass(frozen=True)
 class CohortConfig:
@@ -38,6 +45,25 @@ class CohortConfig:
   absent_ehr: float = 0.0
   withhold: tuple[str, ...] = ()
   cache_dir: str = ''
+
+
+def check(config: CohortConfig) -> None:
+  """Checks what needs no data.
+
+  Raises:
+    UserError: naming the value and the legal ones.
+  """
+  for name, most in (('image_size', LARGEST_SIDE), ('n', MOST_STUDIES)):
+    value = getattr(config, name)
+    if not 0 <= value <= most:
+      raise errors.UserError(
+        f'cohort.{name} = {value}: expected a whole number from 0 to {most}.'
+      )
+  if config.n * config.image_size**2 > MOST_PIXELS:
+    raise errors.UserError(
+      f'cohort.n = {config.n} images of cohort.image_size = '
+      f'{config.image_size} are more than {MOST_PIXELS} pixels.'
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,12 +8,11 @@ import math
 import os
 import pathlib
 import sys
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.core import errors, files, types
-from fusion_jax.data import keys, numbers
+from fusion_jax.core import documents, errors, files, types
+from fusion_jax.data import config, keys, numbers
 
 VERSION = 1
 NO_PATIENT = 'none'
@@ -229,22 +228,19 @@ def load(path: str | os.PathLike) -> Descriptor:
   """
   path = pathlib.Path(path)
   try:
-    raw = files.regular(path).read_bytes()
-    data = tomllib.loads(raw.decode('utf-8-sig'))
+    content = files.regular(path).read_bytes()
   except FileNotFoundError:
     raise errors.UserError(f"No such cohort descriptor: '{path}'.") from None
   except OSError as e:
     raise errors.UserError(f"Cannot read '{path}': {e.strerror}.") from None
-  except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-    raise errors.UserError(f"'{path}' is not legal TOML: {e}.") from None
-  return parse(data, path)
+  return parse(documents.parse(content, documents.TOML, where=str(path)), path)
 
 
 def parse(data: Mapping[str, Any], path: pathlib.Path) -> Descriptor:
   """The Descriptor of what TOML holds; `path` is named in errors."""
   data = dict(data)
   version = data.pop('version', VERSION)
-  if version != VERSION or isinstance(version, bool):
+  if version != VERSION or type(version) is not int:
     raise errors.UserError(
       f"'{path}': version = {version!r} is not known; legal is {VERSION}."
     )
@@ -310,8 +306,8 @@ def _typed(key: str, value, path) -> Any:
   if key in _READERS:
     return _READERS[key](value, path)
   if key == 'image_size':
-    if type(value) is not int or value < 0:
-      raise fail('a whole number of pixels, 0 or more')
+    if type(value) is not int or not 0 <= value <= config.LARGEST_SIDE:
+      raise fail(f'a whole number of pixels from 0 to {config.LARGEST_SIDE}')
     return value
   if key == 'exclude_without_image':
     if not isinstance(value, bool):
@@ -348,8 +344,9 @@ def _check(d: Descriptor) -> None:
   }
   for key, values in legal.items():
     if getattr(d, key) not in values:
+      kind = 'choice of missing_images' if key == 'missing_images' else key
       raise errors.unknown_name(
-        key, getattr(d, key), values, where=f'{d.path}, key {key}'
+        kind, getattr(d, key), values, where=f'{d.path}, key {key}'
       )
 
   def fail(message: str):
@@ -370,6 +367,9 @@ def _check(d: Descriptor) -> None:
   _check_numbers(d, fail)
   if d.exclude_without_image and not d.images:
     raise fail('exclude_without_image means nothing without images.')
+  both = [x for x in d.true_values if x in d.false_values]
+  if both:
+    raise fail(f"'{both[0]}' is among true_values and false_values.")
   if not d.images and not d.features:
     raise fail('names no images and no numeric, categorical or boolean column.')
   seen = {}

@@ -7,14 +7,16 @@ the two reduced images also correlate where either of them is not black, since
 images with much blank space share many bits by chance.
 """
 
+import csv
 import dataclasses
+import io
 import os
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import fft
 
-from fusion_jax.core import files
+from fusion_jax.core import files, plain
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import pixels, splits
 
@@ -150,21 +152,25 @@ def write(
 ) -> None:
   """Writes the pairs that lie across a split, as CSV of study ids.
 
+  The file is its owner's alone.
+
   Raises:
     UserError: if the file cannot be written.
   """
   across = np.zeros(len(duplicates), bool)
   for split in parts:
     across |= duplicates.tested(split, len(cohort))[1]
-  lines = ['study_id,other_study_id,correlation']
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator='\n')
+  writer.writerow(['study_id', 'other_study_id', 'correlation'])
   for k in np.flatnonzero(across):
     pair = [
-      '"' + str(cohort.study[x[k]]).replace('"', '""') + '"'
+      plain.in_sheet(str(cohort.study[x[k]]))
       for x in (duplicates.first, duplicates.second)
     ]
-    lines.append(f'{",".join(pair)},{duplicates.correlation[k]:.4f}')
-  with files.saving(path) as part:
-    part.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    writer.writerow([*pair, f'{duplicates.correlation[k]:.4f}'])
+  with files.saving(path, mode=files.PRIVATE) as part:
+    part.write_text(text.getvalue(), encoding='utf-8')
 
 
 def _blocks(n: int, width: int):

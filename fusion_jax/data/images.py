@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 from fusion_jax.data import array_files, image_files, tables
 
 # Part of the cache key: raise it when the same file decodes to other pixels.
@@ -50,6 +50,8 @@ _UNREADABLE = (
   zlib.error,
   Image.DecompressionBombError,
 )
+# What the system lacks says nothing of an image.
+_NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,11 +76,14 @@ class Decoded:
 
 
 def cache_folder(cache_dir: str = '') -> pathlib.Path:
-  """`cache_dir`, or fusion_jax in the user's cache folder."""
+  """`cache_dir`, or fusion_jax in the user's cache folder.
+
+  Raises:
+    UserError: if neither is there.
+  """
   if cache_dir:
-    return pathlib.Path(cache_dir).expanduser()
-  base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-  return pathlib.Path(base).expanduser() / 'fusion_jax'
+    return pathlib.Path(os.path.expanduser(cache_dir))
+  return files.user_cache()
 
 
 def load(
@@ -213,6 +218,8 @@ def _guard(function):
     try:
       return function(argument)
     except _UNREADABLE as e:
+      if getattr(e, 'errno', None) in _NOT_OF_THE_FILE:
+        raise
       return e
 
   return guarded

@@ -34,18 +34,18 @@ class Preprocessor:
   config: config_lib.PreprocessConfig = config_lib.PreprocessConfig()
 
   def __post_init__(self):
-    least = {
-      'max_levels': FIRST_LEVEL + 1,
-      'min_level_count': 1,
-      'pixel_components': 1,
-      'pixel_size': 1,
-      'histogram_bins': 1,
-    }
-    for name, smallest in least.items():
+    for name, least, most in (
+      ('max_levels', FIRST_LEVEL + 1, 10_000),
+      ('min_level_count', 1, 10**9),
+      ('pixel_components', 1, 10_000),
+      ('pixel_size', 1, 512),
+      ('histogram_bins', 1, 65_536),
+    ):
       value = getattr(self.config, name)
-      if value < smallest:
+      if not least <= value <= most:
         raise errors.UserError(
-          f'preprocess.{name} = {value}: must be at least {smallest}.'
+          f'preprocess.{name} = {value}: expected a whole number from {least} '
+          f'to {most}.'
         )
 
   def fit(self, cohort: cohort_lib.Cohort, rows: np.ndarray) -> 'Fitted':

@@ -42,6 +42,7 @@ def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
       to withhold that the cohort lacks.
     ProblemsError: listing everything that is wrong with its files.
   """
+  config_lib.check(config)
   taken = [withhold.parse(text) for text in config.withhold]
   if config.name in synthetic.WORLDS:
     cohort = _world(config)
@@ -64,6 +65,7 @@ def inspect(
   Raises:
     UserError: where there is nothing to inspect.
   """
+  config_lib.check(config)
   if config.name in synthetic.WORLDS:
     return Opened(_world(config))
   examination = _examine(config, on_progress)
@@ -77,7 +79,7 @@ def locate(name: str, data_root: str = '') -> tuple[pathlib.Path, pathlib.Path]:
   Raises:
     UserError: saying what was looked for.
   """
-  path = pathlib.Path(name).expanduser()
+  path = pathlib.Path(os.path.expanduser(name))
   if path.is_dir():
     path = path / DESCRIPTOR
     if not files.regular(path).is_file():
@@ -97,7 +99,9 @@ def locate(name: str, data_root: str = '') -> tuple[pathlib.Path, pathlib.Path]:
     raise errors.UserError(
       f"Cohort '{name}' is a file, but not a .toml descriptor."
     )
-  root = pathlib.Path(data_root).expanduser() if data_root else path.parent
+  root = path.parent
+  if data_root:
+    root = pathlib.Path(os.path.expanduser(data_root))
   if not root.is_dir():
     raise errors.UserError(f"No data folder '{root}' (data_root).")
   return path, root
@@ -138,10 +142,6 @@ def _examine(config, on_progress) -> checks.Examination:
         f'cohort.{key} = {getattr(config, key)} is only for built-in worlds, '
         f"not for '{config.name}'."
       )
-  if config.image_size < 0:
-    raise errors.UserError(
-      f'cohort.image_size = {config.image_size} is not a number of pixels.'
-    )
   cache = images_lib.cache_folder(config.cache_dir).resolve()
   if cache.is_relative_to(root.resolve()):
     raise errors.UserError(

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from fusion_jax.core import types
 from fusion_jax.data import looks, numbers, spellings, tables
 
 # The level of companion columns where there is a plain number.
@@ -49,6 +50,14 @@ def read(
       line=table.lines[row],
       column=column,
       kind='not a number',
+    )
+  for row in np.flatnonzero(np.abs(values) > types.LARGEST):
+    findings.add(
+      f"'{cells[row]}' is larger than {types.LARGEST:g} in size, which sums "
+      'and squares do not hold.',
+      line=table.lines[row],
+      column=column,
+      kind='number too large',
     )
   at_code = np.array([x in coded for x in cells], bool)
   return np.where(at_code, math.nan, values), at_code

@@ -28,6 +28,8 @@ from fusion_jax.data import (
 )
 from fusion_jax.data import features as features_lib
 
+_MOST_FOLD = 10**9
+
 # What groups and sites are called where the cell is blank.
 MISSING_GROUP = 'missing'
 
@@ -294,13 +296,14 @@ class _Columns:
       return None
     values, _ = self.numbers(column, 'a whole number')
     text = self._table.columns[column]
-    whole = np.isfinite(values) & (values == np.round(values))
+    whole = (np.abs(values) < _MOST_FOLD) & (values == np.round(values))
     for row in np.flatnonzero(~whole):
       if text[row] is None or not math.isnan(values[row]):
         self._bad(
           row,
           column,
-          f'the fold is {_shown(text[row])}, expected a whole number.',
+          f'the fold is {_shown(text[row])}, expected a whole number of at '
+          'most nine digits.',
           'fold not a whole number',
         )
     return np.where(whole, values, -1).astype(np.int64)
@@ -344,12 +347,14 @@ class _Columns:
       return None
     values, _ = self.numbers(column)
     text = self._table.columns[column]
-    for row in np.flatnonzero(~(values > 0)):
+    least, most = types.WEIGHTS
+    for row in np.flatnonzero(~((values >= least) & (values <= most))):
       if text[row] is None or not math.isnan(values[row]):
         self._bad(
           row,
           column,
-          f'the weight is {_shown(text[row])}, expected a number above 0.',
-          'weight not above 0',
+          f'the weight is {_shown(text[row])}, expected a number from '
+          f'{least:g} to {most:g}.',
+          'illegal weight',
         )
     return values

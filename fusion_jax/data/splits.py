@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, files, text_tables, types
+from fusion_jax.core import errors, files, plain, text_tables, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import spellings
@@ -20,8 +20,11 @@ from fusion_jax.data import spellings
 SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
 PARTS = ('train', 'valid', 'test')
 _DEFAULT_FOLDS = 3
+# More divisions than any spread needs.
+MOST_REPEATS = 1000
 # Strata that continuous labels are cut into.
 _QUANTILES = 4
+_MOST_DIGITS = 9
 _COLUMNS = ('study_id', 'repeat', 'fold', 'part')
 
 
@@ -140,6 +143,8 @@ def save(
 ) -> None:
   """Writes CSV rows of study_id, repeat, fold, part; atomically.
 
+  The file is its owner's alone.
+
   Raises:
     UserError: if the file cannot be written.
   """
@@ -149,8 +154,9 @@ def save(
   for split in splits:
     for part in PARTS:
       for study in cohort.study[getattr(split, part)]:
-        writer.writerow([study, split.repeat, split.fold, part])
-  with files.saving(path) as part:
+        name = plain.in_sheet(str(study))
+        writer.writerow([name, split.repeat, split.fold, part])
+  with files.saving(path, mode=files.PRIVATE) as part:
     part.write_text(text.getvalue(), encoding='utf-8', newline='')
 
 
@@ -182,6 +188,7 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
   for line, cells in enumerate(table[1:], start=2 + skipped):
     if not cells:
       continue
+    cells[0] = plain.from_sheet(cells[0])
     fault = _fault(cells, row_of)
     if fault:
       problems.append(f'row {line}: {fault}')
@@ -242,9 +249,10 @@ _SOURCE = {
 def _check(cohort, config) -> None:
   if config.scheme not in SCHEMES:
     raise errors.unknown_name('split scheme', config.scheme, SCHEMES)
-  if config.repeats < 1:
+  if not 1 <= config.repeats <= MOST_REPEATS:
     raise errors.UserError(
-      f'splits.repeats = {config.repeats} must be at least 1.'
+      f'splits.repeats = {config.repeats}: expected a whole number from 1 to '
+      f'{MOST_REPEATS}.'
     )
   if config.folds < 0 or config.folds == 1:
     raise errors.UserError(
@@ -452,6 +460,8 @@ def _fault(cells: list[str], row_of: dict[str, int]) -> str:
   for name, value in (('repeat', repeat), ('fold', fold)):
     if not value.isdecimal():
       return f"{name} '{value}' is not a whole number"
+    if len(value) > _MOST_DIGITS:
+      return f"{name} '{value}' has more than {_MOST_DIGITS} digits"
   if part not in PARTS:
     return f"part '{part}' is none of {', '.join(PARTS)}"
   return ''

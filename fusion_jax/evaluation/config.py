@@ -6,6 +6,8 @@ from fusion_jax.core import errors
 
 # The 2.5% quantile of a bootstrap needs (replicates + 1) * .025 >= 1.
 _FEWEST_REPLICATES = 39
+MOST_REPLICATES = 100_000
+MOST_PERMUTATIONS = 1_000_000
 
 BOOTSTRAP = 'bootstrap'
 BCA = 'bca'
@@ -53,6 +55,11 @@ class EvaluationConfig:
       raise errors.UserError(
         f'evaluation.margin={self.margin}: expected a positive number.'
       )
+    if self.replicates > MOST_REPLICATES:
+      raise errors.UserError(
+        f'evaluation.replicates={self.replicates}: expected a whole number of '
+        f'at most {MOST_REPLICATES}.'
+      )
     if self.replicates < _FEWEST_REPLICATES:
       raise errors.UserError(
         f'evaluation.replicates={self.replicates}: a 95% interval needs at '
@@ -72,10 +79,10 @@ class EvaluationConfig:
           f'evaluation.{name}={getattr(self, name)}: expected a whole number '
           'of at least 1.'
         )
-    if self.permutations < 0:
+    if not 0 <= self.permutations <= MOST_PERMUTATIONS:
       raise errors.UserError(
-        f'evaluation.permutations={self.permutations}: expected 0 or a '
-        'positive whole number.'
+        f'evaluation.permutations={self.permutations}: expected a whole number '
+        f'from 0 to {MOST_PERMUTATIONS}.'
       )
     for time in self.horizons:
       # Columns are named by the time as %g writes it.

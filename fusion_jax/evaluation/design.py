@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, words
+from fusion_jax.core import errors, types, words
 from fusion_jax.evaluation import (
   binormal,
   dependence,
@@ -18,6 +18,7 @@ from fusion_jax.evaluation import (
 
 # Normal vectors of which the numbers of standard errors of bounds are found.
 _DRAWS = 100_000
+_MOST_FOLDS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,6 +193,10 @@ def _check(design: Binormal) -> None:
       f'{", ".join(design.singles)}.'
     )
   names = [*design.singles, *design.fusions]
+  if len(names) > types.MOST_ARMS:
+    raise errors.UserError(
+      f'{len(names)} arms: at most {types.MOST_ARMS} can be compared at once.'
+    )
   for name in names:
     if names.count(name) > 1:
       raise errors.UserError(f"arms: '{name}' is named twice.")
@@ -219,9 +224,9 @@ def _check(design: Binormal) -> None:
     raise errors.UserError(
       f'studies_per_patient={design.studies_per_patient:g}: expected 1 or more.'
     )
-  if design.folds < 1:
+  if not 1 <= design.folds <= _MOST_FOLDS:
     raise errors.UserError(
-      f'folds={design.folds}: expected 1 (one held-out part) or more.'
+      f'folds={design.folds}: expected 1 (one held-out part) to {_MOST_FOLDS}.'
     )
   _check_correlations(design, f, s)
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from fusion_jax.core import errors, text_tables, types
+from fusion_jax.core import documents, errors, plain, text_tables, types
 from fusion_jax.core import files as core_files
 from fusion_jax.evaluation import part_column as parts_lib
 
@@ -63,6 +63,8 @@ def read(
   for name in table.column_names:
     if table.column_names.count(name) > 1:
       raise errors.UserError(f"'{path}' has several columns '{name}'.")
+  if path.suffix.lower() == '.csv':
+    table = _from_sheet(table)
   return _from_arrow(table, task or _task_of(table, path), path, part_column)
 
 
@@ -71,6 +73,8 @@ def write(
 ) -> None:
   """Writes (n,) columns as Parquet, or as CSV if `path` ends in `.csv`.
 
+  The file is its owner's alone.
+
   Raises:
     UserError: if the file cannot be written.
   """
@@ -78,12 +82,21 @@ def write(
     'version': _VERSION,
     'task': {'kind': task.kind, 'names': list(task.names)},
   }
+  csv = path.suffix.lower() == '.csv'
+  if csv:
+    columns = {k: _mapped(v, plain.in_sheet) for k, v in columns.items()}
   table = pa.table({k: _arrow(v) for k, v in columns.items()})
   table = table.replace_schema_metadata({_METADATA: json.dumps(metadata)})
-  csv = path.suffix.lower() == '.csv'
   save = pyarrow.csv.write_csv if csv else pyarrow.parquet.write_table
-  with core_files.saving(path) as part:
+  with core_files.saving(path, mode=core_files.PRIVATE) as part:
     save(table, part)
+
+
+def _mapped(column: np.ndarray, change) -> np.ndarray:
+  """A column, `change` applied to every text."""
+  if column.dtype.kind not in 'UO':
+    return column
+  return np.array([x if x is None else change(x) for x in column], object)
 
 
 def _arrow(column: np.ndarray) -> pa.Array:
@@ -111,7 +124,12 @@ def _open(path: pathlib.Path) -> pa.Table:
           column_types=dict.fromkeys(text, pa.string()), null_values=['']
         ),
       )
-  except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as e:
+  except (
+    pa.ArrowInvalid,
+    pa.ArrowNotImplementedError,
+    OSError,
+    UnicodeDecodeError,
+  ) as e:
     reason = str(e).splitlines()[0]
     raise errors.UserError(f"'{path}' cannot be read: {reason}") from None
   raise errors.UserError(
@@ -120,16 +138,21 @@ def _open(path: pathlib.Path) -> pa.Table:
   )
 
 
+def _from_sheet(table: pa.Table) -> pa.Table:
+  """Takes away the quotes that `write` puts before formulas."""
+  for at, name in enumerate(table.column_names):
+    if pa.types.is_string(table.schema.types[at]):
+      cells = table.column(at).to_pylist()
+      if any(x and x[0] == "'" for x in cells):
+        cells = [x and plain.from_sheet(x) for x in cells]
+        table = table.set_column(at, name, pa.array(cells, pa.string()))
+  return table
+
+
 def _task_of(table: pa.Table, path: pathlib.Path) -> types.Task:
   metadata = (table.schema.metadata or {}).get(_METADATA)
   if metadata is not None:
-    stored = json.loads(metadata)
-    if stored.get('version') != _VERSION:
-      raise errors.UserError(
-        f"'{path}' has version {stored.get('version')} of the predictions "
-        f'format; this library reads version {_VERSION}.'
-      )
-    return types.Task(stored['task']['kind'], tuple(stored['task']['names']))
+    return _stored_task(metadata, path)
   names = table.column_names
   scores = [n.removeprefix(_SCORE) for n in names if n.startswith(_SCORE)]
   labels = [n.removeprefix(_LABEL) for n in names if n.startswith(_LABEL)]
@@ -149,6 +172,28 @@ def _task_of(table: pa.Table, path: pathlib.Path) -> types.Task:
       'or 1.'
     )
   return types.Task(types.REGRESSION, ('label',))
+
+
+def _stored_task(metadata: bytes, path: pathlib.Path) -> types.Task:
+  """What `write` noted of the task."""
+  where = f'{path}, metadata'
+  stored = documents.parse(metadata, documents.JSON, where=where)
+  version = stored.get('version') if isinstance(stored, dict) else None
+  if version != _VERSION:
+    raise errors.UserError(
+      f"'{path}' has version {version} of the predictions format; this library "
+      f'reads version {_VERSION}.'
+    )
+  task = stored.get('task')
+  task = task if isinstance(task, dict) else {}
+  kind, names = task.get('kind'), task.get('names')
+  listed = isinstance(names, list) and all(isinstance(x, str) for x in names)
+  if kind not in types.TASK_KINDS or not listed or not names:
+    raise errors.UserError(
+      f"'{where}': expected a task with a kind ({', '.join(types.TASK_KINDS)}) "
+      'and names; take the metadata away, or write the file anew.'
+    )
+  return types.Task(kind, tuple(names))
 
 
 def _from_arrow(

@@ -1,13 +1,12 @@
 """What a finished run says of the differences between arms, for a plan."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, files, types, words
+from fusion_jax.core import documents, errors, files, types, words
 from fusion_jax.evaluation import (
   assessment,
   dependence,
@@ -207,7 +206,7 @@ def _fewest_share(task, test, patients) -> float | None:
 
 def _summary(path: pathlib.Path) -> dict:
   try:
-    found = json.loads(files.regular(path).read_text('utf-8'))
+    content = files.regular(path).read_bytes()
   except FileNotFoundError:
     raise errors.UserError(
       f"'{path.parent}' has no {path.name}: give the folder of a finished run."
@@ -216,8 +215,7 @@ def _summary(path: pathlib.Path) -> dict:
     raise errors.UserError(
       f"'{path}' cannot be read: {e.strerror or e}."
     ) from None
-  except ValueError as e:
-    raise errors.UserError(f"'{path}' is not JSON: {e}.") from None
+  found = documents.parse(content, documents.JSON, where=str(path))
   version = found.get('version') if isinstance(found, dict) else None
   if version != summary_lib.VERSION:
     raise errors.UserError(

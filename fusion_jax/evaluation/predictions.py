@@ -259,6 +259,11 @@ def check(predictions: Predictions, *, where: str = 'predictions') -> None:
   """
   if not len(predictions):
     raise errors.UserError(f'{where}: there are no predictions.')
+  if len(predictions.arms) > types.MOST_ARMS:
+    raise errors.UserError(
+      f'{where}: {len(predictions.arms)} arms; at most {types.MOST_ARMS} can '
+      'be compared at once.'
+    )
   problems = [
     *_part_problems(predictions),
     *_score_problems(predictions),
@@ -345,6 +350,14 @@ def _score_problems(p: Predictions):
       f'first is {_row(p, _first(bad))}.'
     )
     return
+  if p.task.kind in (types.REGRESSION, types.SURVIVAL):
+    bad = (np.abs(p.scores) > types.LARGEST).any(axis=1)
+    if bad.any():
+      row = _first(bad)
+      yield (
+        f'{_row(p, row)} has score {p.scores[row, 0]:g}; expected a number of '
+        f'at most {types.LARGEST:g} in size.'
+      )
   if p.task.kind in (types.BINARY, types.MULTICLASS, types.MULTILABEL):
     bad = ((p.scores < 0) | (p.scores > 1)).any(axis=1)
     if bad.any():
@@ -373,12 +386,13 @@ def _label_problems(p: Predictions):
     legal = f'a class code from 0 to {k - 1}'
     bad = known & ~np.isin(p.labels, np.arange(k))
   elif kind == types.SURVIVAL:
-    legal = 'a time >= 0 and an event of 0 or 1'
-    bad = known & np.stack(
-      [~(p.labels[:, 0] >= 0), ~np.isin(p.labels[:, 1], (0, 1))], axis=1
-    )
+    legal = f'a time from 0 to {types.LARGEST:g} and an event of 0 or 1'
+    time = p.labels[:, :1]
+    legal_time = (time >= 0) & (time <= types.LARGEST)
+    bad = known & ~np.hstack([legal_time, np.isin(p.labels[:, 1:], (0, 1))])
   else:
-    legal, bad = 'a finite number', known & ~np.isfinite(p.labels)
+    legal = f'a number of at most {types.LARGEST:g} in size'
+    bad = known & ~(np.abs(p.labels) <= types.LARGEST)
   bad = bad.any(axis=1)
   if bad.any():
     row = _first(bad)
@@ -386,13 +400,16 @@ def _label_problems(p: Predictions):
       f'{_row(p, row)} has label {p.labels[row].tolist()}; expected {legal}.'
     )
   if p.weight is not None:
-    bad = ~(np.isfinite(p.weight) & (p.weight >= 0))
+    least, most = types.WEIGHTS
+    bad = ~((p.weight >= least) & (p.weight <= most) | (p.weight == 0))
     if bad.any():
       row = _first(bad)
       yield (
-        f'{_row(p, row)} has weight {p.weight[row]}; expected a finite '
-        f'number >= 0.'
+        f'{_row(p, row)} has weight {p.weight[row]}; expected 0 or a number '
+        f'from {least:g} to {most:g}.'
       )
+    elif not p.weight.any():
+      yield 'every weight is 0.'
 
 
 def _study_problems(p: Predictions):

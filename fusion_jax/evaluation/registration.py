@@ -2,14 +2,12 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
-import tomllib
 from collections.abc import Sequence
 from typing import Any
 
-from fusion_jax.core import errors, files
+from fusion_jax.core import documents, errors, files
 
 BEST_SINGLE = 'best_single'
 
@@ -177,17 +175,12 @@ def _shown(value: Any) -> str:
 
 
 def _parsed(path: pathlib.Path, content: bytes) -> dict[str, Any]:
-  kinds = {'.json': ('JSON', json.loads), '.toml': ('TOML', tomllib.loads)}
+  kinds = {'.json': documents.JSON, '.toml': documents.TOML}
   if path.suffix.lower() not in kinds:
     raise errors.UserError(
       f"'{path}': a registration is a .json or .toml file, not '{path.suffix}'."
     )
-  name, parse = kinds[path.suffix.lower()]
-  try:
-    data = parse(content.decode('utf-8'))
-  except ValueError as e:
-    reason = str(e).splitlines()[0]
-    raise errors.UserError(f"'{path}' is not {name}: {reason}.") from None
+  data = documents.parse(content, kinds[path.suffix.lower()], where=str(path))
   if not isinstance(data, dict):
     raise errors.UserError(f"'{path}': expected keys and values.")
   return data

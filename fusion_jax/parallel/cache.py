@@ -1,9 +1,8 @@
 """Compiled programs kept between processes."""
 
-import os
-import pathlib
-
 import jax
+
+from fusion_jax.core import errors, files
 
 # Programs that compile faster than this are not worth a file.
 _LEAST_SECONDS = 0.5
@@ -17,8 +16,11 @@ def keep_compiled_programs() -> None:
   """
   if jax.config.jax_compilation_cache_dir:
     return
-  home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-  folder = pathlib.Path(home) / 'fusion_jax' / 'xla'
+  try:
+    folder = files.user_cache() / 'xla'
+  except errors.UserError:
+    # Without a place to keep them, programs are compiled anew.
+    return
   jax.config.update('jax_compilation_cache_dir', str(folder))
   jax.config.update(
     'jax_persistent_cache_min_compile_time_secs', _LEAST_SECONDS

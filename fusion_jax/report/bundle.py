@@ -19,8 +19,6 @@ from fusion_jax.report import (
 )
 
 PAGE = 'report.html'
-# Who may read what shows single patients.
-PRIVATE = 0o600
 # Lists what was written, so that a later report takes away what it no longer
 # has, and nothing else.
 LIST = 'report_files.txt'
@@ -77,7 +75,7 @@ def write(
     private = name == PAGE or name.partition('/')[2].startswith(
       examples.PRIVATE
     )
-    mode = PRIVATE if shown and private else 0o666
+    mode = files.PRIVATE if shown and private else 0o666
     _write(folder / name, found[name], mode)
   for name in older - set(found):
     (folder / name).unlink(missing_ok=True)

@@ -5,18 +5,20 @@ from typing import Any
 
 import jinja2
 
-from fusion_jax.core import words
+from fusion_jax.core import plain, words
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import findings, made_of, notes, run_box
 from fusion_jax.report import text as text_lib
 
-_MARKDOWN = '\\`*_{}[]<>|#'
+_MARKDOWN = '\\`*_{}[]|#~'
+# What HTML, which Markdown lets through, would read as a tag or an entity.
+_HTML = {'&': '&amp;', '<': '&lt;', '>': '&gt;'}
 
 
 def escape(text: object) -> str:
   """Text that Markdown prints as it stands, on one line."""
-  line = ' '.join(str(text).split())
-  return ''.join(f'\\{c}' if c in _MARKDOWN else c for c in line)
+  line = plain.on_terminal(' '.join(str(text).split()))
+  return ''.join(f'\\{c}' if c in _MARKDOWN else _HTML.get(c, c) for c in line)
 
 
 def render(summary: Mapping[str, Any], arm: str) -> str:

@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from fusion_jax.core import plain as plain_lib
 from fusion_jax.report import text as text_lib
 
 
@@ -142,15 +143,19 @@ def to_csv(table: Table) -> str:
     header.append(column.title)
     if column.interval:
       header += [f'{column.title} low', f'{column.title} high']
-  writer.writerow([*header, 'reason'])
+  writer.writerow(map(_in_sheet, [*header, 'reason']))
   for heading, rows in table.groups:
     for row in rows:
       line = [heading] if grouped else []
       for column, cell in zip(table.columns, row, strict=True):
         line += _values(cell, column.interval)
       reasons = dict.fromkeys(x.why() for x in row if x.why())
-      writer.writerow([*line, '; '.join(reasons)])
+      writer.writerow(map(_in_sheet, [*line, '; '.join(reasons)]))
   return out.getvalue()
+
+
+def _in_sheet(value: object) -> object:
+  return plain_lib.in_sheet(value) if isinstance(value, str) else value
 
 
 def _values(cell: Cell, interval: bool) -> list[object]:

@@ -16,6 +16,7 @@ import threadpoolctl
 
 from fusion_jax.core import errors, links, types
 from fusion_jax.training import boosting, elastic_net
+from fusion_jax.training import rows as rows_lib
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class Linear:
   def logits(self, x) -> np.ndarray:
     """(n, s) logits of (n, p) rows; multiclass up to a constant per row."""
     x = np.asarray(x, np.float64)
-    _check_columns(x, len(self.coefficients))
+    rows_lib.check_columns(x, len(self.coefficients))
     # A fixed summation order: a row's logits do not depend on its company.
     return np.einsum('np,ps->ns', x, self.coefficients) + self.intercept
 
@@ -120,8 +121,8 @@ def fit_elastic_net(
   del seed
   if not 0 <= l1_ratio <= 1:
     raise errors.UserError(f'l1_ratio is {l1_ratio}; it must be in [0, 1].')
-  x, labels, weight = arrays(x, labels, weight)
-  x_valid, labels_valid, weight_valid = arrays(
+  x, labels, weight = rows_lib.arrays(x, labels, weight)
+  x_valid, labels_valid, weight_valid = rows_lib.arrays(
     x_valid, labels_valid, weight_valid
   )
   with threadpoolctl.threadpool_limits(limits=1):
@@ -129,7 +130,7 @@ def fit_elastic_net(
       constant_linear(part, train, obstacle)
       if obstacle
       else _fit_linear(part, train, valid, l1_ratio)
-      for part, train, valid, obstacle in _single_outputs(
+      for part, train, valid, obstacle in rows_lib.of_each_output(
         task, (x, labels, weight), (x_valid, labels_valid, weight_valid)
       )
     ]
@@ -276,7 +277,7 @@ class Trees:
   def logits(self, x) -> np.ndarray:
     """(n, s) logits of (n, p) rows with NaN where missing."""
     x = np.asarray(x, np.float64)
-    _check_columns(x, self.columns)
+    rows_lib.check_columns(x, self.columns)
     with threadpoolctl.threadpool_limits(limits=1):
       return np.concatenate([part.logits(x) for part in self.parts], axis=1)
 
@@ -314,7 +315,11 @@ class Trees:
       task = types.Task(about['kind'], tuple(about['names']))
       parts = []
       for number, (one, kind) in enumerate(
-        zip([one for one, _ in outputs(task)], about['parts'], strict=True)
+        zip(
+          [one for one, _ in rows_lib.outputs(task)],
+          about['parts'],
+          strict=True,
+        )
       ):
         start = f'{number}/'
         arrays = {
@@ -374,8 +379,8 @@ def fit_trees(
       task of which this is true is predicted by a constant, with a note,
       unless it is true of all.
   """
-  x, labels, weight = arrays(x, labels, weight)
-  x_valid, labels_valid, weight_valid = arrays(
+  x, labels, weight = rows_lib.arrays(x, labels, weight)
+  x_valid, labels_valid, weight_valid = rows_lib.arrays(
     x_valid, labels_valid, weight_valid
   )
   options = tree_options(
@@ -384,7 +389,7 @@ def fit_trees(
   kind = boosting.kind_of(task)
   parts, notes = [], []
   with threadpoolctl.threadpool_limits(limits=1):
-    for part, train, valid, obstacle in _single_outputs(
+    for part, train, valid, obstacle in rows_lib.of_each_output(
       task, (x, labels, weight), (x_valid, labels_valid, weight_valid)
     ):
       if obstacle:
@@ -419,87 +424,3 @@ def tree_cost(parts: Sequence[Any], max_leaf_nodes: int) -> dict[str, float]:
     'parameters': sum(part.trees for part in parts) * max_leaf_nodes,
     'rounds': sum(part.rounds for part in parts),
   }
-
-
-def arrays(x, labels, weight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """float64 columns, labels and weights; ones where `weight` is None."""
-  x = np.asarray(x, np.float64)
-  labels = np.asarray(labels, np.float64)
-  weight = np.ones(len(x)) if weight is None else weight
-  return x, labels, np.asarray(weight, np.float64)
-
-
-def outputs(task: types.Task) -> list[tuple[types.Task, list[int]]]:
-  """What each model predicts, and its columns of the labels.
-
-  One binary task for each label of a multilabel task, else the task itself.
-  """
-  if task.kind == types.MULTILABEL:
-    return [
-      (types.Task(types.BINARY, (name,)), [k])
-      for k, name in enumerate(task.names)
-    ]
-  return [(task, list(range(task.num_labels)))]
-
-
-def _single_outputs(task, train, valid):
-  """What is fitted: (task, train, valid, obstacle) of each model.
-
-  The parts hold the usable rows. The obstacle, where there is one, is a
-  sentence that says why nothing can be learnt.
-  """
-  found = []
-  for one, labels in outputs(task):
-    parts = []
-    for x, y, weight in (train, valid):
-      _, *part = usable(one, x, y[:, labels], weight)
-      parts.append(part)
-    obstacle = obstacle_of(one, parts[0][1], 'training')
-    obstacle = obstacle or obstacle_of(one, parts[1][1], 'validation')
-    found.append((one, *parts, obstacle))
-  if all(obstacle for *_, obstacle in found):
-    raise errors.UserError(found[0][-1])
-  return found
-
-
-def usable(
-  task: types.Task, x, labels, weight
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-  """Numbers of the rows whose label is known; their x, labels and weight.
-
-  Weights get a mean of 1.
-  """
-  rows = np.flatnonzero(links.known(task, labels)[:, 0] & (weight > 0))
-  weight = weight[rows]
-  weight = weight / weight.mean() if len(weight) else weight
-  return rows, x[rows], labels[rows], weight
-
-
-def obstacle_of(task: types.Task, labels, part: str) -> str:
-  """Why nothing can be learnt from (n, l) known labels; empty if it can."""
-  what = f"'{task.names[-1 if task.kind == types.SURVIVAL else 0]}'"
-  if not len(labels):
-    if task.kind == types.MULTICLASS:
-      what = 'class'
-    return f'The {part} part has no study with a known label {what}.'
-  if task.kind == types.SURVIVAL and not (labels[:, 1] > 0).any():
-    return f'The {part} part has no event in {what}.'
-  classes = task.kind in (types.BINARY, types.MULTICLASS)
-  if not classes or part != 'training' or len(np.unique(labels)) > 1:
-    return ''
-  value = labels[0, 0]
-  if task.kind == types.BINARY:
-    what += f' = {value:g}'
-  else:
-    what = f"'{task.names[int(value)]}'"
-  return (
-    f'The training part holds one class only ({what}, {len(labels)} studies): '
-    'a classifier needs at least two.'
-  )
-
-
-def _check_columns(x, expected):
-  if x.shape[1] != expected:
-    raise errors.UserError(
-      f'The table has {x.shape[1]} columns; the model was fitted on {expected}.'
-    )

@@ -70,11 +70,11 @@ def check(config: TrainingConfig) -> None:
     UserError: naming the first bad value and the legal ones.
   """
   for name, low, high in (
-    ('epochs', 1, None),
-    ('least_steps', 0, None),
-    ('batch_size', 1, None),
-    ('learning_rate', 0, None),
-    ('weight_decay', 0, None),
+    ('epochs', 1, 100_000),
+    ('least_steps', 0, 1_000_000),
+    ('batch_size', 1, 65_536),
+    ('learning_rate', 0, 1000),
+    ('weight_decay', 0, 1000),
     ('warmup', 0, 1),
     ('patience', 1, None),
     ('least_patience', 0, None),

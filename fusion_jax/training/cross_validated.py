@@ -19,6 +19,7 @@ import threadpoolctl
 
 from fusion_jax.core import errors, links, types
 from fusion_jax.training import boosting, classical, elastic_net
+from fusion_jax.training import rows as rows_lib
 
 _WHERE = 'in cross-validation'
 # Boosting rounds tried at first, then twice as many, and so on.
@@ -66,12 +67,12 @@ def fit_elastic_net(
       multilabel task of which this is true is predicted by a constant, with a
       note, unless it is true of all.
   """
-  x, labels, weight = classical.arrays(x, labels, weight)
+  x, labels, weight = rows_lib.arrays(x, labels, weight)
   fold = np.asarray(fold)
   candidates = candidates or [np.ones(x.shape[1], bool)]
   found, obstacles = [], []
   with threadpoolctl.threadpool_limits(limits=1):
-    for task_of, columns in classical.outputs(task):
+    for task_of, columns in rows_lib.outputs(task):
       part = _Part.of(task_of, x, labels[:, columns], weight, fold)
       obstacles.append(part.obstacle)
       if part.obstacle:
@@ -123,14 +124,14 @@ def fit_trees(
   Raises:
     UserError: as `fit_elastic_net`.
   """
-  x, labels, weight = classical.arrays(x, labels, weight)
+  x, labels, weight = rows_lib.arrays(x, labels, weight)
   fold = np.asarray(fold)
   options = classical.tree_options(
     is_categorical, learning_rate, max_leaf_nodes, l2, seed
   )
   parts, out, notes, obstacles = [], [], [], []
   with threadpoolctl.threadpool_limits(limits=1):
-    for task_of, columns in classical.outputs(task):
+    for task_of, columns in rows_lib.outputs(task):
       part = _Part.of(task_of, x, labels[:, columns], weight, fold)
       obstacles.append(part.obstacle)
       if part.obstacle:
@@ -182,15 +183,15 @@ class _Part:
 
   @classmethod
   def of(cls, task, x, labels, weight, fold) -> '_Part':
-    rows, known_x, known_labels, known_weight = classical.usable(
+    rows, known_x, known_labels, known_weight = rows_lib.usable(
       task, x, labels, weight
     )
     known_fold = fold[rows]
-    obstacle = classical.obstacle_of(task, known_labels, 'training')
+    obstacle = rows_lib.obstacle_of(task, known_labels, 'training')
     splits = []
     for number in np.unique(known_fold):
       kept = known_fold != number
-      bad = classical.obstacle_of(task, known_labels[kept], 'training')
+      bad = rows_lib.obstacle_of(task, known_labels[kept], 'training')
       if not bad:
         splits.append((int(number), kept))
     if not splits and not obstacle:

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import sys
 from unittest import mock
@@ -359,6 +360,8 @@ class StoreTest(parameterized.TestCase):
     self.assertFalse(list(self.path.glob('*.part')))
     lines = (self.path / 'log.jsonl').read_text().splitlines()
     self.assertEqual([json.loads(x)['event'] for x in lines], ['node', 'end'])
+    mode = (self.path / 'log.jsonl').stat().st_mode
+    self.assertEqual(stat.S_IMODE(mode), 0o600)
 
   def test_not_a_number_is_never_written_as_json(self):
     with self.store.open(self.config):

@@ -187,7 +187,7 @@ class RoundTripTest(parameterized.TestCase):
   def test_files_that_are_not_json(self, content):
     path = pathlib.Path(self.create_tempdir().full_path) / 'config.json'
     path.write_bytes(content)
-    with self.assertRaisesRegex(errors.UserError, 'is not JSON'):
+    with self.assertRaisesRegex(errors.UserError, 'is not legal JSON'):
       config.load(Outer, path)
 
   def test_files_that_are_missing_or_hold_a_list(self):

@@ -35,6 +35,12 @@ class ErrorsTest(absltest.TestCase):
     names = (x for x in ['joint', 'image'])
     self.assertIn('joint, image', str(errors.unknown_name('arm', 'jo', names)))
 
+  def test_brief(self):
+    self.assertEqual(errors.brief('short'), 'short')
+    self.assertEqual(
+      errors.brief('a' * 1000 + 'b' * 80), 'a' * 80 + '...' + 'b' * 80
+    )
+
   def test_nearest(self):
     self.assertEqual(errors.nearest('epoch', ['epochs', 'rate']), 'epochs')
     self.assertIsNone(errors.nearest('x', ['epochs', 'rate']))

@@ -66,7 +66,7 @@ class DescriptorTest(parameterized.TestCase):
     ('groups = "sex"', 'groups must be a list of texts'),
     ('fold = 3', 'fold must be a text'),
     ('orientation = "fre"', "Unknown orientation 'fre'"),
-    ('missing_images = "ok"', "Unknown missing_images 'ok'"),
+    ('missing_images = "ok"', "Unknown choice of missing_images 'ok'"),
     ('time = "t"', 'time and event are only for survival'),
     ('classes = ["a"]', 'classes is only for'),
     ('time_unit = "days"', 'time_unit is only for survival'),

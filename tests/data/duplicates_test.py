@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import stat
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -128,7 +129,8 @@ class DuplicatesTest(parameterized.TestCase):
     duplicates.write(found, data, [split], path)
     lines = path.read_text().splitlines()
     self.assertLen(lines, 2)
-    self.assertStartsWith(lines[1], '"s003","s050",')
+    self.assertStartsWith(lines[1], 's003,s050,')
+    self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
     self.assertNotIn('p0', path.read_text())
 
   def test_hashes_do_not_depend_on_brightness(self):

@@ -83,6 +83,7 @@ class LoadTest(parameterized.TestCase):
     self.assertEqual(d.images.shape, (3, 2, 4, 4, 3))
     self.assertFalse(d.images.flags.writeable)
     self.assertEqual(d.hashes[0][1], d.hashes[2][0])
+    self.assertEqual(stat.S_IMODE(d.path.stat().st_mode), 0o600)
 
   def test_mixed_depth_and_colour(self):
     grey = self._put('g.png', np.full((4, 4, 1), 255, np.uint8))

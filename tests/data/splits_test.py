@@ -194,12 +194,8 @@ class SuppliedTest(parameterized.TestCase):
     ('scheme', {'scheme': 'kfolds'}, "Did you mean 'kfold'"),
     ('one_fold', {'folds': 1}, '^splits.folds = 1: .* at least 2 folds'),
     ('negative', {'folds': -1}, '^splits.folds = -1: .*at least 2 folds'),
-    ('repeats', {'repeats': 0}, '^splits.repeats = 0 .*at least 1'),
-    (
-      'valid',
-      {'valid_fraction': 0.0},
-      '^splits.valid_fraction = 0.0 ',
-    ),
+    ('repeats', {'repeats': 0}, '^splits.repeats = 0: .*from 1 to 1000'),
+    ('valid', {'valid_fraction': 0.0}, '^splits.valid_fraction = 0.0 '),
     ('seed', {'seed': -1}, '^splits.seed = -1 .*negative'),
     (
       'file',

@@ -104,6 +104,8 @@ class BinormalTest(parameterized.TestCase):
     ({'icc': 1.1}, 'icc=1.1: expected a number from 0 to 1'),
     ({'studies_per_patient': 0.5}, 'studies_per_patient=0.5'),
     ({'folds': 0}, 'folds=0'),
+    ({'folds': 10**30}, r'folds=1\d+: expected 1 .* to 1000'),
+    ({'fusions': tuple(map(str, range(300)))}, 'at most 100 can be'),
     ({'correlation_fusion': 1.0}, 'correlation_fusion=1: .* between -1 and 1'),
     ({'correlation_single': -1.0}, 'correlation_single=-1'),
     (

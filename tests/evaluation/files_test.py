@@ -1,6 +1,7 @@
 import gzip
 import json
 import pathlib
+import stat
 
 import numpy as np
 import pyarrow as pa
@@ -124,6 +125,30 @@ class ParquetTest(absltest.TestCase):
     content = files.read(self.path, None)
     self.assertNotIn('hospital', content.columns)
     self.assertEqual(content.unused, ('hospital',))
+
+
+class CsvTest(absltest.TestCase):
+  def test_formulas_are_quoted_and_come_back(self):
+    path = pathlib.Path(self.create_tempdir().full_path) / 'p.csv'
+    names = np.array(['=1+1', '-7', "'@x"], object)
+    files.write(
+      path,
+      BINARY,
+      {
+        'study_id': names,
+        'patient_id': names,
+        'arm': np.array(['a', 'a', 'a']),
+        'label': np.array([0.0, 1.0, 1.0]),
+        'score': np.array([0.5, 0.25, 0.125]),
+      },
+    )
+    self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+    text = path.read_text()
+    for cell in ('"\'=1+1"', '"-7"', '"\'\'@x"'):
+      self.assertIn(f'{cell},{cell},', text)
+    found = files.read(path, None)
+    self.assertEqual(found['study_id'].tolist(), names.tolist())
+    self.assertEqual(found['patient_id'].tolist(), names.tolist())
 
 
 if __name__ == '__main__':

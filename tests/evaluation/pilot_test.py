@@ -198,7 +198,7 @@ class PilotTest(parameterized.TestCase):
       pilot.read(str(self.folder))
     path = self.folder / pilot.SUMMARY
     for text, message in (
-      ('{', 'is not JSON'),
+      ('{', 'is not legal JSON'),
       ('[]', 'is of version None, not 3'),
       ('{"version": 2}', 'is of version 2, not 3'),
     ):

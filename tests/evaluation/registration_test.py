@@ -79,7 +79,7 @@ class LoadTest(parameterized.TestCase):
     ('arms', {**FIXED, 'arms': 'image'}, "arms is 'image'; expected a list"),
     ('no arms', {**FIXED, 'arms': []}, 'expected a list'),
     ('list', [1], 'expected keys and values'),
-    ('syntax', '{', 'is not JSON'),
+    ('syntax', '{', 'is not legal JSON'),
   )
   def test_bad_content(self, content, message):
     path = self._file(content)
@@ -92,7 +92,7 @@ class LoadTest(parameterized.TestCase):
     for path, message in (
       (self.folder / 'none.json', 'No such registration'),
       (self._file('x', 'plan.yaml'), "not '.yaml'"),
-      (self._file('= 1', 'plan.toml'), 'is not TOML'),
+      (self._file('= 1', 'plan.toml'), 'is not legal TOML'),
     ):
       with self.assertRaisesRegex(errors.UserError, message):
         registration.load(path)

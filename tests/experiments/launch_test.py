@@ -38,6 +38,19 @@ def run():
   if _WHAT.value == 'kept':
     with launch.resumable('there'):
       raise interrupts.Terminated
+  if _WHAT.value == 'bug':
+    raise KeyError('unforeseen\\nthing')
+  if _WHAT.value == 'bug in a run':
+    with launch.resumable('run'):
+      raise RecursionError('deep')
+  if _WHAT.value == 'memory':
+    raise MemoryError
+  if _WHAT.value == 'read only':
+    raise OSError(errno.EROFS, 'Read-only file system', 'a/file')
+  if _WHAT.value == 'files':
+    raise OSError(errno.EMFILE, 'Too many open files', 'a/file')
+  if _WHAT.value == 'odd':
+    print('\\udcff')
   if _WHAT.value == 'one':
     return 1
   print('fine')
@@ -49,13 +62,18 @@ if __name__ == '__main__':
 
 
 class LaunchTest(parameterized.TestCase):
-  def _run(self, *flags):
-    folder = pathlib.Path(self.create_tempdir().full_path)
-    (folder / 'program.py').write_text(PROGRAM, encoding='utf-8')
+  def _program(self) -> str:
+    path = pathlib.Path(self.create_tempdir().full_path) / 'program.py'
+    path.write_text(PROGRAM, encoding='utf-8')
+    return str(path)
+
+  def _run(self, *flags, cwd=None, stdout=subprocess.PIPE, **environment):
     return subprocess.run(
-      [sys.executable, str(folder / 'program.py'), *flags],
-      env={**os.environ, 'PYTHONPATH': str(ROOT)},
-      capture_output=True,
+      [sys.executable, self._program(), *flags],
+      env={**os.environ, 'PYTHONPATH': str(ROOT), **environment},
+      cwd=cwd,
+      stdout=stdout,
+      stderr=subprocess.PIPE,
       text=True,
       check=False,
     )
@@ -71,6 +89,11 @@ class LaunchTest(parameterized.TestCase):
     (['--count=x'], 2, 'flag --count=x: invalid literal'),
     (['fine'], 2, "Unexpected argument 'fine'"),
     (['--what=full'], 2, "The disk is full while writing 'a/file'"),
+    (['--what=read only'], 2, "'a/file': Read-only file system.\n"),
+    (['--what=files'], 2, 'Too many open files (at most '),
+    (['--what=odd'], 0, ''),
+    (['--what=\x1b[2J'], 0, ''),
+    (['--whit=\x1b[2J'], 2, "Unknown flag '--whit'."),
   )
   def test_exit_code_and_message(self, flags, code, message):
     done = self._run(*flags)
@@ -78,14 +101,51 @@ class LaunchTest(parameterized.TestCase):
     self.assertStartsWith(done.stderr, message)
     self.assertNotIn('Traceback', done.stderr)
 
+  @parameterized.parameters(
+    ('bug', "Unforeseen KeyError: 'unforeseen"),
+    ('bug in a run', 'Unforeseen RecursionError: deep'),
+    ('memory', 'Not enough memory'),
+  )
+  def test_what_nobody_foresaw_is_one_line_and_a_report(self, what, message):
+    place = pathlib.Path(self.create_tempdir().full_path)
+    run = place / 'run'
+    run.mkdir()
+    (run / 'config.json').write_text('{}')
+    done = self._run(f'--what={what}', cwd=place, TMPDIR=str(place))
+    self.assertEqual(done.returncode, 1)
+    self.assertStartsWith(done.stderr, message)
+    self.assertLen(done.stderr.splitlines(), 1)
+    self.assertNotIn('Traceback', done.stderr)
+    folder = run if what == 'bug in a run' else place
+    (report,) = folder.glob('fault-*.txt')
+    self.assertIn(report.name, done.stderr)
+    self.assertIn('Traceback', report.read_text())
+
+  @parameterized.parameters('>&-', '2>&-', '>&- 2>&-', '<&- >&- 2>&-')
+  def test_closed_streams(self, closed):
+    program = self._program()
+    for flag, code in (('--what=fine', 0), ('--what=bad', 2), ('--help', 0)):
+      done = subprocess.run(
+        f'"{sys.executable}" "{program}" {flag} {closed}',
+        shell=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        check=False,
+      )
+      self.assertEqual(done.returncode, code)
+
+  def test_a_full_standard_output(self):
+    with open('/dev/full', 'w') as full:
+      done = self._run('--what=fine', stdout=full)
+    self.assertEqual(done.returncode, 2)
+    self.assertStartsWith(done.stderr, 'The disk is full')
+    self.assertLen(done.stderr.splitlines(), 1)
+
   @parameterized.parameters('--help', '--what=fine')
   def test_a_reader_that_stops_reading(self, flag):
-    folder = pathlib.Path(self.create_tempdir().full_path)
-    (folder / 'program.py').write_text(PROGRAM, encoding='utf-8')
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-      [sys.executable, str(folder / 'program.py'), flag],
+      [sys.executable, self._program(), flag],
       env={**os.environ, 'PYTHONPATH': str(ROOT)},
       stdout=writer,
       stderr=subprocess.PIPE,

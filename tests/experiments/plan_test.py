@@ -51,7 +51,7 @@ BAD = (
     [*FULL, '--singles=a'],
     'auroc_single has 2 values for 1 single modality: a',
   ),
-  ([*FULL, '--arms=0'], '--arms=0: expected a whole number, or names'),
+  ([*FULL, '--arms=0'], '--arms=0: expected a whole number from 1 to 100, or'),
   ([*FULL, '--arms=1.5'], '--arms=1.5: expected a whole number'),
   ([*FULL, '--arms=joint,'], '--arms=joint,: a name is empty'),
   ([*FULL, '--arms=joint,ehr'], "'ehr' is named twice"),

@@ -8,7 +8,7 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 from fusion_jax.report import bundle, html
 from tests.report import examples_test, parts, samples
 
@@ -84,7 +84,7 @@ class BundleTest(absltest.TestCase):
     private = {
       x
       for x in self.files()
-      if stat.S_IMODE((self.folder / x).stat().st_mode) == bundle.PRIVATE
+      if stat.S_IMODE((self.folder / x).stat().st_mode) == files.PRIVATE
     }
     self.assertEqual(
       private,
@@ -102,7 +102,7 @@ class BundleTest(absltest.TestCase):
     self.assertEmpty(left)
     page = self.folder / 'report.html'
     self.assertNotIn('base64', page.read_text())
-    self.assertNotEqual(stat.S_IMODE(page.stat().st_mode), bundle.PRIVATE)
+    self.assertNotEqual(stat.S_IMODE(page.stat().st_mode), files.PRIVATE)
 
   def test_takes_away_only_its_own_older_files(self):
     (self.folder / 'figures').mkdir()

@@ -128,7 +128,18 @@ class CardsTest(absltest.TestCase):
         self.assertNotIn('None', cards.render(summary, arm))
 
   def test_names_are_no_markdown(self):
-    self.assertEqual(cards.escape('a_b | <i>\n# x'), 'a\\_b \\| \\<i\\> \\# x')
+    self.assertEqual(
+      cards.escape('a_b | <i>\n# x & \x1b[1my'),
+      'a\\_b \\| &lt;i&gt; \\# x &amp; \\[1my',
+    )
+
+  def test_names_are_no_html(self):
+    script = '<script>alert(1)</script>'
+    self.summary['cohort'].update(name=script, notes=[script], licence=script)
+    self.summary['warnings'] = [script]
+    card = self.card()
+    self.assertNotIn('<script', card)
+    self.assertEqual(card.count('&lt;script&gt;alert(1)&lt;/script&gt;'), 4)
 
 
 if __name__ == '__main__':

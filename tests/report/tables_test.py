@@ -66,6 +66,12 @@ class TablesTest(parameterized.TestCase):
       ],
     )
 
+  def test_csv_holds_no_formulas(self):
+    columns = [tables.Column('=1+1', word=True), tables.Column('p')]
+    row = [tables.word('@SUM(A1)'), tables.Cell(number=text.Number(-0.5))]
+    found = tables.to_csv(tables.plain_table('x', 'x', columns, [row]))
+    self.assertEqual(found, "'=1+1,p,reason\n'@SUM(A1),-0.5,\n")
+
   def test_tex(self):
     tex = tables.to_tex(small())
     self.assertIn(r'\caption{A \& B}', tex)

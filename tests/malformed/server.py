@@ -1,0 +1,156 @@
+"""Runs launchers in forks of one process that has imported them before.
+
+A launcher's imports take seconds, a fork milliseconds. Commands come as lines
+of JSON on standard input, answers leave likewise on standard output.
+"""
+
+import importlib
+import json
+import os
+import pathlib
+import pkgutil
+import resource
+import runpy
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import warnings
+
+from tests import imports
+from tests.malformed import case
+
+_POLL = 0.01
+
+
+class Server:
+  """A process that launches; used as a context."""
+
+  def __enter__(self) -> 'Server':
+    self._process = subprocess.Popen(
+      [sys.executable, '-m', 'tests.malformed.server'],
+      cwd=imports.ROOT,
+      env={
+        **os.environ,
+        'PYTHONPATH': str(imports.ROOT),
+        'OPENBLAS_NUM_THREADS': '1',
+        'MPLBACKEND': 'Agg',
+      },
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      text=True,
+    )
+    return self
+
+  def __exit__(self, *unused) -> None:
+    self._process.stdin.close()
+    self._process.wait()
+    self._process.stdout.close()
+
+  def run(
+    self, folder: pathlib.Path, x: case.Case, limit: float
+  ) -> tuple[int | None, str, str]:
+    """Exit code (None after `limit` seconds), standard output and error.
+
+    Args:
+      folder: where the launcher runs; what it prints, and its caches, lie in
+        'aside' beside it.
+      x: what is run.
+      limit: in seconds.
+    """
+    aside = folder.parent / 'aside'
+    aside.mkdir(exist_ok=True)
+    command = {
+      'folder': str(folder),
+      'aside': str(aside),
+      'module': f'experiments.{x.module}',
+      'flags': x.flags,
+      'limits': [*x.limits.items()],
+      'environment': dict(x.environment),
+      'limit': limit,
+    }
+    print(json.dumps(command), file=self._process.stdin, flush=True)
+    code = json.loads(self._process.stdout.readline())
+    return (
+      code,
+      *(
+        (aside / x).read_text(encoding='utf-8', errors='replace')
+        for x in ('stdout', 'stderr')
+      ),
+    )
+
+
+def _import_all() -> None:
+  import fusion_jax
+  from experiments import launch
+
+  del launch
+  for found in pkgutil.walk_packages(fusion_jax.__path__, 'fusion_jax.'):
+    importlib.import_module(found.name)
+  for name in (
+    'matplotlib.pyplot',
+    'sklearn.linear_model',
+    'PIL.PngImagePlugin',
+  ):
+    importlib.import_module(name)
+
+
+def _become(command) -> None:
+  """Turns a fork into the launcher; does not return."""
+  aside = command['aside']
+  os.chdir(command['folder'])
+  os.environ['XDG_CACHE_HOME'] = f'{aside}/cache'
+  os.environ['TMPDIR'] = aside
+  os.environ.update(command['environment'])
+  os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+  for stream, name in ((1, 'stdout'), (2, 'stderr')):
+    os.dup2(
+      os.open(f'{aside}/{name}', os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600),
+      stream,
+    )
+  sys.argv = [command['module'], *command['flags']]
+  # Imports open one file more than the standard streams.
+  os.closerange(3, 1024)
+  for number, limit in command['limits']:
+    resource.setrlimit(number, (limit, limit))
+  code = 0
+  try:
+    runpy.run_module(command['module'], run_name='__main__', alter_sys=True)
+  except SystemExit as e:
+    code = e.code if isinstance(e.code, int) else int(e.code is not None)
+  except BaseException:
+    traceback.print_exc()
+    code = 1
+  sys.stdout.flush()
+  sys.stderr.flush()
+  os._exit(code)
+
+
+def _wait(child: int, limit: float) -> int | None:
+  end = time.monotonic() + limit
+  while True:
+    found, status = os.waitpid(child, os.WNOHANG)
+    if found:
+      return os.waitstatus_to_exitcode(status)
+    if time.monotonic() > end:
+      os.kill(child, signal.SIGKILL)
+      os.waitpid(child, 0)
+      return None
+    time.sleep(_POLL)
+
+
+def main() -> None:
+  """Answers until standard input ends."""
+  warnings.filterwarnings('ignore', message='.*fork')
+  _import_all()
+  for line in sys.stdin:
+    command = json.loads(line)
+    child = os.fork()
+    if not child:
+      _become(command)
+    print(json.dumps(_wait(child, command['limit'])), flush=True)
+
+
+if __name__ == '__main__':
+  main()
