@@ -79,7 +79,10 @@ class DescriptorTest(parameterized.TestCase):
     ('positive_above = "0"', "positive_above must be a number, got '0'"),
     ('positive_above = true', 'positive_above must be a number'),
     ('positive_above = nan', 'positive_above must be a number'),
-    (f'positive_above = {"9" * 400}', 'positive_above must be a number'),
+    (
+      f'positive_above = {"9" * 400}',
+      'holds a whole number of more than 64 bits',
+    ),
     ('positive_above = 1\npositive = "1"', 'nothing beside positive_above'),
     ('label_separator = "|"', 'label_separator is only for one label of'),
     ('x = [', 'is not legal TOML'),
