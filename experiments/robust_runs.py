@@ -66,8 +66,9 @@ def _run() -> int:
   text = page.page(
     outcomes,
     folders,
-    command=f'python -m experiments.robust_runs --folders={len(folders)} '
-    f'--kills={_KILLS.value} --seed={_SEED.value} --out=DIR',
+    command='python -m experiments.robust_runs '
+    f'--folders={len(folders) or _FOLDERS.value} --kills={_KILLS.value} '
+    f'--seed={_SEED.value} --out=DIR',
   )
   for place in filter(None, (_OUT.value, _DOCS.value)):
     path = pathlib.Path(place) / page.PAGE

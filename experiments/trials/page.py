@@ -14,9 +14,11 @@ MATRIX, SOAK = 'matrix.json', 'soak.json'
 
 _INTRODUCTION = """# Run folders under kill signals and damage
 
-Made by `{command}`, on a small run of six arms, two of them neural, in two
-folds. A run folder must come to the same result whatever happens to the process
-that makes it, and nothing damaged in it may be used without a word.
+    {command}
+
+On a small run of six arms, two of them neural, in two folds. A run folder must
+come to the same result whatever happens to the process that makes it, and
+nothing damaged in it may be used without a word.
 """
 _KILLED = """## Killed and resumed
 
@@ -34,7 +36,8 @@ second half, one flipped bit, deleted, or replaced by that of another fold. Then
 the run is resumed / its models predict other patients. Of {cases} cases {bad}
 ended in a traceback, another result or a refusal that does not name the file.
 
-- *same*: what was asked does not read the file, and comes to the same result;
+- *same*: what was asked does not read the file, or the other fold has the same
+  one, and the result is the same;
 - *made again*: a line names the file, what it held is trained or made again,
   and the result is the same;
 - *left out*: a line names the file, and says how to make its curves again;

@@ -32,7 +32,7 @@ class PageTest(absltest.TestCase):
 
   def test_faults_are_in_the_text(self):
     text = page.page(OUTCOMES, FOLDERS, command='python -m it')
-    self.assertIn('Made by `python -m it`', text)
+    self.assertIn('\n    python -m it\n', text)
     self.assertIn('**1 of 2**', text)
     self.assertIn('- folder 1: differs: summary.json', text)
     self.assertIn('2 signals 1 met a process', text)
