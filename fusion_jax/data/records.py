@@ -236,7 +236,14 @@ class _Columns:
     out[:] = [known[x] for x in values]
     return out
 
-  def numbers(self, column: str, legal: str = 'a number', *, codes=()):
+  def numbers(
+    self,
+    column: str,
+    legal: str = 'a number',
+    *,
+    codes=(),
+    most: float = types.LARGEST,
+  ):
     """(n,) float64 and where a code of `codes` stands instead of a number."""
     coded = self._map(column, lambda x: tables.canonical(x) in codes).astype(
       bool
@@ -247,11 +254,11 @@ class _Columns:
     text = self._table.columns[column]
     for row in np.flatnonzero(bad):
       self._bad(row, column, f"'{text[row]}' is not {legal}.", 'not a number')
-    for row in np.flatnonzero(np.abs(out) > types.LARGEST):
+    for row in np.flatnonzero(~coded & (np.abs(out) > most)):
       self._bad(
         row,
         column,
-        f"'{text[row]}' is larger than {types.LARGEST:g} in size, which sums "
+        f"'{text[row]}' is larger than {most:g} in size, which sums "
         'and squares do not hold.',
         'number too large',
       )
@@ -409,7 +416,7 @@ class _Columns:
     column = self._d.fold
     if not column:
       return None
-    values, _ = self.numbers(column, 'a whole number')
+    values, _ = self.numbers(column, 'a whole number', most=math.inf)
     text = self._table.columns[column]
     whole = (np.abs(values) < _MOST_FOLD) & (values == np.round(values))
     for row in np.flatnonzero(~whole):
@@ -451,7 +458,7 @@ class _Columns:
     column = self._d.weight
     if not column:
       return None
-    values, _ = self.numbers(column)
+    values, _ = self.numbers(column, most=math.inf)
     text = self._table.columns[column]
     least, most = types.WEIGHTS
     for row in np.flatnonzero(~((values >= least) & (values <= most))):
