@@ -1,4 +1,7 @@
-"""What nobody foresaw: one line for the user, the rest in a report file."""
+"""What nobody foresaw: one line for the user, the rest in a report file.
+
+Imported before all else, so it imports little.
+"""
 
 import errno
 import os
@@ -11,6 +14,8 @@ import tempfile
 import time
 import traceback
 from importlib import metadata
+
+from fusion_jax.core import plain
 
 _PACKAGES = ('fusion_jax', 'jax', 'jaxlib', 'flax', 'numpy', 'pyarrow', 'rich')
 
@@ -81,6 +86,12 @@ def report(error: BaseException, folder: pathlib.Path | None = None) -> str:
       'so that you should read it before you pass it on.'
     )
   return f'{what.rstrip(".")}. No report could be written.'
+
+
+def hook(kind: type, error: BaseException, trace: object) -> None:
+  """Reports what was raised outside `launch.main`, such as by imports."""
+  del kind, trace
+  print(plain.on_terminal(report(error)), file=sys.stderr, flush=True)
 
 
 def _of_memory(error: BaseException) -> bool:

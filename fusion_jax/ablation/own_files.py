@@ -7,7 +7,7 @@ import pathlib
 import stat
 from typing import IO, Any
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, files
 
 _FLAGS = {'r+': os.O_RDWR, 'a': os.O_WRONLY | os.O_APPEND}
 
@@ -25,7 +25,7 @@ def opened(path: pathlib.Path, mode: str) -> IO[str]:
   """
   flags = _FLAGS[mode] | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
   try:
-    handle = os.open(path, flags, 0o666)
+    handle = os.open(path, flags, files.PRIVATE)
   except OSError as e:
     # A link, and a pipe that nobody reads.
     if e.errno not in (errno.ELOOP, errno.ENXIO):

@@ -145,7 +145,8 @@ def _check_folds(records) -> None:
   d = records.descriptor
   if not d.fold:
     return
-  if len(np.unique(records.fold)) == 1:
+  # Those that could not be read are -1, and faults of their own.
+  if len(np.unique(records.fold)) == 1 and records.fold[0] >= 0:
     records.findings.add(
       f'every study is in fold {records.fold[0]}.', column=d.fold
     )

@@ -19,6 +19,7 @@ def read(
   *,
   codes=(),
   legal: str = '',
+  most: float = types.LARGEST,
 ) -> tuple[np.ndarray, np.ndarray]:
   """The numbers of a column; cells that are none go to `findings`.
 
@@ -29,6 +30,7 @@ def read(
     findings: where faults go, one line for all cells of one look.
     codes: what texts mean (`spellings.meaning`) that stand instead of a number.
     legal: what messages call legal, if not what `form` says.
+    most: larger numbers are faults.
 
   Returns:
     (n,) float64, NaN where there is no number, plausible or not; (n,) bool,
@@ -51,15 +53,15 @@ def read(
       column=column,
       kind='not a number',
     )
-  for row in np.flatnonzero(np.abs(values) > types.LARGEST):
+  at_code = np.array([x in coded for x in cells], bool)
+  for row in np.flatnonzero(~at_code & (np.abs(values) > most)):
     findings.add(
-      f"'{cells[row]}' is larger than {types.LARGEST:g} in size, which sums "
-      'and squares do not hold.',
+      f"'{cells[row]}' is larger than {most:g} in size, which sums and squares "
+      'do not hold.',
       line=table.lines[row],
       column=column,
       kind='number too large',
     )
-  at_code = np.array([x in coded for x in cells], bool)
   return np.where(at_code, math.nan, values), at_code
 
 

@@ -275,7 +275,9 @@ class _Columns:
     out[:] = [known[x] for x in values]
     return out
 
-  def numbers(self, column: str, legal: str = '', *, codes=()):
+  def numbers(
+    self, column: str, legal: str = '', *, codes=(), most=types.LARGEST
+  ):
     """(n,) float64 and where a code of `codes` stands instead of a number."""
     return readings.read(
       self._table,
@@ -284,6 +286,7 @@ class _Columns:
       self._findings,
       codes=codes,
       legal=legal,
+      most=most,
     )
 
   def names(self, column: str) -> np.ndarray:
@@ -294,7 +297,7 @@ class _Columns:
     column = self._d.fold
     if not column:
       return None
-    values, _ = self.numbers(column, 'a whole number')
+    values, _ = self.numbers(column, 'a whole number', most=math.inf)
     text = self._table.columns[column]
     whole = (np.abs(values) < _MOST_FOLD) & (values == np.round(values))
     for row in np.flatnonzero(~whole):
@@ -345,7 +348,7 @@ class _Columns:
     column = self._d.weight
     if not column:
       return None
-    values, _ = self.numbers(column)
+    values, _ = self.numbers(column, most=math.inf)
     text = self._table.columns[column]
     least, most = types.WEIGHTS
     for row in np.flatnonzero(~((values >= least) & (values <= most))):

@@ -40,11 +40,36 @@ class ConfigTest(parameterized.TestCase):
     'classical.learning_rate=inf',
     'classical.max_leaf_nodes=1',
     'classical.l2=-1',
+    'seeds=1001',
+    'trials=1000000000000',
+    'classical.max_leaf_nodes=1000000000000',
+    'controls.emap_studies=2001',
+    'training.epochs=1000000000000',
+    'training.learning_rate=inf',
   )
   def test_impossible_values(self, override):
     name = override.split('=')[0]
     with self.assertRaisesRegex(errors.UserError, f'^{name}='):
       config_lib.check(config(override))
+
+  @parameterized.parameters(
+    ('seeds=1' + '0' * 30, 'at most 64 bits'),
+    ('cohort.n=1000000000000', 'from 0 to 1000000'),
+    ('cohort.image_size=1000000000', 'from 0 to 4096'),
+    ('preprocess.pixel_size=1000000000', 'from 1 to 512'),
+    ('evaluation.replicates=1000000000000', 'at most 100000'),
+    ('evaluation.permutations=1000000000000', 'from 0 to 1000000'),
+    ('audits.permutations=1000000000000', 'from 2 to 1000'),
+  )
+  def test_sizes_that_no_run_could_end_with(self, override, message):
+    with self.assertRaisesRegex(errors.UserError, message):
+      config_lib.check(config(override))
+
+  def test_more_arms_than_a_comparison_holds(self):
+    few = config_lib.ExperimentConfig()
+    arms = {f'arm{i}': few.arms['ehr_linear'] for i in range(300)}
+    with self.assertRaisesRegex(errors.UserError, '300 are defined, at most'):
+      config_lib.check(dataclasses.replace(few, arms=arms))
 
   def test_arms_are_checked(self):
     with self.assertRaisesRegex(errors.UserError, 'arms.joint.combiner'):

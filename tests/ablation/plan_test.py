@@ -6,7 +6,7 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import plan
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
 from fusion_jax.data import splits as splits_lib
 from tests import tiny
 from tests.ablation import config_test
@@ -74,6 +74,12 @@ class GraphTest(absltest.TestCase):
     count = sum(len(nodes) for nodes in found.nodes.values())
     self.assertLen(found.by_key(), count)
     self.assertEqual(count, 2 * 2 * (3 + 3 + 1))
+
+  def test_more_trainings_than_could_end(self):
+    with self.assertRaisesRegex(
+      errors.UserError, r'seeds=1000, trials=1000 and 1 arms are \d+ trainings'
+    ):
+      make('seeds=1000', 'trials=1000')
 
   def test_the_extractor_is_not_the_image_arm(self):
     found = make(listed=('image', 'image_linear'))

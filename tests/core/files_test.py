@@ -1,6 +1,7 @@
 import os
 import pathlib
 import stat
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
@@ -152,6 +153,21 @@ class SavingTest(absltest.TestCase):
     with self.assertRaisesRegex(errors.UserError, 'No such file'):
       with files.saving(folder / 'none/x.txt'):
         self.fail('there is no such folder')
+
+
+class UserCacheTest(absltest.TestCase):
+  def test_is_where_the_environment_says(self):
+    with mock.patch.dict(os.environ, XDG_CACHE_HOME='/a', HOME='/b'):
+      self.assertEqual(files.user_cache(), pathlib.Path('/a/fusion_jax'))
+    with mock.patch.dict(os.environ, XDG_CACHE_HOME='', HOME='/b'):
+      self.assertEqual(files.user_cache(), pathlib.Path('/b/.cache/fusion_jax'))
+
+  def test_a_user_without_a_home(self):
+    with mock.patch.dict(os.environ, XDG_CACHE_HOME=''):
+      del os.environ['HOME']
+      with mock.patch('pwd.getpwuid', side_effect=KeyError):
+        with self.assertRaisesRegex(errors.UserError, 'no home directory'):
+          files.user_cache()
 
 
 if __name__ == '__main__':

@@ -27,6 +27,17 @@ class ConfigTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.UserError, "Did you mean 'image_size'"):
       config_lib.apply_overrides(changed, ['imagesize=3'], flag='--set')
 
+  @parameterized.parameters(
+    ({'n': -1}, 'cohort.n = -1'),
+    ({'n': 10**7}, 'cohort.n = 10000000'),
+    ({'image_size': -1}, 'cohort.image_size = -1'),
+    ({'image_size': 5000}, 'from 0 to 4096'),
+    ({'n': 10**6, 'image_size': 64}, 'more than 2147483648 pixels'),
+  )
+  def test_sizes_are_bounded(self, changes, message):
+    with self.assertRaisesRegex(errors.UserError, message):
+      config.check(config.CohortConfig(**changes))
+
 
 if __name__ == '__main__':
   absltest.main()

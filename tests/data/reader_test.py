@@ -172,6 +172,8 @@ class ReaderTest(parameterized.TestCase):
       self._open(self.folder / 'images')
     with self.assertRaisesRegex(errors.UserError, 'not a .toml descriptor'):
       self._open(self.folder / 'table.csv')
+    with self.assertRaisesRegex(errors.UserError, "No cohort '~nobody/x'"):
+      self._open('~nobody/x')
     os.unlink(self.folder / 'table.csv')
     with self.assertRaisesRegex(errors.UserError, "No table 'table.csv'"):
       self._open()

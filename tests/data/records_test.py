@@ -310,6 +310,15 @@ class RecordsTest(parameterized.TestCase):
     self.assertIn("the fold is '0.5'", problems[1])
     self.assertIn("the weight is '-1'", problems[2])
 
+  def test_numbers_that_sums_do_not_hold(self):
+    table = folders.rows()
+    for row in table:
+      row['w'] = '1e308'
+    table[0]['age'] = '1e200'
+    problems = self._problems(table, folders.TOML + 'weight = "w"')
+    self.assertIn("'1e200' is larger than 1e+15", problems[0])
+    self.assertIn('expected a number from 1e-09 to 1e+09', problems[1])
+
 
 if __name__ == '__main__':
   absltest.main()

@@ -121,6 +121,25 @@ class LaunchTest(parameterized.TestCase):
     self.assertIn(report.name, done.stderr)
     self.assertIn('Traceback', report.read_text())
 
+  def test_a_fault_while_modules_are_imported(self):
+    place = pathlib.Path(self.create_tempdir().full_path)
+    (place / 'rich').mkdir()
+    (place / 'rich/__init__.py').write_text('raise MemoryError')
+    done = subprocess.run(
+      [sys.executable, '-m', 'experiments.arms'],
+      env={
+        **os.environ,
+        'PYTHONPATH': f'{place}{os.pathsep}{ROOT}',
+        'TMPDIR': str(place),
+      },
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertStartsWith(done.stderr, 'Not enough memory. The report is in ')
+    self.assertLen(done.stderr.splitlines(), 1)
+
   @parameterized.parameters('>&-', '2>&-', '>&- 2>&-', '<&- >&- 2>&-')
   def test_closed_streams(self, closed):
     program = self._program()

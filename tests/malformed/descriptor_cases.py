@@ -180,8 +180,8 @@ CASES = (
   _key('index_time_unknown', "Unknown column 'w'", index_time='"w"'),
   _key('index_time_feature', 'and a feature', index_time='"age"'),
   _key('index_time_words', 'expected an ISO date', 1, index_time='"pid"'),
-  _key('weight_dates', 'is not a number', 1, weight='"when"'),
-  _key('fold_dates', 'is not a whole number', 1, fold='"when"'),
+  _key('weight_dates', "column 'when'", 1, weight='"when"'),
+  _key('fold_dates', "column 'when'", 1, fold='"when"'),
   _key('orientation', 'Unknown orientation', orientation='"any"'),
   _key(
     'missing_images',

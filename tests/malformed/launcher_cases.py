@@ -78,7 +78,7 @@ CASES = (
     'few_files',
     'prepare',
     ('--cohort=.',),
-    'Too many open files',
+    'oo many open files',
     limits={resource.RLIMIT_NOFILE: 4},
   ),
   _of(

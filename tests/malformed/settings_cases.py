@@ -243,7 +243,7 @@ CASES = (
     'latin1', 'Split file', _splits().replace('s1,', 'é,').encode('latin-1')
   ),
   _split('binary', 'Split file', bytes(range(256))),
-  _split('folder', 'Split file', lambda path: path.mkdir()),
+  _split('folder', 'splits.csv', lambda path: path.mkdir()),
   _split('study', "no study 's99'", _added('s99,0,0,test')),
   _split('part', "part 'dev' is none of", _line(1, 's0,0,0,dev')),
   _split(

@@ -115,7 +115,7 @@ CASES = (
   _refused('latin1', 'is not utf-8', _TEXT.replace('M', 'é').encode('latin-1')),
   _refused('binary', 'is not utf-8', bytes(range(256)) * 20),
   _refused(
-    'zip', 'is not utf-8', b'PK\x03\x04\x14\x00\x06\x00\x08\x00\xff\xd8'
+    'zip', "Table 't.csv'", b'PK\x03\x04\x14\x00\x06\x00\x08\x00\xff\xd8'
   ),
   _refused('html', 'Unknown column', '<!DOCTYPE html>\n<html>\n'),
   _refused('json', 'Unknown column', '[{"sid": "s0"}]\n1\n'),

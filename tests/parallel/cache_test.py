@@ -35,6 +35,9 @@ class CacheTest(absltest.TestCase):
     named = self.folder(JAX_COMPILATION_CACHE_DIR='/users/named')
     self.assertEqual(named, '/users/named')
 
+  def test_none_without_a_home(self):
+    self.assertEqual(self.folder(XDG_CACHE_HOME='', HOME='~nobody'), 'None')
+
 
 if __name__ == '__main__':
   absltest.main()
