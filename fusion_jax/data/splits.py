@@ -180,6 +180,8 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
     raise errors.UserError(
       f"Split file '{path}': the first row must be {','.join(_COLUMNS)}."
     )
+  for cells in table[1:]:
+    cells[:1] = map(plain.from_sheet, cells[:1])
   row_of = {str(x): i for i, x in enumerate(cohort.study)}
   spelt = spellings.match([x[0] for x in table[1:] if x], row_of)
   row_of = {name: row_of[study] for name, study in spelt.items()}
@@ -188,7 +190,6 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
   for line, cells in enumerate(table[1:], start=2 + skipped):
     if not cells:
       continue
-    cells[0] = plain.from_sheet(cells[0])
     fault = _fault(cells, row_of)
     if fault:
       problems.append(f'row {line}: {fault}')

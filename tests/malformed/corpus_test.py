@@ -29,22 +29,6 @@ ALL = (
   *launcher_cases.CASES,
 )
 
-# By case, whose work will make it pass.
-PENDING = {
-  'table_separator_line': 'columns',
-  'table_gzip': 'columns',
-  'table_parquet_nested_unused': 'columns',
-  'predictions_utf16': 'columns',
-  'predictions_semicolons': 'columns',
-  'predictions_gzip': 'columns',
-  'image_pipe': 'files',
-  'image_endless': 'files',
-  'path_upwards': 'files',
-  'path_link_out': 'files',
-  'path_windows': 'files',
-  'predictions_split': 'cells',
-}
-
 _LIMIT = 60.0
 # So many lines of one kind are listed before they are summed up.
 _MOST_LINES = 30
@@ -57,7 +41,6 @@ class CorpusTest(absltest.TestCase):
     names = [x.name for x in ALL]
     self.assertLen(set(names), len(names))
     self.assertGreaterEqual(len(names), 200)
-    self.assertContainsSubset(PENDING, names)
 
 
 class _CasesTest(parameterized.TestCase):
@@ -104,11 +87,10 @@ def _share(cases):
   return type('CasesTest', (_CasesTest,), {'test': test})
 
 
-_RUN = [x for x in ALL if x.name not in PENDING]
-for _at in range(0, len(_RUN), _SHARE):
+for _at in range(0, len(ALL), _SHARE):
   _name = f'Cases{_at // _SHARE}Test'
   globals()[_name] = pytest.mark.slow(
-    type(_name, (_share(_RUN[_at : _at + _SHARE]),), {'__module__': __name__})
+    type(_name, (_share(ALL[_at : _at + _SHARE]),), {'__module__': __name__})
   )
 
 

@@ -238,7 +238,7 @@ CASES = (
   _split('empty', 'the first row must be', ''),
   _split('header_only', 'it has no rows', 'study_id,repeat,fold,part\n'),
   _split('header', 'the first row must be', 'study,repeat,fold,part\n'),
-  _split('semicolons', 'the first row must be', _splits().replace(',', ';')),
+  _split('semicolons', '2/2 nodes', _splits().replace(',', ';'), case.READ, 0),
   _split(
     'latin1', 'Split file', _splits().replace('s1,', 'é,').encode('latin-1')
   ),

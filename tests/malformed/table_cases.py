@@ -144,7 +144,7 @@ CASES = (
   ),
   _read('separator_line', 'sep=;\n' + case.text_of(case.rows(), ';')),
   _read('gzip', gzip.compress(_TEXT.encode())),
-  _special('folder', 'No table', os.mkdir),
+  _special('folder', 'is a folder', os.mkdir),
   _special('loop', 'No table', lambda x: os.symlink(x, x)),
   _special('dangling', 'No table', lambda x: os.symlink('nowhere', x)),
   _special('pipe', 't.csv', os.mkfifo),
