@@ -16,4 +16,5 @@ def get_config() -> config.ExperimentConfig:
     training=dataclasses.replace(
       base.training, epochs=3, least_steps=0, least_patience=0
     ),
+    small_below=0,
   )

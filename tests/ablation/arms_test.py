@@ -11,7 +11,7 @@ from tests import tiny
 NAMES = (
   'image ehr ehr_linear ehr_trees image_linear image_pca early_raw early_pca '
   'early_features early_trees joint joint_raw_ehr joint_additive late_mean '
-  'late_vote late_weighted late_stack'
+  'late_vote late_weighted late_stack late_linear'
 ).split()
 
 

@@ -80,7 +80,7 @@ class ClaimsTest(parameterized.TestCase):
   def test_nothing_is_superior_where_there_is_nothing(self):
     summary, _ = self.run_world('null', (), 'cohort.n=800')
     verdicts = {c['arm']: c['verdict'] for c in summary['comparisons']}
-    self.assertLen(verdicts, 11)
+    self.assertLen(verdicts, 12)
     self.assertNotIn('superior', verdicts.values(), verdicts)
 
   def test_complementary_fusion_comes_near_the_best_possible(self):

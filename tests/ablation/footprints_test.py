@@ -48,6 +48,7 @@ def _config(**cohort):
       epochs=1, least_steps=0, least_patience=0
     ),
     evaluation=evaluation_config.EvaluationConfig(replicates=40),
+    small_below=0,
     arms=arms,
     run_arms=(
       'ehr',

@@ -11,9 +11,9 @@ from fusion_jax.ablation import progress
 def play(console):
   with progress.Progress(console) as shown:
     shown.plan({'image': (3, 0), 'ehr': (3, 3), 'late_mean': (2, 1)})
-    shown.start('image', epochs=5)
-    shown.epoch('image', 1, 0.75)
-    shown.epoch('image', 2, float('nan'))
+    shown.start('image')
+    shown.epoch('image', 1, 5, 0.75)
+    shown.epoch('image', 2, 5, float('nan'))
     for _ in range(3):
       shown.advance('image')
     shown.end('image')

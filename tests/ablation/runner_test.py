@@ -40,6 +40,7 @@ SMALL = (
   'preprocess.pixel_components=4',
   'parallel.devices=1',
   'audits.names=none',
+  'small_below=0',
 )
 
 
@@ -72,7 +73,7 @@ def comparable(path):
   summary = json.loads((path / 'summary.json').read_text())
   del summary['run']
   # Its fronts over seconds differ as the seconds do.
-  del summary['tradeoffs']
+  del summary['tradeoffs'], summary['use']['cost']
   for arm in summary['arms'].values():
     for name in [x for x in arm['cost'] if x.endswith('seconds')]:
       del arm['cost'][name]
@@ -356,7 +357,7 @@ class FailureTest(RunnerTestCase):
     self, failures, *overrides, arms='run_arms=image,ehr,late_mean,ehr_linear'
   ):
     def fit(self, jobs, on_epoch=None):
-      on_epoch(1, 0.5)
+      on_epoch(1, 2, 0.5)
       return [
         learner.Trained(
           models=(),
