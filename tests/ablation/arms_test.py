@@ -104,7 +104,7 @@ class ArmsTest(parameterized.TestCase):
       modalities=('ehr',),
     )
     self.assertEqual(listed, ['ehr', 'ehr_linear', 'ehr_trees'])
-    self.assertLen(warnings, 14)
+    self.assertLen(warnings, 15)
 
   def test_a_rule_brings_the_predictions_that_it_needs(self):
     listed, _ = arms.select(

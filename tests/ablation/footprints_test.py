@@ -149,7 +149,7 @@ class FootprintsTest(parameterized.TestCase):
       'early_features': extractor + 2 * 10,
       # Both sides, and two for each number of the rule.
       'late_mean': image_pca + 2 * columns + 2 * 6,
-      'late_stack': image_pca + 2 * columns + 2 * 7,
+      'late_stack': image_pca + 2 * columns + 2 * 9,
     }
     for arm, flops in expected.items():
       self.assertEqual(self.counted[arm]['flops'], flops, arm)

@@ -73,7 +73,8 @@ def comparable(path):
   summary = json.loads((path / 'summary.json').read_text())
   del summary['run']
   # Its fronts over seconds differ as the seconds do.
-  del summary['tradeoffs'], summary['use']['cost']
+  del summary['tradeoffs']
+  (summary['use'] or {}).pop('cost', None)
   for arm in summary['arms'].values():
     for name in [x for x in arm['cost'] if x.endswith('seconds')]:
       del arm['cost'][name]
