@@ -71,9 +71,8 @@ def one_line(text):
 def comparable(path):
   """A summary without what may differ between runs of the same work."""
   summary = json.loads((path / 'summary.json').read_text())
-  del summary['run']
-  # Its fronts over seconds differ as the seconds do.
-  del summary['tradeoffs']
+  # Fronts over seconds differ as the seconds do.
+  del summary['run'], summary['tradeoffs']
   (summary['use'] or {}).pop('cost', None)
   for arm in summary['arms'].values():
     for name in [x for x in arm['cost'] if x.endswith('seconds')]:

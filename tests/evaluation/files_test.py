@@ -146,7 +146,7 @@ class CsvTest(absltest.TestCase):
     text = path.read_text()
     for cell in ('"\'=1+1"', '"-7"', '"\'\'@x"'):
       self.assertIn(f'{cell},{cell},', text)
-    found = files.read(path, None)
+    found = files.read(path, None).columns
     self.assertEqual(found['study_id'].tolist(), names.tolist())
     self.assertEqual(found['patient_id'].tolist(), names.tolist())
 
