@@ -30,7 +30,7 @@ def _run() -> int:
   cache.keep_compiled_programs()
   if not (_COHORT.value and _DATA_ROOT.value and _OUT.value):
     raise errors.UserError('Give --cohort=TOML, --data_root=DIR and --out=DIR.')
-  if not all(x.isdigit() for x in _SIZES.value) or _DRAWS.value < 1:
+  if not all(x.isdecimal() for x in _SIZES.value) or _DRAWS.value < 1:
     raise errors.UserError(
       f'--sizes={",".join(_SIZES.value)}, --draws={_DRAWS.value}: expected '
       'numbers of patients and at least one draw.'

@@ -68,15 +68,15 @@ def run(cell: Cell, folder: pathlib.Path, overrides: Sequence[str]) -> None:
     return
   store.make_folder(out)
   config = _config(cell, out, overrides)
+  cohort = reader.open_cohort(config.cohort)
+  if cohort.task.kind != types.BINARY:
+    raise errors.UserError(f'{cell.name}: only binary cohorts, so far.')
   console = rich.console.Console(stderr=True, quiet=True)
   report = runner.run(
     config, store.Store(out / 'run'), progress.Progress(console)
   )
   if report.summary is None:
     raise errors.UserError(f'{cell.name}: no arm could be trained.')
-  cohort = reader.open_cohort(config.cohort)
-  if cohort.task.kind != types.BINARY:
-    raise errors.UserError(f'{cell.name}: only binary cohorts, so far.')
   splits = splits_lib.make_splits(cohort, config.splits)
   found = predictions_lib.read(out / 'run' / store.PREDICTIONS)
   found = found.take(found.part == predictions_lib.TEST)

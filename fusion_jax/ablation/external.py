@@ -140,6 +140,8 @@ def apply(
   _check(run, cohort, listed)
   warnings = _check_patients(run, config, cohort)
   own_files.refuse_link(run.path / FOLDER)
+  if folder.parent == run.path / FOLDER:
+    own_files.refuse_link(folder)
   hazards = _hazards(run, config, listed)
   store = store_lib.Store(run.path)
   work = frozen.Frozen(config, run.models, store, cohort)

@@ -171,10 +171,13 @@ class Neural(learner.Learner):
         'learnt. A longer training (--set=training.least_steps=N) or another '
         'learning rate may help.'
       )
-    elif any(map(_still_improving, fitted)):
+    elif improving := [f for f in fitted if _still_improving(f)]:
+      # What decided how long it was trained.
+      by_steps = any(f.epochs > self._training.epochs for f in improving)
+      name = 'least_steps' if by_steps else 'epochs'
       found.append(
         'Its validation loss was still falling when training ended: raise '
-        '--set=training.epochs=N.'
+        f'--set=training.{name}=N.'
       )
     return tuple(found)
 

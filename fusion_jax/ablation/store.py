@@ -108,7 +108,7 @@ class Store:
       if saved is not None and config_lib.extended(saved, config) != config:
         raise ExtendedError
       for rest in self._nodes.glob(f'{_UNFINISHED}*'):
-        shutil.rmtree(rest)
+        _remove(rest)
       for rest in files.unfinished(self.path):
         rest.unlink()
       self.unseal()
@@ -232,7 +232,9 @@ class Store:
           f"The disk that holds '{self.path}' is full. Finished nodes are "
           'kept: free some space and run the same command again.'
         ) from None
-      if isinstance(e, PermissionError | NotADirectoryError):
+      if isinstance(
+        e, PermissionError | NotADirectoryError | IsADirectoryError
+      ):
         raise errors.UserError(
           f"'{e.filename or self.path}' cannot be written: {e.strerror}."
         ) from None
@@ -260,10 +262,7 @@ class Store:
 
   def _discard(self, folder: pathlib.Path) -> None:
     with self._explained():
-      if folder.is_symlink() or not folder.is_dir():
-        folder.unlink()
-      else:
-        shutil.rmtree(folder)
+      _remove(folder)
     self._faults.pop(folder.name)
 
   def record(self, key: str) -> dict[str, Any]:
@@ -427,6 +426,14 @@ def make_folder(path: pathlib.Path) -> None:
     raise errors.UserError(
       f"The folder '{path}' cannot be made: {e.strerror}."
     ) from None
+
+
+def _remove(path: pathlib.Path) -> None:
+  """Removes a folder, a file or a link, never what a link names."""
+  if path.is_symlink() or not path.is_dir():
+    path.unlink()
+  else:
+    shutil.rmtree(path)
 
 
 def _sync(path: pathlib.Path) -> None:

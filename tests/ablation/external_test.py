@@ -306,9 +306,18 @@ class ExternalTest(parameterized.TestCase):
   def test_results_do_not_leave_the_folder(self):
     elsewhere = self.path.with_name('elsewhere')
     elsewhere.mkdir()
-    (self.path / 'external').symlink_to(elsewhere)
+    external_folder = self.path / 'external'
+    external_folder.symlink_to(elsewhere)
+    cohort = others(tiny.cohort(60, seed=3))
     with self.assertRaisesRegex(errors.UserError, "external' is a link"):
-      self._apply(others(tiny.cohort(60, seed=3)))
+      self._apply(cohort)
+    external_folder.unlink()
+    external_folder.mkdir()
+    self.out = external_folder / 'other'
+    self.out.symlink_to(elsewhere)
+    with self.assertRaisesRegex(errors.UserError, "other' is a link"):
+      self._apply(cohort)
+    self.assertEmpty(list(elsewhere.iterdir()))
 
 
 class SurvivalTest(parameterized.TestCase):

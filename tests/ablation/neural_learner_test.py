@@ -136,6 +136,17 @@ class NeuralLearnerTest(parameterized.TestCase):
     self.assertFalse(improving(falling, 20))  # patience ended it
     self.assertFalse(improving([1, 0.6, *[0.5] * 7, 0.499], 10))
 
+  def test_names_what_ended_training_too_early(self):
+    cohort = tiny.cohort()
+    job, one = job_of(cohort), learner_of('ehr', cohort.task)
+    falling = [0.5 - 0.01 * k for k in range(40)]
+    usual = one._training.epochs
+    self.assertLess(usual, 40)
+    for epochs, name in ((usual, 'epochs'), (40, 'least_steps')):
+      losses = falling[:epochs]
+      (note,) = one._notes(job, [fitted(losses, epochs, losses[-1])])
+      self.assertEndsWith(note, f'raise --set=training.{name}=N.')
+
   def test_jobs_of_a_fleet_equal_single_ones(self):
     cohort = tiny.cohort()
     jobs = [dataclasses.replace(job_of(cohort), seed=s) for s in (1, 2)]

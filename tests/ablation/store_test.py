@@ -163,6 +163,30 @@ class StoreTest(parameterized.TestCase):
       self._write()
     self.assertTrue(self.store.has('k'))
 
+  def test_what_looks_like_a_leftover_is_removed_itself(self):
+    with self.store.open(self.config):
+      self._write()
+    elsewhere = self.path.with_name('elsewhere')
+    elsewhere.mkdir()
+    (elsewhere / 'kept').write_text('')
+    place = self.path / 'nodes' / '.unfinished-x'
+    for make in (
+      lambda: place.symlink_to(elsewhere),
+      lambda: place.write_text(''),
+    ):
+      make()
+      with self.store.open(self.config):
+        self.assertEqual(self._left(), ['k'])
+    self.assertTrue((elsewhere / 'kept').exists())
+
+  def test_a_folder_where_a_file_should_be(self):
+    with self.store.open(self.config):
+      pass
+    (self.path / '.config.json.0a.part').mkdir()
+    with self.assertRaisesRegex(errors.UserError, r'0a\.part. cannot be'):
+      with self.store.open(self.config):
+        pass
+
   def test_killed_while_the_first_file_was_written(self):
     (self.path / 'nodes').mkdir(parents=True)
     (self.path / '.lock').write_text('1')

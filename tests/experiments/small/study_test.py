@@ -47,6 +47,8 @@ class StudyTest(absltest.TestCase):
     cache = f'cohort.cache_dir={self.out / "cache"}'
     with self.assertRaisesRegex(errors.UserError, 'only binary cohorts'):
       study.run(cell, self.out, ['run_arms=ehr_linear', cache])
+    # Before anything was trained.
+    self.assertFalse((self.out / cell.name / 'run').exists())
 
 
 if __name__ == '__main__':
