@@ -55,10 +55,8 @@ def read_object(path: pathlib.Path) -> dict[str, Any]:
   Raises:
     UserError: if it cannot be read or holds none.
   """
-  if not path.is_file():
-    raise errors.UserError(f"'{path}' is no regular file.")
   try:
-    found = json.loads(path.read_text(encoding='utf-8'))
+    found = json.loads(files.regular(path).read_text(encoding='utf-8'))
   except OSError as e:
     raise errors.UserError(
       f"'{path}' cannot be read: {e.strerror or e}."

@@ -56,9 +56,12 @@ class OwnFilesTest(parameterized.TestCase):
     self.assertNotIn('\n', str(e.exception))
 
   def test_no_file_is_one_line(self):
-    for make in (lambda: None, lambda: os.mkfifo(self.path)):
+    for make, expected in (
+      (lambda: None, 'cannot be read: No such file'),
+      (lambda: os.mkfifo(self.path), 'is a named pipe'),
+    ):
       make()
-      with self.assertRaisesRegex(errors.UserError, 'no regular file'):
+      with self.assertRaisesRegex(errors.UserError, expected):
         own_files.read_object(self.path)
 
 
