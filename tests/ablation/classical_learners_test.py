@@ -2,13 +2,14 @@
 
 import dataclasses
 import pathlib
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import arms, learners
 from fusion_jax.core import links, types
-from fusion_jax.data import preprocess
+from fusion_jax.data import inner, preprocess
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
 from tests import tiny
@@ -138,6 +139,28 @@ class ClassicalLearnersTest(parameterized.TestCase):
       (logits,) = one.logits([again], [inputs], [job.split.test])
       (before,) = one.logits([trained], [job.inputs], [job.split.test])
       self.assertEqual(np.array_equal(logits, before), same, part)
+
+  @parameterized.parameters('ehr_linear', 'ehr_trees', 'image_linear')
+  def test_no_patient_is_in_two_inner_folds(self, arm):
+    cohort = tiny.cohort()
+    patients = np.unique(cohort.patient)
+    self.assertLess(len(patients), len(cohort))
+    job = job_of(cohort, arm, inner_folds=3)
+    given = []
+    real = inner.folds
+
+    def folds(cohort, rows, count, seed):
+      found = real(cohort, rows, count, seed)
+      given.append((rows, found))
+      return found
+
+    with mock.patch.object(inner, 'folds', folds):
+      learner_of(arm, cohort.task).fit([job])
+    self.assertNotEmpty(given)
+    for rows, fold in given:
+      self.assertEmpty(np.intersect1d(rows, job.split.test))
+      for patient in np.unique(cohort.patient[rows]):
+        self.assertLen(np.unique(fold[cohort.patient[rows] == patient]), 1)
 
   def test_components_of_pixels_are_chosen(self):
     cohort = tiny.cohort()

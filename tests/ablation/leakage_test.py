@@ -31,6 +31,8 @@ LATE = ('late_mean', 'late_weighted', 'late_stack')
 # Late rules on arms that need no compiler.
 CLASSICAL = ('ehr_linear', 'ehr_trees', 'image_pca', 'early_pca', *LATE)
 CLASSICAL_LATE = tuple(f'arms.{x}.upstream=image_pca,ehr_linear' for x in LATE)
+# Tuned by an inner cross-validation, as most cohorts are (not as in tiny runs).
+SMALL = 'small_below=1000'
 NEURAL = (
   'image',
   'ehr',
@@ -176,10 +178,14 @@ class ClassicalLeakageTest(LeakageTestCase):
   def test_test_rows_change_nothing(self):
     self.assert_blind(*self.pair(CLASSICAL, *CLASSICAL_LATE), CLASSICAL)
 
-  @parameterized.parameters(*types.TASK_KINDS[1:])
+  def test_of_small_cohorts(self):
+    arms = (*CLASSICAL, 'late_linear')
+    self.assert_blind(*self.pair(arms, *CLASSICAL_LATE, SMALL), arms)
+
+  @parameterized.product(kind=types.TASK_KINDS[1:], small=((), (SMALL,)))
   @pytest.mark.slow
-  def test_of_other_tasks(self, kind):
-    found = self.pair(CLASSICAL, *CLASSICAL_LATE, kind=kind)
+  def test_of_other_tasks(self, kind, small):
+    found = self.pair(CLASSICAL, *CLASSICAL_LATE, *small, kind=kind)
     self.assert_blind(*found, CLASSICAL)
 
   def test_trials_are_chosen_without_test_rows(self):
@@ -253,10 +259,12 @@ class PlantedLeakTest(LeakageTestCase):
 class ExtractorLeakageTest(LeakageTestCase):
   """Second stages on a linear extractor, which compiles in a moment."""
 
-  def test_test_rows_change_nothing(self):
+  @parameterized.parameters((()), (SMALL,))
+  def test_test_rows_change_nothing(self, *small):
     arms = ('ehr_linear', 'image_linear', 'early_trees')
     found = self.pair(
       arms,
+      *small,
       'arms.extractor.image_encoder=raw',
       'arms.extractor.image_input=pixels',
     )
