@@ -166,6 +166,11 @@ def _drawn(cell, out) -> pathlib.Path:
   key = d.patient or d.study
   table = tables.read(pathlib.Path(cell.data_root) / d.table)
   patients = sorted({*table.columns[key[0]]})
+  if cell.patients > len(patients):
+    raise errors.UserError(
+      f'{cell.name}: {path} has {len(patients)} patients, of which '
+      f'{cell.patients} cannot be drawn.'
+    )
   rng = np.random.default_rng([cell.patients, cell.draw])
   kept = {*rng.permutation(patients)[: cell.patients]}
   left = [x for x in patients if x not in kept]

@@ -99,12 +99,12 @@ class _Told(progress_lib.Progress):
     super().__init__(rich.console.Console(quiet=True))
     self._end = end
 
-  def start(self, arm, epochs=0):
-    super().start(arm, epochs)
-    self._end.send((EPOCH if epochs else START, arm, 0))
+  def start(self, arm):
+    super().start(arm)
+    self._end.send((EPOCH if arm in small.NEURAL else START, arm, 0))
 
-  def epoch(self, arm, epoch, loss):
-    super().epoch(arm, epoch, loss)
+  def epoch(self, arm, epoch, epochs, loss):
+    super().epoch(arm, epoch, epochs, loss)
     self._end.send((EPOCH, arm, epoch))
 
   def end(self, arm, failure=''):

@@ -482,7 +482,7 @@ class NeuralRunTest(RunnerTestCase):
     with mock.patch.object(learner, 'model_rows', model_rows):
       report, _, _ = run(self.path, arms='run_arms=')
     self.assertEmpty(report.failures)
-    self.assertLen(report.summary['arms'], 17)
+    self.assertLen(report.summary['arms'], 18)
     models = json.loads((self.path / 'models.json').read_text())
     self.assertLen(models['arms']['extractor'], 2)
     # No second stage is trained on features of a study that their encoder

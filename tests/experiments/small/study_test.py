@@ -40,6 +40,12 @@ class StudyTest(absltest.TestCase):
     # What is there is not made again.
     study.run(cell, self.out, ['run_arms=no_such_arm'])
 
+  def test_no_more_patients_than_there_are(self):
+    root = self.cohort()
+    cell = study.Cell(str(root / 'cohort.toml'), str(root), 41, 0)
+    with self.assertRaisesRegex(errors.UserError, 'has 40 patients, of which'):
+      study.run(cell, self.out, ['run_arms=ehr_linear'])
+
   def test_only_binary_cohorts(self):
     toml = folders.TOML.replace('"binary"', '"regression"')
     root = self.cohort(toml.replace('label = "label"', 'label = "fold"'))

@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 from absl.testing import absltest
 
@@ -33,6 +35,26 @@ class SoakTest(absltest.TestCase):
     self.assertLen(lines(('SIGTERM', 'training of ehr', 1)), 1)
     self.assertLen(lines(('SIGKILL', soak.FINISHED, 1)), 1)
     self.assertLen(lines(differs=('summary.json',), trouble='Exit code 1'), 2)
+
+  def test_tells_what_a_run_is_doing(self):
+    sent = []
+    told = soak._Told(types.SimpleNamespace(send=sent.append))
+    told.plan({'ehr': (1, 0), 'late_stack': (1, 0)})
+    told.start('ehr')
+    told.epoch('ehr', 1, 6, 0.5)
+    told.end('ehr')
+    told.start('late_stack')
+    told.message('Evaluating')
+    self.assertEqual(
+      sent,
+      [
+        (soak.EPOCH, 'ehr', 0),
+        (soak.EPOCH, 'ehr', 1),
+        (soak.END, 'ehr', 0),
+        (soak.START, 'late_stack', 0),
+        (soak.EVALUATE, '', 0),
+      ],
+    )
 
   def test_counts_by_what_a_process_was_doing(self):
     kills = (
