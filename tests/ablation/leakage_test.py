@@ -276,6 +276,10 @@ class NeuralLeakageTest(LeakageTestCase):
   def test_test_rows_change_nothing(self):
     self.assert_blind(*self.pair(NEURAL), NEURAL)
 
+  def test_second_stages_of_small_cohorts(self):
+    arms = ('ehr_linear', 'image_linear', 'early_features')
+    self.assert_blind(*self.pair(arms, SMALL), arms)
+
 
 if __name__ == '__main__':
   absltest.main()
