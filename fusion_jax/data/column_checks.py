@@ -33,6 +33,11 @@ def check(records: records_lib.Records) -> None:
     _check_serials(records, column)
   if records.task.kind in (types.REGRESSION, types.SURVIVAL):
     _check_codes(records, d.labels[0], records.labels[:, 0])
+  if d.positive_above is not None:
+    for column in d.label or (d.event,):
+      form, cells = d.number_format(column), records.table.columns[column]
+      found = [np.nan if x is None else form.read(x) for x in cells]
+      _check_codes(records, column, np.array(found))
   for column in d.categorical:
     _check_looks(records, column)
 

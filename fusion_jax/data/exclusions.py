@@ -7,7 +7,7 @@ import numpy as np
 from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import spellings, tables
+from fusion_jax.data import readings, spellings, tables
 
 READ = 'read'
 EXCLUDED = 'excluded'
@@ -16,9 +16,13 @@ _NO_IMAGE = 'without an image'
 
 
 def apply(
-  d: descriptor_lib.Descriptor, table: tables.Table
+  d: descriptor_lib.Descriptor,
+  table: tables.Table,
+  findings: tables.Findings,
 ) -> tuple[tables.Table, tuple[str, ...], tuple[cohort_lib.Step, ...]]:
   """Leaves out the rows that `d` excludes, one rule after the other.
+
+  Values that no row has are a warning.
 
   Returns:
     The rows that stay, a sentence for each rule, and the steps: 'read', one
@@ -29,6 +33,8 @@ def apply(
   """
   notes, steps = [], [_step(READ, d, table)]
   before = _step(KEPT, d, table)
+  for exclusion in d.exclude:
+    _check_values(exclusion, table, findings)
   for exclusion in d.exclude:
     drop, rule = _rows(d, table, exclusion), exclusion.rule
     notes.append(
@@ -43,6 +49,23 @@ def apply(
     steps.append(_difference(before, after, f'{rule}: {exclusion.reason}'))
     before = after
   return table, tuple(notes), (*steps, before)
+
+
+def _check_values(exclusion, table, findings) -> None:
+  """Warns of values that no row of the whole table has."""
+  cells = {x or '' for x in table.columns[exclusion.column]}
+  found = spellings.match(exclusion.values, cells)
+  for value in exclusion.values:
+    if not value or value in found:
+      continue
+    guess = errors.nearest(value, sorted(cells - {''}))
+    hint = f" Did you mean '{guess}'?" if guess else ''
+    if value.lower() in tables.MISSING:
+      hint = " It is read as missing, which is ''."
+    findings.warn(
+      f"exclude: no row has '{value}'.{hint}",
+      column=exclusion.column,
+    )
 
 
 def without_image(
@@ -89,10 +112,10 @@ def _rows(d, table, exclusion) -> np.ndarray:
     meant = set(spellings.match(exclusion.values, set(cells)).values())
     return np.array([x in meant for x in cells], bool)
   form = d.number_format(exclusion.column)
-  codes = {spellings.meaning(x) for x in d.codes(exclusion.column)}
+  codes = {readings.meaning(x, form) for x in d.codes(exclusion.column)}
   drop = np.zeros(len(table), bool)
   for row, text in enumerate(column):
-    if text is None or spellings.meaning(text) in codes:
+    if text is None or readings.meaning(text, form) in codes:
       continue
     value = form.read(text)
     if math.isnan(value):

@@ -34,19 +34,23 @@ def read(
   """The features of `d` in the n rows of `table`; faults go to `findings`."""
   numeric, categorical, unknown, notes = {}, {}, {}, ()
   for column in d.numeric:
-    codes, form = _codes(d, column), d.number_format(column)
+    codes, form = d.codes(column), d.number_format(column)
     values, coded = readings.read(table, column, form, findings, codes=codes)
+    values, more = readings.plausible(values, column, form, findings)
     cells, there = table.columns[column], ~np.isnan(values)
     if coded.any() or column in d.unknown_codes:
       # The code is a level of its own: it must not vanish into missing.
       name = f'{column} (code)'
-      level = _map(cells, lambda x, c=codes: c.get(spellings.meaning(x)))
+      known = {readings.meaning(x, form): x for x in codes}
+      level = _map(
+        cells, lambda x, k=known, f=form: k.get(readings.meaning(x, f))
+      )
       categorical[name] = readings.companion(level, there)
-      unknown[name] = d.codes(column)
+      unknown[name] = codes
     if form.bounds:
-      side = _map(cells, form.side)
+      side = np.where(there, _map(cells, form.side), None)
       categorical[f'{column} (bound)'] = readings.companion(side, there)
-    numeric[column], more = readings.plausible(values, column, form, findings)
+    numeric[column] = values
     notes += more
   for column in d.categorical:
     cells = table.columns[column]

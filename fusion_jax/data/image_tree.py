@@ -216,10 +216,11 @@ class Tree:
     return missing
 
   def _similar(self, folder: str, name: str) -> str:
-    """A file that differs in case or suffix at most."""
+    """A file that differs in case, suffix or the '.0' of an id at most."""
     wanted = _composed(name).casefold()
     stem = os.path.splitext(wanted)[0]
     legal = {wanted, *(stem + x for x in SUFFIXES)}
+    legal |= {stem.removesuffix('.0') + x for x in SUFFIXES}
     legal |= {wanted + x for x in SUFFIXES}
     entries = self._folder(folder).entries
     for other in sorted(entries):

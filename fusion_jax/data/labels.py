@@ -180,8 +180,7 @@ class _Reader:
 
   def number(self, column: str) -> np.ndarray:
     """(n,) float64; an unknown code is a fault even if it is a number."""
-    codes = {spellings.meaning(x) for x in self._d.codes(column)}
-    values, coded = self._numbers(column, codes=codes)
+    values, coded = self._numbers(column, codes=self._d.codes(column))
     self._unknown(column, coded)
     self._blanks(column)
     return values

@@ -40,13 +40,17 @@ class Format:
     """The number in `text`, whether plausible or not; NaN if it is none."""
     if self.bounds:
       text = _BOUND.sub('', text)
+    return number(self.plain(text))
+
+  def plain(self, text: str) -> str:
+    """`text` with a decimal point and no unit; empty if that is no number."""
     if self.unit and text.endswith(self.unit):
       text = text.removesuffix(self.unit).rstrip()
     if self.decimal == COMMA:
       if not _COMMA_NUMBER.match(text) or _AMBIGUOUS.match(text):
-        return math.nan
+        return ''
       text = text.replace('.', '').replace(',', '.')
-    return number(text)
+    return '' if math.isnan(number(text)) else text
 
   def side(self, text: str) -> str:
     """'<' or '>' where `text` is a bound, else ''."""

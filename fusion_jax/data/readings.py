@@ -1,5 +1,6 @@
 """Columns of cells as columns of numbers; faults are said, not guessed away."""
 
+import decimal
 import math
 
 import numpy as np
@@ -28,7 +29,7 @@ def read(
     column: one of its columns.
     form: how the numbers are written.
     findings: where faults go, one line for all cells of one look.
-    codes: what texts mean (`spellings.meaning`) that stand instead of a number.
+    codes: texts that stand instead of a number, in any spelling of it.
     legal: what messages call legal, if not what `form` says.
     most: larger numbers are faults.
 
@@ -39,7 +40,8 @@ def read(
   cells = table.columns[column]
   known = {x: form.read(x) for x in set(cells) if x is not None}
   values = np.array([known.get(x, math.nan) for x in cells], np.float64)
-  coded = {x for x in known if spellings.meaning(x) in codes}
+  codes = {meaning(x, form) for x in codes}
+  coded = {x for x in known if meaning(x, form) in codes}
   odd = {x for x in known if math.isnan(known[x])} - coded
   look = looks.of_cells(odd, form)
   seen = {x for x in odd if look.fits(x)} if look else set()
@@ -63,6 +65,14 @@ def read(
       kind='number too large',
     )
   return np.where(at_code, math.nan, values), at_code
+
+
+def meaning(text: str, form: numbers.Format) -> decimal.Decimal | str:
+  """What `text` means (`spellings.meaning`) where numbers are written so.
+
+  A code 999 is also one where it is written '999,0' or with a unit.
+  """
+  return spellings.meaning(form.plain(text) or text)
 
 
 def say_look(

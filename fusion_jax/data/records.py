@@ -113,7 +113,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   _check_columns(d, table)
   findings = tables.Findings(d.table, table.unit)
   every = table
-  table, notes, steps = exclusions.apply(d, every)
+  table, notes, steps = exclusions.apply(d, every, findings)
   study = _identifiers(table, d.study, 'study', findings)
   first, row_of, study = _first_rows(study)
   paths, path_lines = image_paths.resolve(

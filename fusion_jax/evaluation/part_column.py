@@ -103,7 +103,8 @@ def _asked(bare: str) -> str | None:
 
 
 def _part(text: str) -> str | None:
-  return _PARTS.get(re.sub(r'[\s_-]', '', text.lower()))
+  bare = re.sub(r'[\s_-]', '', text.lower())
+  return _PARTS.get(bare.removesuffix('set'))
 
 
 def _texts(table: pa.Table, name: str) -> list[str]:

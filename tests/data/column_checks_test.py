@@ -18,9 +18,12 @@ class ColumnChecksTest(parameterized.TestCase):
     toml = folders.TOML.replace('images = "images/{study}.png"', extra)
     listed = {'numeric': '"age"', 'categorical': '"region"'}
     listed['boolean'] = '"smokes"'
-    toml = toml.replace(
-      f'{key} = [{listed[key]}]', f'{key} = [{listed[key]}, "{name}"]'
-    )
+    if key == 'label':
+      toml = toml.replace('label = "label"', f'label = "{name}"')
+    else:
+      toml = toml.replace(
+        f'{key} = [{listed[key]}]', f'{key} = [{listed[key]}, "{name}"]'
+      )
     folder = pathlib.Path(self.create_tempdir().full_path)
     folders.write(folder, table=rows, toml=toml, images=False)
     d = descriptor.load(folder / 'cohort.toml')
@@ -45,6 +48,13 @@ class ColumnChecksTest(parameterized.TestCase):
       cells[-20:], 'numeric', 'plausible = {x = [0, 100]}'
     )
     self.assertIn('6 of 60 values are outside plausible', line)
+
+  def test_codes_among_labels_with_a_threshold(self):
+    # -1 must not become a 0 without a word.
+    cells = [*'0123' * 14, *['-1'] * 4]
+    extra = 'positive_above = 0'
+    found = self._warnings(cells, 'label', extra)
+    self.assertLen([x for x in found if "column 'x': -1 (4 times)" in x], 1)
 
   @parameterized.parameters(
     (['37,5', '36,1', '35,9', '38'], 'decimal comma'),

@@ -14,6 +14,10 @@ FOLD = '[[exclude]]\ncolumn = "fold"\nvalues = [2.0]\nreason = "kept back"\n'
 
 
 class ExclusionsTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self._findings = tables.Findings('table.csv')
+
   def _write(self, table=None, toml=''):
     return folders.write(
       self.create_tempdir().full_path,
@@ -29,7 +33,27 @@ class ExclusionsTest(absltest.TestCase):
     return tables.read(self._write(table) / 'table.csv')
 
   def _apply(self, toml, table=None):
-    return exclusions.apply(self._descriptor(toml), self._table(table))
+    return exclusions.apply(
+      self._descriptor(toml), self._table(table), self._findings
+    )
+
+  def test_values_that_no_row_has_are_a_warning(self):
+    toml = (
+      '[[exclude]]\ncolumn = "region"\nvalues = ["{}", "NA", ""]\n'
+      'reason = "x"\n'
+    )
+    whole = self._table()
+    regions = sorted({x for x in whole.columns['region'] if x is not None})
+    self._apply(toml.format(f'{regions[0]}x'))
+    self._apply(toml.format(regions[0]))
+    missing = (
+      "table.csv, column 'region': exclude: no row has 'NA'. It is read as "
+      "missing, which is ''."
+    )
+    found = [str(x) for x in self._findings.finished()]
+    self.assertLen(found, 3)
+    self.assertIn(f"exclude: no row has '{regions[0]}x'.", found[0])
+    self.assertEqual(found[1:], [missing, missing])
 
   def test_steps_of_rows_studies_and_patients(self):
     # 24 studies of 12 patients; 's003' of patient 'p001' has no age; patients
@@ -98,7 +122,7 @@ class ExclusionsTest(absltest.TestCase):
     table[3]['study'] = 's002'  # Two rows of one study.
     d = self._descriptor()
     whole = self._table(table)
-    _, _, steps = exclusions.apply(d, whole)
+    _, _, steps = exclusions.apply(d, whole, self._findings)
     has = np.array([True, False, True, True, False, True])
     left, notes, steps = exclusions.without_image(d, whole, has, steps)
     self.assertLen(left, 4)

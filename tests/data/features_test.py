@@ -89,6 +89,39 @@ class FeaturesTest(absltest.TestCase):
       found.categorical['spo2 (code)'].tolist(), ['number', None]
     )
 
+  def test_a_code_with_a_unit_is_no_number(self):
+    found, problems = self._read(
+      {'spo2': ['98 %', '999 %', '97']},
+      numeric=['spo2'],
+      units={'spo2': '%'},
+      unknown_codes={'spo2': ['999']},
+    )
+    self.assertEmpty(problems)
+    np.testing.assert_array_equal(found.numeric['spo2'], [98, np.nan, 97])
+    self.assertEqual(
+      found.categorical['spo2 (code)'].tolist(), ['number', '999', 'number']
+    )
+
+  def test_what_is_not_plausible_is_missing_in_companions_too(self):
+    found, _ = self._read(
+      {'crp': ['<0.5', '>=90', '7', '340', 'UNK']},
+      numeric=['crp'],
+      bounds=['crp'],
+      plausible={'crp': [0, 50]},
+      unknown_codes=['UNK'],
+    )
+    np.testing.assert_array_equal(
+      found.numeric['crp'], [0.5, np.nan, 7, np.nan, np.nan]
+    )
+    self.assertEqual(
+      found.categorical['crp (bound)'].tolist(),
+      ['<', None, 'number', None, None],
+    )
+    self.assertEqual(
+      found.categorical['crp (code)'].tolist(),
+      ['number', None, 'number', None, 'UNK'],
+    )
+
   def test_bounds_have_a_companion(self):
     found, problems = self._read(
       {'crp': ['<0,5', '12,5', '>=90', '', 'UNK']},

@@ -75,6 +75,7 @@ class TreeTest(parameterized.TestCase):
   @parameterized.parameters(
     ('a/X.PNG', " There is 'a/x.png'."),
     ('x.tif', " There is 'a/x.png'."),
+    ('a/x.0.png', " There is 'a/x.png'."),
     ('y', " There is 'a/y.png'."),
     ('e/y.png', " There is no folder 'e'. There is 'a/y.png'."),
     ('e/none.png', " There is no folder 'e'."),

@@ -3,7 +3,7 @@
 import numpy as np
 from absl.testing import absltest
 
-from fusion_jax.data import numbers, readings, spellings, tables
+from fusion_jax.data import numbers, readings, tables
 
 
 def _table(cells):
@@ -26,11 +26,17 @@ class ReadingsTest(absltest.TestCase):
     return [str(x) for x in self.findings.finished()]
 
   def test_numbers_codes_and_gaps(self):
-    values, coded = self._read(
-      ['1', None, '999', '2.5'], codes=(spellings.meaning('999'),)
-    )
+    values, coded = self._read(['1', None, '999', '2.5'], codes=['999'])
     np.testing.assert_array_equal(values, [1, np.nan, np.nan, 2.5])
     np.testing.assert_array_equal(coded, [False, False, True, False])
+    self.assertEmpty(self._problems())
+
+  def test_codes_are_written_as_the_numbers_beside_them(self):
+    comma = numbers.Format(decimal=',', unit='mg')
+    for codes in (['-9'], ['-9.0'], ['-9,0 mg']):
+      values, coded = self._read(['-9,0', '-9 mg', '1,5'], comma, codes=codes)
+      np.testing.assert_array_equal(values, [np.nan, np.nan, 1.5])
+      np.testing.assert_array_equal(coded, [True, True, False])
     self.assertEmpty(self._problems())
 
   def test_cells_of_one_look_are_one_line(self):

@@ -16,7 +16,7 @@ def check(name, values, part=None):
 
 class PartColumnTest(parameterized.TestCase):
   @parameterized.parameters(
-    (['Train', 'TRAINING', 'development'], 'train'),
+    (['Train', 'TRAINING', 'development', 'Training set'], 'train'),
     (['val', 'Valid', 'validation ', 'dev'], 'valid'),
     (['test', 'Testing', 'hold-out', 'held out'], 'test'),
   )
@@ -49,6 +49,7 @@ class PartColumnTest(parameterized.TestCase):
 
   @parameterized.parameters(
     ('split', ['train', 'other']),
+    ('x', ['Train set', 'test_set']),
     ('is_train', [1, 0]),
     ('train', [True, False]),
     ('is_test', ['no', 'yes']),
