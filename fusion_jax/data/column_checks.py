@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fusion_jax.core import identifiers, types
-from fusion_jax.data import distributions, looks, spellings
+from fusion_jax.core import identifiers, spellings, types
+from fusion_jax.data import distributions, looks
 from fusion_jax.data import records as records_lib
 
 _IDENTIFIER_SHARE = 0.95

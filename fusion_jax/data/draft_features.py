@@ -4,13 +4,13 @@ import re
 
 import numpy as np
 
+from fusion_jax.core import spellings
 from fusion_jax.data import (
   checks,
   distributions,
   drafting,
   looks,
   numbers,
-  spellings,
 )
 
 _UNKNOWN = ('unk', 'unknown', '?', 'not known', 'unclear', "don't know")

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from fusion_jax.core import types
-from fusion_jax.data import looks, numbers, spellings, tables
+from fusion_jax.core import spellings, types
+from fusion_jax.data import looks, numbers, tables
 
 # The level of companion columns where there is a plain number.
 NUMBER = 'number'

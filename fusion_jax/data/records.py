@@ -12,7 +12,7 @@ import unicodedata
 
 import numpy as np
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, spellings, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import (
@@ -23,7 +23,6 @@ from fusion_jax.data import (
   looks,
   numbers,
   readings,
-  spellings,
   tables,
 )
 from fusion_jax.data import features as features_lib

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, files, plain, text_tables, types
+from fusion_jax.core import errors, files, plain, spellings, text_tables, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import spellings
 
 SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
 PARTS = ('train', 'valid', 'test')

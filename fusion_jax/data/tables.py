@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from fusion_jax.core import errors, files
-from fusion_jax.data import spellings, table_files
+from fusion_jax.core import errors, files, spellings
+from fusion_jax.data import table_files
 
 ERROR = 'error'
 WARNING = 'warning'

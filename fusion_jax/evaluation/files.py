@@ -13,7 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from fusion_jax.core import documents, errors, plain, text_tables, types
+from fusion_jax.core import (
+  documents,
+  errors,
+  plain,
+  spellings,
+  text_tables,
+  types,
+)
 from fusion_jax.core import files as core_files
 from fusion_jax.evaluation import part_column as parts_lib
 
@@ -348,13 +355,18 @@ def _booleans(table, name, path) -> np.ndarray:
 
 
 def _class_codes(table, task, path) -> np.ndarray:
-  codes = {name: float(code) for code, name in enumerate(task.names)}
-  codes[''] = np.nan
-  labels = pc.fill_null(table.column('label').cast(pa.string()), '')
-  labels = labels.to_pylist()
-  for row, label in enumerate(labels):
-    if label not in codes:
+  """(n,) float64 places of the labels among the classes, NaN where blank."""
+  labels = pc.fill_null(table.column('label').cast(pa.string()), '').to_pylist()
+  cells = np.array([x or None for x in labels], object)
+  if not {x for x in labels if x} <= set(task.names):
+    # Writers add '.0' where a column has gaps, to labels or to column names.
+    cells = spellings.unify(cells)
+  classes = {x: i for i, x in enumerate(task.names)}
+  meant = spellings.match(classes, {x for x in cells if x is not None})
+  codes = {cell: classes[name] for name, cell in meant.items()}
+  for row, cell in enumerate(cells):
+    if cell is not None and cell not in codes:
       raise errors.unknown_name(
-        'class', label, task.names, where=f"'{path}', row {row + 1}"
+        'class', labels[row], task.names, where=f"'{path}', row {row + 1}"
       )
-  return np.array([codes[label] for label in labels], np.float64)
+  return np.array([codes.get(x, np.nan) for x in cells], np.float64)
