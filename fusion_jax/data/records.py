@@ -57,6 +57,7 @@ class Records:
     paths: per study, the paths of its images relative to the data folder.
     path_lines: per study, the line each path comes from.
     notes: sentences about what was left out.
+    warnings: those of `notes` that are warnings of every report too.
     steps: from the rows that were read to the n studies.
   """
 
@@ -79,6 +80,7 @@ class Records:
   paths: list[list[str]]
   path_lines: list[list[int]]
   notes: tuple[str, ...]
+  warnings: tuple[str, ...]
   steps: tuple[cohort_lib.Step, ...]
 
   def __len__(self) -> int:
@@ -156,6 +158,8 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     paths=paths,
     path_lines=path_lines,
     notes=notes + features.notes,
+    # What is not plausible was taken away: no reader may miss it.
+    warnings=features.notes,
     steps=steps,
   )
 
