@@ -63,7 +63,7 @@ class Cohort:
     oracle: worlds only: (n,) float64 best possible scores by 'image', 'ehr'
       and 'both'.
     notes: sentences that every report repeats.
-    warnings: those of `notes` that are warnings of every report too.
+    warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the studies that are here; () where
       no table was read.
     licence: the licence of the data.

@@ -57,7 +57,7 @@ class Records:
     paths: per study, the paths of its images relative to the data folder.
     path_lines: per study, the line each path comes from.
     notes: sentences about what was left out.
-    warnings: those of `notes` that are warnings of every report too.
+    warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the n studies.
   """
 
