@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fusion_jax.core import identifiers, spellings, types, words
-from fusion_jax.data import distributions, looks
+from fusion_jax.data import distributions, keys, looks
 from fusion_jax.data import records as records_lib
 
 _IDENTIFIER_SHARE = 0.95
@@ -132,10 +132,10 @@ def _check_codes(records, column, values) -> None:
   more = f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''
   remedy = ''
   if column in records.numeric:
-    example = f'{found[0][0]:.10g}'
+    example = f'{keys.of_column(column)} = ["{found[0][0]:.10g}"]'
     remedy = (
-      f' If so, name it in unknown_codes = {{{_key(column)} = ["{example}"]}}, '
-      'or say what is plausible.'
+      f' If so, name it in unknown_codes = {{{example}}}, or say what is '
+      'plausible.'
     )
   records.findings.warn(
     f'{named}{more} stand apart from the other values ({min(rest):.10g} to '
@@ -181,10 +181,10 @@ def _check_threshold(records, column, labels) -> None:
   made = ' and '.join(f'{x:g}' for x in np.unique(labels[negative]))
   listed = ', '.join(f'"{x:.10g}"' for x in levels)
   remedy = (
-    f'name it in unknown_codes = {{{_key(column)} = [{listed}]}}'
+    f'name it in unknown_codes = {{{keys.of_column(column)} = [{listed}]}}'
     if d.task == types.MULTILABEL
     else 'leave such studies out with [[exclude]] column = '
-    f'"{column}", values = [{listed}] and a reason'
+    f'{keys.text(column)}, values = [{listed}] and a reason'
   )
   message = (
     f'{" and ".join(named)} among numbers that are not negative counts as '
@@ -209,12 +209,6 @@ def _shown(values: np.ndarray) -> str:
   return ', '.join(shown)
 
 
-def _key(column: str) -> str:
-  """A column's name as a key of TOML."""
-  bare = column.replace('_', '').replace('-', '')
-  return column if bare.isascii() and bare.isalnum() else f'"{column}"'
-
-
 def _cells(records, column) -> set[str]:
   """The distinct texts of a column, without its unknown codes."""
   codes = {spellings.meaning(x) for x in records.descriptor.codes(column)}
@@ -236,6 +230,7 @@ def _check_looks(records, column) -> None:
   look = looks.of_column(_cells(records, column))
   if look is None:
     return
-  numeric = 'list the column under numeric and '
-  remedy = look.remedy if look.kind == looks.DATE else numeric + look.remedy
+  remedy = look.remedy(column)
+  if look.kind != looks.DATE:
+    remedy = f'list the column under numeric and {remedy}'
   records.findings.warn(f'its cells {look.what}: {remedy}', column=column)

@@ -130,7 +130,7 @@ def _kind(draft, column, values, form) -> str:
       'index_time'
     )
   if look:
-    return f'cells {look.what}: {look.remedy}'
+    return f'cells {look.what}: {look.remedy(column)}'
   if looks.are_serials(name, values):
     return 'dates: cells look like Excel serial dates'
   if all(looks.date_format(x) for x in values):

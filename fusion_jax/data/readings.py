@@ -88,7 +88,8 @@ def say_look(
     return
   several = f'{len(rows)} cells such as ' if len(rows) > 1 else ''
   findings.add(
-    f"{several}'{table.columns[column][rows[0]]}' {look.what}: {look.remedy}",
+    f"{several}'{table.columns[column][rows[0]]}' {look.what}: "
+    f'{look.remedy(column)}',
     line=table.lines[rows[0]],
     column=column,
   )
