@@ -163,7 +163,7 @@ class _Reader:
         f'{self._d.task} label must be known; such studies are left out with '
         f"[[exclude]] column = '{column}', values = ['{text[row]}'] and a "
         'reason.',
-        'unknown label',
+        'unknown code',
       )
 
   def _blanks(self, column: str) -> None:

@@ -95,7 +95,7 @@ class ReadingsTest(absltest.TestCase):
     )
     self.assertEqual(notes, (f"Column 'spo2': {message}",))
     self.assertEqual(self._problems(), [f"t.csv, column 'spo2': {message}"])
-    self.assertFalse(self.findings.problems[0].is_error)
+    self.assertFalse(self.findings.finished()[0].is_error)
     self.assertEqual(
       readings.plausible(found, 'spo2', form, self.findings)[1], ()
     )
