@@ -59,8 +59,8 @@ def read(
     task: what is predicted; taken from the file if None: from its metadata if
       this library wrote it, else from its columns (a `label` of only 0 and 1
       is then binary, any other regression).
-    part_column: the column that says of which part a row is, in any words of
-      `part_column.mapped`; empty for the column `part` as it is.
+    part_column: the column that says of which part a row is, as
+      `part_column.mapped` takes it; empty for the column `part` as it is.
 
   Raises:
     UserError: if the file cannot be read, a column is missing or of the wrong
@@ -236,14 +236,15 @@ def _from_arrow(
       if n.startswith(prefix)
     }
 
-  used = {*needed, *_OPTIONAL, 'weight', part_column}
-  if part_column and part_column != 'part':
+  column = parts_lib.column_of(part_column)
+  used = {*needed, *_OPTIONAL, 'weight', column}
+  if column and column != 'part':
     used.remove('part')
   unused = tuple(
     x for x in names if x not in used and not x.startswith(_GROUPED)
   )
   part = values.get('part', np.full(len(table), parts_lib.TEST))
-  parts_lib.check(table, unused, part, path)
+  parts_lib.check(table, unused, part, path, declared='part' in values)
   columns = dict(
     task=task,
     study_id=_strings(table, 'study_id', path),
