@@ -187,8 +187,9 @@ def _check_threshold(records, column, labels) -> None:
     f'{keys.text(column)}, values = [{listed}] and a reason'
   )
   message = (
-    f'{" and ".join(named)} among numbers that are not negative counts as '
-    f'{made} by {above}: a code for unknown? If so, {remedy}.'
+    f'{" and ".join(named)} among numbers that are not negative '
+    f'{"counts" if len(named) == 1 else "count"} as {made} by {above}: '
+    f'a code for unknown? If so, {remedy}.'
   )
   records.findings.warn(message, column=column)
   records.warnings += (f"Column '{column}': {message}",)

@@ -69,7 +69,8 @@ class ColumnChecksTest(parameterized.TestCase):
       if "column 'x'" in x
     ]
     self.assertIn(text, line)
-    self.assertIn('counts as 0 by positive_above = 0', line)
+    verb = 'count' if ' and ' in text else 'counts'
+    self.assertIn(f'negative {verb} as 0 by positive_above = 0', line)
     self.assertIn('[[exclude]] column = "x", values = ["-', line)
     self.assertEqual(
       self.records.warnings, (f"Column 'x': {line.split(': ', 1)[1]}",)
