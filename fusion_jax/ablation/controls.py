@@ -44,12 +44,12 @@ def make(
 
   Args:
     run: whose models are used.
-    intact: its own predictions; their validation rows choose the arm that
-      'ensemble' is made of.
+    intact: its own predictions; they choose the arms that 'ensemble' is made
+      of.
 
   Returns:
     One table for each condition and model, of all fusion arms that did not
-    fail, for 'ensemble' of the best single arm of each fold. No table where a
+    fail, for 'ensemble' of the best single arm. No table where a
     condition is impossible (`changes.change`).
   """
   fusions = [

@@ -21,16 +21,19 @@ from fusion_jax.fusion import late
 def make(
   run: finished.Finished, intact: predictions_lib.Predictions
 ) -> list[predictions_lib.Predictions]:
-  """Tables of the mean of two models of each fold's best single arm.
+  """Tables of the mean of two models of the best single arm.
 
-  Where models differ by seed the second is that of the next seed, or a twin
-  trained for this where the run has one seed only. Where they do not, it is
-  the single arm of the same modality that is next best on validation; where
-  there is none, the model itself.
+  That is the arm which is best on the test parts, the one that gains are
+  measured over: an arm that validation picks fold by fold is weaker. Where
+  models differ by seed the second is that of the next seed, or a twin trained
+  for this where the run has one seed only. Where they do not, it is the single
+  arm of the same modality that is next best on validation; where there is none,
+  the model itself.
 
   Args:
     run: whose models are used.
-    intact: its predictions; validation rows choose the best single arm.
+    intact: its predictions; test rows choose the best single arm, validation
+      rows its partner.
   """
   choice = _choice(run, intact)
   best = {
@@ -76,7 +79,7 @@ def make(
 
 
 def _choice(run, intact) -> dict[tuple[int, int], dict[str, Any]]:
-  """By repeat and fold, the reference and what it was chosen by."""
+  """By repeat and fold, the best single arm and the metrics on validation."""
   singles = [
     a
     for a in run.plan.listed
@@ -87,14 +90,14 @@ def _choice(run, intact) -> dict[tuple[int, int], dict[str, Any]]:
     folds_lib.arrange(intact, part)
     for part in (predictions_lib.TEST, predictions_lib.VALID)
   )
-  choice = references_lib.choose(
-    intact.task,
-    test,
-    valid,
-    singles=singles,
-    metric=_metric(run),
-  )
-  return {(c['repeat'], c['fold']): c for c in choice if c['arm']}
+  options = {'singles': singles, 'metric': _metric(run)}
+  best = references_lib.best(intact.task, test, **options)
+  choice = references_lib.choose(intact.task, test, valid, **options)
+  return {
+    (c['repeat'], c['fold']): {'arm': best, 'valid': c['valid']}
+    for fold, c in zip(test, choice, strict=True)
+    if best in fold.scores
+  }
 
 
 def _metric(run) -> str:
@@ -143,7 +146,7 @@ def _mean(run, split, first, second) -> np.ndarray:
 
 
 def _twins(run, best: Mapping[tuple[int, int], str]) -> plan_lib.Plan:
-  """The nodes of a second seed of each fold's best single arm.
+  """The nodes of a second seed of the best single arm.
 
   They are those that a run with two seeds would have.
   """

@@ -35,7 +35,7 @@ ENSEMBLE = 'ensemble'
 CONDITIONS = (*PERMUTED, *NOISE, *ABSENT, EMAP, ENSEMBLE)
 
 _UNDEFINED = 'no prediction, or undefined, in every fold'
-_SAME = 'both are one and the same model'
+_SAME = 'both models of the ensemble are one and the same'
 # The arm of folds that are made here.
 _MADE = 'made'
 _NAMES = {types.IMAGE: 'image', types.EHR: 'EHR'}
@@ -115,8 +115,8 @@ def summarise(
     singles: the single-modality arms, in the order that breaks ties.
     fusions: the arms to report on.
     config: metric, replicates and seed; the resamples are the summary's.
-    reference: as `summary.summarise` takes it. 'ensemble' is read of each
-      fold's reference.
+    reference: as `summary.summarise` takes it. 'ensemble' is read of it, else
+      of the single arm that is best on the test parts.
 
   Returns:
     Nothing if no condition was run. Else by arm, 'conditions' by name with
@@ -135,11 +135,9 @@ def summarise(
     for part in (predictions_lib.TEST, predictions_lib.VALID)
   )
   test = thresholds.attach(task, test, valid)
-  valid = thresholds.attach(task, valid, valid)
-  choice = references_lib.choose(
-    task, test, valid, singles=singles, metric=metric, given=reference
+  best = reference or references_lib.best(
+    task, test, singles=singles, metric=metric
   )
-  references = [c['arm'] for c in choice]
   resamples = resampling.draw_folds(test, config)
   work = _Work(task, metric, resamples)
   present = {arm for fold in test for arm in fold.scores}
@@ -147,12 +145,14 @@ def summarise(
   full = work.measure(test, fusions)
   conditions: dict[str, dict[str, dict[str, Any]]] = {a: {} for a in fusions}
   absent: dict[str, _Measured] = {}
-  same = False
+  empty = False
   for name in names:
     folds = _matched(test, folds_lib.arrange(predictions, condition=name))
     if name == ENSEMBLE:
-      of_reference = _reference(work, folds, references)
-      same = _same(test, folds, references)
+      some = any(folds)
+      folds = _two_models(test, folds, best)
+      empty = some and not any(folds)
+      of_reference = _reference(work, folds, best)
       changed = _Measured(
         dict.fromkeys(fusions, of_reference.values[_MADE]),
         dict.fromkeys(fusions, of_reference.replicates[_MADE]),
@@ -169,6 +169,8 @@ def summarise(
       absent[name] = changed
     for arm in fusions:
       conditions[arm][name] = _condition(work, intact, changed, arm, folds)
+      if name == ENSEMBLE and empty:
+        conditions[arm][name] = _with_reason(conditions[arm][name], _SAME)
   chance = None
   if len(absent) == len(ABSENT):
     chance = work.measure([_constant(work.task, f) for f in test], [_MADE])
@@ -179,13 +181,12 @@ def summarise(
     found[arm] = {
       'conditions': here,
       'emap': _part(here, EMAP),
-      'ensemble': {
-        **_part(here, ENSEMBLE),
-        **({'note': _SAME} if same else {}),
-      },
+      'ensemble': _part(here, ENSEMBLE),
       'shapley': _shapley(work, arm, full, absent, chance),
       'fusion': fusion,
-      'sentence': _sentence(work, arm, here, fusion, same),
+      'sentence': _sentence(
+        work, arm, here, fusion, _named(best, singles, reference), empty
+      ),
     }
   return found
 
@@ -207,10 +208,10 @@ def _same_studies(test, folds) -> list[folds_lib.Fold | None]:
   ]
 
 
-def _reference(work, folds, references) -> _Measured:
-  """The measure of each fold's reference arm, under one name."""
+def _reference(work, folds, arm) -> _Measured:
+  """The measure of an arm, under another name."""
   renamed = []
-  for fold, arm in zip(folds, references, strict=True):
+  for fold in folds:
     if fold is None or arm not in fold.scores:
       renamed.append(None)
     else:
@@ -222,15 +223,40 @@ def _reference(work, folds, references) -> _Measured:
   return work.measure(renamed, [_MADE])
 
 
-def _same(test, folds, references) -> bool:
-  """Whether the ensembles are no more than the reference itself."""
-  pairs = [
-    (t.scores[arm][seed], scores)
-    for t, f, arm in zip(test, folds, references, strict=True)
-    if f is not None
-    for seed, scores in f.scores.get(arm, {}).items()
+def _two_models(test, folds, arm) -> list[folds_lib.Fold | None]:
+  """The folds whose ensemble is more than its arm's own model; else None."""
+
+  def same(intact, fold):
+    own = intact.scores.get(arm, {})
+    return all(
+      seed in own and np.allclose(own[seed], scores, atol=1e-9)
+      for seed, scores in fold.scores[arm].items()
+    )
+
+  return [
+    None if f is None or arm not in f.scores or same(t, f) else f
+    for t, f in zip(test, folds, strict=True)
   ]
-  return bool(pairs) and all(np.allclose(a, b, atol=1e-9) for a, b in pairs)
+
+
+def _with_reason(condition, reason) -> dict[str, Any]:
+  """A condition without numbers, and why it has none."""
+  return {
+    **condition,
+    'metrics': {
+      name: {**x, 'reason': reason} for name, x in condition['metrics'].items()
+    },
+    'loss': {**condition['loss'], 'reason': reason},
+  }
+
+
+def _named(arm, singles, reference) -> str:
+  """The arm that the ensemble is of, and what it is."""
+  if reference:
+    return f"'{arm}', which was given by name"
+  if len(singles) == 1:
+    return f"'{arm}', the only single-modality arm"
+  return f"'{arm}', the best single modality"
 
 
 def _constant(task, fold) -> folds_lib.Fold:
@@ -355,7 +381,7 @@ def _shown(conditions, name) -> str:
   return f'{estimate} ({low} to {high})'
 
 
-def _sentence(work, arm, conditions, fusion, same) -> str:
+def _sentence(work, arm, conditions, fusion, single, empty) -> str:
   metric = words.metric(work.metric)
   uses, beats = fusion['uses_both'], fusion['beats_ensemble']
   said = []
@@ -381,12 +407,16 @@ def _sentence(work, arm, conditions, fusion, same) -> str:
   if beats is not None:
     verb = 'beats' if beats else 'is not shown to beat'
     said.append(
-      f'{verb} an ensemble of two models of the best single modality'
-      f'{f" ({_SAME})" if same else ""}: '
+      f'{verb} an ensemble of two models of {single}: '
       f'its {metric} is better by {_shown(conditions, ENSEMBLE)}'
     )
+  alone = ''
+  if empty:
+    alone = (
+      f' An ensemble of two models of {single}, is no control here: {_SAME}.'
+    )
   if not said:
-    return f'{arm}: whether its gain is fusion was not tested.'
+    return f'{arm}: whether its gain is fusion was not tested.{alone}'
   if uses and beats:
     verdict = 'The gain is fusion'
     if fusion['interactions']:
@@ -397,4 +427,4 @@ def _sentence(work, arm, conditions, fusion, same) -> str:
     verdict = 'That a gain is due to fusion is not shown'
   else:
     verdict = 'Whether a gain is due to fusion was not fully tested'
-  return f'{arm} {"; it ".join(said)}. {verdict}.'
+  return f'{arm} {"; it ".join(said)}. {verdict}.{alone}'

@@ -1,4 +1,8 @@
-"""The single arm that validation picks in each fold, or one given by name."""
+"""Single arms that fusion is compared with.
+
+The one that is best on the test parts, one that validation picks in each fold,
+or one given by name.
+"""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +12,27 @@ from fusion_jax.core import types
 from fusion_jax.evaluation import comparison, metrics
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
+
+
+def best(
+  task: types.Task,
+  test: Sequence[folds_lib.Fold],
+  *,
+  singles: Sequence[str],
+  metric: str,
+) -> str | None:
+  """The single arm that is best on the test parts, the same in every fold.
+
+  Args:
+    task: what is predicted.
+    test: g test parts.
+    singles: the single-modality arms, in the order that breaks ties.
+    metric: of which the mean over folds is compared.
+  """
+  sign = 1 if metrics.higher_is_better(metric) else -1
+  found = estimates_lib.estimate(task, test, arms=singles, wanted=[metric])
+  values = sign * found.estimate[metric]
+  return comparison.best_single(dict(zip(singles, values, strict=True)))
 
 
 def choose(

@@ -247,8 +247,9 @@ _ANSWERS = {
   'beats_ensemble': 'beats an ensemble of the best single modality',
 }
 _ENSEMBLE = (
-  'The ensemble is of two models of the single modality that is best on '
-  'validation, fold by fold; its cost may differ from that of the arm.'
+  'The ensemble is of two models of the single modality that is best on these '
+  'studies; its cost may differ from that of the arm. If both would be one and '
+  'the same model nothing was tested.'
 )
 _CONTROLS = {'emap': 'EMAP (no interactions)', 'ensemble': 'single ensemble'}
 

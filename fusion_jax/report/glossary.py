@@ -57,7 +57,7 @@ _FIXED = {
   'uses both modalities': 'permuting either does harm',
   'uses interactions': 'EMAP, its best additive form, is worse',
   'beats an ensemble of the best single modality': 'of two models of the '
-  'single modality that is best on validation, fold by fold',
+  'single modality that is best on these studies',
   'modality': 'what the value is of',
   'value [95%]': 'its share of the gain over predicting the prevalence '
   '(Shapley)',

@@ -40,8 +40,11 @@ class EnsembleTest(EnsembleTestCase):
     summary, table = self._run(
       ENSEMBLE, arms='run_arms=ehr_linear,ehr_trees,early_pca'
     )
-    for choice in summary['best_single']['picked_on_validation']['by_fold']:
-      fold, arm = choice['fold'], choice['arm']
+    # One arm in every fold, whatever validation picks there.
+    arm = summary['best_single']['arm']
+    made = table.arm[table.condition == 'ensemble']
+    self.assertEqual(set(made), {arm})
+    for fold in (0, 1):
       logits = [
         self._logits(table, fold, a) for a in ('ehr_linear', 'ehr_trees')
       ]
@@ -51,7 +54,7 @@ class EnsembleTest(EnsembleTestCase):
         atol=1e-6,
       )
     found = summary['controls']['early_pca']['ensemble']
-    self.assertNotIn('note', found)
+    self.assertNotIn('reason', found)
     # No model was trained for this.
     self.assertLen(runner_test.keys(self.path), 6)
 
@@ -62,7 +65,10 @@ class EnsembleTest(EnsembleTestCase):
       self._logits(table, 0, 'ehr_linear'),
       atol=1e-9,
     )
-    self.assertIn('note', summary['controls']['early_pca']['ensemble'])
+    found = summary['controls']['early_pca']
+    self.assertIn('one and the same', found['ensemble']['reason'])
+    self.assertIsNone(found['ensemble']['estimate'])
+    self.assertIsNone(found['fusion']['beats_ensemble'])
 
   def test_survival_models_on_a_common_scale(self):
     cohort = tiny.cohort(kind=types.SURVIVAL)
@@ -112,7 +118,7 @@ class TwinTest(EnsembleTestCase):
     np.testing.assert_allclose(
       single, self._logits(table, 0, 'ehr', 'ensemble'), atol=1e-6
     )
-    self.assertNotIn('note', summary['controls']['early_pca']['ensemble'])
+    self.assertNotIn('reason', summary['controls']['early_pca']['ensemble'])
 
 
 if __name__ == '__main__':

@@ -48,7 +48,7 @@ def under(table, arm, condition, spread, *, seed=0):
   )
 
 
-def with_conditions(table, spreads, ensemble=0.0):
+def with_conditions(table, spreads, ensemble=0.1):
   """The table and rows of 'joint', and an ensemble of 'ehr', added to it."""
   tables = [table]
   tables += [under(table, 'joint', c, s) for c, s in spreads.items()]
@@ -170,7 +170,7 @@ class SummariseTest(parameterized.TestCase):
     self.assertEqual(entry['folds'], 2)
     self.assertEqual(entry['loss']['estimate'], 0)
 
-  def test_the_ensemble_is_of_the_reference_of_each_fold(self):
+  def test_the_ensemble_is_of_the_best_single_arm(self):
     table = intact()
     better = under(table, 'ehr', 'ensemble', 0.0)
     better = dataclasses.replace(
@@ -178,7 +178,8 @@ class SummariseTest(parameterized.TestCase):
     )
     found = summarise(predictions.concat([table, better]))['joint']
     self.assertEqual(found['ensemble']['estimate'], 0)
-    self.assertNotIn('note', found['ensemble'])
+    self.assertNotIn('reason', found['ensemble'])
+    self.assertIn("of two models of 'ehr', the best single", found['sentence'])
     reference = 'image'
     found = summarise(predictions.concat([table, better]), reference=reference)[
       'joint'
@@ -186,12 +187,40 @@ class SummariseTest(parameterized.TestCase):
     self.assertIn('reason', found['ensemble'])
     self.assertIsNone(found['fusion']['beats_ensemble'])
 
-  def test_an_ensemble_of_one_model_is_called_so(self):
+  def test_what_validation_picks_is_not_what_is_to_be_beaten(self):
+    table = intact()
+    # On validation 'image' looks like 'joint'; on test 'ehr' is better.
+    scores = table.scores.copy()
+    rows = (table.part == 'valid') & (table.arm == 'image')
+    scores[rows] = scores[(table.part == 'valid') & (table.arm == 'joint')]
+    table = dataclasses.replace(table, scores=scores)
+    easy = under(table, 'image', 'ensemble', 3.0)
+    found = summarise(
+      predictions.concat([table, easy, under(table, 'ehr', 'ensemble', 0.1)])
+    )['joint']
+    alone = summarise(
+      predictions.concat([table, under(table, 'ehr', 'ensemble', 0.1)])
+    )['joint']
+    self.assertEqual(found['ensemble'], alone['ensemble'])
+    self.assertIn("of two models of 'ehr', the best single", found['sentence'])
+
+  def test_an_ensemble_of_one_model_is_no_evidence(self):
     found = summarise(with_conditions(intact(), WORSE, 0.0))['joint']
-    self.assertIn('one and the same', found['ensemble']['note'])
-    self.assertIn('one and the same', found['sentence'])
+    for entry in (found['ensemble'], found['conditions']['ensemble']['loss']):
+      self.assertTrue(np.isnan(entry['estimate']))
+      self.assertIn('one and the same', entry['reason'])
+    self.assertIsNone(found['fusion']['beats_ensemble'])
+    self.assertNotIn('beats', found['sentence'])
+    self.assertNotIn('The gain is fusion', found['sentence'])
+    self.assertIn('was not fully tested.', found['sentence'])
+    self.assertIn(
+      "An ensemble of two models of 'ehr', the best single modality, is no "
+      'control here',
+      found['sentence'],
+    )
     found = summarise(with_conditions(intact(), WORSE, 0.5))['joint']
-    self.assertNotIn('note', found['ensemble'])
+    self.assertNotIn('reason', found['ensemble'])
+    self.assertIs(found['fusion']['beats_ensemble'], True)
 
   def test_withheld_modalities_that_are_no_worse_than_both(self):
     table = with_conditions(

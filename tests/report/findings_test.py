@@ -100,7 +100,7 @@ class FindingsTest(absltest.TestCase):
     self.assertEqual(
       table.columns[-1].title, 'beats an ensemble of the best single modality'
     )
-    self.assertIn('two models of the single modality that is best', table.note)
+    self.assertIn('single modality that is best on these studies', table.note)
     for entry in self.summary['controls'].values():
       entry['fusion']['beats_ensemble'] = None
     self.assertEqual(findings.fusion_answers(self.summary).note, '')
