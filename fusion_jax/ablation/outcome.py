@@ -347,13 +347,13 @@ def finish(
 
 
 def _summarise(arms, predictions, **arguments) -> dict[str, Any]:
-  """A summary in which a useless arm names the setting that recalibrates it."""
+  """A summary in which miscalibrated arms name what recalibrates them."""
   summary = summary_lib.summarise(predictions, **arguments)
   kind = predictions.task.kind
   for arm, entry in summary['arms'].items():
     flag = entry['probabilities']
     rule = late.RECALIBRATED.get(arms[arm].rule)
-    if flag and flag['useless'] and rule and kind in late.TASKS[rule]:
+    if flag and flag['miscalibrated'] and rule and kind in late.TASKS[rule]:
       flag['reasons'].append(
         f'Its recalibrated form is trained by --set=arms.{arm}.rule={rule}.'
       )

@@ -90,23 +90,23 @@ def choose(
   gains: Sequence[comparison.Gain],
   best_single: str | None,
   enough: Mapping[str, bool],
-  useless: Mapping[str, bool],
+  miscalibrated: Mapping[str, bool],
   parameters: Mapping[str, float | None],
   margin: float,
 ) -> Advice:
   """The arm to use.
 
-  Of the superior arms whose probabilities are not useless and that are good
-  enough, the one with the fewest stored parameters needed to predict; of equals
-  the first listed. Arms whose number is unknown come last. Seconds do not
-  decide. Without a superior arm: the best single modality where fusion is shown
+  Of the superior arms whose probabilities are not miscalibrated and that are
+  good enough, the one with the fewest stored parameters needed to predict; of
+  equals the first listed. Arms whose number is unknown come last. Seconds do
+  not decide. Without a superior arm: the best single modality where fusion is shown
   to be no better (equivalent or inferior), else nothing.
 
   Args:
     gains: of the fusion arms, in their listed order.
     best_single: name of the best single-modality arm.
     enough: by fusion arm; see `good_enough`.
-    useless: by arm, whether its probabilities are.
+    miscalibrated: by arm, whether its probabilities are.
     parameters: by arm, where known.
     margin: of `good_enough`.
   """
@@ -120,7 +120,7 @@ def choose(
     if gain.verdict != verdict_lib.SUPERIOR:
       continue
     reasons = []
-    if useless.get(gain.arm):
+    if miscalibrated.get(gain.arm):
       reasons.append('its probabilities are miscalibrated')
     if not enough[gain.arm]:
       reasons.append(f'another arm may be better by {margin:g}')

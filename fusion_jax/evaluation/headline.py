@@ -97,7 +97,9 @@ def use(
       families=assessment.source.families(assessment.values, work.sign),
       margin=work.margin,
     ),
-    useless={a: bool(x and x['useless']) for a, x in useful.items()},
+    miscalibrated={
+      a: bool(x and x['miscalibrated']) for a, x in useful.items()
+    },
     parameters={a: c.get('parameters') for a, c in costs.items()},
     margin=work.config.margin,
   )

@@ -1,8 +1,9 @@
 """Whether an arm's probabilities can be used as they are.
 
 An arm can rank studies well and still call a risk of .9 what is one of .6. Its
-probabilities are called useless if their calibration slope is far from 1, or if
-recalibrating them on validation studies makes them clearly better.
+probabilities are called miscalibrated if their calibration slope is far from 1,
+or if recalibrating them on validation studies makes them better, by more than
+chance and by enough to matter.
 """
 
 import dataclasses
@@ -23,13 +24,14 @@ from fusion_jax.evaluation import (
 )
 from fusion_jax.evaluation import folds as folds_lib
 
-# Slopes outside these are those of useless probabilities.
+# Slopes outside these are those of miscalibrated probabilities.
 SLOPES = (0.5, 2.0)
-# What makes them useless.
+# What makes them miscalibrated.
 SLOPE, BRIER = 'slope', 'brier'
-# Two searches for the same map end this close to each other: an arm that was
-# recalibrated on validation already is not worse than itself.
-_ROUNDING = 1e-6
+# What recalibration has to be worth: this share of the Brier score of a
+# constant, the scale of 0 to 1 on which margins are .02 too. With many studies
+# a difference of .001 has an interval above 0, and nobody would act on it.
+SHARE = 0.02
 _BINARY = types.Task(types.BINARY, ('y',))
 _NO_SLOPE = 'scores do not vary or separate the classes'
 _NO_VALIDATION = 'there is no validation part with both classes to fit on'
@@ -57,14 +59,14 @@ def of(
   resamples: resampling.Resamples,
   factor: float = 1.0,
 ) -> dict[str, dict[str, Any] | None]:
-  """By arm, whether its probabilities are useless and what would mend them.
+  """By arm, whether its probabilities are miscalibrated and what mends them.
 
   They are if the calibration slope (mean over folds and seeds) lies outside
   SLOPES, or if the Brier score exceeds that of the same probabilities after
-  Platt's map, fitted on each model's own validation part, by more than its
-  interval: the lower bound of the excess is above 0 (by 1e-6, as maps are
-  searched for). For several labels, and for survival at every time for which it
-  is predicted, one of them is enough.
+  Platt's map, fitted on each model's own validation part, both by more than its
+  interval (the lower bound of the excess is above 0) and by SHARE of the Brier
+  score of a constant, the event rate of each test part. For several labels, and
+  for survival at every time for which it is predicted, one of them is enough.
   Survival at a time t: the event up to t, each study with weight 1 / G (inverse
   probability of censoring; Graf et al., 1999, Statistics in Medicine 18), held
   as it is in the data while patients are redrawn.
@@ -79,11 +81,12 @@ def of(
 
   Returns:
     None for an arm without probabilities of an event (multiclass, regression,
-    survival without curves). Else `useless`, `causes` ('slope', 'brier'),
+    survival without curves). Else `miscalibrated`, `causes` ('slope', 'brier'),
     `reasons` (sentences), `slope` (that farthest from 1), `brier_excess`
     {estimate, low, high} (the largest lower bound), `recalibrated` {way, slope,
-    brier, brier_as_it_is} of the same label or time, or None with
-    `recalibrated_reason`, and `by`: by label or time, slope and brier_excess.
+    brier, brier_as_it_is, brier_of_constant} of the same label or time, or None
+    with `recalibrated_reason`, and `by`: by label or time, slope and
+    brier_excess.
   """
   names = _names(task, test)
   if not names:
@@ -150,7 +153,7 @@ def _measured(
   task, test, validated, arm, name, resamples, factor
 ) -> dict[str, Any] | None:
   """Slope and Brier excess of one label or time; None without a model."""
-  slopes, after, losses, plain, better = [], [], [], [], []
+  slopes, after, losses, plain, better, constant = [], [], [], [], [], []
   seen = False
   for fold in test:
     own = list(_models(task, fold, validated, arm, name))
@@ -173,6 +176,7 @@ def _measured(
     losses.append(_ratio(worse @ weights, weights.sum(axis=0)))
     plain.append(_brier([a for a, _ in changed]))
     better.append(_brier([b for _, b in changed]))
+    constant.append(_brier([_constant(a) for a, _ in changed]))
   if not seen:
     return None
   part: dict[str, Any] = {'slope': _mean(slopes)}
@@ -186,6 +190,7 @@ def _measured(
       'slope': _mean(after),
       'brier': _mean(better),
       'brier_as_it_is': _mean(plain),
+      'brier_of_constant': _mean(constant),
     }
   return part
 
@@ -227,6 +232,14 @@ def _slope(column: _Column) -> float:
   return float(kernel(column.weight[rows, None])[0])
 
 
+def _constant(column: _Column) -> _Column:
+  """The event rate as every study's probability."""
+  rows = column.weight > 0
+  weight, y = column.weight[rows], column.y[rows]
+  rate = weight @ y / weight.sum() if rows.any() else math.nan
+  return dataclasses.replace(column, p=np.full(len(column.y), rate))
+
+
 def _loss(column: _Column) -> np.ndarray:
   return np.where(column.weight > 0, (column.p - column.y) ** 2, 0.0)
 
@@ -254,7 +267,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-  """The worst label or time, and whether that is useless."""
+  """The worst label or time, and whether any is miscalibrated."""
   causes: dict[str, None] = {}
   reasons = []
   for name, part in parts.items():
@@ -267,13 +280,17 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         f'The calibration slope{where} is {slope:.2f}: probabilities are {how}.'
       )
     excess = part.get('brier_excess')
-    if excess and excess['low'] > _ROUNDING:
+    if excess and excess['low'] > 0:
       after = part['recalibrated']
+      share = excess['estimate'] / after['brier_of_constant']
+      if share < SHARE:
+        continue
       causes.setdefault(BRIER)
       reasons.append(
         f'Recalibrated on validation, the Brier score{where} is '
-        f'{after["brier"]:.3f} instead of {after["brier_as_it_is"]:.3f}, by '
-        f'more than its interval; the slope is then {after["slope"]:.2f}.'
+        f'{after["brier"]:.3f} instead of {after["brier_as_it_is"]:.3f}: '
+        f'{share:.0%} of the {after["brier_of_constant"]:.3f} of a constant, '
+        f'and more than chance; the slope is then {after["slope"]:.2f}.'
       )
 
   def distance(part):
@@ -283,7 +300,7 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
   worst = max(parts.values(), key=distance)
   excesses = [p['brier_excess'] for p in parts.values() if 'brier_excess' in p]
   gathered = {
-    'useless': bool(reasons),
+    'miscalibrated': bool(reasons),
     'causes': list(causes),
     'reasons': reasons,
     'slope': worst['slope'],

@@ -61,7 +61,7 @@ class Row:
     fragile: the verdict that slightly wider bounds would give, or empty.
     patients_needed: to show a gain as large as the margin.
     patients_equivalent: to show that there is none.
-    useless: why its probabilities are useless as they are, or empty.
+    miscalibrated: why its probabilities are, or empty.
     calibration: by the keys of CALIBRATION, where the summary has them.
     spread: by the keys of SPREADS.
     parameters: number of fitted parameters.
@@ -82,7 +82,7 @@ class Row:
   fragile: str = ''
   patients_needed: int | None = None
   patients_equivalent: int | None = None
-  useless: str = ''
+  miscalibrated: str = ''
   calibration: Mapping[str, text_lib.Number] = dataclasses.field(
     default_factory=dict
   )
@@ -224,13 +224,13 @@ def _groups(summary, part) -> Groups:
     whole = summary['arms'][arm]
     row = _row(arm, entry, compared.get(arm), metric)
     mark = MARK if arm == reference(summary) and compared else ''
-    useless = whole.get('probabilities') or {}
+    flag = whole.get('probabilities') or {}
     row = dataclasses.replace(
       row,
       type=whole.get('type', ''),
       mark=mark,
-      useless=' '.join(useless.get('reasons') or ())
-      if useless.get('useless')
+      miscalibrated=' '.join(flag.get('reasons') or ())
+      if flag.get('miscalibrated')
       else '',
     )
     found[strategy_of(arm, whole)].append(row)

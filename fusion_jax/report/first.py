@@ -25,7 +25,7 @@ SETTLE = 'TO SETTLE IT'
 
 # So many names stand behind a count.
 _MOST = 4
-# The cause of useless probabilities that the slope shows.
+# The cause of miscalibrated probabilities that the slope shows.
 _SLOPE = 'slope'
 # Audits of something that should not predict; others are about the models.
 _ALONE = {
@@ -354,13 +354,13 @@ def _settle(summary) -> list[Line]:
 def _check(summary) -> Line:
   """Alarms in one line."""
   pieces = [_alarm(x) for x in findings.alarms(summary)]
-  useless = miscalibrated(summary)
-  if useless:
+  off = miscalibrated(summary)
+  if off:
     shown = [
       f'{arm} (slope {text_lib.ratio(slope)})' if slope is not None else arm
-      for arm, slope in useless.items()
+      for arm, slope in off.items()
     ]
-    pieces.append(f'useless probabilities: {_capped(shown)}')
+    pieces.append(f'miscalibrated: {_capped(shown)}')
   warnings = findings.not_said(summary['warnings'], findings.alarms(summary))
   if warnings:
     pieces.append(f'{words.counted(len(warnings), "warning")} below')
@@ -384,7 +384,7 @@ def _alarm(audit: findings.Audit) -> str:
 
 
 def miscalibrated(summary: Mapping[str, Any]) -> dict[str, float | None]:
-  """By arm, the slope of probabilities that are useless as they are.
+  """By arm, the slope of probabilities that are miscalibrated.
 
   None where it is not the slope that makes them so.
   """
@@ -398,7 +398,7 @@ def miscalibrated(summary: Mapping[str, Any]) -> dict[str, float | None]:
   for arm in order:
     entry = summary['arms'][arm]
     found = entry.get('probabilities') or {}
-    if found.get('useless'):
+    if found.get('miscalibrated'):
       steep = _SLOPE in found['causes']
       slopes[arm] = found.get('slope') if steep else None
   return slopes
@@ -406,14 +406,14 @@ def miscalibrated(summary: Mapping[str, Any]) -> dict[str, float | None]:
 
 def counts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
   """How many fusion arms have each verdict, and which stand out."""
-  useless = miscalibrated(summary)
+  wrong = miscalibrated(summary)
   lines = []
   for verdict in names.SIGNS:
     here = [c for c in summary['comparisons'] if c['verdict'] == verdict]
     if not here:
       continue
     arms = [c['arm'] for c in here]
-    off = [a for a in arms if a in useless]
+    off = [a for a in arms if a in wrong]
     within = [c['arm'] for c in here if c['within_margin']]
     asides = []
     if verdict != 'superior' and len(here) < len(summary['comparisons']):

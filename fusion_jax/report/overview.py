@@ -26,7 +26,7 @@ class Row:
     fragile: the other verdict, where it is.
     seconds: of training all it needs.
     slope: of calibration.
-    useless: why its probabilities are useless, or empty.
+    miscalibrated: why its probabilities are, or empty.
     use: whether it is the arm to use.
     style: classes of the page's style sheet.
   """
@@ -40,7 +40,7 @@ class Row:
   fragile: str
   seconds: tables.Cell
   slope: tables.Cell
-  useless: str
+  miscalibrated: str
   use: bool
   style: str
 
@@ -183,7 +183,7 @@ def _row(row, number, on, seconds, slope, content, use) -> Row:
     fragile=row.fragile,
     seconds=seconds,
     slope=slope,
-    useless=row.useless,
+    miscalibrated=row.miscalibrated,
     use=use == row.arm,
     style=style or 'single',
   )
@@ -251,5 +251,5 @@ def _notes(summary, content, with_seconds, with_slope) -> list:
   if with_seconds:
     lines.append(('time', 'of training all models that the arm needs'))
   if with_slope:
-    lines.append(('slope', 'of calibration; 1 is perfect; ⚠ useless as it is'))
+    lines.append(('slope', 'of calibration; 1 is perfect; ⚠ miscalibrated'))
   return lines

@@ -209,12 +209,12 @@ def to_use(summary: Mapping[str, Any]) -> tables.Table:
   )
 
 
-def useless(summary: Mapping[str, Any]) -> tables.Table:
-  """The arms whose probabilities are useless as they are, and what mends."""
+def miscalibrated(summary: Mapping[str, Any]) -> tables.Table:
+  """The arms whose probabilities are miscalibrated, and what mends them."""
   rows = []
   for arm, entry in summary['arms'].items():
     found = entry.get('probabilities') or {}
-    if not found.get('useless'):
+    if not found.get('miscalibrated'):
       continue
     after = found.get('recalibrated') or {}
     rows.append(
@@ -228,8 +228,8 @@ def useless(summary: Mapping[str, Any]) -> tables.Table:
       ]
     )
   return tables.plain_table(
-    'useless_probabilities',
-    'Probabilities that are useless as they are',
+    'miscalibrated_probabilities',
+    'Probabilities that are miscalibrated',
     [
       Column('arm', word=True),
       Column('slope'),

@@ -214,14 +214,14 @@ def calibration(summary: Mapping[str, Any]) -> Section:
     'calibration',
     'Calibration',
     brief=_off(summary),
-    tables=[results.useless(summary), results.recalibration(summary)],
+    tables=[results.miscalibrated(summary), results.recalibration(summary)],
   )
 
 
 def _off(summary) -> str:
-  """The arms whose probabilities are useless as they are."""
-  useless = list(first.miscalibrated(summary))
-  return f'useless as they are: {", ".join(useless)}' if useless else ''
+  """The arms whose probabilities are miscalibrated."""
+  off = list(first.miscalibrated(summary))
+  return f'miscalibrated: {", ".join(off)}' if off else ''
 
 
 def training(

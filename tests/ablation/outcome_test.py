@@ -95,8 +95,8 @@ class TogetherTest(absltest.TestCase):
 
 
 class RecalibratedFormTest(parameterized.TestCase):
-  def _reasons(self, kind='binary', *, rule='mean', useless=True):
-    flag = {'useless': useless, 'reasons': ['The slope is 3.90.']}
+  def _reasons(self, kind='binary', *, rule='mean', miscalibrated=True):
+    flag = {'miscalibrated': miscalibrated, 'reasons': ['The slope is 3.90.']}
     arm = dataclasses.replace(arms.ARMS['late_mean'], rule=rule)
     predictions = mock.Mock(task=types.Task(kind, ('y',)))
     summary = {
@@ -127,7 +127,7 @@ class RecalibratedFormTest(parameterized.TestCase):
     )
 
   @parameterized.parameters(
-    {'useless': False}, {'rule': 'stack'}, {'rule': 'mean_recalibrated'}
+    {'miscalibrated': False}, {'rule': 'stack'}, {'rule': 'mean_recalibrated'}
   )
   def test_silent_where_there_is_nothing_to_offer(self, **changes):
     self.assertEmpty(self._reasons(**changes))

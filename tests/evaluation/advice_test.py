@@ -31,7 +31,7 @@ def _choose(gains, **changes):
     gains=gains,
     best_single='ehr',
     enough=dict.fromkeys(arms, True),
-    useless={},
+    miscalibrated={},
     parameters={a: 100 * (i + 1) for i, a in enumerate(arms)},
     margin=0.02,
   )
@@ -44,7 +44,7 @@ class ChooseTest(parameterized.TestCase):
     chosen = _choose(
       gains,
       parameters={'a': 5, 'b': 30, 'c': 20, 'd': 1},
-      useless={'a': True},
+      miscalibrated={'a': True},
     )
     self.assertEqual((chosen.advice, chosen.arm), ('arm', 'c'))
     self.assertEqual(chosen.candidates, ('b', 'c'))
@@ -120,7 +120,7 @@ class DescribedTest(absltest.TestCase):
   def test_one_superior_arm_is_not_told_from_itself(self):
     gains = [_gain('a'), _gain('b', 'inconclusive')]
     for changes, reason in (
-      ({'useless': {'a': True}}, 'its probabilities are miscalibrated'),
+      ({'miscalibrated': {'a': True}}, 'its probabilities are miscalibrated'),
       ({'enough': {'a': False}}, 'another arm may be better by 0.02'),
     ):
       found = self._of(_choose(gains, **changes), {}, {})

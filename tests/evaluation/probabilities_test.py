@@ -69,13 +69,13 @@ class BinaryTest(parameterized.TestCase):
   @parameterized.parameters(
     (1.0, False), (0.8, False), (3.9, True), (0.3, True)
   )
-  def test_slopes(self, slope, useless):
+  def test_slopes(self, slope, miscalibrated):
     found = _of(BINARY, *_binary({'a': slope}))['a']
     self.assertAlmostEqual(found['slope'], slope, delta=0.12 * slope)
-    self.assertEqual(found['useless'], useless)
+    self.assertEqual(found['miscalibrated'], miscalibrated)
     self.assertAlmostEqual(found['recalibrated']['slope'], 1, delta=0.12)
-    self.assertEqual(bool(found['reasons']), useless)
-    self.assertEqual('slope' in found['causes'], useless)
+    self.assertEqual(bool(found['reasons']), miscalibrated)
+    self.assertEqual('slope' in found['causes'], miscalibrated)
 
   def test_slope_is_that_of_a_logistic_regression(self):
     test, valid = _binary({'a': 2.5})
@@ -104,12 +104,34 @@ class BinaryTest(parameterized.TestCase):
     found = _of(BINARY, test, valid)['a']
     self.assertBetween(found['slope'], 0.8, 1.25)
     self.assertGreater(found['brier_excess']['low'], 0)
-    self.assertTrue(found['useless'])
-    self.assertIn('by more than its interval', found['reasons'][0])
+    self.assertTrue(found['miscalibrated'])
+    self.assertIn('and more than chance', found['reasons'][0])
     after = found['recalibrated']
     self.assertAlmostEqual(
       after['brier_as_it_is'] - after['brier'],
       found['brier_excess']['estimate'],
+    )
+
+  @parameterized.parameters((0.25, False), (1.5, True))
+  def test_what_is_more_than_chance_has_to_matter_too(self, shift, expected):
+    moved = [
+      [
+        dataclasses.replace(
+          f,
+          scores={
+            'a': {0: special.expit(special.logit(f.scores['a'][0]) + shift)}
+          },
+        )
+        for f in part
+      ]
+      for part in _binary({'a': 1.0}, n=20000)
+    ]
+    found = _of(BINARY, *moved)['a']
+    self.assertGreater(found['brier_excess']['low'], 0)
+    self.assertEqual(found['miscalibrated'], expected)
+    rate = moved[0][0].labels.mean()
+    self.assertAlmostEqual(
+      found['recalibrated']['brier_of_constant'], rate * (1 - rate)
     )
 
   def test_recalibrated_already_is_not_worse_than_itself(self):
@@ -131,7 +153,7 @@ class BinaryTest(parameterized.TestCase):
         [mapped(f, near) for f in test],
         [mapped(f, near) for f in valid],
       )['a']
-      self.assertFalse(found['useless'])
+      self.assertFalse(found['miscalibrated'])
       lows.append(found['brier_excess']['low'])
     # Of one sign or the other it would be, were any excess above 0 enough.
     self.assertGreater(max(lows), 0)
@@ -148,7 +170,7 @@ class BinaryTest(parameterized.TestCase):
 
   def test_without_validation_the_slope_still_tells(self):
     found = _of(BINARY, *_binary({'a': 4.0}, valid=False))['a']
-    self.assertTrue(found['useless'])
+    self.assertTrue(found['miscalibrated'])
     self.assertIsNone(found['brier_excess'])
     self.assertIn('no validation part', found['brier_excess_reason'])
 
@@ -163,7 +185,7 @@ class BinaryTest(parameterized.TestCase):
     found = _of(BINARY, flat[:1], flat[1:])['a']
     self.assertTrue(math.isnan(found['slope']))
     self.assertIn('do not vary', found['slope_reason'])
-    self.assertFalse(found['useless'])
+    self.assertFalse(found['miscalibrated'])
 
 
 class OtherTasksTest(absltest.TestCase):
@@ -176,7 +198,7 @@ class OtherTasksTest(absltest.TestCase):
       x[:, 1] /= 4
       parts.append(_fold({'a': special.expit(x)}, y, prefix='tv'[seed]))
     found = _of(task, parts[:1], parts[1:])['a']
-    self.assertTrue(found['useless'])
+    self.assertTrue(found['miscalibrated'])
     self.assertAlmostEqual(found['by']['u']['slope'], 1, delta=0.15)
     self.assertAlmostEqual(found['by']['v']['slope'], 4, delta=0.6)
     self.assertEqual(found['slope'], found['by']['v']['slope'])
@@ -205,9 +227,9 @@ class OtherTasksTest(absltest.TestCase):
       )
     found = _of(task, parts[:1], parts[1:])
     self.assertAlmostEqual(found['right']['slope'], 1, delta=0.1)
-    self.assertFalse(found['right']['useless'])
+    self.assertFalse(found['right']['miscalibrated'])
     self.assertAlmostEqual(found['timid']['slope'], 3, delta=0.3)
-    self.assertTrue(found['timid']['useless'])
+    self.assertTrue(found['timid']['miscalibrated'])
     self.assertIn('(0.5)', found['timid']['reasons'][0])
 
   def test_no_probability_of_an_event(self):

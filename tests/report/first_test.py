@@ -186,22 +186,22 @@ class FirstTest(parameterized.TestCase):
     self.summary['question']['verdict'] = 'superior'
     self.assertNotIn(first.SETTLE, self.lines())
 
-  def test_alarms_and_useless_probabilities_are_to_be_checked(self):
+  def test_alarms_and_miscalibrated_probabilities_are_to_be_checked(self):
     for arm in ('joint', 'late_mean'):
       self.summary['arms'][arm]['probabilities'] = {
-        'useless': arm == 'late_mean',
+        'miscalibrated': arm == 'late_mean',
         'slope': 3.89,
         'causes': ['slope'],
         'reasons': ['The calibration slope is 3.89: not extreme enough.'],
       }
     text = self.lines()[first.CHECK]
     self.assertIn('what is missing alone reaches .871', text)
-    self.assertIn('useless probabilities: late_mean (slope 3.89)', text)
+    self.assertIn('miscalibrated: late_mean (slope 3.89)', text)
     self.assertIn('below', text)
     # A slope that is not to blame is not named.
     self.summary['arms']['late_mean']['probabilities']['causes'] = ['brier']
     text = self.lines()[first.CHECK]
-    self.assertIn('useless probabilities: late_mean', text)
+    self.assertIn('miscalibrated: late_mean', text)
     self.assertNotIn('slope', text)
     self.summary['audits'] = {}
     self.summary['warnings'] = []
@@ -219,7 +219,7 @@ class FirstTest(parameterized.TestCase):
     ):
       comparison.update(verdict=verdict, within_margin=False)
     self.summary['arms']['joint']['probabilities'] = {
-      'useless': True,
+      'miscalibrated': True,
       'causes': ['slope'],
       'slope': 0.1,
     }

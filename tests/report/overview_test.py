@@ -79,14 +79,14 @@ class OverviewTest(absltest.TestCase):
     found = self.build()
     self.assertFalse(found.with_seconds or found.with_slope)
 
-  def test_useless_probabilities_are_marked(self):
+  def test_miscalibrated_probabilities_are_marked(self):
     self.summary['arms']['joint']['probabilities'] = {
-      'useless': True,
+      'miscalibrated': True,
       'slope': 3.9,
       'reasons': ['The slope is 3.9.'],
     }
     row = self.rows()['joint']
-    self.assertEqual(row.useless, 'The slope is 3.9.')
+    self.assertEqual(row.miscalibrated, 'The slope is 3.9.')
     self.assertEqual(row.slope.value, 3.9)
 
   def test_the_arm_to_use_is_marked(self):
