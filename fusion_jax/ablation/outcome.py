@@ -24,6 +24,7 @@ from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import (
+  advice,
   caveats,
   curves,
   image_value,
@@ -350,14 +351,30 @@ def _summarise(arms, predictions, **arguments) -> dict[str, Any]:
   """A summary in which miscalibrated arms name what recalibrates them."""
   summary = summary_lib.summarise(predictions, **arguments)
   kind = predictions.task.kind
+  mends: dict[str, str] = {}
   for arm, entry in summary['arms'].items():
     flag = entry['probabilities']
     rule = late.RECALIBRATED.get(arms[arm].rule)
     if flag and flag['miscalibrated'] and rule and kind in late.TASKS[rule]:
-      flag['reasons'].append(
-        f'Its recalibrated form is trained by --set=arms.{arm}.rule={rule}.'
-      )
+      mend = f'--set=arms.{arm}.rule={rule}'
+      flag['reasons'].append(f'Its recalibrated form is trained by {mend}.')
+      mends[arm] = mend
+  _say_what_mends(summary['use'], mends)
   return summary
+
+
+def _say_what_mends(use, mends) -> None:
+  """Adds to the advice how arms are trained that it leaves out for that."""
+  found = {
+    x['arm']: mends[x['arm']]
+    for x in use['excluded']
+    if x['arm'] in mends and advice.MISCALIBRATED in x['reason']
+  }
+  for entry in use['excluded']:
+    if entry['arm'] in found:
+      entry['remedy'] = found[entry['arm']]
+  if use['advice'] == advice.NOT_DISTINGUISHABLE and found:
+    use['sentence'] += f' Recalibrated: {" ".join(found.values())}.'
 
 
 def _unknown_survival(predictions) -> list[str]:

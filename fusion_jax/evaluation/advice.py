@@ -21,6 +21,10 @@ SINGLE = 'single'
 NOT_DISTINGUISHABLE = 'not_distinguishable'
 NONE = 'none'
 
+MISCALIBRATED = 'miscalibrated probabilities'
+_UNJUDGED = 'whether its probabilities are calibrated is not known'
+_MEND = 'its probabilities are miscalibrated: recalibrate them before use'
+
 
 @dataclasses.dataclass(frozen=True)
 class Advice:
@@ -31,8 +35,11 @@ class Advice:
       is calibrated and good enough) or 'none' (nothing is settled).
     arm: the fusion arm to use, if any.
     single: the single-modality arm to use, if any.
-    candidates: superior, calibrated and good enough arms, in their order.
+    candidates: superior, calibrated and good enough arms, in their order; if
+      no arm is known to be calibrated, those of which it is not known.
     excluded: by superior arm that is no candidate, why.
+    caveat: what is to be known before the probabilities of the arm or single
+      modality are used, or empty.
   """
 
   advice: str
@@ -40,6 +47,7 @@ class Advice:
   single: str | None
   candidates: tuple[str, ...]
   excluded: Mapping[str, str]
+  caveat: str = ''
 
 
 def good_enough(
@@ -90,7 +98,7 @@ def choose(
   gains: Sequence[comparison.Gain],
   best_single: str | None,
   enough: Mapping[str, bool],
-  miscalibrated: Mapping[str, bool],
+  miscalibrated: Mapping[str, bool | None],
   parameters: Mapping[str, float | None],
   margin: float,
 ) -> Advice:
@@ -99,20 +107,24 @@ def choose(
   Of the superior arms whose probabilities are not miscalibrated and that are
   good enough, the one with the fewest stored parameters needed to predict; of
   equals the first listed. Arms whose number is unknown come last. Seconds do
-  not decide. Without a superior arm: the best single modality where fusion is shown
-  to be no better (equivalent or inferior), else nothing.
+  not decide. An arm of which it is not known whether its probabilities are
+  miscalibrated is used only if there is no other. Without a superior arm: the
+  best single modality where fusion is shown to be no better (equivalent or
+  inferior), else nothing.
 
   Args:
     gains: of the fusion arms, in their listed order.
     best_single: name of the best single-modality arm.
     enough: by fusion arm; see `good_enough`.
-    miscalibrated: by arm, whether its probabilities are.
+    miscalibrated: by arm, whether its probabilities are; None where that could
+      not be judged. Arms without probabilities of an event are not in it.
     parameters: by arm, where known.
     margin: of `good_enough`.
   """
   verdict = verdict_lib.of_question([g.verdict for g in gains])
   if verdict in (verdict_lib.EQUIVALENT, verdict_lib.INFERIOR):
-    return Advice(SINGLE, None, best_single, (), {})
+    caveat = _caveat(best_single, miscalibrated)
+    return Advice(SINGLE, None, best_single, (), {}, caveat)
   if verdict == verdict_lib.INCONCLUSIVE:
     return Advice(NONE, None, None, (), {})
   candidates, excluded = [], {}
@@ -121,13 +133,17 @@ def choose(
       continue
     reasons = []
     if miscalibrated.get(gain.arm):
-      reasons.append('its probabilities are miscalibrated')
+      reasons.append(MISCALIBRATED)
     if not enough[gain.arm]:
       reasons.append(f'another arm may be better by {margin:g}')
     if reasons:
       excluded[gain.arm] = ' and '.join(reasons)
     else:
       candidates.append(gain.arm)
+  known = [a for a in candidates if not _unjudged(a, miscalibrated)]
+  if known:
+    excluded.update({a: _UNJUDGED for a in candidates if a not in known})
+    candidates = known
   if not candidates:
     return Advice(NOT_DISTINGUISHABLE, None, None, (), excluded)
 
@@ -135,9 +151,20 @@ def choose(
     known = parameters.get(arm)
     return math.inf if known is None else known
 
+  arm = min(candidates, key=size)
   return Advice(
-    ARM, min(candidates, key=size), None, tuple(candidates), excluded
+    ARM, arm, None, tuple(candidates), excluded, _caveat(arm, miscalibrated)
   )
+
+
+def _unjudged(arm, miscalibrated) -> bool:
+  return arm in miscalibrated and miscalibrated[arm] is None
+
+
+def _caveat(arm, miscalibrated) -> str:
+  if _unjudged(arm, miscalibrated):
+    return _UNJUDGED
+  return _MEND if miscalibrated.get(arm) else ''
 
 
 def described(
@@ -146,6 +173,7 @@ def described(
   margin: float,
   costs: Mapping[str, Mapping[str, Any]],
   slopes: Mapping[str, float | None],
+  unjudged: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
   """The advice as a part of the summary.
 
@@ -154,14 +182,19 @@ def described(
     margin: of the comparison of arms.
     costs: by arm, `parameters` and `seconds` where known.
     slopes: by arm, its calibration slope where known.
+    unjudged: by arm, why its calibration could not be judged, if so.
   """
   cost = costs.get(advice.arm, {})
   slope = slopes.get(advice.arm)
+  why = (unjudged or {}).get(advice.arm or advice.single)
+  caveat = advice.caveat + (f': {why}' if advice.caveat and why else '')
   return {
     'advice': advice.advice,
     'arm': advice.arm,
     'single': advice.single,
-    'sentence': _sentence(advice, margin, cost, slope),
+    'sentence': _sentence(advice, margin, cost, slope)
+    + (f' {caveat[0].upper()}{caveat[1:]}.' if caveat else ''),
+    'caveat': caveat,
     'margin': margin,
     'candidates': list(advice.candidates),
     'excluded': [
@@ -192,9 +225,18 @@ def _sentence(advice, margin, cost, slope) -> str:
     ((arm, reason),) = advice.excluded.items()
     return f"The one superior arm, '{arm}', is not advised: {reason}."
   if advice.advice == NOT_DISTINGUISHABLE:
+    by_reason: dict[str, list[str]] = {}
+    for arm, reason in advice.excluded.items():
+      by_reason.setdefault(reason, []).append(f"'{arm}'")
+    if len(by_reason) == 1 and MISCALIBRATED not in advice.excluded.values():
+      return (
+        'The superior arms are not distinguishable: of none is it shown that '
+        f'no other arm is better by {margin:g}.'
+      )
+    why = [f'{reason} ({", ".join(a)})' for reason, a in by_reason.items()]
     return (
-      'The superior arms are not distinguishable: of none is it shown that it '
-      f'is calibrated and that no other arm is better by {margin:g}.'
+      f'None of the {len(advice.excluded)} superior arms is advised: '
+      f'{"; ".join(why)}.'
     )
   known = []
   if cost.get('parameters') is not None:

@@ -97,9 +97,7 @@ def use(
       families=assessment.source.families(assessment.values, work.sign),
       margin=work.margin,
     ),
-    miscalibrated={
-      a: bool(x and x['miscalibrated']) for a, x in useful.items()
-    },
+    miscalibrated={a: x['miscalibrated'] for a, x in useful.items() if x},
     parameters={a: c.get('parameters') for a, c in costs.items()},
     margin=work.config.margin,
   )
@@ -108,6 +106,11 @@ def use(
     margin=work.config.margin,
     costs=costs,
     slopes={a: x and x['slope'] for a, x in useful.items()},
+    unjudged={
+      a: x['miscalibrated_reason']
+      for a, x in useful.items()
+      if x and x['miscalibrated'] is None
+    },
   )
 
 

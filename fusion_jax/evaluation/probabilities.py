@@ -81,12 +81,13 @@ def of(
 
   Returns:
     None for an arm without probabilities of an event (multiclass, regression,
-    survival without curves). Else `miscalibrated`, `causes` ('slope', 'brier'),
-    `reasons` (sentences), `slope` (that farthest from 1), `brier_excess`
-    {estimate, low, high} (the largest lower bound), `recalibrated` {way, slope,
-    brier, brier_as_it_is, brier_of_constant} of the same label or time, or None
-    with `recalibrated_reason`, and `by`: by label or time, slope and
-    brier_excess.
+    survival without curves). Else `miscalibrated` (None where no cause was
+    found and recalibration could not be tried, with a `miscalibrated_reason`),
+    `causes` ('slope', 'brier'), `reasons` (sentences), `slope` (that farthest
+    from 1), `brier_excess` {estimate, low, high} (the largest lower bound),
+    `recalibrated` {way, slope, brier, brier_as_it_is, brier_of_constant} of the
+    same label or time, or None with `recalibrated_reason`, and `by`: by label
+    or time, slope and brier_excess.
   """
   names = _names(task, test)
   if not names:
@@ -297,10 +298,15 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     slope = part['slope']
     return -1.0 if math.isnan(slope) else abs(math.log(max(slope, 1e-9)))
 
+  untried = [
+    name
+    for name, part in parts.items()
+    if 'brier_excess' not in part or math.isnan(part['brier_excess']['low'])
+  ]
   worst = max(parts.values(), key=distance)
   excesses = [p['brier_excess'] for p in parts.values() if 'brier_excess' in p]
   gathered = {
-    'miscalibrated': bool(reasons),
+    'miscalibrated': True if reasons else None if untried else False,
     'causes': list(causes),
     'reasons': reasons,
     'slope': worst['slope'],
@@ -312,6 +318,11 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
       if name
     },
   }
+  if gathered['miscalibrated'] is None:
+    named = ', '.join(filter(None, untried))
+    gathered['miscalibrated_reason'] = _NO_VALIDATION + (
+      f' ({named})' if named else ''
+    )
   if math.isnan(worst['slope']):
     gathered['slope_reason'] = _NO_SLOPE
   if not excesses:

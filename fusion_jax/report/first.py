@@ -209,8 +209,14 @@ def _use(summary) -> list[Line]:
   use = summary.get('use')
   if not use or not summary['comparisons']:
     return []
+  caveat = f'; {use["caveat"]}' if use.get('caveat') else ''
+  if use['advice'] == 'single' and use.get('single'):
+    role = summary['arms'][use['single']]['role']
+    what = ', a single modality' if role == 'single' else ''
+    found = 'no fusion arm is shown to be better'
+    return [Line(USE, f'{use["single"]}{what}: {found}{caveat}', 'use')]
   if use['advice'] != 'arm' or not use.get('arm'):
-    return [Line(USE, use['sentence'])]
+    return [Line(USE, use['sentence'].removesuffix('.'))]
   cost = []
   if use.get('parameters') is not None:
     cost.append(f'{text_lib.count(use["parameters"])} parameters')
@@ -224,7 +230,9 @@ def _use(summary) -> list[Line]:
   margin = text_lib.short(use['margin'])
   return [
     Line(
-      USE, f'{use["arm"]}: no other arm is better by {margin}{behind}', 'use'
+      USE,
+      f'{use["arm"]}: no other arm is better by {margin}{behind}{caveat}',
+      'use',
     )
   ]
 

@@ -181,8 +181,12 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
 def to_use(summary: Mapping[str, Any]) -> tables.Table:
   """Which superior arms could be used, and why others not."""
   use = summary.get('use') or {}
-  rows = [[arm, 'yes', ''] for arm in use.get('candidates') or ()]
-  rows += [[x['arm'], 'no', x['reason']] for x in use.get('excluded') or ()]
+  # Candidates are all known to be calibrated, or none of them is.
+  caveat = use.get('caveat') or ''
+  rows = [[arm, 'yes', caveat] for arm in use.get('candidates') or ()]
+  for x in use.get('excluded') or ():
+    remedy = f' (recalibrated: {x["remedy"]})' if x.get('remedy') else ''
+    rows.append([x['arm'], 'no', f'{x["reason"]}{remedy}'])
   return tables.plain_table(
     'to_use',
     'Which superior arm to use',
@@ -191,10 +195,12 @@ def to_use(summary: Mapping[str, Any]) -> tables.Table:
       Column(
         'could be used',
         word=True,
-        meaning='superior, calibrated, and no other fusion arm is better '
-        "by the margin (Hsu's comparison with the best)",
+        meaning='superior, not shown to be miscalibrated, and no other fusion '
+        "arm is better by the margin (Hsu's comparison with the best)",
       ),
-      Column('why not', word=True, meaning='which of these it is not'),
+      Column(
+        'remark', word=True, meaning='why not, or what is not known of it'
+      ),
     ],
     [
       [

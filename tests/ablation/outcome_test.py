@@ -104,7 +104,15 @@ class RecalibratedFormTest(parameterized.TestCase):
         'late_x': {'probabilities': flag},
         'ehr': {'probabilities': dict(flag, reasons=['kept'])},
         'image': {'probabilities': None},
-      }
+      },
+      'use': {
+        'advice': 'not_distinguishable',
+        'sentence': 'None is advised.',
+        'excluded': [
+          {'arm': 'late_x', 'reason': 'miscalibrated probabilities'},
+          {'arm': 'ehr', 'reason': 'miscalibrated probabilities'},
+        ],
+      },
     }
     with mock.patch.object(
       outcome.summary_lib, 'summarise', return_value=summary
@@ -112,6 +120,7 @@ class RecalibratedFormTest(parameterized.TestCase):
       found = outcome._summarise({**arms.ARMS, 'late_x': arm}, predictions)
     flags = {a: x['probabilities'] for a, x in found['arms'].items()}
     self.assertEqual(flags['ehr']['reasons'], ['kept'])
+    self.use = found['use']
     return flags['late_x']['reasons'][1:]
 
   @parameterized.product(
@@ -125,12 +134,19 @@ class RecalibratedFormTest(parameterized.TestCase):
         f'--set=arms.late_x.rule={rule}_recalibrated.'
       ],
     )
+    mend = f'--set=arms.late_x.rule={rule}_recalibrated'
+    self.assertEqual(
+      self.use['sentence'], f'None is advised. Recalibrated: {mend}.'
+    )
+    self.assertEqual(self.use['excluded'][0]['remedy'], mend)
+    self.assertNotIn('remedy', self.use['excluded'][1])
 
   @parameterized.parameters(
     {'miscalibrated': False}, {'rule': 'stack'}, {'rule': 'mean_recalibrated'}
   )
   def test_silent_where_there_is_nothing_to_offer(self, **changes):
     self.assertEmpty(self._reasons(**changes))
+    self.assertEqual(self.use['sentence'], 'None is advised.')
 
 
 if __name__ == '__main__':

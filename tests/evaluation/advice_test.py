@@ -48,9 +48,7 @@ class ChooseTest(parameterized.TestCase):
     )
     self.assertEqual((chosen.advice, chosen.arm), ('arm', 'c'))
     self.assertEqual(chosen.candidates, ('b', 'c'))
-    self.assertEqual(
-      chosen.excluded, {'a': 'its probabilities are miscalibrated'}
-    )
+    self.assertEqual(chosen.excluded, {'a': 'miscalibrated probabilities'})
 
   def test_ties_go_to_the_first_listed_and_unknown_ones_come_last(self):
     gains = [_gain('a'), _gain('b'), _gain('c')]
@@ -80,6 +78,16 @@ class ChooseTest(parameterized.TestCase):
     chosen = _choose([_gain(f'a{i}', v) for i, v in enumerate(verdicts)])
     self.assertEqual((chosen.advice, chosen.single), (expected, single))
     self.assertIsNone(chosen.arm)
+
+  def test_what_is_not_known_to_be_calibrated_comes_second(self):
+    gains = [_gain('a'), _gain('b')]
+    chosen = _choose(gains, miscalibrated={'a': None, 'b': False})
+    self.assertEqual(chosen.candidates, ('b',))
+    self.assertIn('is not known', chosen.excluded['a'])
+    self.assertEqual(chosen.caveat, '')
+    chosen = _choose(gains, miscalibrated={'a': None, 'b': None})
+    self.assertEqual((chosen.arm, chosen.candidates), ('a', ('a', 'b')))
+    self.assertIn('is not known', chosen.caveat)
 
 
 class DescribedTest(absltest.TestCase):
@@ -117,10 +125,37 @@ class DescribedTest(absltest.TestCase):
     )
     self.assertIn('not distinguishable', self._of(chosen, {}, {})['sentence'])
 
+  def test_each_superior_arm_has_its_reason(self):
+    chosen = _choose(
+      [_gain(a) for a in 'abc'],
+      miscalibrated={'a': True, 'c': True},
+      enough={'a': True, 'b': False, 'c': True},
+    )
+    self.assertEqual(
+      self._of(chosen, {}, {})['sentence'],
+      'None of the 3 superior arms is advised: miscalibrated probabilities '
+      "('a', 'c'); another arm may be better by 0.02 ('b').",
+    )
+
+  def test_what_is_not_known_of_its_probabilities_is_said(self):
+    chosen = _choose([_gain('a')], miscalibrated={'a': None})
+    found = advice.described(
+      chosen, margin=0.02, costs={}, slopes={}, unjudged={'a': 'no rows'}
+    )
+    text = 'hether its probabilities are calibrated is not known: no rows'
+    self.assertEqual(found['caveat'], f'w{text}')
+    self.assertEndsWith(found['sentence'], f' W{text}.')
+
+  def test_a_single_modality_that_has_to_be_recalibrated(self):
+    chosen = _choose([_gain('a', 'equivalent')], miscalibrated={'ehr': True})
+    found = self._of(chosen, {}, {})
+    self.assertIn('recalibrate them before use', found['caveat'])
+    self.assertIn('recalibrate them before use', found['sentence'])
+
   def test_one_superior_arm_is_not_told_from_itself(self):
     gains = [_gain('a'), _gain('b', 'inconclusive')]
     for changes, reason in (
-      ({'miscalibrated': {'a': True}}, 'its probabilities are miscalibrated'),
+      ({'miscalibrated': {'a': True}}, 'miscalibrated probabilities'),
       ({'enough': {'a': False}}, 'another arm may be better by 0.02'),
     ):
       found = self._of(_choose(gains, **changes), {}, {})

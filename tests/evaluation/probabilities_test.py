@@ -174,6 +174,12 @@ class BinaryTest(parameterized.TestCase):
     self.assertIsNone(found['brier_excess'])
     self.assertIn('no validation part', found['brier_excess_reason'])
 
+  def test_without_validation_a_good_slope_is_no_proof(self):
+    found = _of(BINARY, *_binary({'a': 1.0}, valid=False))['a']
+    self.assertIsNone(found['miscalibrated'])
+    self.assertEmpty(found['reasons'])
+    self.assertIn('no validation part', found['miscalibrated_reason'])
+
   def test_constant_scores_have_no_slope(self):
     test, valid = _binary({'a': 1.0})
     flat = [
@@ -203,6 +209,17 @@ class OtherTasksTest(absltest.TestCase):
     self.assertAlmostEqual(found['by']['v']['slope'], 4, delta=0.6)
     self.assertEqual(found['slope'], found['by']['v']['slope'])
     self.assertTrue(all('(v)' in x for x in found['reasons']))
+
+  def test_one_label_without_validation_is_not_known(self):
+    task = types.Task(types.MULTILABEL, ('u', 'v'))
+    parts = []
+    for seed in (0, 1):
+      x, y = _world(1500, seed, columns=2)
+      parts.append(_fold({'a': special.expit(x)}, y, prefix='tv'[seed]))
+    parts[1].labels[:, 1] = 1
+    found = _of(task, parts[:1], parts[1:])['a']
+    self.assertIsNone(found['miscalibrated'])
+    self.assertEndsWith(found['miscalibrated_reason'], '(v)')
 
   def test_survival_at_a_time_under_censoring(self):
     task = types.Task(types.SURVIVAL, ('time', 'event'))

@@ -125,9 +125,26 @@ class FirstTest(parameterized.TestCase):
       self.lines()[first.USE],
     )
     self.summary['use'].update(advice='none', sentence='No advice: unsettled.')
-    self.assertEqual(self.lines()[first.USE], 'No advice: unsettled.')
+    self.assertEqual(self.lines()[first.USE], 'No advice: unsettled')
     del self.summary['use']
     self.assertNotIn(first.USE, self.lines())
+
+  def test_a_single_modality_to_use_and_what_it_needs(self):
+    single = self.summary['best_single']['arm']
+    self.summary['use'].update(
+      advice='single', arm=None, single=single, caveat='recalibrate it'
+    )
+    self.assertEqual(
+      self.lines()[first.USE],
+      f'{single}, a single modality: no fusion arm is shown to be better; '
+      'recalibrate it',
+    )
+
+  def test_what_is_not_known_of_the_arm_to_use(self):
+    self.summary['use']['caveat'] = 'whether it is calibrated is not known'
+    self.assertEndsWith(
+      self.lines()[first.USE], '; whether it is calibrated is not known'
+    )
 
   def test_how_sure(self):
     self.summary['evaluation']['factor'] = {'value': 1.25, 'shared': True}
