@@ -105,10 +105,11 @@ def curves(
     seed: of who loses it.
 
   Returns:
-    A list of {modality, mechanism, rate, arms: {arm: entry}, gain: {arm:
-    entry}}; the gain is that over the reference arm, which loses the modality
-    too if it sees it. An interval is conditional on the models and on who
-    loses the modality.
+    A list of {modality, mechanism, rate, replicates, arms: {arm: entry}, gain:
+    {arm: entry}}; the gain is that over the reference arm, which loses the
+    modality too if it sees it. An interval is a percentile one of an arm by
+    itself, without the factor of dependence.py, conditional on the models and
+    on who loses the modality.
   """
   few = resampling.Resamples(
     resamples.patients, resamples.counts[:, :_REPLICATES]
@@ -136,6 +137,7 @@ def curves(
             'modality': modality,
             'mechanism': mechanism,
             'rate': float(rate),
+            'replicates': few.counts.shape[1],
             **_evaluate(task, mixed, arms, references, metric, few),
           }
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fusion_jax.core import words
-from fusion_jax.report import tables
+from fusion_jax.report import notes, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import forest
 
@@ -338,8 +338,18 @@ def subgroups(summary: Mapping[str, Any]) -> tables.Table:
       Column('studies'),
       Column('patients'),
       *([Column('events')] if with_events else []),
-      Column(f'{words.metric(metric)} [95%]', interval=True),
-      Column('gain [95%]', interval=True),
+      Column(
+        f'{words.metric(metric)} [95%]',
+        interval=True,
+        meaning=f'{notes.averaged(summary)}, in this group; bounds as those of '
+        'the first table, from 500 redraws of patients at most',
+      ),
+      Column(
+        'gain [95%]',
+        interval=True,
+        meaning='over the arm that is the best single modality of all studies, '
+        'or was named; bounds hold for one arm in one group',
+      ),
     ],
     groups,
     folded=True,

@@ -5,7 +5,7 @@ from typing import Any
 
 from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import tables
+from fusion_jax.report import notes, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import lines
 
@@ -21,7 +21,7 @@ COSTS = {
 }
 # What the size of a training part may be told by, in this order.
 _SIZES = ('patients', 'studies', 'fraction')
-_KNOWN = ('arms', 'gain')
+_KNOWN = ('arms', 'gain', 'replicates')
 
 
 def _rows(entries, keys) -> tables.Table:
@@ -64,29 +64,67 @@ def _keys(entries) -> list[str]:
 def missing(summary: Mapping[str, Any]) -> tables.Table:
   """The metric of every arm by share of studies without a modality."""
   entries = summary.get('missing') or ()
-  keys = _keys(entries)
-  return _varied(summary, 'missing', 'Missing modalities', entries, keys)
+  alone = f'{_redrawn(entries)}; each arm by itself, without a factor'
+  return _varied(
+    summary,
+    'missing',
+    'Missing modalities',
+    entries,
+    metric=f'{notes.averaged(summary)}; {alone}',
+    gain='over the arm that is the best single modality where nothing is '
+    'withheld, which lacks the modality too if it sees it; bounds as those of '
+    'the metric, not corrected for several arms',
+    note='Bounds are percentiles of fewer redraws and hold for one arm; those '
+    'of the first table hold for all fusion arms and for the choice of the '
+    'single modality, and have the factor for shared training data where '
+    'there is one. So they differ from these at a rate of 0 too.',
+  )
 
 
 def learning(summary: Mapping[str, Any]) -> tables.Table:
   """The metric of every arm by size of the training part."""
   entries = summary.get('learning_curve') or ()
+  single = notes.reference(summary)
+  return _varied(
+    summary,
+    'learning_curve',
+    'Learning curve',
+    entries,
+    metric=f'{notes.averaged(summary)}, for models of this share; '
+    f'{notes.interval(summary["evaluation"])}',
+    gain=f'by how much the arm is better than {single}, trained on the same '
+    'share; bounds hold for all fusion arms of that training at once',
+    note='At a fraction of 1 these are the numbers of the first table. Those '
+    'of other fractions are made in the same way from models of their own: '
+    'another single modality may be the best, and a factor for shared '
+    'training data is that of their own folds.',
+  )
+
+
+def _redrawn(entries) -> str:
+  """How often patients were redrawn for curves of missing modalities."""
+  counts = {x['replicates'] for x in entries if x.get('replicates')}
+  if len(counts) != 1:
+    return 'patients redrawn less often than for the first table'
+  return f'patients redrawn {counts.pop()} times'
+
+
+def _varied(
+  summary, name, title, entries, *, metric, gain, note
+) -> tables.Table:
   keys = _keys(entries)
-  return _varied(summary, 'learning_curve', 'Learning curve', entries, keys)
-
-
-def _varied(summary, name, title, entries, keys) -> tables.Table:
-  metric = summary['evaluation']['metric']
+  title_of_metric = words.metric(summary['evaluation']['metric'])
   return tables.plain_table(
     name,
     f'{title}: every number',
     [
       Column('arm', word=True),
       *(Column(k.replace('_', ' '), word=True) for k in keys),
-      Column(f'{words.metric(metric)} [95%]', interval=True),
-      Column('gain [95%]', interval=True),
+      Column(f'{title_of_metric} [95%]', interval=True, meaning=metric),
+      Column('gain [95%]', interval=True, meaning=gain),
     ],
     _rows(entries, keys),
+    note=note,
     folded=True,
   )
 

@@ -59,6 +59,15 @@ def _curves(**changes):
   )
 
 
+class ReplicatesTest(parameterized.TestCase):
+  @parameterized.parameters((60, 60), (700, 500))
+  def test_rows_say_how_often_patients_were_redrawn(self, drawn, used):
+    intact, _ = _fold()
+    resamples = resampling.draw(intact.patient, replicates=drawn, seed=0)
+    rows = _curves(resamples=resamples, rates=(0.5,))
+    self.assertEqual({x['replicates'] for x in rows}, {used})
+
+
 class OrderTest(parameterized.TestCase):
   @parameterized.parameters(*missing.MECHANISMS)
   def test_is_a_permutation_that_the_seed_fixes(self, mechanism):

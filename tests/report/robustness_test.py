@@ -2,7 +2,7 @@ import copy
 
 from absl.testing import absltest
 
-from fusion_jax.report import robustness, text
+from fusion_jax.report import glossary, robustness, text
 from tests.report import parts, samples
 
 
@@ -61,6 +61,25 @@ class RobustnessTest(absltest.TestCase):
     for make, count in ((robustness.missing, 20), (robustness.learning, 4)):
       table = make(self.summary)
       self.assertLen(list(table.rows()), count * len(self.summary['arms']))
+
+  def test_legends_say_how_these_numbers_were_made(self):
+    self.summary['evaluation']['factor'] = {'value': 1.1, 'shared': True}
+    for row in self.summary['missing']:
+      row['replicates'] = 500
+    table = robustness.missing(self.summary)
+    self.assertNotIn('replicates', [x.title for x in table.columns])
+    found = glossary.meanings(table, self.summary)
+    text = ' '.join(y for _, y in found)
+    self.assertIn('patients redrawn 500 times', text)
+    self.assertIn('without a factor', text)
+    for words in ('times 1.1', 'max-t', 'redrawn 2000', 'bounds hold for all'):
+      self.assertNotIn(words, text)
+    self.assertIn('differ from these at a rate of 0', table.note)
+    table = robustness.learning(self.summary)
+    text = ' '.join(y for _, y in glossary.meanings(table, self.summary))
+    self.assertIn('trained on the same share', text)
+    self.assertNotIn('times 1.1', text)
+    self.assertIn('the numbers of the first table', table.note)
 
   def test_tradeoffs(self):
     table = robustness.tradeoffs(self.summary)
