@@ -295,7 +295,8 @@ def _needs(verdict, superior, equivalent, patients, margin) -> str:
   lines = []
   if superior:
     lines.append(
-      f'{_count(superior)} patients if the gain is {margin:g} ("superior")'
+      f'{_count(superior)} patients if the gain over every single modality is '
+      f'{margin:g} ("superior")'
     )
   if equivalent:
     lines.append(f'{_count(equivalent)} if it is 0 ("equivalent")')

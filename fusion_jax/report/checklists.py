@@ -125,8 +125,9 @@ def _needed(summary, curves) -> str:
   found = needs['superior']['patients']
   margin = text_lib.plain(summary['evaluation']['margin'])
   return (
-    f'{text}; to find a difference as large as the margin of {margin} in four '
-    f'studies out of five, {found} patients have to be tested'
+    f'{text}; to find a gain over every single modality as large as the margin '
+    f'of {margin} in four studies out of five, {found} patients have to be '
+    'tested'
   )
 
 

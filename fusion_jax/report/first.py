@@ -344,7 +344,7 @@ def _settle(summary) -> list[Line]:
     return []
   margin = text_lib.short(summary['evaluation']['margin'])
   ways = {
-    'superior': f'if the gain is {margin}',
+    'superior': f'if the gain over every single modality is {margin}',
     'equivalent': 'if it is 0',
   }
   pieces = [
@@ -355,7 +355,10 @@ def _settle(summary) -> list[Line]:
   if not pieces:
     return []
   here = f'{summary["cohort"]["patients"]:,}'
-  text = f'{notes.listed(pieces)}, with 80% power; here are {here}'
+  text = (
+    f'{notes.listed(pieces)}, with 80% power; here are {here} (plan --from_run '
+    'counts single modalities that are behind as they are)'
+  )
   return [Line(SETTLE, text)]
 
 

@@ -167,7 +167,6 @@ def verdicts(summary: Mapping[str, Any]) -> str:
 def _of_summary(summary) -> dict[str, str]:
   evaluation = summary['evaluation']
   metric = names.of_comparison(summary)
-  margin = text_lib.short(evaluation['margin'])
   lower = '' if evaluation['higher_is_better'] else '; lower is better'
   own = f'{notes.averaged(summary)}{lower}; {notes.interval(evaluation)}'
   gain = notes.gain(summary)
@@ -179,7 +178,4 @@ def _of_summary(summary) -> dict[str, str]:
     'gain [95%]': gain,
     'difference [95%]': gain,
     'verdict': verdicts(summary),
-    'patients: superior': 'to be tested for a power of 80% if the gain of this '
-    f'arm over every single modality is {margin}',
-    'patients: equivalent': 'the same if it is 0',
   }

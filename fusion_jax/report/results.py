@@ -24,14 +24,24 @@ def arms(
   columns = [Column('arm', word=True), Column(f'{metric} [95%]', interval=True)]
   fragile = any(x.fragile for _, rows in groups for x in rows)
   if page.compared():
+    gain = text_lib.short(page.margin)
     columns += [
       Column('gain [95%]', interval=True),
       Column('over', word=True),
       Column('p adj'),
       Column('verdict', word=True),
       *([Column('fragile', word=True)] if fragile else []),
-      Column('patients: superior'),
-      Column('patients: equivalent'),
+      Column(
+        f'patients: superior if +{gain}',
+        meaning='to be tested for a power of 80% if this arm is better by '
+        f'{gain} than every single modality, as though all were as good as the '
+        'best; where others are behind it takes fewer: plan --from_run=RUN '
+        f'--gain={page.margin:g} counts them as they are',
+      ),
+      Column(
+        'patients: equivalent if 0',
+        meaning='the same if it is exactly as good as every single modality',
+      ),
     ]
 
   def row(x: content_lib.Row) -> list[tables.Cell]:

@@ -135,13 +135,14 @@ class ComparisonTest(absltest.TestCase):
     self.assertIn('is inconclusive: its AUROC is better by 0.042', text)
     self.assertIn(f'; {reason}.', text)
     self.assertIn(
-      'To settle it with 80% power would take 1,240 patients if the gain is '
-      '0.02 ("superior") and 900 if it is 0 ("equivalent"); here are 400.',
+      'To settle it with 80% power would take 1,240 patients if the gain over '
+      'every single modality is 0.02 ("superior") and 900 if it is 0 '
+      '("equivalent"); here are 400.',
       text,
     )
     few = {'superior': 2, 'equivalent': None}
     text = _sentence(_comparison('inconclusive', patients_needed=few))
-    self.assertIn('take fewer than 50 patients if the gain is 0.02', text)
+    self.assertIn('take fewer than 50 patients if the gain over', text)
     self.assertNotIn('To settle', _sentence(_comparison()))
 
   def test_undefined(self):
@@ -258,7 +259,11 @@ class QuestionTest(parameterized.TestCase):
     self.assertIn(
       '2 of 3 fusion arms are inconclusive, and none is superior.', text
     )
-    self.assertIn('1,240 patients if the gain is 0.02 ("superior"); here', text)
+    self.assertIn(
+      '1,240 patients if the gain over every single modality is 0.02 '
+      '("superior"); here',
+      text,
+    )
 
   def test_registration_stands_before_the_rest(self):
     fixed = {

@@ -197,8 +197,9 @@ class FirstTest(parameterized.TestCase):
     )
     self.assertEqual(
       self.lines()[first.SETTLE],
-      '5,319 patients if the gain is .02 and 4,472 patients if it is 0, with '
-      '80% power; here are 60',
+      '5,319 patients if the gain over every single modality is .02 and 4,472 '
+      'patients if it is 0, with 80% power; here are 60 (plan --from_run '
+      'counts single modalities that are behind as they are)',
     )
     self.summary['question']['verdict'] = 'superior'
     self.assertNotIn(first.SETTLE, self.lines())

@@ -30,6 +30,15 @@ class ResultsTest(absltest.TestCase):
     titles = [c.title for c in results.history(finished).columns]
     self.assertEqual(titles, ['arm', 'outcome', 'models'])
 
+  def test_patients_needed_say_what_they_assume_and_where_it_is_not_so(self):
+    page = content.build(self.summary)
+    columns = results.arms(page, page.groups).columns
+    found = {x.title: x.meaning for x in columns}
+    text = found['patients: superior if +.02']
+    self.assertIn('every single modality', text)
+    self.assertIn('plan --from_run=RUN --gain=0.02', text)
+    self.assertIn('patients: equivalent if 0', found)
+
   def test_values_by_fold_are_the_summary_s(self):
     table = results.by_fold(self.summary)
     titles = [c.title for c in table.columns]
