@@ -250,6 +250,7 @@ def finish(
   splits: Sequence[splits_lib.Split] = (),
   losses: Mapping[str, Any] | None = None,
   failed: Collection[str] = (),
+  seen: str = '',
   sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Writes predictions and summary into `folder`; returns the summary.
@@ -269,6 +270,7 @@ def finish(
     splits: of the cohort; empty where nothing was trained on it.
     losses: what `losses.of_models` says, for the curves; None for none.
     failed: arms that were to be in the table and are not.
+    seen: when results were seen before the registration was given, or empty.
     sections: beside those made here.
   """
   store_lib.make_folder(folder)
@@ -304,6 +306,7 @@ def finish(
       *_unknown_survival(predictions),
     ],
     audits=audits,
+    seen=seen,
     cohort=_cohort_facts(cohort, test, splits, config.evaluation),
     sections={
       'controls': controls_lib.summarise(

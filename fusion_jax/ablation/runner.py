@@ -21,6 +21,7 @@ from fusion_jax.ablation import (
   losses,
   made_of,
   outcome,
+  registered,
   unforeseen,
 )
 from fusion_jax.ablation import hazards as hazards_lib
@@ -130,7 +131,11 @@ def run(
     if any(arm not in work.failures for arm in listed):
       progress.message('Evaluating')
       summary = work.evaluate(warnings, horizons)
-    store.log('end', failures=work.failures)
+    store.log(
+      'end',
+      failures=work.failures,
+      **registered.logged(config, results=summary is not None),
+    )
     if summary is not None:
       store.seal()
   return Report(summary, work.failures)
@@ -413,6 +418,7 @@ class _Run:
       audits={'tuning': outcome.tuning(self.plan, self.config), **audits},
       test=[s.test for s in self.splits.values()],
       started=self._started,
+      seen=registered.after(self.store, self.config),
       made_of=made_of.of_arms(self.config, models, self.store, arms),
       splits=[*self.splits.values()],
       losses=losses.of_models(models, self.store),

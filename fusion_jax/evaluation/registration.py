@@ -112,6 +112,7 @@ def deviations(
   arms: Sequence[str],
   reference: str,
   cohort: str = '',
+  seen: str = '',
 ) -> list[str]:
   """One sentence for everything in which a run is not what was registered.
 
@@ -122,8 +123,15 @@ def deviations(
     arms: that have predictions.
     reference: 'best_single' or the name of an arm.
     cohort: digest of the cohort; empty if unknown, see `unchecked`.
+    seen: when results were seen without this registration; empty if they were
+      not, as far as is known.
   """
   points = []
+  if seen:
+    points.append(
+      'It was registered after results were seen: this folder was evaluated '
+      f'without this registration on {seen}.'
+    )
   for name, here in (
     ('metric', metric),
     ('margin', margin),

@@ -344,6 +344,11 @@ def _registered(registered, arm) -> str:
     return ''
   deviations = len(registered['deviations'])
   if deviations:
+    if registered.get('after_results'):
+      return (
+        'It was registered after results were seen, so this verdict is not a '
+        'registered one (see warnings).'
+      )
     line = (
       f'The run deviates from its registration in '
       f'{words.counted(deviations, "point")} (see warnings), so '

@@ -55,6 +55,7 @@ def summarise(
   run: Mapping[str, Any] | None = None,
   cohort: Mapping[str, Any] | None = None,
   reference: str = '',
+  seen: str = '',
   sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Estimates, intervals, comparisons and warnings as a JSON-ready dict.
@@ -78,6 +79,8 @@ def summarise(
     cohort: passed through (name, digest, ...).
     reference: the name of one arm to compare all others with; empty for the
       best of the single-modality arms.
+    seen: when results were seen before the registration was given; empty if
+      none were, as far as is known.
     sections: passed through at the top level, beside the keys made here.
 
   Raises:
@@ -142,7 +145,7 @@ def summarise(
   picked_arms = [c['arm'] for c in picked]
   whole = assessment_lib.assess(work, test, picked_arms)
   complete, complete_out = _complete_cases(work, test, picked_arms)
-  registered = _registered(work, fixed, (cohort or {}).get('digest'))
+  registered = _registered(work, fixed, (cohort or {}).get('digest'), seen)
   lines = [
     *warnings,
     *caveats.of_validation(test, valid),
@@ -347,11 +350,12 @@ def _reference_lines(work) -> list[str]:
   ]
 
 
-def _registered(work, fixed, digest) -> dict[str, Any] | None:
+def _registered(work, fixed, digest, seen) -> dict[str, Any] | None:
   if not fixed:
     return None
   return {
     **dataclasses.asdict(fixed),
+    'after_results': bool(seen),
     'deviations': registration_lib.deviations(
       fixed,
       metric=work.metric,
@@ -359,6 +363,7 @@ def _registered(work, fixed, digest) -> dict[str, Any] | None:
       arms=work.arms,
       reference=work.reference,
       cohort=digest or '',
+      seen=seen,
     ),
     'unchecked': registration_lib.unchecked(fixed, cohort=digest or ''),
   }

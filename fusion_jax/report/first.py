@@ -293,6 +293,8 @@ def _registered(summary) -> list[str]:
   if not registered:
     return []
   deviations = len(registered.get('deviations') or ())
+  if registered.get('after_results'):
+    return ['registered after results were seen']
   if deviations:
     many = words.counted(deviations, 'point')
     return [f'deviates from its registration in {many}']

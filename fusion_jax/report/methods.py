@@ -344,9 +344,14 @@ def _registration(found) -> str:
     if unchecked
     else ''
   )
+  late = (
+    ', which was given after results had been seen'
+    if found.get('after_results')
+    else ''
+  )
   return (
     'The analysis was held against a registration of metric, margin, '
-    f'reference and arms (SHA-256 {found["sha256"]}); '
+    f'reference and arms (SHA-256 {found["sha256"]}){late}; '
     f'{told if deviations else "it does not deviate from it"}{untold}. '
     '[Authors: say when and where this was published.]'
   )

@@ -167,6 +167,8 @@ class FirstTest(parameterized.TestCase):
     ):
       self.assertIn(words, text)
     self.assertNotIn('--seeds', text)
+    self.summary['registration']['after_results'] = True
+    self.assertIn('registered after results were', self.lines()[first.SURE])
     self.summary['run']['config_digest'] = 'x'
     self.assertIn('1 seed (run --seeds=3)', self.lines()[first.SURE])
 
