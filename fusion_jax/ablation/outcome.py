@@ -307,7 +307,14 @@ def finish(
     ],
     audits=audits,
     seen=seen,
-    cohort=_cohort_facts(cohort, test, splits, config.evaluation),
+    cohort={
+      **_cohort_facts(cohort, test, splits, config.evaluation),
+      **(
+        {'division': splits_lib.described(cohort, config.splits)}
+        if splits
+        else {}
+      ),
+    },
     sections={
       'controls': controls_lib.summarise(
         predictions,

@@ -32,7 +32,7 @@ from fusion_jax.ablation import progress as progress_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors
+from fusion_jax.core import errors, words
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import reader
 from fusion_jax.data import splits as splits_lib
@@ -92,6 +92,10 @@ def run(
   # What this command names must be possible, whatever was run before.
   select(config.arms, asked.run_arms)
   splits = splits_lib.make_splits(cohort, config.splits)
+  progress.message(
+    f'{words.counted(len(splits), "fold")}: '
+    f'{splits_lib.described(cohort, config.splits)}'
+  )
   for split in splits:
     _check_split(cohort, split)
   summary_lib.check_config(cohort.task, config.evaluation, folds=len(splits))

@@ -63,11 +63,39 @@ def make_splits(
   return splits
 
 
+def described(cohort: cohort_lib.Cohort, config: config_lib.SplitConfig) -> str:
+  """How folds are made, in words that follow 'folds were'."""
+  scheme = _scheme(cohort, config)
+  if scheme != 'kfold':
+    return {
+      'file': 'read from a file',
+      'site': 'made of one site each',
+      'column': "those of the cohort's fold column",
+      'time': 'cut by index time, each later than its training part',
+    }[scheme]
+  text = 'drawn at random by patient, with like shares of each outcome'
+  given = _supplied_folds(cohort)
+  if given:
+    text += (
+      f"; the {given} folds of the cohort's fold column were not used "
+      "(splits.scheme='column' uses them)"
+    )
+  return text
+
+
+def _supplied_folds(cohort) -> int:
+  return 0 if cohort.fold is None else len(np.unique(cohort.fold))
+
+
+def _scheme(cohort, config) -> str:
+  if config.scheme != 'auto':
+    return config.scheme
+  given = _supplied_folds(cohort)
+  return 'column' if given and config.folds in (0, given) else 'kfold'
+
+
 def _whole(cohort, config) -> list[Split]:
-  scheme = config.scheme
-  if scheme == 'auto':
-    given = 0 if cohort.fold is None else len(np.unique(cohort.fold))
-    scheme = 'column' if given and config.folds in (0, given) else 'kfold'
+  scheme = _scheme(cohort, config)
   if scheme == 'file':
     return load(config.file, cohort)
   if scheme != 'kfold':

@@ -80,8 +80,10 @@ def _parts(summary) -> str:
   made = f'{several}{folds} folds' if folds > 1 else f'{several}one split'
   each = ' of a fold' if folds > 1 else ''
   verb = 'was' if made == 'one split' else 'were'
+  how = summary['cohort'].get('division')
+  told = f'; {"folds were " if folds > 1 else "it was "}{how}' if how else ''
   return (
-    f'There {verb} {made}; training, validation and test parts{each} had '
+    f'There {verb} {made}{told}. Training, validation and test parts{each} had '
     f'{content_lib.apart(summary)}.'
   )
 

@@ -201,7 +201,7 @@ class MethodsTest(absltest.TestCase):
     for comparison in self.summary['comparisons']:
       comparison['without_factor'] = {}
     text = self.text()
-    self.assertIn('There was one split; training, validation', text)
+    self.assertIn('There was one split. Training, validation', text)
     self.assertIn('fitted on the training part alone', text)
     self.assertIn('trained with 1 seed.', text)
     self.assertIn('was AUROC, on the test part. ', text)
@@ -220,7 +220,9 @@ class MethodsTest(absltest.TestCase):
     self.summary = samples.sample(repeats=2)
     self.summary['run']['config_digest'] = 'abc'
     text = self.text()
-    self.assertIn('There were 2 repeats of 2 folds', text)
+    self.assertIn('There were 2 repeats of 2 folds. Training', text)
+    self.summary['cohort']['division'] = 'drawn at random'
+    self.assertIn('2 folds; folds were drawn at random. T', self.text())
     self.assertIn('mean over folds and repeats', text)
 
   def test_outcomes_are_named_by_task(self):
