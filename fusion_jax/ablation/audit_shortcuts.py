@@ -16,6 +16,8 @@ from fusion_jax.training import classical
 
 ELASTIC_NET = 'elastic_net'
 TREES = 'trees'
+# Unknown codes that a sentence has room for.
+_MOST = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Shortcut:
 
   Attributes:
     of: the facts.
-    what: how a sentence names them, in the plural.
+    what: how a sentence names them, in the plural; `{codes}` stands for values
+      that are declared unknown, where there are any.
     none: why there are none, where there are none.
     advice: what to look into if they predict the label.
   """
@@ -38,7 +41,7 @@ class Shortcut:
 SHORTCUTS: Mapping[str, Shortcut] = {
   config_lib.MISSINGNESS: Shortcut(
     facts.missingness,
-    'Gaps in values and modalities alone',
+    'Gaps in values and modalities{codes} alone',
     'nothing is missing, or in all studies alike',
     'any arm that sees what is missing may rank studies by how they were '
     'recorded.',
@@ -156,15 +159,23 @@ def _shortcut(work, of: facts.Facts, split) -> tuple[str, np.ndarray]:
 def _judge(work, name, entry) -> tuple[str, bool]:
   """The sentence of an audit of facts and whether it alarms."""
   shortcut = SHORTCUTS[name]
+  what = shortcut.what.format(codes=_codes(work.cohort))
   if math.isnan(entry['low']):
     return f'Not measured: {entry["reason"].rstrip(".")}.', False
   alarm = entry['low'] > work.chance + work.config.margin
   if alarm:
     return (
-      f'{shortcut.what} predict the label with {work.shown(entry)}: '
-      f'{shortcut.advice}'
+      f'{what} predict the label with {work.shown(entry)}: {shortcut.advice}'
     ), True
-  return f'{shortcut.what} reach {work.shown(entry)}: no alarm.', False
+  return f'{what} reach {work.shown(entry)}: no alarm.', False
+
+
+def _codes(cohort) -> str:
+  found = facts.coded(cohort)
+  if not found:
+    return ''
+  more = f', {len(found) - _MOST} more' if len(found) > _MOST else ''
+  return f' and values declared unknown ({", ".join(found[:_MOST])}{more})'
 
 
 def _trees(is_categorical):

@@ -85,6 +85,18 @@ def missingness(cohort: cohort_lib.Cohort) -> Facts:
   return Facts({name: x.astype(np.float64) for name, x in found.items()})
 
 
+def coded(cohort: cohort_lib.Cohort) -> list[str]:
+  """'NAME is CODE' of every value declared unknown that some study has."""
+  return [
+    f'{name} is {code}'
+    for name, x in zip(
+      cohort.categorical_names, cohort.categorical.T, strict=True
+    )
+    for code in cohort.unknown_codes.get(name, ())
+    if np.equal(x, code).any()
+  ]
+
+
 def acquisition(cohort: cohort_lib.Cohort) -> Facts:
   """How the images of a study were made: nothing of what they show.
 

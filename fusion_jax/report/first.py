@@ -29,13 +29,13 @@ _MOST = 4
 _SLOPE = 'slope'
 # Audits of something that should not predict; others are about the models.
 _ALONE = {
-  'missingness': 'what is missing',
-  'acquisition': 'how images were stored',
-  'brightness': 'brightness',
-  'identifiers': 'names of studies and patients',
-  'row order': 'the row number',
-  'time': 'the time',
-  'subgroup only': 'groups and site',
+  'missingness': 'what is missing or declared unknown alone reaches',
+  'acquisition': 'how images were stored alone reaches',
+  'brightness': 'brightness alone reaches',
+  'identifiers': 'names of studies and patients alone reach',
+  'row order': 'the row number alone reaches',
+  'time': 'the time alone reaches',
+  'subgroup only': 'groups and site alone reach',
 }
 
 
@@ -392,7 +392,7 @@ def _alarm(audit: findings.Audit) -> str:
   number = audit.number
   what = _ALONE.get(audit.name)
   if what and number is not None and number.estimate is not None:
-    return f'{what} alone reaches {text_lib.plain(number.estimate)}'
+    return f'{what} {text_lib.plain(number.estimate)}'
   return f'audit of {audit.name} alarms'
 
 

@@ -272,7 +272,7 @@ def _gain(summary) -> str:
     return f"{start} '{singles[0]}', the only single-modality arm."
   return (
     f'{start} the best single-modality arm on the same test studies: the '
-    'smallest of its differences from all of them. Nothing was chosen on '
+    'smallest of its differences from all of them; that arm was not chosen on '
     'validation studies.'
   )
 

@@ -54,10 +54,15 @@ def of(summary: Mapping[str, Any]) -> list[str]:
       'extreme, above 1 too cautious.'
     )
   costs = [x.get('cost') or {} for x in summary['arms'].values()]
-  if any(x.get('seconds') is not None for x in costs):
+  timed = [
+    title
+    for key, title in (('seconds', 'time'), ('compile_seconds', 'compile'))
+    if any(x.get(key) is not None for x in costs)
+  ]
+  if timed:
     lines.append(
-      'time, compile: of the models of the arm itself, not of those it builds '
-      'on.'
+      f'{", ".join(timed)}: of the models of the arm itself; the time in the '
+      'first table of the page is that of those it builds on as well.'
     )
   spreads = {
     'fold_sd': 'fold sd: of the mean over folds, corrected for shared training '

@@ -46,7 +46,11 @@ class ShortcutsTest(absltest.TestCase):
     side[audited.positive(data), 0] = 'UNK'
     codes = {data.categorical_names[0]: ('UNK',)}
     coded = dataclasses.replace(data, categorical=side, unknown_codes=codes)
-    self._only(coded, 'missingness')
+    found = self._only(coded, 'missingness')
+    self.assertIn(
+      f'values declared unknown ({data.categorical_names[0]} is UNK)',
+      found['sentence'],
+    )
     # An ordinary level is no business of this audit.
     other = dataclasses.replace(data, categorical=side)
     self.assertFalse(

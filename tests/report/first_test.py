@@ -215,7 +215,9 @@ class FirstTest(parameterized.TestCase):
         'reasons': ['The calibration slope is 3.89: not extreme enough.'],
       }
     text = self.lines()[first.CHECK]
-    self.assertIn('what is missing alone reaches .871', text)
+    self.assertIn(
+      'what is missing or declared unknown alone reaches .871', text
+    )
     self.assertIn('miscalibrated: late_mean (slope 3.89)', text)
     self.assertIn('below', text)
     # A slope that is not to blame is not named.

@@ -180,8 +180,12 @@ class HtmlTest(parameterized.TestCase):
     summary['warnings'].append(f'Audit missingness: {sentence}')
     text = html_lib.render(summary)
     self.assertNotIn('Audit missingness:', text)
-    self.assertIn('what is missing alone reaches .871', text)
-    self.assertLess(text.index('what is missing alone'), text.index('<main>'))
+    self.assertIn(
+      'what is missing or declared unknown alone reaches .871', text
+    )
+    self.assertLess(
+      text.index('what is missing or declared'), text.index('<main>')
+    )
     self.assertIn('a warning of the run', text)
 
   @parameterized.parameters(*parts.SECTIONS)

@@ -216,6 +216,10 @@ class MethodsTest(absltest.TestCase):
       del arm['folds']
     self.assertIn('trained with [Authors: how many] seeds', self.text())
 
+  def test_that_nothing_was_chosen_is_said_of_the_single_arm_alone(self):
+    self.assertNotIn('Nothing was chosen', self.text())
+    self.assertIn('that arm was not chosen on validation', self.text())
+
   def test_several_repeats(self):
     self.summary = samples.sample(repeats=2)
     self.summary['run']['config_digest'] = 'abc'
