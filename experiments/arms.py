@@ -38,10 +38,16 @@ def _parts(arm: arms_lib.ArmConfig) -> str:
 
 def _table(*columns: str) -> rich.table.Table:
   table = rich.table.Table(
-    box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    box=rich.box.SIMPLE_HEAD,
+    show_edge=False,
+    pad_edge=False,
+    padding=(0, 1, 0, 0),
   )
   for name in columns:
-    table.add_column(name, no_wrap=name != 'made of')
+    # Others are never cut: these give way.
+    table.add_column(
+      name, no_wrap=name not in ('arm', 'made of'), overflow='fold'
+    )
   return table
 
 
@@ -66,7 +72,9 @@ def _run() -> int:
       *('yes' if kind in claims.tasks else '-' for kind in types.TASK_KINDS),
       claims.absent,
     )
+  console.print()
   console.print(tasks)
+  console.print()
   parts = _table('arm', 'interactions', 'made of')
   for name, arm in listed.items():
     several = len(arm.modalities) > 1

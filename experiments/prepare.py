@@ -16,7 +16,7 @@ import rich.text
 from absl import flags
 
 from experiments import launch, terminal
-from fusion_jax.core import errors
+from fusion_jax.core import errors, words
 from fusion_jax.data import (
   checks,
   config,
@@ -25,6 +25,7 @@ from fusion_jax.data import (
   reader,
   tfds_export,
 )
+from fusion_jax.evaluation import caveats
 
 _COHORT = flags.DEFINE_string(
   'cohort', '', 'A built-in world, a folder with cohort.toml, or a .toml file.'
@@ -93,11 +94,13 @@ def _check(console: rich.console.Console) -> int:
       table.add_row(name, rich.text.Text(value))
     console.print(table)
     _print_numbers(console, opened.cohort)
-    for note in (opened.cohort.patient_note, *opened.cohort.notes):
-      if note:
-        console.print(rich.text.Text(f'Note: {note}'))
+    reason = opened.cohort.patient_note
+    for note in (*caveats.of_no_patients(reason), *opened.cohort.notes):
+      console.print(rich.text.Text(f'Note: {note}'))
   warnings = len(opened.problems) - failed
-  console.print(f'{failed} errors, {warnings} warnings.')
+  console.print(
+    f'{words.counted(failed, "error")}, {words.counted(warnings, "warning")}.'
+  )
   if opened.cohort is not None and _EXPORT_TFDS.value:
     folder = tfds_export.export(opened.cohort, _EXPORT_TFDS.value)
     console.print(f"Exported to '{folder}'.", soft_wrap=True)

@@ -25,7 +25,12 @@ _TRAIN_MISSING = flags.DEFINE_list(
 _FRACTIONS = flags.DEFINE_list(
   'fractions', [], 'Shares of the training patients to train on.'
 )
-_ARMS = flags.DEFINE_list('arms', [], 'Arms to look at; all if empty.')
+_ARMS = flags.DEFINE_list(
+  'arms',
+  [],
+  'Arms to look at and to print; if empty, curves of all are made, and those '
+  'of the arms that the report draws are printed.',
+)
 
 
 def _fractions() -> list[float]:

@@ -281,7 +281,6 @@ def finish(
   expected = singles + [
     a for a in failed if config.arms[a].strategy == arms_lib.SINGLE
   ]
-  patient = [cohort.patient_note] if cohort.patient_note else []
   summary = _summarise(
     config.arms,
     predictions,
@@ -299,7 +298,7 @@ def finish(
       for a in arms
     },
     warnings=[
-      *patient,
+      *caveats.of_no_patients(cohort.patient_note),
       *caveats.of_spellings(cohort.patient, noun='patient'),
       *cohort.warnings,
       *warnings,

@@ -90,10 +90,11 @@ def locate(name: str, data_root: str = '') -> tuple[pathlib.Path, pathlib.Path]:
   elif not files.regular(path).is_file():
     guess = errors.nearest(name, [*synthetic.WORLDS, *_siblings(path)])
     hint = f" Did you mean '{guess}'?" if guess else ''
+    where = '' if path.is_absolute() else f' in {os.getcwd()}'
     raise errors.UserError(
       f"No cohort '{name}': neither a built-in world "
       f'({", ".join(synthetic.WORLDS)}) nor a folder with {DESCRIPTOR} nor a '
-      f'.toml file in {os.getcwd()}.{hint}'
+      f'.toml file{where}.{hint}'
     )
   elif path.suffix != '.toml':
     raise errors.UserError(
@@ -144,9 +145,19 @@ def _examine(config, on_progress) -> checks.Examination:
       )
   cache = images_lib.cache_folder(config.cache_dir).resolve()
   if cache.is_relative_to(root.resolve()):
+    first = (
+      ''
+      if config.data_root
+      else f"If the data is not in '{root}', the folder of '{path.name}', say "
+      'where it is with --data_root=DIR. Else '
+    )
+    rest = (
+      'put the cache elsewhere: --cache_dir=DIR of prepare, '
+      '--set=cohort.cache_dir=DIR of other commands.'
+    )
     raise errors.UserError(
       f"The cache folder '{cache}' is inside the cohort's folder, which is "
-      'never written to: set cohort.cache_dir to another place.'
+      f'never written to. {first}{rest if first else rest.capitalize()}'
     )
   descriptor = descriptor_lib.load(path)
   table = files.regular(root / descriptor.table)

@@ -64,6 +64,15 @@ def of_table(
   return lines
 
 
+def of_no_patients(reason: str) -> list[str]:
+  """What a cohort's reason for having no patient column stands for.
+
+  Args:
+    reason: as the cohort gives it; empty if it has such a column.
+  """
+  return [f'No patient column: {reason.rstrip(".")}.'] if reason else []
+
+
 def of_validation(
   test: Sequence[folds_lib.Fold], valid: Sequence[folds_lib.Fold]
 ) -> list[str]:

@@ -57,8 +57,9 @@ def print_summary(
       box of the page, and what the numbers mean.
   """
   console = console or rich.console.Console()
-  print_first(summary, console)
-  if level in (QUIET, SHORT):
+  alone = level in (QUIET, SHORT)
+  print_first(summary, console, warnings='in the report' if alone else 'below')
+  if alone:
     return
   page = content_lib.build(summary)
   parts = []
@@ -91,10 +92,13 @@ def print_summary(
 
 
 def print_first(
-  summary: Mapping[str, Any], console: rich.console.Console
+  summary: Mapping[str, Any],
+  console: rich.console.Console,
+  *,
+  warnings: str = 'below',
 ) -> None:
-  """Prints the lines of the page's first screen."""
-  screen = first.build(summary)
+  """Prints the lines of the page's first screen; see `first.build`."""
+  screen = first.build(summary, warnings=warnings)
   style = _STYLES.get(screen.verdict, '').replace('dim', '')
   answer = ' '.join(filter(None, (screen.answer, screen.aside)))
   console.print()

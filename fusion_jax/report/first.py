@@ -114,8 +114,13 @@ class Screen:
     return names.style(self.verdict, within_margin=bool(self.aside))
 
 
-def build(summary: Mapping[str, Any]) -> Screen:
-  """Picks the first screen from a summary."""
+def build(summary: Mapping[str, Any], *, warnings: str = 'below') -> Screen:
+  """Picks the first screen from a summary.
+
+  Args:
+    summary: what `summary.json` holds.
+    warnings: where they stand.
+  """
   question = summary['question']
   compared = bool(summary['comparisons'])
   gain = summary.get('gain')
@@ -125,7 +130,7 @@ def build(summary: Mapping[str, Any]) -> Screen:
     *_but(summary),
     *_also(summary),
     *_settle(summary),
-    _check(summary),
+    _check(summary, warnings),
   ]
   aside = ''
   if gain and gain['within_margin'] and gain['verdict'] == question['verdict']:
@@ -248,7 +253,11 @@ def _sure(summary, gain) -> list[Line]:
     )
   seeds = content_lib.seeds(summary)
   if seeds:
-    again = content_lib.trained_here(summary) and seeds == '1 seed'
+    again = (
+      content_lib.trained_here(summary)
+      and not notes.external(summary)
+      and seeds == '1 seed'
+    )
     pieces.append(f'{seeds} (run --seeds=3)' if again else seeds)
   if gain:
     leans = [_lean(x) for x in gain.get('leans') or ()]
@@ -364,7 +373,7 @@ def _settle(summary) -> list[Line]:
   return [Line(SETTLE, text)]
 
 
-def _check(summary) -> Line:
+def _check(summary, where) -> Line:
   """Alarms in one line."""
   pieces = [_alarm(x) for x in findings.alarms(summary)]
   off = miscalibrated(summary)
@@ -376,7 +385,7 @@ def _check(summary) -> Line:
     pieces.append(f'miscalibrated: {_capped(shown)}')
   warnings = findings.not_said(summary['warnings'], findings.alarms(summary))
   if warnings:
-    pieces.append(f'{words.counted(len(warnings), "warning")} below')
+    pieces.append(f'{words.counted(len(warnings), "warning")} {where}')
   if pieces:
     to = (
       'audits' if findings.alarms(summary) else 'warnings' if warnings else ''

@@ -122,9 +122,9 @@ def reclassification(
   return sections.Section(
     'reclassification',
     f'Whom {arm} calls otherwise than {single}',
-    brief=f'of {matrices.count(event["studies"])} studies with the event '
-    f'{matrices.count(event["up"])} are called by {arm} alone, '
-    f'{matrices.count(event["down"])} by {single} alone',
+    brief=f'of {matrices.about(event["studies"])} studies with the event '
+    f'{matrices.about(event["up"])} are called by {arm} alone, '
+    f'{matrices.about(event["down"])} by {single} alone',
     lead=[
       "Each model calls at its own threshold, which validation chose (Youden's "
       f'index). {_ONCE}',
@@ -271,8 +271,8 @@ def _epochs(model) -> list[list[tables.Cell]]:
 
 def _rows_in_words(entry) -> str:
   return ' '.join(
-    f'Of {matrices.count(row["studies"])} studies of {row["class"]} '
-    f'{matrices.count(entry["counts"][i][i])} are called so.'
+    f'Of {matrices.about(row["studies"])} studies of {row["class"]} '
+    f'{matrices.about(entry["counts"][i][i])} are called so.'
     for i, row in enumerate(entry['by_class'])
   )
 

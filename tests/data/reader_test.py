@@ -181,6 +181,9 @@ class ReaderTest(parameterized.TestCase):
       self._open(self.folder / 'images')
     with self.assertRaisesRegex(errors.UserError, 'not a .toml descriptor'):
       self._open(self.folder / 'table.csv')
+    with self.assertRaises(errors.UserError) as caught:
+      self._open('/nonexistent.toml')
+    self.assertNotIn(f'file in {os.getcwd()}', str(caught.exception))
     with self.assertRaisesRegex(errors.UserError, "No cohort '~nobody/x'"):
       self._open('~nobody/x')
     os.unlink(self.folder / 'table.csv')
@@ -191,7 +194,12 @@ class ReaderTest(parameterized.TestCase):
     settings = config.CohortConfig(
       name=str(self.folder), cache_dir=str(self.folder / 'cache')
     )
-    with self.assertRaisesRegex(errors.UserError, 'never written to'):
+    with self.assertRaisesRegex(
+      errors.UserError, 'never written to. If .* --data_root=.* --cache_dir='
+    ):
+      reader.open_cohort(settings)
+    settings = dataclasses.replace(settings, data_root=str(self.folder))
+    with self.assertRaisesRegex(errors.UserError, 'written to. Put the cache'):
       reader.open_cohort(settings)
 
   def test_a_world(self):

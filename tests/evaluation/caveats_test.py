@@ -62,6 +62,13 @@ class TableTest(parameterized.TestCase):
     (line,) = _of_table([_fold(labels=labels)])
     self.assertStartsWith(line, 'Only 1 patient with y = 1')
 
+  def test_the_reason_of_a_cohort_says_what_it_is_for(self):
+    self.assertEqual(
+      caveats.of_no_patients('one stay a patient'),
+      ['No patient column: one stay a patient.'],
+    )
+    self.assertEmpty(caveats.of_no_patients(''))
+
   def test_every_study_its_own_patient(self):
     (line,) = _of_table([_fold(own_patients=True)])
     self.assertStartsWith(line, 'Every study is its own patient')

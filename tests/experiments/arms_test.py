@@ -1,8 +1,13 @@
 """Tests of experiments.arms."""
 
+import io
+
+import rich.console
 from absl.testing import absltest
 
+from experiments import arms as launcher
 from fusion_jax.ablation import arms
+from fusion_jax.core import types
 from tests.experiments import ablate_test
 
 
@@ -18,6 +23,18 @@ class ArmsTest(absltest.TestCase):
     rows = [x.split() for x in lines[len(listed) :] if 'late_vote' in x]
     self.assertEqual(rows[0][1:6], ['yes', 'yes', 'yes', '-', '-'])
     self.assertNotIn('extractor', done.stdout)
+
+  def test_nothing_is_cut_on_a_narrow_terminal(self):
+    for names in (arms.ARMS, ['a_name_that_is_longer_than_others']):
+      table = launcher._table('arm', *types.TASK_KINDS, 'if absent')
+      for name in names:
+        cells = ['yes'] * len(types.TASK_KINDS)
+        table.add_row(name, *cells, 'prevalence')
+      shown = io.StringIO()
+      rich.console.Console(file=shown, width=80).print(table)
+      self.assertNotIn('…', shown.getvalue())
+      for word in (*types.TASK_KINDS, 'prevalence'):
+        self.assertIn(word, shown.getvalue())
 
   def test_exchanged_parts_show(self):
     done = ablate_test.ablate(

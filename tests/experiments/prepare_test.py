@@ -70,7 +70,7 @@ class PrepareTest(absltest.TestCase):
     self.assertIn(
       "error: table.csv, line 2, column 'age': 'x' is not a number.", lines
     )
-    self.assertIn('2 errors, 1 warnings.', lines)
+    self.assertIn('2 errors, 1 warning.', lines)
     self.assertIn("column 'region': every value is 'arm'", done.stdout)
     self.assertEqual(list(self.cache.glob('fusion_jax/images/*')), [])
 

@@ -106,7 +106,9 @@ class ConsoleTest(parameterized.TestCase):
     if width >= 100:
       self.assertLessEqual(len(lines), 14)
     flat = ' '.join(text.split())
-    screen = first.build(self.summary)
+    screen = first.build(self.summary, warnings='in the report')
+    # No warning is printed here.
+    self.assertNotIn('below', flat)
     for said in (
       screen.answer,
       screen.gain.number,
@@ -126,8 +128,12 @@ class ConsoleTest(parameterized.TestCase):
     self.assertEqual(quiet, self.printed(100, console.SHORT))
     normal = self.printed(100)
     verbose = self.printed(100, console.VERBOSE)
-    self.assertStartsWith(normal, quiet)
-    self.assertStartsWith(verbose, quiet)
+    shorter, *longer = (
+      ' '.join(x.split()).replace('in the report', 'below')
+      for x in (quiet, normal, verbose)
+    )
+    for text in longer:
+      self.assertStartsWith(text, shorter)
     self.assertLess(len(normal), len(verbose))
     for word in ('p adj', 'a warning of the run'):
       self.assertNotIn(word, quiet)

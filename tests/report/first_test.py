@@ -171,6 +171,9 @@ class FirstTest(parameterized.TestCase):
     self.assertIn('registered after results were', self.lines()[first.SURE])
     self.summary['run']['config_digest'] = 'x'
     self.assertIn('1 seed (run --seeds=3)', self.lines()[first.SURE])
+    # Frozen models are not trained with more seeds by applying them.
+    self.summary['audits']['external'] = {'trained_on': 'elsewhere'}
+    self.assertNotIn('--seeds', self.lines()[first.SURE])
 
   def test_one_arm_on_one_part_is_corrected_for_nothing(self):
     del self.summary['comparisons'][1:]

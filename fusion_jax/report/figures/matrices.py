@@ -87,5 +87,11 @@ def count(value: float) -> str:
   )
 
 
+def about(value: float) -> str:
+  """A whole number, of a mean over models the nearest one."""
+  whole = abs(value - round(value)) < 0.05
+  return f'{"" if whole else "about "}{value:,.0f}'
+
+
 def _written(number, share) -> str:
   return count(number) if share is None else f'{count(number)}\n{share:.0%}'

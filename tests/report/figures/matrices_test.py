@@ -36,6 +36,10 @@ class MatricesTest(parameterized.TestCase):
     self.assertLessEqual(canvas.get_figwidth(), 7.5)
     self.assertIn('true class</text>', style.Drawn('x', 'x', 'x', canvas).svg)
 
+  def test_people_in_a_sentence_are_whole(self):
+    self.assertEqual(matrices.about(1234.0), '1,234')
+    self.assertEqual(matrices.about(10.7), 'about 11')
+
   @parameterized.parameters(
     (3.0, '3'), (2.99, '3'), (2.5, '2.5'), (1e4, '10,000')
   )
