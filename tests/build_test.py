@@ -51,7 +51,7 @@ TEST_ENV = {
 # Files of a package that are data, by the package's folder.
 DATA = {
   'fusion_jax/report': 'templates/*.html',
-  'experiments': 'cohorts/*.toml',
+  'fusion_jax/data': 'descriptors/*.toml',
 }
 
 

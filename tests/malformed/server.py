@@ -22,6 +22,7 @@ from tests import imports
 from tests.malformed import case
 
 _POLL = 0.01
+_COMMANDS = 'fusion_jax.launch'
 
 
 class Server:
@@ -64,7 +65,7 @@ class Server:
     command = {
       'folder': str(folder),
       'aside': str(aside),
-      'module': f'experiments.{x.module}',
+      'module': x.module,
       'flags': x.flags,
       'limits': [*x.limits.items()],
       'environment': dict(x.environment),
@@ -83,12 +84,13 @@ class Server:
 
 def _import_all() -> None:
   import fusion_jax
-  from experiments import launch
 
-  del launch
   for found in pkgutil.walk_packages(fusion_jax.__path__, 'fusion_jax.'):
-    importlib.import_module(found.name)
+    # Commands use the same names of flags.
+    if not found.name.startswith(_COMMANDS):
+      importlib.import_module(found.name)
   for name in (
+    f'{_COMMANDS}.launch',
     'matplotlib.pyplot',
     'sklearn.linear_model',
     'PIL.PngImagePlugin',
@@ -109,14 +111,18 @@ def _become(command) -> None:
       os.open(f'{aside}/{name}', os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600),
       stream,
     )
-  sys.argv = [command['module'], *command['flags']]
+  module = command['module']
+  sys.argv = [module, *command['flags']]
   # Imports open one file more than the standard streams.
   os.closerange(3, 1024)
   for number, limit in command['limits']:
     resource.setrlimit(number, (limit, limit))
   code = 0
   try:
-    runpy.run_module(command['module'], run_name='__main__', alter_sys=True)
+    if '.' in module:
+      runpy.run_module(module, run_name='__main__', alter_sys=True)
+    else:
+      importlib.import_module(f'{_COMMANDS}.command').main(module)
   except SystemExit as e:
     code = e.code if isinstance(e.code, int) else int(e.code is not None)
   except BaseException:
