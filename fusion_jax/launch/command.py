@@ -42,7 +42,7 @@ def main(name: str | None = None) -> None:
   if name is None:
     name, *arguments = arguments or ['']
   if name in COMMANDS:
-    run = importlib.import_module(f'{__package__}.{name}').run
+    run = importlib.import_module(f'fusion_jax.launch.{name}').run
     argv = [f'{commands.NAME} {name}', *arguments]
   else:
     run, argv = functools.partial(_without, name), [commands.NAME]

@@ -165,7 +165,7 @@ class UserCacheTest(absltest.TestCase):
 
   def test_a_user_without_a_home(self):
     with mock.patch.dict(os.environ, XDG_CACHE_HOME=''):
-      del os.environ['HOME']
+      os.environ.pop('HOME', None)
       with mock.patch('pwd.getpwuid', side_effect=KeyError):
         with self.assertRaisesRegex(errors.UserError, 'no home directory'):
           files.user_cache()
