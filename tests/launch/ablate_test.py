@@ -1,12 +1,11 @@
 """Tests of fusion_jax.launch.ablate, as a user runs it."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 from absl.testing import absltest, parameterized
+
+from tests.launch import launched
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = (
@@ -20,14 +19,7 @@ SMALL = (
 
 def ablate(work, *flags, module='ablate'):
   """The finished process of `fusion-jax MODULE` in `work`."""
-  return subprocess.run(
-    [sys.executable, '-m', 'fusion_jax.launch.command', module, *flags],
-    cwd=work,
-    env={**os.environ, 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  return launched.launch(work, module, *flags, COLUMNS='200')
 
 
 class AblateTest(parameterized.TestCase):

@@ -12,8 +12,6 @@ from tests.launch import launched
 
 
 class CommandTest(launched.LaunchedTestCase):
-  module = 'fusion_jax.launch.command'
-
   @parameterized.parameters('--help', '-h', 'help')
   def test_help_tells_what_there_is(self, flag):
     done = self.run_launcher(flag)
@@ -55,26 +53,28 @@ class CommandTest(launched.LaunchedTestCase):
   @parameterized.parameters(*command.COMMANDS)
   def test_the_checkout_has_an_entry_of_the_same_help(self, name):
     of_entry, of_command = (
-      subprocess.run(
-        [sys.executable, '-m', *module, '--help'],
-        cwd=imports.ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-      ).stdout
-      for module in ([f'experiments.{name}'], [self.module, name])
+      launched.launch(self.work, x, '--help')
+      for x in (f'experiments.{name}', name)
     )
-    self.assertEqual(of_entry, of_command)
-    self.assertIn(f'fusion-jax {name}', of_command)
+    self.assertEqual(of_command.returncode, 0, of_command.stderr)
+    self.assertIn(f'fusion-jax {name}', of_command.stdout)
+    self.assertEqual(of_entry.stdout, of_command.stdout)
 
   def test_help_imports_nothing_that_takes_time(self):
-    done = self.run_python(
+    code = (
       'import sys; sys.argv = ["fusion-jax", "--help"]\n'
       'from fusion_jax.launch import command\n'
       'try:\n'
       '  command.main()\n'
       'finally:\n'
       '  print(*sys.modules)'
+    )
+    done = subprocess.run(
+      [sys.executable, '-c', code],
+      cwd=imports.ROOT,
+      capture_output=True,
+      text=True,
+      check=True,
     )
     loaded = set(done.stdout.splitlines()[-1].split())
     self.assertIn('fusion_jax.launch.command', loaded)

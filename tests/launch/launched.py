@@ -1,17 +1,38 @@
-"""Runs a launcher in a process and a folder of its own, as a user does."""
+"""Runs a command in a process and a folder of its own, as a user does."""
 
-import os
 import pathlib
 import subprocess
-import sys
+import tempfile
 
 from absl.testing import parameterized
 
-from tests import imports
+from tests.launch import server
+
+# In seconds: what takes longer hangs.
+_LIMIT = 600.0
+
+
+def launch(work, module, *flags, **environment):
+  """The finished process of a command (or a study) in the folder `work`.
+
+  It is forked from a process that has imported the library (tests/launch/
+  server.py), so that it starts at once.
+  """
+  with tempfile.TemporaryDirectory() as aside:
+    code, out, err = server.started().run(
+      module,
+      flags,
+      folder=pathlib.Path(work),
+      aside=pathlib.Path(aside),
+      limit=_LIMIT,
+      environment=environment,
+    )
+  assert code is not None, f'{module} {flags} hangs: {err}'
+  return subprocess.CompletedProcess([module, *flags], code, out, err)
 
 
 class LaunchedTestCase(parameterized.TestCase):
-  """Tests of the launcher `module`, a command perhaps after it."""
+  """Tests of `module`: a command, or the dotted name of a study."""
 
   module = ''
 
@@ -21,18 +42,4 @@ class LaunchedTestCase(parameterized.TestCase):
 
   def run_launcher(self, *flags) -> subprocess.CompletedProcess[str]:
     """Runs it in `self.work`."""
-    return self._run('-m', *self.module.split(), *flags)
-
-  def run_python(self, code: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python code in `self.work`."""
-    return self._run('-c', code)
-
-  def _run(self, *arguments):
-    return subprocess.run(
-      [sys.executable, *arguments],
-      cwd=self.work,
-      env={**os.environ, 'PYTHONPATH': str(imports.ROOT)},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+    return launch(self.work, self.module, *flags)

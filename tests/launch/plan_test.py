@@ -13,6 +13,7 @@ from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import pilot, predictions, registration, summary
 from tests import imports
 from tests.evaluation import pilot_test
+from tests.launch import launched
 
 # Runs one command after the other: starting a process takes longer than they.
 MANY = """
@@ -86,7 +87,7 @@ class PlanTest(absltest.TestCase):
     )
 
   def _run(self, *flags):
-    done = self._python('-m', 'fusion_jax.launch.command', 'plan', *flags)
+    done = launched.launch(self.work, 'plan', *flags)
     self.assertEqual(done.returncode, 0, done.stderr)
     return done.stdout
 

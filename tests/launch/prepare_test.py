@@ -2,14 +2,11 @@
 
 import os
 import pathlib
-import subprocess
-import sys
 
 from absl.testing import absltest
 
 from tests.data import folders
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from tests.launch import launched
 
 
 class PrepareTest(absltest.TestCase):
@@ -20,18 +17,12 @@ class PrepareTest(absltest.TestCase):
     self.cache = pathlib.Path(self.create_tempdir('cache').full_path)
 
   def _run(self, *flags):
-    done = subprocess.run(
-      [sys.executable, '-m', 'fusion_jax.launch.command', 'prepare', *flags],
-      cwd=self.work,
-      env={
-        **os.environ,
-        'PYTHONPATH': str(ROOT),
-        'XDG_CACHE_HOME': str(self.cache),
-        'COLUMNS': '200',
-      },
-      capture_output=True,
-      text=True,
-      check=False,
+    done = launched.launch(
+      self.work,
+      'prepare',
+      *flags,
+      XDG_CACHE_HOME=str(self.cache),
+      COLUMNS='200',
     )
     self.assertNotIn('Traceback', done.stderr)
     return done

@@ -19,7 +19,7 @@ def contents(folder):
 
 
 class ReportTest(launched.LaunchedTestCase):
-  module = 'fusion_jax.launch.command report'
+  module = 'report'
 
   def test_what_a_run_left_is_made_again(self):
     done = ablate_test.ablate(

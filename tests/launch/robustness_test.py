@@ -6,7 +6,7 @@ from tests.launch import launched
 
 
 class RobustnessTest(launched.LaunchedTestCase):
-  module = 'fusion_jax.launch.command robustness'
+  module = 'robustness'
 
   def test_bad_input_is_one_line(self):
     for flags, message in (

@@ -1,35 +1,19 @@
 """Tests of experiments.studies.review_table, as a user runs it."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 from absl.testing import absltest
 
-from tests import imports
+from tests.launch import launched
 
 
-class ReviewTableTest(absltest.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.work = pathlib.Path(self.create_tempdir('work').full_path)
-
-  def _run(self, *flags):
-    return subprocess.run(
-      [sys.executable, '-m', 'experiments.studies.review_table', *flags],
-      cwd=self.work,
-      env={**os.environ, 'PYTHONPATH': str(imports.ROOT)},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+class ReviewTableTest(launched.LaunchedTestCase):
+  module = 'experiments.studies.review_table'
 
   def test_a_row_that_is_counted(self):
     flags = ['--out=found', '--docs=pages', '--quick', '--rows=models']
-    done = self._run(*flags)
+    done = self.run_launcher(*flags)
     self.assertEqual(done.returncode, 0, done.stderr)
     found = json.loads((self.work / 'found/review_table.json').read_text())
     cells = found['rows']['models']['cells']
@@ -46,14 +30,14 @@ class ReviewTableTest(absltest.TestCase):
       (['--out=o', '--rows=desing'], "Did you mean 'design'"),
       (['--out=/proc/nothing', '--rows=models'], '/proc/nothing'),
     ):
-      done = self._run(*flags)
+      done = self.run_launcher(*flags)
       self.assertEqual(done.returncode, 2, done.stderr)
       (line,) = done.stderr.strip().splitlines()
       self.assertIn(message, line)
 
   @pytest.mark.slow
   def test_rows_that_train_share_a_run(self):
-    done = self._run('--out=found', '--quick', '--rows=missing,design')
+    done = self.run_launcher('--out=found', '--quick', '--rows=missing,design')
     self.assertEqual(done.returncode, 0, done.stderr)
     found = json.loads((self.work / 'found/review_table.json').read_text())
     cell = found['rows']['missing']['cells']['late']
@@ -66,7 +50,7 @@ class ReviewTableTest(absltest.TestCase):
     details = found['rows']['design']['cells']['joint']['checks'][0]['details']
     self.assertLen(details['settings'], 2)
     self.assertLen(details['seeds'], 2)
-    again = self._run('--out=found', '--quick', '--rows=missing,design')
+    again = self.run_launcher('--out=found', '--quick', '--rows=missing,design')
     self.assertEqual(again.returncode, 0, again.stderr)
     self.assertNotIn('started', again.stdout)
 

@@ -1,9 +1,11 @@
-"""Runs launchers in forks of one process that has imported them before.
+"""Runs commands in forks of one process that has imported the library before.
 
-A launcher's imports take seconds, a fork milliseconds. Commands come as lines
-of JSON on standard input, answers leave likewise on standard output.
+A command's imports take seconds, a fork milliseconds. What is to run comes as
+lines of JSON on standard input, answers leave likewise on standard output.
 """
 
+import atexit
+import functools
 import importlib
 import json
 import os
@@ -17,20 +19,21 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Mapping, Sequence
 
+from fusion_jax.core import commands
 from tests import imports
-from tests.malformed import case
 
 _POLL = 0.01
 _COMMANDS = 'fusion_jax.launch'
 
 
 class Server:
-  """A process that launches; used as a context."""
+  """A process that launches; ends with this one."""
 
-  def __enter__(self) -> 'Server':
+  def __init__(self):
     self._process = subprocess.Popen(
-      [sys.executable, '-m', 'tests.malformed.server'],
+      [sys.executable, '-m', 'tests.launch.server'],
       cwd=imports.ROOT,
       env={
         **os.environ,
@@ -42,36 +45,45 @@ class Server:
       stdout=subprocess.PIPE,
       text=True,
     )
-    return self
+    atexit.register(self._end)
 
-  def __exit__(self, *unused) -> None:
+  def _end(self) -> None:
     self._process.stdin.close()
     self._process.wait()
     self._process.stdout.close()
 
   def run(
-    self, folder: pathlib.Path, x: case.Case, limit: float
+    self,
+    module: str,
+    flags: Sequence[str],
+    *,
+    folder: pathlib.Path,
+    aside: pathlib.Path,
+    limit: float,
+    limits: Mapping[int, int] | None = None,
+    environment: Mapping[str, str] | None = None,
   ) -> tuple[int | None, str, str]:
     """Exit code (None after `limit` seconds), standard output and error.
 
     Args:
-      folder: where the launcher runs; what it prints, and its caches, lie in
-        'aside' beside it.
-      x: what is run.
+      module: a command, '' for none, or the dotted name of a study.
+      flags: of it.
+      folder: where it runs.
+      aside: an existing folder for what it prints and for temporary files.
       limit: in seconds.
+      limits: what is set by `resource.setrlimit`.
+      environment: variables that it gets besides those of the server.
     """
-    aside = folder.parent / 'aside'
-    aside.mkdir(exist_ok=True)
-    command = {
+    asked = {
       'folder': str(folder),
       'aside': str(aside),
-      'module': x.module,
-      'flags': x.flags,
-      'limits': [*x.limits.items()],
-      'environment': dict(x.environment),
+      'module': module,
+      'flags': [str(x) for x in flags],
+      'limits': [*(limits or {}).items()],
+      'environment': dict(environment or {}),
       'limit': limit,
     }
-    print(json.dumps(command), file=self._process.stdin, flush=True)
+    print(json.dumps(asked), file=self._process.stdin, flush=True)
     code = json.loads(self._process.stdout.readline())
     return (
       code,
@@ -80,6 +92,12 @@ class Server:
         for x in ('stdout', 'stderr')
       ),
     )
+
+
+@functools.cache
+def started() -> Server:
+  """The server of this process."""
+  return Server()
 
 
 def _import_all() -> None:
@@ -102,7 +120,6 @@ def _become(command) -> None:
   """Turns a fork into the launcher; does not return."""
   aside = command['aside']
   os.chdir(command['folder'])
-  os.environ['XDG_CACHE_HOME'] = f'{aside}/cache'
   os.environ['TMPDIR'] = aside
   os.environ.update(command['environment'])
   os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -112,7 +129,6 @@ def _become(command) -> None:
       stream,
     )
   module = command['module']
-  sys.argv = [module, *command['flags']]
   # Imports open one file more than the standard streams.
   os.closerange(3, 1024)
   for number, limit in command['limits']:
@@ -120,9 +136,14 @@ def _become(command) -> None:
   code = 0
   try:
     if '.' in module:
+      sys.argv = [module, *command['flags']]
       runpy.run_module(module, run_name='__main__', alter_sys=True)
     else:
-      importlib.import_module(f'{_COMMANDS}.command').main(module)
+      # As if the console's script had been started.
+      sys.modules['__main__'].__spec__ = None
+      given = [module, *command['flags']] if module else command['flags']
+      sys.argv = [f'/bin/{commands.NAME}', *given]
+      importlib.import_module(f'{_COMMANDS}.command').main()
   except SystemExit as e:
     code = e.code if isinstance(e.code, int) else int(e.code is not None)
   except BaseException:
