@@ -244,7 +244,7 @@ class CheckerTest(parameterized.TestCase):
   @parameterized.parameters(
     ('core/x.py', 'import jax\nfrom fusion_jax.core import errors'),
     ('encoders/image/x.py', 'from fusion_jax.encoders import registry'),
-    ('encoders/ehr/x.py', 'from fusion_jax.encoders.image import resnet'),
+    ('encoders/table/x.py', 'from fusion_jax.encoders.image import resnet'),
     ('ablation/x.py', 'from fusion_jax.evaluation import summary'),
     ('data/x.py', 'def f():\n  import tensorflow_datasets as tfds'),
     ('data/x.py', 'import fusion_jax\nprint(fusion_jax.__version__)'),

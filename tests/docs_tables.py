@@ -164,7 +164,7 @@ def commands_page() -> str:
   blocks = [
     '# Commands',
     'Written by `python tests/docs_test.py --write`: edit the docstrings and '
-    'flags in\n`fusion_jax/launch/`, not this page. In a checkout, '
+    'flags in\n`fusion_jax/launch/`, not this page. In a checkout,\n'
     '`python -m experiments.NAME` is the same as `fusion-jax NAME`.',
   ]
   for name in command.COMMANDS:

@@ -4,6 +4,7 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohorts
+from fusion_jax.fusion import model as models
 from fusion_jax.training import batches
 
 CLASSES = ('a', 'b', 'c')
@@ -98,3 +99,22 @@ def source(data: cohorts.Cohort, **changes) -> batches.Source:
 
 def fleet_data(data: cohorts.Cohort, *, copies: int = 1) -> batches.FleetData:
   return batches.FleetData(data, (source(data),) * copies)
+
+
+def model_config(
+  *modalities: str,
+  image: str = 'resnet',
+  image_kind: str = 'image',
+  ehr: str = 'mlp',
+  combiner: str = 'concat',
+  frozen: tuple[str, ...] = (),
+) -> models.ModelConfig:
+  """A model of the modalities named, of both if none is."""
+  encoders = {
+    types.IMAGE: models.EncoderConfig(image_kind, image),
+    types.EHR: models.EncoderConfig('table', ehr, (('levels', 32),)),
+  }
+  wanted = modalities or tuple(encoders)
+  return models.ModelConfig(
+    tuple((m, encoders[m]) for m in wanted), combiner, frozen
+  )

@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, registry, spec, types
 from fusion_jax.encoders import protocol
-from fusion_jax.fusion import combiners, late
+from fusion_jax.fusion import late
+from fusion_jax.fusion import protocol as fusion_protocol
 
 SINGLE = 'single'
 EARLY = 'early'
@@ -29,6 +30,7 @@ IMAGE_INPUTS = (IMAGES, PIXELS, FEATURES)
 EXTRACTOR = 'extractor'
 
 _BOTH = (types.IMAGE, types.EHR)
+_TWO_LAYERS = 'concat(hidden=(64,64))'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +45,9 @@ class ArmConfig:
     modalities: those it sees.
     image_input: 'images', 'pixels' (reduced by the preprocessing) or
       'features' (of the frozen image encoder of an upstream arm).
-    image_encoder: neural only: a registered image encoder.
-    ehr_encoder: neural only: a registered EHR encoder.
-    combiner: neural only: a registered combiner.
+    image_encoder: neural only: spec of an image encoder, 'raw' for vectors.
+    ehr_encoder: neural only: spec of a table encoder.
+    combiner: neural only: spec of a combiner.
     rule: 'rule' only: a late rule.
     upstream: arms whose features or predictions it needs.
   """
@@ -131,7 +133,7 @@ ARMS: Mapping[str, ArmConfig] = {
     image_input=PIXELS,
     image_encoder='raw',
     ehr_encoder='raw',
-    combiner='concat_deep',
+    combiner=_TWO_LAYERS,
   ),
   'early_pca': ArmConfig(
     'reduced pixels and raw EHR into one elastic net',
@@ -148,7 +150,7 @@ ARMS: Mapping[str, ArmConfig] = {
     image_input=FEATURES,
     image_encoder='raw',
     ehr_encoder='raw',
-    combiner='concat_deep',
+    combiner=_TWO_LAYERS,
     upstream=(EXTRACTOR,),
   ),
   'early_trees': ArmConfig(
@@ -208,11 +210,11 @@ ARMS: Mapping[str, ArmConfig] = {
 def claims(arm: ArmConfig) -> Claims:
   """What an arm made of these parts can do."""
   if arm.learner == NEURAL:
-    parts = [combiners.COMBINERS.get(arm.combiner)]
-    if arm.image_encoder:
-      parts.append(protocol.IMAGE_ENCODERS.get(arm.image_encoder))
-    if arm.ehr_encoder:
-      parts.append(protocol.EHR_ENCODERS.get(arm.ehr_encoder))
+    parts = [
+      known.get(spec.parse(getattr(arm, name)).name)
+      for name, known in _registries(arm).items()
+      if getattr(arm, name)
+    ]
     tasks = set(types.TASK_KINDS)
     for part in parts:
       tasks &= set(part.claims.get('tasks', types.TASK_KINDS))
@@ -233,6 +235,16 @@ def claims(arm: ArmConfig) -> Claims:
     absent = 'indicator' if arm.learner == ELASTIC_NET else 'missing'
   ordered = tuple(k for k in types.TASK_KINDS if k in tasks)
   return Claims(ordered, interactions and len(arm.modalities) > 1, absent)
+
+
+def _registries(arm: ArmConfig) -> dict[str, registry.Registry]:
+  """By field that holds a spec, what it is looked up in."""
+  vectors = arm.image_input in (PIXELS, FEATURES)
+  return {
+    'combiner': fusion_protocol.COMBINERS,
+    'image_encoder': protocol.VECTOR if vectors else protocol.IMAGE,
+    'ehr_encoder': protocol.TABLE,
+  }
 
 
 def check(arms: Mapping[str, ArmConfig]) -> None:
@@ -258,27 +270,21 @@ def _check_arm(name, arm, arms):
   neural = arm.learner == NEURAL
   uses = {
     'image_input': (sees_image, IMAGE_INPUTS),
-    'image_encoder': (neural and sees_image, protocol.IMAGE_ENCODERS.names()),
-    'ehr_encoder': (neural and sees_ehr, protocol.EHR_ENCODERS.names()),
-    'combiner': (neural, combiners.COMBINERS.names()),
+    'image_encoder': (neural and sees_image, None),
+    'ehr_encoder': (neural and sees_ehr, None),
+    'combiner': (neural, None),
     'rule': (arm.learner == RULE, late.RULES),
   }
   for part, (used, legal) in uses.items():
     value = getattr(arm, part)
-    if used:
+    if used and legal is None:
+      _registries(arm)[part].check(value, where=f'{where}.{part}')
+    elif used:
       _known(f'{where}.{part}', part.replace('_', ' '), value, legal)
     elif value:
       raise errors.UserError(
         f"{where}.{part}='{value}': a {arm.learner} arm of "
         f'{" and ".join(arm.modalities)} has no {part.replace("_", " ")}.'
-      )
-  if neural and sees_image:
-    raw = arm.image_encoder == 'raw'
-    if raw == (arm.image_input == IMAGES):
-      raise errors.UserError(
-        f"{where}: image_encoder='{arm.image_encoder}' does not take "
-        f"image_input='{arm.image_input}': 'raw' takes vectors (pixels or "
-        'features), every other encoder takes images.'
       )
   needed = {FEATURES: 1}.get(arm.image_input, 0)
   needed = len(arm.modalities) if arm.learner == RULE else needed

@@ -35,13 +35,17 @@ class Neural(learner.Learner):
     """What its models are made of."""
     # Given features need no gradient either way; this says what the arm is.
     frozen = (types.IMAGE,) if self._second_stage else ()
+    encoders = {}
+    if types.IMAGE in self.arm.modalities:
+      kind = 'image' if self.arm.image_input == arms_lib.IMAGES else 'vector'
+      encoders[types.IMAGE] = models.EncoderConfig(kind, self.arm.image_encoder)
+    if types.EHR in self.arm.modalities:
+      given = (('levels', inputs.fitted.config.max_levels),)
+      encoders[types.EHR] = models.EncoderConfig(
+        'table', self.arm.ehr_encoder, given
+      )
     return models.ModelConfig(
-      modalities=self.arm.modalities,
-      image_encoder=self.arm.image_encoder,
-      ehr_encoder=self.arm.ehr_encoder,
-      combiner=self.arm.combiner,
-      frozen=frozen,
-      levels=inputs.fitted.config.max_levels,
+      tuple(encoders.items()), self.arm.combiner, frozen
     )
 
   def source(

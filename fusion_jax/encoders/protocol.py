@@ -7,12 +7,14 @@ import jax
 
 from fusion_jax.core import registry, types
 
-IMAGE_ENCODERS = registry.Registry(
-  'image encoder', package='fusion_jax.encoders.image'
-)
-EHR_ENCODERS = registry.Registry(
-  'EHR encoder', package='fusion_jax.encoders.ehr'
-)
+# By kind of modality.
+ENCODERS = {
+  kind: registry.Registry(
+    f'{kind} encoder', package=f'fusion_jax.encoders.{kind}'
+  )
+  for kind in ('image', 'table', 'vector')
+}
+IMAGE, TABLE, VECTOR = ENCODERS.values()
 
 
 class Encoder(Protocol):

@@ -8,30 +8,44 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import types
 from fusion_jax.encoders import protocol
-from fusion_jax.fusion import combiners
+from fusion_jax.fusion import protocol as fusion_protocol
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig:
+  """An encoder of one modality.
+
+  Attributes:
+    kind: of what it encodes, a key of `protocol.ENCODERS`.
+    spec: of the encoder.
+    given: what the library gives the builder, by name (`registry.Entry`).
+  """
+
+  kind: str
+  spec: str
+  given: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-  """What a fusion model is made of, by registered names.
+  """What a fusion model is made of; hashable.
 
   Attributes:
-    modalities: those the model sees.
-    image_encoder: name in the registry of image encoders.
-    ehr_encoder: name in the registry of EHR encoders.
-    combiner: name in the registry of combiners.
+    encoders: by modality the model sees.
+    combiner: spec of the combiner.
     frozen: modalities whose encoder receives no gradient.
-    levels: codes a categorical column can take.
   """
 
-  modalities: tuple[str, ...]
-  image_encoder: str = 'resnet'
-  ehr_encoder: str = 'mlp'
+  encoders: tuple[tuple[str, EncoderConfig], ...]
   combiner: str = 'concat'
   frozen: tuple[str, ...] = ()
-  levels: int = 32
+
+  @property
+  def modalities(self) -> tuple[str, ...]:
+    """Those the model sees."""
+    return tuple(m for m, _ in self.encoders)
 
 
 def _blank(tree: Any, present: jax.Array) -> Any:
@@ -99,22 +113,16 @@ def create_model(config: ModelConfig, task: types.Task) -> FusionModel:
   """Builds the model that `config` names, with `task.num_outputs` logits.
 
   Raises:
-    UserError: for an unknown encoder, combiner or modality.
+    UserError: for an unknown encoder, combiner or argument.
   """
-  encoders = {}
-  for modality in config.modalities:
-    if modality == types.IMAGE:
-      encoders[modality] = protocol.IMAGE_ENCODERS.get(
-        config.image_encoder
-      ).build()
-    elif modality == types.EHR:
-      encoders[modality] = protocol.EHR_ENCODERS.get(config.ehr_encoder).build(
-        levels=config.levels
-      )
-    else:
-      raise errors.unknown_name('modality', modality, (types.IMAGE, types.EHR))
-  combiner = combiners.COMBINERS.get(config.combiner).build(
-    num_outputs=task.num_outputs
+  encoders = {
+    modality: protocol.ENCODERS[encoder.kind].build(
+      encoder.spec, **dict(encoder.given)
+    )
+    for modality, encoder in config.encoders
+  }
+  combiner = fusion_protocol.COMBINERS.build(
+    config.combiner, num_outputs=task.num_outputs
   )
   return FusionModel(
     encoders=encoders, combiner=combiner, frozen=tuple(config.frozen)

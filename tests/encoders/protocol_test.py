@@ -7,38 +7,34 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
 from fusion_jax.encoders import protocol
-from fusion_jax.encoders.image import raw
+from fusion_jax.encoders.vector import raw
 
 INPUTS = {
   'image': {
     'pixels': jnp.ones((2, 1, 8, 8, 1)),
     'mask': jnp.ones((2, 1), bool),
-    'vector': jnp.ones((2, 5)),
   },
-  'ehr': {
+  'vector': {'vector': jnp.ones((2, 5))},
+  'table': {
     'numeric': jnp.ones((2, 3)),
     'observed': jnp.ones((2, 3)),
     'categorical': jnp.zeros((2, 1), jnp.int32),
   },
 }
 REGISTERED = [
-  (modality, name)
-  for modality, registry in (
-    ('image', protocol.IMAGE_ENCODERS),
-    ('ehr', protocol.EHR_ENCODERS),
-  )
+  (kind, name)
+  for kind, registry in protocol.ENCODERS.items()
   for name in registry.names()
 ]
 
 
 class ConformanceTest(parameterized.TestCase):
   @parameterized.parameters(*REGISTERED)
-  def test_every_registered_encoder_follows_the_protocol(self, modality, name):
-    registry = getattr(protocol, f'{modality.upper()}_ENCODERS')
-    options = {'levels': 4} if modality == 'ehr' else {}
-    encoder = registry.get(name).build(**options)
+  def test_every_registered_encoder_follows_the_protocol(self, kind, name):
+    registry = protocol.ENCODERS[kind]
+    encoder = registry.build(name, levels=4)
     self.assertTrue(registry.get(name).summary)
-    inputs = INPUTS[modality]
+    inputs = INPUTS[kind]
 
     def run(encoder, inputs):
       hidden = encoder.stem(inputs, train=False)

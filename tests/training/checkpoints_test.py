@@ -5,14 +5,13 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import errors, types
-from fusion_jax.fusion import model as models
+from fusion_jax.core import errors
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import checkpoints, neural
 from fusion_jax.training import config as training_config
 from tests import tiny
 
-CONFIG = models.ModelConfig((types.IMAGE, types.EHR))
+CONFIG = tiny.model_config()
 
 
 def _fitted(cohort):

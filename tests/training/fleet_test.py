@@ -28,7 +28,7 @@ class ProgramsTest(absltest.TestCase):
     cohort = tiny.cohort(64)
     self.programs = fleet.Programs(
       model=models.create_model(
-        models.ModelConfig((types.EHR,), combiner='additive'), cohort.task
+        tiny.model_config(types.EHR, combiner='additive'), cohort.task
       ),
       task=cohort.task,
       optimizer=optimizers.create_optimizer(config=CONFIG),

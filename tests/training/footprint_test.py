@@ -8,13 +8,12 @@ import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.core import types
-from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
 from fusion_jax.training import footprint, neural
 from tests import tiny
 
-_EHR = models.ModelConfig((types.EHR,), combiner='additive')
+_EHR = tiny.model_config(types.EHR, combiner='additive')
 
 
 def _measure(model, *, batch_size=8, size=8, encode=False):

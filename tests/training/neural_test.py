@@ -5,15 +5,14 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
-from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import batches, neural
 from fusion_jax.training import config as training_config
 from tests import tiny
 
-JOINT = models.ModelConfig((types.IMAGE, types.EHR))
-IMAGE = models.ModelConfig((types.IMAGE,), combiner='additive')
-EHR = models.ModelConfig((types.EHR,), combiner='additive')
+JOINT = tiny.model_config()
+IMAGE = tiny.model_config(types.IMAGE, combiner='additive')
+EHR = tiny.model_config(types.EHR, combiner='additive')
 CONFIG = training_config.TrainingConfig(
   epochs=3, least_steps=0, least_patience=0, batch_size=16
 )

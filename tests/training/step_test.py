@@ -16,9 +16,7 @@ CONFIG = training_config.TrainingConfig()
 def _setup(kind):
   cohort = tiny.cohort(64, kind=kind, absent=True)
   data = tiny.fleet_data(cohort)
-  model = models.create_model(
-    models.ModelConfig((types.IMAGE, types.EHR)), cohort.task
-  )
+  model = models.create_model(tiny.model_config(), cohort.task)
   rng = np.random.default_rng(0)
   plan = batches.RowPlan(
     rows=jnp.arange(64),

@@ -107,9 +107,11 @@ class ResNet(nn.Module):
     return types.Features(pooled=pooled, tokens=tokens, token_mask=mask)
 
 
-@protocol.IMAGE_ENCODERS.register(
-  'resnet', summary='compact ResNet with group normalisation, 3 stages'
+@protocol.IMAGE.register(
+  'resnet', summary='compact ResNet with group normalisation'
 )
-def resnet() -> ResNet:
+def resnet(
+  *, widths: tuple[int, ...] = (16, 32, 64), depth: int = 1, patch: int = 2
+) -> ResNet:
   """The default image encoder, for images of 16 to 256 pixels a side."""
-  return ResNet()
+  return ResNet(widths, depth, patch)

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import types
-from fusion_jax.fusion import combiners
+from fusion_jax.core import spec, types
+from fusion_jax.fusion import protocol
 
 
 def _features(b=6):
@@ -21,18 +21,18 @@ class CombinersTest(parameterized.TestCase):
   def test_concatenation_is_sorted_and_says_what_is_present(self):
     features = _features()
     present = {'image': jnp.arange(6) > 2, 'ehr': jnp.ones(6, bool)}
-    x = combiners.concatenate(features, present)
+    x = protocol.concatenate(features, present)
     np.testing.assert_array_equal(x[:, :2], features['ehr'].pooled)
     np.testing.assert_array_equal(x[:, 2:5], features['image'].pooled)
     np.testing.assert_array_equal(x[:, 5], 1.0)
     np.testing.assert_array_equal(x[:, 6], [0, 0, 0, 1, 1, 1])
     one = {'ehr': features['ehr']}
-    self.assertEqual(combiners.concatenate(one, present).shape, (6, 2))
+    self.assertEqual(protocol.concatenate(one, present).shape, (6, 2))
 
-  @parameterized.parameters('additive', 'concat', 'concat_deep')
-  def test_claimed_interactions(self, name):
-    entry = combiners.COMBINERS.get(name)
-    combiner = entry.build(num_outputs=2)
+  @parameterized.parameters('additive', 'concat', 'concat(hidden=(8,8))')
+  def test_claimed_interactions(self, part):
+    entry = protocol.COMBINERS.get(spec.parse(part).name)
+    combiner = protocol.COMBINERS.build(part, num_outputs=2)
     features = _features()
     present = {m: jnp.ones(6, bool) for m in features}
     params = combiner.init(jax.random.key(0), features, present, train=False)

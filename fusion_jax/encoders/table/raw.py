@@ -5,7 +5,7 @@ import jax
 
 from fusion_jax.core import types
 from fusion_jax.encoders import protocol
-from fusion_jax.encoders.ehr import mlp
+from fusion_jax.encoders.table import mlp
 
 
 class RawEHR(nn.Module):
@@ -30,7 +30,7 @@ class RawEHR(nn.Module):
     return types.Features.of_vector(hidden)
 
 
-@protocol.EHR_ENCODERS.register(
+@protocol.TABLE.register(
   'raw', summary='standardised columns as they are; no parameters'
 )
 def raw(*, levels: int) -> RawEHR:

@@ -85,9 +85,11 @@ class MLP(nn.Module):
     return types.Features.of_vector(hidden)
 
 
-@protocol.EHR_ENCODERS.register(
+@protocol.TABLE.register(
   'mlp', summary='MLP with categorical embeddings and missing indicators'
 )
-def mlp(*, levels: int) -> MLP:
-  """The default EHR encoder."""
-  return MLP(levels=levels)
+def mlp(
+  *, levels: int, width: int = 64, embedding: int = 8, dropout: float = 0.5
+) -> MLP:
+  """The default encoder of tables."""
+  return MLP(levels, width, embedding, dropout)

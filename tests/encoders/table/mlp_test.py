@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.encoders.ehr import mlp, raw
+from fusion_jax.encoders.table import mlp, raw
 
 
 def _inputs(numeric=2, categorical=2, b=5):

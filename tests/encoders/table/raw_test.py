@@ -5,7 +5,7 @@ import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.encoders import protocol
-from fusion_jax.encoders.ehr import raw
+from fusion_jax.encoders.table import raw
 
 
 class RawEHRTest(absltest.TestCase):
@@ -20,7 +20,7 @@ class RawEHRTest(absltest.TestCase):
       hidden = module.stem(inputs, train=False)
       return module.readout(hidden, inputs, train=False)
 
-    module = protocol.EHR_ENCODERS.get('raw').build(levels=3)
+    module = protocol.TABLE.get('raw').build(levels=3)
     self.assertIsInstance(module, raw.RawEHR)
     params = module.init(jax.random.key(0), inputs, method=run)
     self.assertEmpty(jax.tree.leaves(params))

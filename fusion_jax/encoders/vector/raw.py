@@ -1,4 +1,4 @@
-"""An image already reduced to a vector: no parameters."""
+"""A vector as it is, such as an image already reduced: no parameters."""
 
 import flax.linen as nn
 import jax
@@ -8,7 +8,7 @@ from fusion_jax.encoders import protocol
 
 
 class RawVector(nn.Module):
-  """Passes the image's (b, q) vector on as its features."""
+  """Passes the (b, q) vector on as its features."""
 
   stages = ()
 
@@ -23,9 +23,7 @@ class RawVector(nn.Module):
     return types.Features.of_vector(hidden)
 
 
-@protocol.IMAGE_ENCODERS.register(
-  'raw', summary='reduced pixels as they are; no parameters'
-)
+@protocol.VECTOR.register('raw', summary='the vector as it is; no parameters')
 def raw() -> RawVector:
-  """The image side of early fusion, type I."""
+  """Reduced pixels in early fusion, type I; frozen features in type II."""
   return RawVector()

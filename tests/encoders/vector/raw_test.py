@@ -5,7 +5,7 @@ import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.encoders import protocol
-from fusion_jax.encoders.image import raw
+from fusion_jax.encoders.vector import raw
 
 
 class RawVectorTest(absltest.TestCase):
@@ -16,7 +16,7 @@ class RawVectorTest(absltest.TestCase):
       hidden = module.stem(inputs, train=False)
       return module.readout(hidden, inputs, train=False)
 
-    module = protocol.IMAGE_ENCODERS.get('raw').build()
+    module = protocol.VECTOR.get('raw').build()
     self.assertIsInstance(module, raw.RawVector)
     params = module.init(jax.random.key(0), inputs, method=run)
     self.assertEmpty(jax.tree.leaves(params))

@@ -1,1 +1,0 @@
-"""EHR encoders, one file each."""

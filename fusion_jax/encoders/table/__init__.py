@@ -1,0 +1,1 @@
+"""Table encoders, one file each."""

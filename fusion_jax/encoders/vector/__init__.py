@@ -1,0 +1,1 @@
+"""Vector encoders, one file each."""

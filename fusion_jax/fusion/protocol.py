@@ -1,0 +1,47 @@
+"""What combiners offer, and the registry of those that exist."""
+
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from fusion_jax.core import registry, types
+
+COMBINERS = registry.Registry('combiner', package='fusion_jax.fusion.combiners')
+
+
+class Combiner(Protocol):
+  """A linen module that turns features of all modalities into logits."""
+
+  def __call__(
+    self,
+    features: dict[str, types.Features],
+    present: dict[str, jax.Array],
+    *,
+    train: bool,
+  ) -> tuple[jax.Array, dict[str, Any]]:
+    """Returns ((b, s) logits, out).
+
+    What an absent modality's features hold is zero.
+
+    Args:
+      features: by modality.
+      present: by modality, (b,) bool.
+      train: whether dropout and the like are on.
+    """
+
+
+def concatenate(
+  features: dict[str, types.Features], present: dict[str, jax.Array]
+) -> jax.Array:
+  """(b, sum c + modalities) pooled vectors and presence, in sorted order.
+
+  An absent modality contributes zeros; its presence flag tells it from one
+  that is there and happens to be zero.
+  """
+  columns = [features[m].pooled for m in sorted(features)]
+  if len(features) > 1:
+    columns += [
+      present[m][:, None].astype(jnp.float32) for m in sorted(present)
+    ]
+  return jnp.concatenate(columns, axis=-1)
