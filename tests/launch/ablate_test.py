@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from tests.launch import launched
@@ -67,19 +68,7 @@ class AblateTest(parameterized.TestCase):
       self.assertNotIn('p adj', again.stdout)
       self.assertIn('p adj', done.stdout)
 
-    with self.subTest('controls and footprints end what asks for them'):
-      again = ablate(
-        self.work, *SMALL, '--controls=ehr_permuted', '--footprint'
-      )
-      self.assertEqual(again.returncode, 0, again.stderr)
-      asked = summary['question']['text']
-      _, answer, end = again.stdout.rpartition(asked)
-      self.assertTrue(answer)
-      for words in ('under each control', 'Is it fusion?', 'What every arm'):
-        self.assertIn(words, end)
-        self.assertNotIn(words, done.stdout)
-
-    with self.subTest('so do curves'):
+    with self.subTest('curves of a finished run'):
       curves = ablate(
         self.work, f'--run={folder}', '--arms=early_pca', module='robustness'
       )
@@ -94,20 +83,6 @@ class AblateTest(parameterized.TestCase):
       rows = [x for x in curves.stdout.splitlines() if x[:10] == ' early_pca']
       self.assertLen(rows, 4)
 
-    with self.subTest('examples come and go with their flag'):
-      run = self.work / folder
-      page = run / 'report.html'
-      again = ablate(self.work, *SMALL, '--examples=1')
-      self.assertEqual(again.returncode, 0, again.stderr)
-      self.assertIn('id="examples"', page.read_text())
-      kept = [run / 'examples.json', run / 'example_studies.csv']
-      for path in (page, *kept, *run.glob('*/example*')):
-        self.assertEqual(path.stat().st_mode & 0o777, 0o600, path)
-      again = ablate(self.work, *SMALL)
-      self.assertEqual(again.returncode, 0, again.stderr)
-      self.assertNotIn('id="examples"', page.read_text())
-      self.assertEmpty([*run.rglob('example*')])
-
     with self.subTest('a saved configuration can be fed back'):
       again = ablate(
         self.work, f'--config={folder}/config.json', f'--out={folder}'
@@ -120,6 +95,35 @@ class AblateTest(parameterized.TestCase):
       self.assertIn(
         'cohort.name is "complementary" there and "null" here', line
       )
+
+  @pytest.mark.slow
+  def test_controls_and_footprints_end_what_asks_for_them(self):
+    done = ablate(self.work, *SMALL)
+    again = ablate(self.work, *SMALL, '--controls=ehr_permuted', '--footprint')
+    self.assertEqual(again.returncode, 0, again.stderr)
+    folder = done.stdout.strip().splitlines()[-1].removeprefix('Run folder: ')
+    summary = json.loads((self.work / folder / 'summary.json').read_text())
+    asked = summary['question']['text']
+    _, answer, end = again.stdout.rpartition(asked)
+    self.assertTrue(answer)
+    for words in ('under each control', 'Is it fusion?', 'What every arm'):
+      self.assertIn(words, end)
+      self.assertNotIn(words, done.stdout)
+
+  @pytest.mark.slow
+  def test_examples_come_and_go_with_their_flag(self):
+    run = self.work / 'run'
+    page = run / 'report.html'
+    again = ablate(self.work, *SMALL, '--out=run', '--examples=1')
+    self.assertEqual(again.returncode, 0, again.stderr)
+    self.assertIn('id="examples"', page.read_text())
+    kept = [run / 'examples.json', run / 'example_studies.csv']
+    for path in (page, *kept, *run.glob('*/example*')):
+      self.assertEqual(path.stat().st_mode & 0o777, 0o600, path)
+    again = ablate(self.work, *SMALL, '--out=run')
+    self.assertEqual(again.returncode, 0, again.stderr)
+    self.assertNotIn('id="examples"', page.read_text())
+    self.assertEmpty([*run.rglob('example*')])
 
   def test_what_runs_without_being_named_is_told_first(self):
     done = ablate(

@@ -38,12 +38,6 @@ class ReportTest(launched.LaunchedTestCase):
     self.assertIn('Report: run/report.html', done.stdout)
     self.assertEqual((run / 'report.html').stat().st_mode & 0o777, 0o600)
 
-    with self.subTest('tables on demand'):
-      short, full = (
-        self.run_launcher('--run=run', *x).stdout for x in ([], ['--verbose'])
-      )
-      self.assertGreater(len(full), 2 * len(short))
-
     with self.subTest('the folder of evaluate, which is no run'):
       done = ablate_test.ablate(
         self.work,
