@@ -52,7 +52,8 @@ def _made(name: str, old: str) -> str:
   }[kind]()
   head, *rows = rows
   rule = ['---'] * len(head)
-  return ''.join(f'| {" | ".join(row)} |\n' for row in (head, rule, *rows))
+  lines = (f'| {" | ".join(row)} |\n' for row in (head, rule, *rows))
+  return ''.join(re.sub(r'\|  (?=\|)', '| ', x) for x in lines)
 
 
 def _tree(name: str) -> ast.Module:
