@@ -31,8 +31,8 @@ import numpy as np
 
 from fusion_jax.ablation import checksums, own_files
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.core import commands, errors, files
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors, files
 
 CONFIG = 'config.json'
 SPLITS = 'splits.csv'
@@ -307,10 +307,10 @@ class Store:
 
   def again(self) -> str:
     """The command that makes again what is damaged or lacks, as a sentence."""
-    return (
-      'To make it again: python -m experiments.ablate '
-      f'--config={self.path / CONFIG} --out={self.path}'
+    command = commands.line(
+      'ablate', f'--config={self.path / CONFIG}', f'--out={self.path}'
     )
+    return f'To make it again: {command}'
 
   def write(
     self,

@@ -1,0 +1,50 @@
+"""Tests of fusion_jax.launch.arms."""
+
+import io
+
+import rich.console
+from absl.testing import absltest
+
+from fusion_jax.ablation import arms
+from fusion_jax.core import types
+from fusion_jax.launch import arms as launcher
+from tests.launch import ablate_test
+
+
+class ArmsTest(absltest.TestCase):
+  def test_one_line_each_and_the_tables(self):
+    done = ablate_test.ablate(ablate_test.ROOT, module='arms')
+    self.assertEqual(done.returncode, 0, done.stderr)
+    lines = done.stdout.splitlines()
+    listed = [n for n, a in arms.ARMS.items() if a.strategy != 'upstream']
+    self.assertEqual([x.split()[0] for x in lines[: len(listed)]], listed)
+    (heads,) = [x for x in lines if 'multilabel' in x and 'survival' in x]
+    self.assertEqual(heads.split()[0], 'arm')
+    rows = [x.split() for x in lines[len(listed) :] if 'late_vote' in x]
+    self.assertEqual(rows[0][1:6], ['yes', 'yes', 'yes', '-', '-'])
+    self.assertNotIn('extractor', done.stdout)
+
+  def test_nothing_is_cut_on_a_narrow_terminal(self):
+    for names in (arms.ARMS, ['a_name_that_is_longer_than_others']):
+      table = launcher._table('arm', *types.TASK_KINDS, 'if absent')
+      for name in names:
+        cells = ['yes'] * len(types.TASK_KINDS)
+        table.add_row(name, *cells, 'prevalence')
+      shown = io.StringIO()
+      rich.console.Console(file=shown, width=80).print(table)
+      self.assertNotIn('…', shown.getvalue())
+      for word in (*types.TASK_KINDS, 'prevalence'):
+        self.assertIn(word, shown.getvalue())
+
+  def test_exchanged_parts_show(self):
+    done = ablate_test.ablate(
+      ablate_test.ROOT, '--set=arms.joint.combiner=additive', module='arms'
+    )
+    (row,) = [
+      x for x in done.stdout.splitlines() if x.split()[:2] == ['joint', 'no']
+    ]
+    self.assertIn('combiner=additive', row)
+
+
+if __name__ == '__main__':
+  absltest.main()
