@@ -101,8 +101,18 @@ def _cohort(name, *, study, patient, labels, numeric) -> cohort_lib.Cohort:
     study=study,
     patient=patient,
     labels=labels,
-    numeric=numeric,
-    numeric_names=tuple(f'x{j}' for j in range(numeric.shape[1])),
+    modalities={
+      types.EHR: modality.Modality.of(
+        table.NAME,
+        modality.RECORD,
+        table.Data(
+          numeric,
+          tuple(f'x{j}' for j in range(numeric.shape[1])),
+          np.zeros((len(study), 0), object),
+          (),
+        ),
+      )
+    },
   )
 
 

@@ -218,7 +218,6 @@ class Crossed:
 
 def repeated(cohort: cohort_lib.Cohort, rows: np.ndarray) -> cohort_lib.Cohort:
   """What models see of the studies `rows`, any of them several times."""
-  images = None if cohort.images is None else cohort.images[rows]
   return cohort_lib.Cohort(
     name=cohort.name,
     task=cohort.task,
@@ -226,13 +225,7 @@ def repeated(cohort: cohort_lib.Cohort, rows: np.ndarray) -> cohort_lib.Cohort:
     study=np.arange(len(rows)).astype(str),
     patient=cohort.patient[rows],
     labels=cohort.labels[rows],
-    images=images,
-    image_mask=cohort.image_mask[rows],
-    numeric=cohort.numeric[rows],
-    numeric_names=cohort.numeric_names,
-    categorical=cohort.categorical[rows],
-    categorical_names=cohort.categorical_names,
-    orientation_free=cohort.orientation_free,
+    modalities={m: x.take(rows) for m, x in cohort.modalities.items()},
   )
 
 

@@ -94,7 +94,7 @@ def _chunks(n: int, size: int):
 def _paired(inputs, at) -> learner_lib.Inputs:
   """Inputs of studies made of one's image and another's EHR."""
   cohort = inputs.cohort
-  image, ehr = at[types.IMAGE], at[types.EHR]
+  image = at[types.IMAGE]
   number = np.arange(len(image)).astype(str)
   made = cohort_lib.Cohort(
     name=cohort.name,
@@ -103,13 +103,7 @@ def _paired(inputs, at) -> learner_lib.Inputs:
     study=number,
     patient=number,
     labels=np.full((len(image), cohort.task.num_labels), np.nan),
-    images=cohort.images[image],
-    image_mask=cohort.image_mask[image],
-    numeric=cohort.numeric[ehr],
-    numeric_names=cohort.numeric_names,
-    categorical=cohort.categorical[ehr],
-    categorical_names=cohort.categorical_names,
-    orientation_free=cohort.orientation_free,
+    modalities={m: x.take(at[m]) for m, x in cohort.modalities.items()},
   )
   return learner_lib.Inputs(
     made,

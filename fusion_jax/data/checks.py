@@ -14,6 +14,7 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import column_checks, id_spellings, shortcuts, tables
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
+from fusion_jax.data import kind as kind_lib
 from fusion_jax.data import records as records_lib
 
 # A feature that orders (AUROC) or determines (balanced accuracy) the label this
@@ -366,22 +367,10 @@ def summarise(cohort: cohort_lib.Cohort) -> dict[str, str]:
     ),
   }
   rows.update(_label_rows(cohort))
-  if cohort.images is not None:
-    i, h, w, c = cohort.images.shape[1:]
-    rows['images'] = (
-      f'{int(cohort.image_mask.sum())} of {h} x {w} x {c} '
-      f'{cohort.images.dtype}, at most {i} a study; '
-      f'{int((~cohort.image_mask.any(axis=1)).sum())} studies without'
-    )
-  gaps = np.isnan(cohort.numeric), np.equal(cohort.categorical, None)
-  names = cohort.numeric_names, cohort.categorical_names
-  for kind, gap, columns in zip(
-    ('numeric', 'categorical'), gaps, names, strict=True
-  ):
-    if columns:
-      rows[f'{kind} columns'] = (
-        f'{len(columns)}, {gap.mean():.1%} missing: ' + ', '.join(columns)
-      )
+  for name, modality in cohort.modalities.items():
+    alone = len(cohort.of_kind(modality.kind)) == 1
+    for what, text in kind_lib.of(modality).summary(modality).items():
+      rows[what if alone else f'{name}: {what}'] = text
   if cohort.fold is not None:
     folds, sizes = np.unique(cohort.fold, return_counts=True)
     rows['supplied folds'] = ', '.join(

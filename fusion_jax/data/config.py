@@ -109,6 +109,9 @@ class PreprocessConfig:
     pixel_components: principal components kept of the pixels.
     pixel_size: side of the reduced image the components are taken of.
     histogram_bins: bins of each channel's histogram.
+    volume_size: side of the reduced volume the components are taken of.
+    series_codes: most codes of a series that models know; rarer ones are one
+      code, 'other'.
   """
 
   max_levels: int = 32
@@ -116,3 +119,5 @@ class PreprocessConfig:
   pixel_components: int = 32
   pixel_size: int = 32
   histogram_bins: int = 8
+  volume_size: int = 16
+  series_codes: int = 64

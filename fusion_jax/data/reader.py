@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fusion_jax.core import errors, files
+from fusion_jax.core import errors, files, types
 from fusion_jax.data import checks, file_facts, synthetic, tables, withhold
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
+from fusion_jax.data import modality as modality_lib
+from fusion_jax.data.kinds import image, table
 
 DESCRIPTOR = 'cohort.toml'
 WORLD_STUDIES = 1500
@@ -167,52 +169,45 @@ def _examine(config, on_progress) -> checks.Examination:
 def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
   r, decoded = examination.records, examination.decoded
   d = r.descriptor
-  numeric = _stack(r.numeric, len(r), np.float64)
-  categorical = _stack(r.categorical, len(r), object)
-  digest = cohort_lib.content_digest(
-    [
-      r.task.kind,
-      *r.task.names,
-      r.study,
-      r.patient,
-      bool(d.patient),
-      r.labels,
-      decoded.digest if decoded else None,
-      *r.numeric,
-      numeric,
-      *r.categorical,
-      categorical,
-      r.fold,
-      r.site,
-      *(x for pair in r.groups.items() for x in pair),
-      r.weight,
-      d.orientation,
-      *(() if r.index_time is None else ('index_time', r.index_time)),
-    ]
-  )
+  modalities = {}
+  if decoded:
+    modalities[types.IMAGE] = modality_lib.Modality.of(
+      image.NAME,
+      modality_lib.IMAGING,
+      image.Data(
+        decoded.images,
+        decoded.mask,
+        orientation_free=d.orientation == 'free',
+        facts=file_facts.read(r.root, r.paths, decoded),
+        files_digest=decoded.digest,
+      ),
+    )
+  if d.features:
+    modalities[types.EHR] = modality_lib.Modality.of(
+      table.NAME,
+      modality_lib.RECORD,
+      table.Data(
+        _stack(r.numeric, len(r), np.float64),
+        tuple(r.numeric),
+        _stack(r.categorical, len(r), object),
+        tuple(r.categorical),
+        r.unknown_codes,
+      ),
+    )
   return cohort_lib.Cohort(
     name=d.name,
     task=r.task,
-    digest=digest,
     study=r.study,
     patient=r.patient,
+    labels=r.labels,
+    modalities=modalities,
     time_unit=d.time_unit,
     patient_note=d.patient_reason,
-    labels=r.labels,
-    images=decoded.images if decoded else None,
-    image_mask=decoded.mask if decoded else None,
-    numeric=numeric,
-    numeric_names=tuple(r.numeric),
-    categorical=categorical,
-    categorical_names=tuple(r.categorical),
     fold=r.fold,
     site=r.site,
     index_time=r.index_time,
     groups=r.groups,
     weight=r.weight,
-    orientation_free=d.orientation == 'free',
-    unknown_codes=r.unknown_codes,
-    image_facts=file_facts.read(r.root, r.paths, decoded) if decoded else {},
     notes=d.notes + r.notes,
     steps=r.steps,
     licence=d.licence,

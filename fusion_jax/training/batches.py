@@ -96,7 +96,7 @@ def make_resident(data: FleetData) -> Resident:
   if first.image_stats is not None:
     shared['pixels'] = np.ascontiguousarray(cohort.images)
     shared['mask'] = np.asarray(cohort.image_mask)
-    scale = pixels.full_scale(cohort.images)
+    scale = pixels.full_scale(cohort.images.dtype)[1]
   return Resident(shared=shared, sourced=sourced, scale=scale)
 
 
