@@ -1,9 +1,13 @@
 """A cohort of a few bytes, for tests that need some cohort."""
 
+import dataclasses
+
 import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohorts
+from fusion_jax.data import modality
+from fusion_jax.data.kinds import image, table
 from fusion_jax.fusion import model as models
 from fusion_jax.training import batches
 
@@ -59,7 +63,7 @@ def cohort(
     pixels[::5] = 0
     numeric[1::5] = np.nan
     category[1::5] = None
-  return cohorts.Cohort(
+  return pair(
     name='tiny',
     task=task_of(kind),
     digest=f'tiny-{n}-{size}-{kind}-{seed}',
@@ -74,6 +78,72 @@ def cohort(
     labels=_labels(kind, z + e, rng),
     orientation_free=True,
   )
+
+
+_FIELDS = {
+  types.IMAGE: ('images', 'image_mask', 'orientation_free', 'image_facts'),
+  types.EHR: (
+    'numeric',
+    'numeric_names',
+    'categorical',
+    'categorical_names',
+    'unknown_codes',
+  ),
+}
+
+
+def pair(**fields) -> cohorts.Cohort:
+  """A cohort of an image and a table, whose fields are given side by side."""
+  n = len(fields['study'])
+  given = {
+    m: {name: fields.pop(name, None) for name in names}
+    for m, names in _FIELDS.items()
+  }
+  modalities = {}
+  x = given[types.IMAGE]
+  if x['images'] is not None:
+    mask = x['image_mask']
+    if mask is None:
+      mask = np.ones(x['images'].shape[:2], bool)
+    modalities[types.IMAGE] = modality.Modality.of(
+      image.NAME,
+      modality.IMAGING,
+      image.Data(
+        x['images'],
+        mask,
+        orientation_free=bool(x['orientation_free']),
+        facts=x['image_facts'] or {},
+      ),
+    )
+  x = given[types.EHR]
+  if x['numeric_names'] or x['categorical_names']:
+    none = np.zeros((n, 0))
+    numeric, text = x['numeric'], x['categorical']
+    modalities[types.EHR] = modality.Modality.of(
+      table.NAME,
+      modality.RECORD,
+      table.Data(
+        none if numeric is None else numeric,
+        x['numeric_names'] or (),
+        none.astype(object) if text is None else text,
+        x['categorical_names'] or (),
+        x['unknown_codes'] or {},
+      ),
+    )
+  return cohorts.Cohort(**fields, modalities=modalities)
+
+
+def changed(cohort: cohorts.Cohort, **fields) -> cohorts.Cohort:
+  """`cohort` with some fields of `pair` or of the cohort replaced."""
+  known = {
+    name: getattr(cohort, name) for names in _FIELDS.values() for name in names
+  }
+  if 'images' in fields and fields['images'] is None:
+    known['image_mask'] = None
+  for f in dataclasses.fields(cohort):
+    if f.name != 'modalities':
+      known[f.name] = getattr(cohort, f.name)
+  return pair(**{**known, **fields})
 
 
 def source(data: cohorts.Cohort, **changes) -> batches.Source:

@@ -19,7 +19,9 @@ from experiments.calibration import cells, scores
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
+from fusion_jax.data import modality
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.data.kinds import table
 from fusion_jax.evaluation import (
   bounds,
   comparison,

@@ -11,7 +11,9 @@ from fusion_jax.ablation import audit_config as config_lib
 from fusion_jax.ablation import audit_work as work_lib
 from fusion_jax.core import errors, links
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import facts, preprocess
+from fusion_jax.data import facts, modality
+from fusion_jax.data import kind as kinds
+from fusion_jax.data.kinds import table
 from fusion_jax.training import classical
 
 ELASTIC_NET = 'elastic_net'

@@ -20,6 +20,7 @@ from fusion_jax.data import splits as splits_lib
 PERMUTED, NOISE, ABSENT = 'permuted', 'noise', 'absent'
 KINDS = (PERMUTED, NOISE, ABSENT)
 
+
 def derangement(
   patient: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray | None:

@@ -310,7 +310,9 @@ def _extreme(values: np.ndarray, at: int) -> dict[str, Any]:
 
 def _png(image: np.ndarray) -> str:
   """(h, w, c) pixels as a PNG file in base64, smaller if they are many."""
-  scaled = np.rint(image / pixels.full_scale(image.dtype)[1] * 255).astype(np.uint8)
+  scaled = np.rint(image / pixels.full_scale(image.dtype)[1] * 255).astype(
+    np.uint8
+  )
   if scaled.shape[-1] not in (1, 3):
     scaled = scaled[..., :1]
   picture = Image.fromarray(scaled[..., 0] if scaled.shape[-1] == 1 else scaled)

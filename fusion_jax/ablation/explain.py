@@ -13,7 +13,8 @@ import numpy as np
 from fusion_jax.ablation import crossed, frozen
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import pixels
+from fusion_jax.data import modality, pixels
+from fusion_jax.data.kinds import image, table
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import metrics, resampling
 

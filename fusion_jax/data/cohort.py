@@ -55,6 +55,7 @@ class Cohort:
     oracle: worlds only: (n,) float64 best possible scores by modality and
       'both'.
     notes: sentences that every report repeats.
+    warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the studies that are here; () where
       no table was read.
     licence: the licence of the data.
@@ -79,6 +80,7 @@ class Cohort:
   weight: np.ndarray | None = None
   oracle: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   notes: tuple[str, ...] = ()
+  warnings: tuple[str, ...] = ()
   steps: tuple[Step, ...] = ()
   licence: str = ''
   citation: str = ''

@@ -156,9 +156,7 @@ class Kind(abc.ABC):
       rng: draws them.
     """
 
-  def joined(
-    self, parts: Sequence[modality_lib.Data]
-  ) -> modality_lib.Data:
+  def joined(self, parts: Sequence[modality_lib.Data]) -> modality_lib.Data:
     """The studies of several data of one form, one after the other."""
     fields = dataclasses.fields(parts[0])
     return dataclasses.replace(

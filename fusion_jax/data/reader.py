@@ -209,6 +209,7 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     groups=r.groups,
     weight=r.weight,
     notes=d.notes + r.notes,
+    warnings=r.warnings,
     steps=r.steps,
     licence=d.licence,
     citation=d.citation,

@@ -127,9 +127,7 @@ def make(
     types.IMAGE: modality.Modality.of(
       image.NAME,
       modality.IMAGING,
-      image.Data(
-        images, ~absent[types.IMAGE][:, None], orientation_free=True
-      ),
+      image.Data(images, ~absent[types.IMAGE][:, None], orientation_free=True),
     ),
     types.EHR: modality.Modality.of(
       table.NAME,

@@ -11,6 +11,7 @@ import numpy as np
 from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
 
+
 def parse(text: str) -> tuple[str, float]:
   """Reads 'image:0.5' as a modality and a share.
 

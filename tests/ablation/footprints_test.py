@@ -19,6 +19,7 @@ from fusion_jax.data import pixels, reader, withhold
 from fusion_jax.evaluation import config as evaluation_config
 from fusion_jax.training import config as training_config
 from fusion_jax.training import footprint
+from tests import tiny
 
 # Of one channel, with a histogram of 3 bins.
 _PIXELS, _COMPONENTS = 8 * 8, 4
@@ -111,7 +112,7 @@ class FootprintsTest(parameterized.TestCase):
   def test_what_cannot_be_measured_is_said_before_anything_is_trained(self):
     cohort = reader.open_cohort(_config().cohort)
     half = np.arange(len(cohort)) % 2 == 0
-    apart = dataclasses.replace(
+    apart = tiny.changed(
       cohort,
       image_mask=cohort.image_mask & half[:, None],
       numeric=np.where(half[:, None], np.nan, cohort.numeric),

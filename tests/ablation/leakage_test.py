@@ -63,7 +63,7 @@ def changed(cohort, at):
     types.REGRESSION: lambda y: 1000.0 - 7.0 * y,
     types.SURVIVAL: lambda y: np.stack([100.0 / y[:, 0], 1 - y[:, 1]], 1),
   }.get(cohort.task.kind, lambda y: 1 - y)(labels[at])
-  return dataclasses.replace(
+  return tiny.changed(
     cohort,
     digest=f'{cohort.digest}-changed',
     images=images,

@@ -132,7 +132,7 @@ class GridTest(parameterized.TestCase):
     image, ehr = rng.integers(0, 2, (2, 400))
     pixels = np.zeros_like(cohort.images)
     pixels += (64 + 128 * image)[:, None, None, None, None].astype(np.uint8)
-    cohort = dataclasses.replace(
+    cohort = tiny.changed(
       cohort,
       images=pixels,
       numeric=np.stack([ehr, rng.normal(size=400)], axis=1).astype(float),

@@ -1,6 +1,5 @@
 """Tests of runs: whole ones, extended ones, interrupted and failing ones."""
 
-import dataclasses
 import io
 import json
 import pathlib
@@ -347,7 +346,7 @@ class BadInputTest(RunnerTestCase):
 
 
 def tiny_without_images():
-  return dataclasses.replace(tiny.cohort(), images=None, image_mask=None)
+  return tiny.changed(tiny.cohort(), images=None, image_mask=None)
 
 
 class FailureTest(RunnerTestCase):

@@ -7,6 +7,7 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort
+from tests import tiny
 
 
 def _cohort(**changes):
@@ -30,7 +31,7 @@ def _cohort(**changes):
     'groups': {'sex': np.array(['f', 'f', 'm', 'f'])},
     'oracle': {'both': np.arange(4.0)},
   }
-  return cohort.Cohort(**{**values, **changes})
+  return tiny.pair(**{**values, **changes})
 
 
 class CohortTest(parameterized.TestCase):

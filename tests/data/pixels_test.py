@@ -6,9 +6,9 @@ from absl.testing import absltest, parameterized
 from sklearn import linear_model, metrics
 
 from fusion_jax.core import errors, types
-from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import pixels, preprocess, reader, synthetic
+from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / 'shared' / 'data'
@@ -16,7 +16,7 @@ SHARED = ROOT.parent / 'shared' / 'data'
 
 def pictures(images, mask=None, labels=None):
   n = len(images)
-  return cohort_lib.Cohort(
+  return tiny.pair(
     name='pictures',
     task=types.Task(types.BINARY, ('y',)),
     digest='',

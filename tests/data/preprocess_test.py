@@ -5,9 +5,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, links, types
-from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import preprocess, synthetic
+from tests import tiny
 
 SMALL = config_lib.PreprocessConfig(
   max_levels=8, pixel_components=4, pixel_size=8, histogram_bins=4
@@ -25,7 +25,7 @@ def table(numeric=None, categorical=None, labels=None, **fields):
   if labels is None:
     labels = np.arange(n) % 2
   task = fields.pop('task', types.Task(types.BINARY, ('y',)))
-  return cohort_lib.Cohort(
+  return tiny.pair(
     name='table',
     task=task,
     digest='',
@@ -270,7 +270,7 @@ class SaveTest(parameterized.TestCase):
     levels = {f'c{i}': ['x', 'x', 'y', 'y', 'y', None] for i in range(columns)}
     cohort = table({'a': [1, 2, 3, 4, 5, np.nan]}, levels)
     images = np.random.default_rng(0).integers(0, 256, (6, 2, 9, 7, 3))
-    cohort = dataclasses.replace(
+    cohort = tiny.changed(
       cohort, images=images.astype(np.uint8), image_mask=np.ones((6, 2), bool)
     )
     fitted = fit(cohort)

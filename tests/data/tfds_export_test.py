@@ -9,7 +9,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
-from fusion_jax.data import cohort, tfds_export
+from fusion_jax.data import tfds_export
+from tests import tiny
 
 try:
   import tensorflow_datasets as tfds
@@ -41,7 +42,7 @@ def _cohort(dtype=np.uint8, **changes):
     'citation': 'C',
     'licence': 'L',
   }
-  return cohort.Cohort(**{**values, **changes})
+  return tiny.pair(**{**values, **changes})
 
 
 class ExportTest(parameterized.TestCase):

@@ -218,9 +218,7 @@ class Series(kind.Kind):
     """See `Kind.joined`; rows are moved up by those of the data before."""
     before = np.cumsum([0, *(len(x.time) for x in parts)])
     moved = [
-      dataclasses.replace(
-        x, start=x.start + before[k], stop=x.stop + before[k]
-      )
+      dataclasses.replace(x, start=x.start + before[k], stop=x.stop + before[k])
       for k, x in enumerate(parts)
     ]
     return dataclasses.replace(

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, spellings
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import kind, spellings
+from fusion_jax.data import kind
 from fusion_jax.data import modality as modality_lib
 
 NAME = 'table'
