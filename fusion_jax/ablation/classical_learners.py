@@ -196,7 +196,7 @@ class _Classical(learner.Learner):
       model.save(folder / str(number) / self._file)
     pixels = self.arm.image_input == arms_lib.PIXELS
     with open(folder / _FITTED, 'wb') as f:
-      np.savez(f, **fitted.to_arrays(pixels=pixels))
+      np.savez(f, **fitted.to_arrays((types.IMAGE,) if pixels else ()))
     (folder / _EXTRA).write_text(json.dumps(extra), encoding='utf-8')
 
   def load(self, folder):
@@ -308,7 +308,7 @@ class Rule(learner.Learner):
     (folder / _RULE).write_text(json.dumps(trained.models[0].to_json()))
     (folder / _EXTRA).write_text(json.dumps(extra), encoding='utf-8')
     with open(folder / _FITTED, 'wb') as f:
-      np.savez(f, **fitted.to_arrays(pixels=False))
+      np.savez(f, **fitted.to_arrays())
 
   def load(self, folder):
     folder = pathlib.Path(folder)

@@ -259,7 +259,7 @@ class Neural(learner.Learner):
         pathlib.Path(folder) / str(number),
         model,
         extra=extra,
-        arrays=fitted.to_arrays(pixels=pixels),
+        arrays=fitted.to_arrays((types.IMAGE,) if pixels else ()),
       )
 
   def load(self, folder):

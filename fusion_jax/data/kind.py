@@ -189,6 +189,11 @@ class Kind(abc.ABC):
     del modality
     return {}
 
+  def names(self, modality: modality_lib.Modality) -> Mapping[str, np.ndarray]:
+    """(n,) float64 by name: what names of files tell; NaN where unknown."""
+    del modality
+    return {}
+
   def summary(self, modality: modality_lib.Modality) -> Mapping[str, str]:
     """What a person wants to know first, by its name."""
     del modality
