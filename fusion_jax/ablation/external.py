@@ -311,7 +311,7 @@ def _check_patients(run, config, cohort) -> list[str]:
   shared = int(np.isin(here, before.patient_id).sum())
   trained_on = run.summary['cohort']['name']
   if shared:
-    if config.cohort.name in synthetic.WORLDS:
+    if config.cohort.name in synthetic.NAMES:
       way = 'Give another seed, as with --set=cohort.seed=1.'
     else:
       way = (
@@ -352,7 +352,7 @@ def _can_share(one, other) -> bool:
 
   Those of built-in worlds are numbered in each of them.
   """
-  generated = [c.name in synthetic.WORLDS for c in (one, other)]
+  generated = [c.name in synthetic.NAMES for c in (one, other)]
   if not any(generated):
     return True
   return all(generated) and (one.name, one.seed) == (other.name, other.seed)

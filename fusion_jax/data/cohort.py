@@ -1,7 +1,7 @@
 """The in-memory contract of a cohort: NumPy only, missing stays missing."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -221,6 +221,20 @@ class Cohort:
   def unknown_codes(self) -> Mapping[str, tuple[str, ...]]:
     """By column of the modality 'ehr', levels that mean 'unknown'."""
     return self._columns('unknown_codes', {})
+
+  def only(self, names: Collection[str]) -> 'Cohort':
+    """The same studies with some of their modalities.
+
+    Raises:
+      UserError: for a name of none.
+    """
+    for name in names:
+      if name not in self.modalities:
+        raise errors.unknown_name(
+          'modality', name, self.modalities, where=f"cohort '{self.name}'"
+        )
+    kept = {k: v for k, v in self.modalities.items() if k in names}
+    return dataclasses.replace(self, modalities=kept, digest='')
 
   def of_kind(self, kind: str) -> dict[str, modality_lib.Modality]:
     """The modalities of a kind, by name."""

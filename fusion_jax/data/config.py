@@ -31,6 +31,7 @@ class CohortConfig:
       has neither, so that both shares together are at most 1.
     withhold: MODALITY:SHARE, such as image:0.5, of what is taken from some
       studies by chance (`data.withhold`); not the last modality a study has.
+    modalities: those to use, by name; empty for all that the cohort has.
     cache_dir: where decoded images are kept; empty for the user cache folder.
   """
 
@@ -44,6 +45,7 @@ class CohortConfig:
   absent_images: float = 0.0
   absent_ehr: float = 0.0
   withhold: tuple[str, ...] = ()
+  modalities: tuple[str, ...] = ()
   cache_dir: str = ''
 
 

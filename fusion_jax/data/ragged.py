@@ -1,13 +1,20 @@
 """Rows of different numbers by study, kept end to end."""
 
+import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
-import flax.struct
+import jax
 import numpy as np
 
 
-@flax.struct.dataclass
+@functools.partial(
+  jax.tree_util.register_dataclass,
+  data_fields=['flat', 'start', 'stop'],
+  meta_fields=['length'],
+)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Ragged:
   """Flat arrays of t rows; N studies have some of them each.
 
@@ -21,7 +28,7 @@ class Ragged:
   flat: Mapping[str, Any]
   start: Any
   stop: Any
-  length: int = flax.struct.field(pytree_node=False)
+  length: int
 
   def rows(self, studies: Any) -> dict[str, Any]:
     """The rows of b studies, padded; for NumPy and inside compiled programs.

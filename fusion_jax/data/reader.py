@@ -8,7 +8,14 @@ from collections.abc import Callable
 import numpy as np
 
 from fusion_jax.core import errors, files, types
-from fusion_jax.data import checks, file_facts, synthetic, tables, withhold
+from fusion_jax.data import (
+  checks,
+  file_facts,
+  five,
+  synthetic,
+  tables,
+  withhold,
+)
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import descriptor as descriptor_lib
@@ -46,7 +53,7 @@ def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
   """
   config_lib.check(config)
   taken = [withhold.parse(text) for text in config.withhold]
-  if config.name in synthetic.WORLDS:
+  if config.name in synthetic.NAMES:
     cohort = _world(config)
   else:
     examination = _examine(config, None)
@@ -54,7 +61,7 @@ def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
     cohort = _assemble(examination)
   for modality, share in taken:
     cohort = withhold.withhold(cohort, modality, share)
-  return cohort
+  return cohort.only(config.modalities) if config.modalities else cohort
 
 
 def inspect(
@@ -68,7 +75,7 @@ def inspect(
     UserError: where there is nothing to inspect.
   """
   config_lib.check(config)
-  if config.name in synthetic.WORLDS:
+  if config.name in synthetic.NAMES:
     return Opened(_world(config))
   examination = _examine(config, on_progress)
   cohort = None if examination.failed else _assemble(examination)
@@ -90,11 +97,11 @@ def locate(name: str, data_root: str = '') -> tuple[pathlib.Path, pathlib.Path]:
         f'python -m experiments.prepare --draft={name}'
       )
   elif not files.regular(path).is_file():
-    guess = errors.nearest(name, [*synthetic.WORLDS, *_siblings(path)])
+    guess = errors.nearest(name, [*synthetic.NAMES, *_siblings(path)])
     hint = f" Did you mean '{guess}'?" if guess else ''
     raise errors.UserError(
       f"No cohort '{name}': neither a built-in world "
-      f'({", ".join(synthetic.WORLDS)}) nor a folder with {DESCRIPTOR} nor a '
+      f'({", ".join(synthetic.NAMES)}) nor a folder with {DESCRIPTOR} nor a '
       f'.toml file in {os.getcwd()}.{hint}'
     )
   elif path.suffix != '.toml':
@@ -124,6 +131,8 @@ def _world(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
       f"'{config.name}'."
     )
   options = {'task': config.task} if config.task else {}
+  if config.name == five.NAME:
+    return _five(config)
   return synthetic.make(
     config.name,
     n=config.n or WORLD_STUDIES,
@@ -133,6 +142,22 @@ def _world(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
     absent_images=config.absent_images,
     absent_ehr=config.absent_ehr,
     **options,
+  )
+
+
+def _five(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
+  for key in ('informative_missing', 'absent_images', 'absent_ehr'):
+    if getattr(config, key):
+      raise errors.UserError(
+        f'cohort.{key} = {getattr(config, key)} means nothing for the world '
+        f"'{five.NAME}': take a modality from some studies with "
+        f'cohort.withhold={five.IMAGE}:0.2 instead.'
+      )
+  return synthetic.make_five(
+    n=config.n or WORLD_STUDIES,
+    size=config.image_size or WORLD_SIZE,
+    seed=config.seed,
+    task=config.task or types.BINARY,
   )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import modality, render, worlds
+from fusion_jax.data import five, modality, render, worlds
 from fusion_jax.data.kinds import image, table
 
 WORLDS = (
@@ -17,6 +17,8 @@ WORLDS = (
   'ehr_only',
   'null',
 )
+# Those of two modalities, and the one of five.
+NAMES = (*WORLDS, five.NAME)
 SITES = ('north', 'harbour', 'east')
 SMALLEST_SIZE = 16
 
@@ -157,6 +159,22 @@ def make(
   )
 
 
+def make_five(
+  *, n: int, size: int, seed: int, task: str = types.BINARY
+) -> cohort_lib.Cohort:
+  """The world of five modalities (data/five.py).
+
+  Raises:
+    UserError: for an argument outside its legal set.
+  """
+  if task != types.BINARY:
+    raise errors.UserError(
+      f"World '{five.NAME}': task = {task}: only binary is made."
+    )
+  _check(five.NAME, n, size, seed, 0.0, 0.0, task)
+  return five.make(n=n, size=size, seed=seed, task=_TASKS[task])
+
+
 def _index_time(patient, rng) -> np.ndarray:
   """(n,) float64 whole days since 1970-01-01, increasing within a patient."""
   follow = np.concatenate([[False], patient[1:] == patient[:-1]])
@@ -168,8 +186,8 @@ def _index_time(patient, rng) -> np.ndarray:
 
 
 def _check(world, n, size, seed, absent_images, absent_ehr, task) -> None:
-  if world not in WORLDS:
-    raise errors.unknown_name('world', world, WORLDS)
+  if world not in NAMES:
+    raise errors.unknown_name('world', world, NAMES)
   if task not in _TASKS:
     raise errors.unknown_name('task', task, _TASKS)
   for name, value, least in (
