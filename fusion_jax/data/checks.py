@@ -5,7 +5,7 @@ Errors make a cohort unusable; warnings are for a person to judge.
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from fusion_jax.data import column_checks, id_spellings, keys, shortcuts, tables
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import kind as kind_lib
+from fusion_jax.data import modality as modality_lib
+from fusion_jax.data import modality_files as files_of
 from fusion_jax.data import records as records_lib
 
 # A feature that orders (AUROC) or determines (balanced accuracy) the label this
@@ -32,12 +34,12 @@ class Examination:
   Attributes:
     problems: errors first; `str()` of each is one line.
     records: the columns of the table.
-    decoded: the images.
+    data: by modality, what could be read.
   """
 
   problems: list[tables.Problem]
   records: records_lib.Records
-  decoded: images_lib.Decoded | None
+  data: Mapping[str, modality_lib.Data]
 
   @property
   def failed(self) -> bool:
@@ -60,31 +62,25 @@ def examine(
   """
   records = records_lib.read(descriptor, root)
   check(records)
-  problems, decoded = records.findings.finished(), None
-  if any(records.paths):
+  problems = records.findings.finished()
+  data: dict[str, modality_lib.Data] = {}
+  for section in descriptor.sections.values():
     try:
-      decoded = images_lib.load(
-        root,
-        records.paths,
-        size=image_size or descriptor.image_size,
+      found, more = files_of.read(
+        section,
+        records,
+        image_size=image_size,
         cache_dir=cache_dir,
-        places=_places(records),
         on_progress=on_progress,
       )
     except images_lib.UnreadableError as e:
       problems += e.problems
     else:
-      problems += _repeated_images(records, decoded.hashes)
+      problems += more
+      if found is not None:
+        data[section.name] = found
   problems.sort(key=lambda x: not x.is_error)
-  return Examination(problems, records, decoded)
-
-
-def _places(records) -> list[list[str]]:
-  table = records.table
-  return [
-    [f'{table.file} {table.unit} {line}' for line in lines]
-    for lines in records.path_lines
-  ]
+  return Examination(problems, records, data)
 
 
 def check(records: records_lib.Records) -> None:
@@ -286,26 +282,6 @@ def _check_missingness(records) -> None:
       )
       records.findings.warn(message, column=listed)
       records.notes += (f'Columns {listed}: {message}',)
-
-
-def _repeated_images(records, hashes) -> list[tables.Problem]:
-  """Files of equal content that belong to different patients."""
-  owner, found = {}, []
-  for study, (names, files) in enumerate(
-    zip(records.paths, hashes, strict=True)
-  ):
-    for name, digest in zip(names, files, strict=True):
-      other, before = owner.setdefault(digest, (study, name))
-      if records.patient[other] != records.patient[study]:
-        found.append((name, before, study, other))
-  findings = tables.Findings('')
-  for name, before, study, other in found:
-    findings.warn(
-      f"image '{name}' of study '{records.study[study]}' is identical to "
-      f"'{before}' of study '{records.study[other]}', another patient's.",
-      kind='identical images',
-    )
-  return findings.finished()
 
 
 def _ranks(x: np.ndarray) -> np.ndarray:

@@ -5,12 +5,9 @@ import os
 import pathlib
 from collections.abc import Callable
 
-import numpy as np
-
 from fusion_jax.core import errors, files, types
 from fusion_jax.data import (
   checks,
-  file_facts,
   five,
   synthetic,
   tables,
@@ -21,7 +18,6 @@ from fusion_jax.data import config as config_lib
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import modality as modality_lib
-from fusion_jax.data.kinds import image, table
 
 DESCRIPTOR = 'cohort.toml'
 WORLD_STUDIES = 1500
@@ -192,33 +188,13 @@ def _examine(config, on_progress) -> checks.Examination:
 
 
 def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
-  r, decoded = examination.records, examination.decoded
+  r = examination.records
   d = r.descriptor
-  modalities = {}
-  if decoded:
-    modalities[types.IMAGE] = modality_lib.Modality.of(
-      image.NAME,
-      modality_lib.IMAGING,
-      image.Data(
-        decoded.images,
-        decoded.mask,
-        orientation_free=d.orientation == 'free',
-        facts=file_facts.read(r.root, r.paths, decoded),
-        files_digest=decoded.digest,
-      ),
-    )
-  if d.features:
-    modalities[types.EHR] = modality_lib.Modality.of(
-      table.NAME,
-      modality_lib.RECORD,
-      table.Data(
-        _stack(r.numeric, len(r), np.float64),
-        tuple(r.numeric),
-        _stack(r.categorical, len(r), object),
-        tuple(r.categorical),
-        r.unknown_codes,
-      ),
-    )
+  modalities = {
+    name: modality_lib.Modality.of(section.kind, section.side, data)
+    for name, section in d.sections.items()
+    if (data := examination.data.get(name)) is not None
+  }
   return cohort_lib.Cohort(
     name=d.name,
     task=r.task,
@@ -239,11 +215,3 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     licence=d.licence,
     citation=d.citation,
   )
-
-
-def _stack(columns, n: int, dtype) -> np.ndarray:
-  """(n, f) array of the columns."""
-  out = np.empty((n, len(columns)), dtype)
-  for at, values in enumerate(columns.values()):
-    out[:, at] = values
-  return out

@@ -21,6 +21,7 @@ from fusion_jax.data import (
   keys,
   labels,
   looks,
+  modality,
   numbers,
   readings,
   tables,
@@ -54,8 +55,9 @@ class Records:
     index_time: (n,) float64 days or numbers, NaN where illegal; or None.
     groups: by name, (n,) str.
     weight: (n,) float64 or None.
-    paths: per study, the paths of its images relative to the data folder.
-    path_lines: per study, the line each path comes from.
+    paths: by modality of files, per study the paths of its files relative to
+      the data folder.
+    path_lines: likewise, the line each path comes from.
     notes: sentences about what was left out.
     warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the n studies.
@@ -77,14 +79,23 @@ class Records:
   index_time: np.ndarray | None
   groups: dict[str, np.ndarray]
   weight: np.ndarray | None
-  paths: list[list[str]]
-  path_lines: list[list[int]]
+  paths: dict[str, list[list[str]]]
+  path_lines: dict[str, list[list[int]]]
   notes: tuple[str, ...]
   warnings: tuple[str, ...]
   steps: tuple[cohort_lib.Step, ...]
 
   def __len__(self) -> int:
     return len(self.study)
+
+  @property
+  def all_paths(self) -> list[list[str]]:
+    """Per study the paths of its files of all modalities."""
+    by_modality = list(self.paths.values())
+    return [
+      [path for x in by_modality for path in x[study]]
+      for study in range(len(self))
+    ]
 
 
 def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
@@ -117,18 +128,31 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   table, notes, steps = exclusions.apply(d, every, findings)
   study = _identifiers(table, d.study, 'study', findings)
   first, row_of, study = _first_rows(study)
-  paths, path_lines = image_paths.resolve(
-    d, table, every, root, row_of, len(first), findings
-  )
+  paths, path_lines = {}, {}
+  for section in d.sections.values():
+    if section.path:
+      paths[section.name], path_lines[section.name] = image_paths.resolve(
+        d.of(section), table, every, root, row_of, len(first), findings
+      )
   if d.exclude_without_image:
-    seen = np.array([bool(x) for x in paths])
+    imaging = [
+      paths[x.name]
+      for x in d.sections.values()
+      if x.side == modality.IMAGING and x.name in paths
+    ]
+    seen = np.array([any(x) for x in zip(*imaging, strict=True)])
     left = seen[row_of]
     table, more, steps = exclusions.without_image(d, table, left, steps)
     notes += more
     row_of = (np.cumsum(seen) - 1)[row_of[left]]
     first, study = np.unique(row_of, return_index=True)[1], study[seen]
-    paths = [x for x in paths if x]
-    path_lines = [x for x in path_lines if x]
+    paths, path_lines = (
+      {
+        name: [x for x, kept in zip(values, seen, strict=True) if kept]
+        for name, values in found.items()
+      }
+      for found in (paths, path_lines)
+    )
   if len(first) < len(table):
     _check_repeats(d, table, first, row_of, findings)
   table = table.rows(first)
@@ -166,9 +190,10 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
 
 def _check_columns(d, table) -> None:
   named = d.named_columns()
-  for pattern in d.images:
-    for column in image_paths.fields(pattern, d.path) or (pattern,):
-      named.setdefault(column, 'images')
+  for section in d.sections.values():
+    for pattern in section.path:
+      for column in image_paths.fields(pattern, d.path) or (pattern,):
+        named.setdefault(column, 'images' if d.images else 'path')
   for column, key in named.items():
     if column in table.nested:
       raise errors.UserError(
