@@ -23,7 +23,7 @@ from fusion_jax.data import (
   distributions,
   draft,
   reader,
-  tfds_export,
+  tfds_files,
 )
 
 _COHORT = flags.DEFINE_string(
@@ -99,7 +99,7 @@ def _check(console: rich.console.Console) -> int:
   warnings = len(opened.problems) - failed
   console.print(f'{failed} errors, {warnings} warnings.')
   if opened.cohort is not None and _EXPORT_TFDS.value:
-    folder = tfds_export.export(opened.cohort, _EXPORT_TFDS.value)
+    folder = tfds_files.export(opened.cohort, _EXPORT_TFDS.value)
     console.print(f"Exported to '{folder}'.", soft_wrap=True)
   return 1 if failed else 0
 

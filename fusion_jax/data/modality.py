@@ -7,6 +7,7 @@ alone: no pixel is copied.
 
 import abc
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,8 @@ SIDES = (IMAGING, RECORD)
 
 # Metadata of fields (`by_study`).
 STUDIES = 'studies'
+# A field that audits read and no model sees is no content of the cohort.
+ABOUT_FILES = 'about_files'
 _HASHED_AS = 'hashed_as'
 
 
@@ -39,7 +42,8 @@ class Data(abc.ABC):
   """What N studies have of one modality; a kind has one subclass.
 
   Its fields are arrays by study (`by_study`), which may lie in a mapped file,
-  and what holds for all studies. Every field is hashed.
+  and what holds for all studies. Every field is hashed but
+  those of facts about files.
   """
 
   @property
@@ -55,9 +59,34 @@ class Data(abc.ABC):
     parts: list[Any] = [type(self).__name__]
     for field in dataclasses.fields(self):
       stand_in = field.metadata.get(_HASHED_AS)
-      if not (stand_in and getattr(self, stand_in)):
+      known = bool(stand_in) and bool(getattr(self, stand_in))
+      if not known and not field.metadata.get(ABOUT_FILES):
         parts += [field.name, getattr(self, field.name)]
     return content.digest(parts)
+
+  def study(self, row: int) -> dict[str, np.ndarray]:
+    """By name, what one study has; text is an array of str or None."""
+    return {
+      f.name: np.asarray(getattr(self, f.name)[row])
+      for f in dataclasses.fields(self)
+      if f.metadata.get(STUDIES)
+    }
+
+  def shared(self) -> dict[str, Any]:
+    """By name, what holds for all studies."""
+    return {
+      f.name: getattr(self, f.name)
+      for f in dataclasses.fields(self)
+      if not f.metadata.get(STUDIES) and not f.metadata.get(ABOUT_FILES)
+    }
+
+  @classmethod
+  def of_studies(
+    cls, studies: Mapping[str, Sequence[np.ndarray]], shared: Mapping[str, Any]
+  ) -> Self:
+    """Data of what `study` gave for each study, by name, and `shared`."""
+    arrays = {k: np.stack(v) for k, v in studies.items()}
+    return cls(**arrays, **shared)
 
   def check(self, name: str, n: int) -> None:
     """Checks that arrays by study have n rows.

@@ -11,6 +11,7 @@ from fusion_jax.data import (
   five,
   synthetic,
   tables,
+  tfds_files,
   withhold,
 )
 from fusion_jax.data import cohort as cohort_lib
@@ -51,6 +52,8 @@ def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
   taken = [withhold.parse(text) for text in config.withhold]
   if config.name in synthetic.NAMES:
     cohort = _world(config)
+  elif config.name.startswith(tfds_files.PREFIX):
+    cohort = _tfds(config)
   else:
     examination = _examine(config, None)
     checks.raise_errors(examination)
@@ -73,6 +76,8 @@ def inspect(
   config_lib.check(config)
   if config.name in synthetic.NAMES:
     return Opened(_world(config))
+  if config.name.startswith(tfds_files.PREFIX):
+    return Opened(_tfds(config))
   examination = _examine(config, on_progress)
   cohort = None if examination.failed else _assemble(examination)
   return Opened(cohort, tuple(examination.problems))
@@ -139,6 +144,16 @@ def _world(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
     absent_ehr=config.absent_ehr,
     **options,
   )
+
+
+def _tfds(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
+  for key in (*_WORLD_KEYS, 'data_root', 'image_size'):
+    if getattr(config, key):
+      raise errors.UserError(
+        f'cohort.{key} = {getattr(config, key)} means nothing for a data set '
+        f"that is read as it was written ('{config.name}')."
+      )
+  return tfds_files.load(config.name.removeprefix(tfds_files.PREFIX))
 
 
 def _five(config: config_lib.CohortConfig) -> cohort_lib.Cohort:

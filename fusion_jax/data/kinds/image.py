@@ -33,7 +33,7 @@ class Data(modality_lib.Data):
       a study have no order.
     orientation_free: whether flips and rotations leave the meaning.
     facts: by name, (N,) float64 facts about a study's files, NaN where it has
-      none (data/file_facts.py).
+      none (data/file_facts.py); no content.
     files_digest: of the files that were decoded; empty if there are none.
   """
 
@@ -41,7 +41,9 @@ class Data(modality_lib.Data):
   mask: np.ndarray = modality_lib.by_study()
   views: tuple[str, ...] = ()
   orientation_free: bool = False
-  facts: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  facts: Mapping[str, np.ndarray] = dataclasses.field(
+    default_factory=dict, metadata={modality_lib.ABOUT_FILES: True}
+  )
   files_digest: str = ''
 
   @property

@@ -20,6 +20,7 @@ PAD, OTHER, FIRST_CODE = 0, 1, 2
 CLIP = 5.0
 # Values outside these quantiles of training do not count for mean and spread.
 _TAIL = 0.005
+_BY_ROW = ('time', 'code', 'value')
 # What is made of each code, in this order.
 STATISTICS = ('last', 'mean', 'min', 'max', 'slope', 'count', 'hours since')
 # Rows a study that models are given, where a descriptor does not say.
@@ -67,6 +68,23 @@ class Data(modality_lib.Data):
         f"Modality '{name}': {len(late)} rows are at or after the time of the "
         f'prediction (row {late[0]}).'
       )
+
+  def study(self, row: int) -> dict[str, np.ndarray]:
+    """By name, (k,) arrays of a study's k rows."""
+    at = slice(int(self.start[row]), int(self.stop[row]))
+    return {name: getattr(self, name)[at] for name in _BY_ROW}
+
+  def shared(self):
+    """What holds for all studies."""
+    return {'codes': self.codes, 'length': self.length}
+
+  @classmethod
+  def of_studies(cls, studies, shared) -> 'Data':
+    """See `modality.Data.of_studies`."""
+    count = [len(x) for x in studies[_BY_ROW[0]]]
+    stop = np.cumsum(count, dtype=np.int64)
+    flat = {name: np.concatenate([*x]) for name, x in studies.items()}
+    return cls(start=stop - count, stop=stop, **flat, **shared)
 
   @classmethod
   def of_rows(
@@ -225,7 +243,7 @@ class Series(kind.Kind):
       super().joined(moved),
       **{
         name: np.concatenate([getattr(x, name) for x in parts])
-        for name in ('time', 'code', 'value')
+        for name in _BY_ROW
       },
     )
 
