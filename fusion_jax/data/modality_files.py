@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fusion_jax.core import errors
-from fusion_jax.data import file_facts, sections, tables
+from fusion_jax.data import file_facts, sections, tables, vector_files
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import modality as modality_lib
-from fusion_jax.data.kinds import image, table
+from fusion_jax.data.kinds import image, table, vector
 
 # What a column of features may have beside it (data/features.py).
 _COMPANIONS = (' (code)', ' (bound)')
@@ -46,6 +46,8 @@ def read(
     return _images(
       section, records, image_size or section.size, cache_dir, on_progress
     )
+  if section.kind == vector.NAME:
+    return _vectors(section, records), []
   raise errors.UserError(
     f"Modality '{section.name}': kind '{section.kind}' cannot be read yet."
   )
@@ -96,14 +98,49 @@ def _images(section, records, size, cache_dir, on_progress):
     places=_places(section, records),
     on_progress=on_progress,
   )
+  images, mask = decoded.images, decoded.mask
+  if section.views:
+    images, mask = _by_view(section, records, images)
   data = image.Data(
-    decoded.images,
-    decoded.mask,
+    images,
+    mask,
+    views=section.views,
     orientation_free=section.orientation == 'free',
     facts=file_facts.read(records.root, paths, decoded),
     files_digest=decoded.digest,
   )
   return data, _repeated(records, paths, decoded.hashes)
+
+
+def _by_view(section, records, images) -> tuple[np.ndarray, np.ndarray]:
+  """(n, v, h, w, c) images and (n, v) mask, each view in its own place."""
+  places = records.views[section.name]
+  mask = np.zeros((len(places), len(section.views)), bool)
+  for study, at in enumerate(places):
+    mask[study, at] = True
+  if mask.all():
+    return images, mask
+  out = np.zeros((*mask.shape, *images.shape[2:]), images.dtype)
+  for study, at in enumerate(places):
+    out[study, at] = images[study, : len(at)]
+  return out, mask
+
+
+def _vectors(section, records) -> vector.Data | None:
+  if section.by_study:
+    paths = records.paths[section.name]
+    if not any(paths):
+      return None
+    values = vector_files.read_each(records.root, paths, records.study)
+  else:
+    values, notes = vector_files.read_one(
+      records.root,
+      section.path[0],
+      records.study,
+      missing=section.missing,
+    )
+    records.notes += notes
+  return vector.Data(values)
 
 
 def _places(section, records) -> list[list[str]]:

@@ -58,6 +58,7 @@ class Records:
     paths: by modality of files, per study the paths of its files relative to
       the data folder.
     path_lines: likewise, the line each path comes from.
+    views: by modality of named views, per study which view each path shows.
     notes: sentences about what was left out.
     warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the n studies.
@@ -81,6 +82,7 @@ class Records:
   weight: np.ndarray | None
   paths: dict[str, list[list[str]]]
   path_lines: dict[str, list[list[int]]]
+  views: dict[str, list[list[int]]]
   notes: tuple[str, ...]
   warnings: tuple[str, ...]
   steps: tuple[cohort_lib.Step, ...]
@@ -128,12 +130,30 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   table, notes, steps = exclusions.apply(d, every, findings)
   study = _identifiers(table, d.study, 'study', findings)
   first, row_of, study = _first_rows(study)
-  paths, path_lines = {}, {}
+  paths, path_lines, views = {}, {}, {}
   for section in d.sections.values():
-    if section.path:
-      paths[section.name], path_lines[section.name] = image_paths.resolve(
-        d.of(section), table, every, root, row_of, len(first), findings
+    if section.by_study:
+      name = section.name
+      # Views keep their places, so each is looked up on its own.
+      parts = [(x,) for x in section.path] if section.views else [section.path]
+      found = [
+        image_paths.resolve(
+          d.of(dataclasses.replace(section, path=x)),
+          table,
+          every,
+          root,
+          row_of,
+          len(first),
+          findings,
+        )
+        for x in parts
+      ]
+      paths[name], path_lines[name] = (
+        [[y for part in study for y in part] for study in zip(*x, strict=True)]
+        for x in zip(*found, strict=True)
       )
+      if section.views:
+        views[name] = _views(section, [x for x, _ in found], findings)
   if d.exclude_without_image:
     imaging = [
       paths[x.name]
@@ -146,12 +166,12 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     notes += more
     row_of = (np.cumsum(seen) - 1)[row_of[left]]
     first, study = np.unique(row_of, return_index=True)[1], study[seen]
-    paths, path_lines = (
+    paths, path_lines, views = (
       {
         name: [x for x, kept in zip(values, seen, strict=True) if kept]
         for name, values in found.items()
       }
-      for found in (paths, path_lines)
+      for found in (paths, path_lines, views)
     )
   if len(first) < len(table):
     _check_repeats(d, table, first, row_of, findings)
@@ -181,6 +201,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     weight=columns.weight(),
     paths=paths,
     path_lines=path_lines,
+    views=views,
     notes=notes + features.notes,
     # What is not plausible was taken away: no reader may miss it.
     warnings=features.notes,
@@ -188,10 +209,26 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   )
 
 
+def _views(section, paths, findings) -> list[list[int]]:
+  """Per study, the number of the view that each of its paths shows."""
+  for view, of_view in zip(section.views, paths, strict=True):
+    for names in of_view:
+      if len(names) > 1:
+        findings.add(
+          f"view '{view}' of '{section.name}' is {len(names)} files of one "
+          f"study: '{names[0]}' and '{names[1]}'.",
+          kind='several files of a view',
+        )
+  return [
+    [k for k, names in enumerate(study) for _ in names]
+    for study in zip(*paths, strict=True)
+  ]
+
+
 def _check_columns(d, table) -> None:
   named = d.named_columns()
   for section in d.sections.values():
-    for pattern in section.path:
+    for pattern in section.path if section.by_study else ():
       for column in image_paths.fields(pattern, d.path) or (pattern,):
         named.setdefault(column, 'images' if d.images else 'path')
   for column, key in named.items():

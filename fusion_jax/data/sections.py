@@ -93,6 +93,14 @@ class Section:
   )
 
   @property
+  def by_study(self) -> bool:
+    """Whether `path` names files of single studies."""
+    one = self.kind == vector.NAME and len(self.path) == 1
+    return bool(self.path) and not (
+      one and self.path[0].endswith('.npz') and '{' not in self.path[0]
+    )
+
+  @property
   def columns(self) -> tuple[str, ...]:
     """The columns of a table."""
     return self.numeric + self.categorical + self.boolean
