@@ -6,7 +6,7 @@ a table, a series or a vector. Nothing else names them.
 
 import abc
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -41,6 +41,23 @@ class Columns:
     """Columns none of which is categorical."""
     x = np.asarray(x, np.float64)
     return cls(x, np.zeros(x.shape[1], bool), tuple(names))
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels:
+  """A column of names of other data beside that of the training part.
+
+  Attributes:
+    column: its name.
+    cells: those that have a value.
+    taken_for: by cell, the level of training that it is.
+    known: the levels of training.
+  """
+
+  column: str
+  cells: tuple[str, ...]
+  taken_for: Mapping[str, str]
+  known: tuple[str, ...]
 
 
 class Kind(abc.ABC):
@@ -188,6 +205,35 @@ class Kind(abc.ABC):
     """(n,) float64 by name: overall light and colour; NaN where absent."""
     del modality
     return {}
+
+  def pictures(
+    self, modality: modality_lib.Modality
+  ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of (b, h, w, c) pictures, for the search for duplicates.
+
+    Yields:
+      The places of their studies, (b,) from 0 to n - 1, and the pictures.
+    """
+    del modality
+    yield from ()
+
+  def described(
+    self, modality: modality_lib.Modality
+  ) -> Mapping[str, np.ndarray]:
+    """By name (n,) float64 numbers or (n,) str or None, for Table 1."""
+    del modality
+    return {}
+
+  def levels(
+    self, fitted: Any, modality: modality_lib.Modality
+  ) -> Sequence[Levels]:
+    """What cells of columns of names are to models that were fitted.
+
+    Raises:
+      UserError: if the data lack what was fitted.
+    """
+    del fitted, modality
+    return ()
 
   def names(self, modality: modality_lib.Modality) -> Mapping[str, np.ndarray]:
     """(n,) float64 by name: what names of files tell; NaN where unknown."""

@@ -201,14 +201,6 @@ class Fitted:
     found = self.columns(cohort, types.EHR, kinds.TREES)
     return found.x, found.is_categorical
 
-  def levels_of(self, cohort) -> list[dict[str, str]]:
-    """See `table.levels_of`."""
-    if types.EHR not in self.kinds:
-      return []
-    shown = self.shown(cohort, types.EHR)
-    with _named(cohort, types.EHR):
-      return table_kind.levels_of(self.fits[types.EHR], shown.data)
-
   def pixels(self, cohort) -> np.ndarray:
     """(n, q) reduction of the modality 'image'."""
     return self.columns(cohort, types.IMAGE, kinds.LINEAR).x
@@ -224,16 +216,21 @@ class Fitted:
     fit = self.fits[types.IMAGE]
     return {'mean': fit.mean, 'std': fit.std}
 
-  @property
-  def categorical_names(self) -> tuple[str, ...]:
-    """Columns of the modality 'ehr'."""
-    fit = self.fits.get(types.EHR)
-    return () if fit is None else fit.categorical_names
+  def levels(self, cohort: cohort_lib.Cohort) -> list[kinds.Levels]:
+    """What cells of other data are to models of this fit (`Kind.levels`).
 
-  @property
-  def levels(self) -> tuple[np.ndarray, ...]:
-    """Their levels."""
-    return self.fits[types.EHR].levels
+    Modalities that the cohort lacks are passed over.
+
+    Raises:
+      UserError: if one that it has lacks what training used.
+    """
+    out: list[kinds.Levels] = []
+    for name, fit in self.fits.items():
+      if name in cohort.modalities:
+        found = self.shown(cohort, name)
+        with _named(cohort, name):
+          out += self.kind(name).levels(fit, found)
+    return out
 
   def to_arrays(self, reduced: Collection[str] = ()) -> dict[str, np.ndarray]:
     """Everything as arrays without objects, for `np.savez` and the like.

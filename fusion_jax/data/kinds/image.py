@@ -187,6 +187,17 @@ class Image(kind.Kind):
     """Brightness, contrast, and mean and spread by channel."""
     return _over_images(modality, _light)
 
+  def pictures(self, modality):
+    """Every image."""
+    return blocks(modality, np.arange(len(modality)))
+
+  def described(self, modality):
+    """How many images a study has, where that may differ."""
+    seen = mask(modality)
+    if seen.shape[1] == 1:
+      return {}
+    return {'images of a study': seen.sum(axis=1).astype(np.float64)}
+
   def names(self, modality):
     """Facts about the paths of files."""
     return {

@@ -271,6 +271,12 @@ class Series(kind.Kind):
       'hours covered': np.where(none, np.nan, -first),
     }
 
+  def described(self, modality):
+    """How many rows a study has."""
+    _, study = _rows_of(modality, np.arange(len(modality)))
+    count = np.bincount(study, minlength=len(modality))
+    return {'rows of a study': count.astype(np.float64)}
+
   def summary(self, modality):
     """How many rows and codes there are."""
     at, study = _rows_of(modality, np.arange(len(modality)))

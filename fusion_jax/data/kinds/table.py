@@ -204,6 +204,31 @@ class Table(kind.Kind):
         out[f'{name} is {code}'] = np.equal(x, code)
     return out
 
+  def described(self, modality):
+    """Every column."""
+    data = modality.data
+    cells = numeric(modality).T, categorical(modality).T
+    return {
+      name: x
+      for names, columns in zip(
+        (data.numeric_names, data.categorical_names), cells, strict=True
+      )
+      for name, x in zip(names, columns, strict=True)
+    }
+
+  def levels(self, fitted, modality):
+    """Of every column of names that was fitted."""
+    data, out = modality.data, []
+    cells = categorical(modality)
+    matched = _levels_of(fitted, cells, data)
+    for column, known, taken_for in zip(
+      fitted.categorical_names, fitted.levels, matched, strict=True
+    ):
+      at = data.categorical_names.index(column)
+      present = tuple(x for x in cells[:, at] if x is not None)
+      out.append(kind.Levels(column, present, taken_for, tuple(known.tolist())))
+    return out
+
   def summary(self, modality):
     """How many columns there are, how much of them is missing, their names."""
     data, out = modality.data, {}

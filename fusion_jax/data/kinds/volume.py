@@ -174,6 +174,11 @@ class Volume(kind.Kind):
           out.setdefault(name, np.full(len(modality), np.nan))[at] = found
     return out
 
+  def pictures(self, modality):
+    """The slice in the middle of each volume."""
+    for at, x in blocks(modality, np.arange(len(modality))):
+      yield at, x[:, x.shape[1] // 2]
+
   def summary(self, modality):
     """How many volumes there are, and of which shape."""
     d, h, w, c = modality.data.volumes.shape[1:]
