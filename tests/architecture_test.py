@@ -66,7 +66,9 @@ LAZY = (
   'tensorflow_datasets',
   'grain',
   'array_record',
+  'nibabel',
   'openpyxl',
+  'pydicom',
   'sksurv',
   'lifelines',
 )

@@ -5,10 +5,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fusion_jax.core import errors
-from fusion_jax.data import file_facts, sections, tables, vector_files
+from fusion_jax.data import (
+  file_facts,
+  sections,
+  tables,
+  vector_files,
+  volume_files,
+)
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import modality as modality_lib
-from fusion_jax.data.kinds import image, table, vector
+from fusion_jax.data.kinds import image, table, vector, volume
 
 # What a column of features may have beside it (data/features.py).
 _COMPANIONS = (' (code)', ' (bound)')
@@ -48,6 +54,8 @@ def read(
     )
   if section.kind == vector.NAME:
     return _vectors(section, records), []
+  if section.kind == volume.NAME:
+    return _volumes(section, records, cache_dir), []
   raise errors.UserError(
     f"Modality '{section.name}': kind '{section.kind}' cannot be read yet."
   )
@@ -124,6 +132,34 @@ def _by_view(section, records, images) -> tuple[np.ndarray, np.ndarray]:
   for study, at in enumerate(places):
     out[study, at] = images[study, : len(at)]
   return out, mask
+
+
+def _volumes(section, records, cache_dir) -> volume.Data | None:
+  paths = records.paths[section.name]
+  for study, names in enumerate(paths):
+    if len(names) > 1:
+      raise errors.UserError(
+        f"Modality '{section.name}': study '{records.study[study]}' has "
+        f"{len(names)} volumes ('{names[0]}', '{names[1]}'); expected one."
+      )
+  if not any(paths):
+    return None
+  decoded = volume_files.load(
+    records.root,
+    [names[0] if names else '' for names in paths],
+    size=section.size,
+    classes=section.classes,
+    cache_dir=cache_dir,
+    places=[x[0] if x else '' for x in _places(section, records)],
+  )
+  return volume.Data(
+    decoded.volumes,
+    decoded.mask,
+    window=section.window,
+    spacing=decoded.spacing,
+    orientation_free=section.orientation == 'free',
+    files_digest=decoded.digest,
+  )
 
 
 def _vectors(section, records) -> vector.Data | None:

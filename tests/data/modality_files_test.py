@@ -123,6 +123,34 @@ class FilesTest(absltest.TestCase):
     )
     self.assertEqual(list(cohort.modalities), ['history'])
 
+  def test_volumes(self):
+    (self.root / 'ct').mkdir()
+    rng = np.random.default_rng(1)
+    volumes = rng.integers(-1000, 1000, (N, 5, 6, 7)).astype(np.int16)
+    for i in range(1, N):
+      np.savez(self.root / f'ct/s{i}.npz', volume=volumes[i])
+    text = """
+      [modalities.ct]
+      kind = "volume"
+      path = "ct/{study}.npz"
+      missing = "absent"
+      window = [-500, 400]
+    """
+    cohort = self._open(text)
+    ct = cohort.modalities['ct']
+    self.assertEqual(ct.present.tolist(), [False] + [True] * 11)
+    np.testing.assert_array_equal(ct.data.volumes[1:, ..., 0], volumes[1:])
+    self.assertEqual(ct.data.window, (-500, 400))
+    again = self._open(text)
+    self.assertEqual(again.digest, cohort.digest)
+    np.savez(self.root / 'ct/s3.npz', volume=volumes[3] + 1)
+    self.assertNotEqual(self._open(text).digest, cohort.digest)
+    small = self._open(text + 'size = 4\n').modalities['ct'].data
+    self.assertEqual(small.volumes.shape, (N, 4, 4, 4, 1))
+    (self.root / 'ct/s3.npz').write_text('no array')
+    with self.assertRaisesRegex(errors.ProblemsError, 's3.npz'):
+      self._open(text)
+
   def test_a_vector_that_must_be_there(self):
     with self.assertRaisesRegex(errors.UserError, 'no vector of 1 of 12'):
       self._open('[modalities.note]\nkind = "vector"\npath = "notes.npz"\n')
