@@ -239,7 +239,7 @@ def _series(draft, folder, name: str) -> Found | None:
 
 
 def has_rows_by_time(path: pathlib.Path) -> bool:
-  """Whether a table looks like the rows of a series, not like one of studies."""
+  """Whether a table looks like the rows of a series."""
   return all(_columns(_head(path)))
 
 
