@@ -8,6 +8,7 @@ from fusion_jax.core import errors
 from fusion_jax.data import (
   file_facts,
   sections,
+  series_rows,
   tables,
   vector_files,
   volume_files,
@@ -56,9 +57,7 @@ def read(
     return _vectors(section, records), []
   if section.kind == volume.NAME:
     return _volumes(section, records, cache_dir), []
-  raise errors.UserError(
-    f"Modality '{section.name}': kind '{section.kind}' cannot be read yet."
-  )
+  return _series(section, records)
 
 
 def _table(section, records) -> table.Data:
@@ -160,6 +159,33 @@ def _volumes(section, records, cache_dir) -> volume.Data | None:
     orientation_free=section.orientation == 'free',
     files_digest=decoded.digest,
   )
+
+
+def _series(section, records):
+  d, findings = records.descriptor, tables.Findings(section.table)
+  data, notes = series_rows.read(
+    series_rows.SeriesColumns(
+      table=section.table,
+      study=section.study or d.study,
+      time=section.time,
+      code=section.code,
+      value=section.value,
+      time_unit=section.time_unit,
+      index=section.index,
+      window=section.hours,
+      after_index=section.after_index,
+      length=section.length,
+      unknown=section.unknown,
+      plausible=section.plausible,
+      codes=section.codes,
+    ),
+    records.root,
+    records.study,
+    records.index_time,
+    findings,
+  )
+  records.notes += notes
+  return data if data.present.any() else None, findings.finished()
 
 
 def _vectors(section, records) -> vector.Data | None:

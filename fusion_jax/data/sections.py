@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fusion_jax.core import errors
-from fusion_jax.data import config, keys
+from fusion_jax.data import config, keys, series_rows
 from fusion_jax.data import kind as kinds
 from fusion_jax.data import modality as modality_lib
 from fusion_jax.data.kinds import image, series, table, vector, volume
@@ -18,8 +18,6 @@ from fusion_jax.data.kinds import image, series, table, vector, volume
 ORIENTATIONS = ('fixed', 'free')
 MISSING = ('error', 'absent')
 AFTER_INDEX = ('error', 'drop')
-# Hours in a unit of time.
-TIME_UNITS = {'seconds': 1 / 3600, 'minutes': 1 / 60, 'hours': 1, 'days': 24}
 MOST_MODALITIES = 20
 
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,31}')
@@ -281,7 +279,7 @@ _READERS: Mapping[str, Callable[..., dict[str, Any]]] = {
   'time': _text,
   'code': _text,
   'value': _text,
-  'time_unit': _choice(*TIME_UNITS),
+  'time_unit': _choice(*series_rows.HOURS),
   'index': _number,
   'after_index': _choice(*AFTER_INDEX),
   'length': _whole(1, _MOST_LENGTH),
