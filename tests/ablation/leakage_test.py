@@ -30,7 +30,9 @@ TEST_LOGITS = nodes.LOGITS.format(part='test')
 LATE = ('late_mean', 'late_weighted', 'late_stack')
 # Late rules on arms that need no compiler.
 CLASSICAL = ('ehr_linear', 'ehr_trees', 'image_pca', 'early_pca', *LATE)
-CLASSICAL_LATE = tuple(f'arms.{x}.upstream=image_pca,ehr_linear' for x in LATE)
+CLASSICAL_LATE = tuple(
+  f'--arm={x}={x}(image=image_pca,ehr=ehr_linear)' for x in LATE
+)
 # Tuned by an inner cross-validation, as most cohorts are (not as in tiny runs).
 SMALL = 'small_below=1000'
 NEURAL = (
@@ -265,8 +267,7 @@ class ExtractorLeakageTest(LeakageTestCase):
     found = self.pair(
       arms,
       *small,
-      'arms.extractor.image_encoder=raw',
-      'arms.extractor.image_input=pixels',
+      '--arm=extractor=extractor(image=reduced(encoder=raw))',
     )
     self.assert_blind(*found, arms)
 

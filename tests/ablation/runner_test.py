@@ -11,9 +11,9 @@ import pytest
 import rich.console
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import (
   checksums,
+  families,
   learner,
   learners,
   neural_learner,
@@ -28,6 +28,7 @@ from fusion_jax.evaluation import predictions
 from tests import tiny
 from tests.ablation import config_test
 
+KNOWN = families.review(families.USUAL)
 CLASSICAL = 'run_arms=ehr_linear,ehr_trees,image_pca,early_pca'
 # Of a world made on the fly, so that a process of its own can make it too.
 SMALL = (
@@ -489,8 +490,8 @@ class NeuralRunTest(RunnerTestCase):
     # was trained on.
     for name in ('image_linear', 'early_features', 'early_trees'):
       for fold in (0, 1):
-        encoders = trained[arms_lib.ARMS['extractor'].summary, fold]
-        stages = trained[arms_lib.ARMS[name].summary, fold]
+        encoders = trained[KNOWN['extractor'].summary, fold]
+        stages = trained[KNOWN[name].summary, fold]
         for encoder, stage in zip(encoders, stages, strict=True):
           self.assertNotEmpty(stage)
           self.assertEmpty(encoder & stage)
