@@ -284,6 +284,7 @@ def finish(
   expected = singles + [
     a for a in failed if config.known_arms[a].strategy == arm_lib.SINGLE
   ]
+  record = {m.name for m in config.modalities if m.side == arm_lib.RECORD}
   patient = [cohort.patient_note] if cohort.patient_note else []
   summary = _summarise(
     config.known_arms,
@@ -320,7 +321,9 @@ def finish(
         predictions,
         fusions=fusions,
         singles=[
-          a for a in singles if config.known_arms[a].modalities == (types.EHR,)
+          a
+          for a in singles
+          if record.issuperset(config.known_arms[a].modalities)
         ],
         config=config.evaluation,
       ),

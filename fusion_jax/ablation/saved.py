@@ -8,15 +8,16 @@ run are not read: their keys and parts are of another library.
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, views
+from fusion_jax.core import closure, documents, errors, files, types
 from fusion_jax.core import config as core_config
-from fusion_jax.core import documents, errors, files, types
 
+CONFIG = 'config.json'
 VERSION = 2
 _VERSION = 'version'
 # Version 1's words for how an arm sees images.
@@ -71,6 +72,21 @@ def current(
       f'--config={where} --out=NEW'
     )
   return {k: v for k, v in data.items() if k != _VERSION}
+
+
+def check_imports(modules: Sequence[str], folder: pathlib.Path) -> None:
+  """Checks that nothing would be imported from the run folder that names it.
+
+  Raises:
+    UserError: naming the module that would.
+  """
+  for name in modules:
+    root = closure.root_of(name.partition('.')[0])
+    if root and root.resolve().is_relative_to(folder.resolve()):
+      raise errors.UserError(
+        f"'{folder}' holds the module '{name}' that its {CONFIG} imports: no "
+        'code of a run folder is run.'
+      )
 
 
 def load(path: str | os.PathLike) -> config_lib.ExperimentConfig:

@@ -34,7 +34,7 @@ from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import saved as saved_lib
 from fusion_jax.core import errors, files
 
-CONFIG = 'config.json'
+CONFIG = saved_lib.CONFIG
 SPLITS = 'splits.csv'
 PREDICTIONS = 'predictions.parquet'
 SUMMARY = 'summary.json'
@@ -193,6 +193,7 @@ class Store:
         own_files.read_object(path), where=str(path), folder=self.path
       )
       config_lib.check_saved(saved, where=str(path))
+      saved_lib.check_imports(saved.get('imports', ()), self.path)
       return saved
     if self.path.exists() and not self.path.is_dir():
       raise errors.UserError(f"'{self.path}' is a file, not a run folder.")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import classical_learners, nodes
+from fusion_jax.ablation import classical_learners, nodes, rule_learner
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import types
 from fusion_jax.data import preprocess
@@ -220,12 +220,32 @@ class PlantedLeakTest(LeakageTestCase):
       self.assertIn('0/linear.npz/coefficients', found[arm])
 
   @parameterized.parameters(
-    ('ElasticNet', 'train', 'ehr_linear', '0/linear.npz/coefficients'),
-    ('ElasticNet', 'valid', 'ehr_linear', '0/linear.npz/coefficients'),
-    ('Trees', 'train', 'ehr_trees', '0/trees.npz/0/forest/value'),
-    ('Trees', 'valid', 'ehr_trees', '0/trees.npz/0/forest/value'),
-    ('Rule', 'valid', 'late_weighted', 'rule.json'),
-    ('Rule', 'valid', 'late_stack', 'rule.json'),
+    (
+      classical_learners.ElasticNet,
+      'train',
+      'ehr_linear',
+      '0/linear.npz/coefficients',
+    ),
+    (
+      classical_learners.ElasticNet,
+      'valid',
+      'ehr_linear',
+      '0/linear.npz/coefficients',
+    ),
+    (
+      classical_learners.Trees,
+      'train',
+      'ehr_trees',
+      '0/trees.npz/0/forest/value',
+    ),
+    (
+      classical_learners.Trees,
+      'valid',
+      'ehr_trees',
+      '0/trees.npz/0/forest/value',
+    ),
+    (rule_learner.Rule, 'valid', 'late_weighted', 'rule.json'),
+    (rule_learner.Rule, 'valid', 'late_stack', 'rule.json'),
   )
   def test_learners_that_use_test_rows(self, learner, part, arm, name):
     def leak(real, self, jobs, on_epoch=None):
@@ -240,7 +260,7 @@ class PlantedLeakTest(LeakageTestCase):
       )
 
     found = self.leaking(
-      getattr(classical_learners, learner),
+      learner,
       'fit',
       leak,
       (arm,),

@@ -13,7 +13,6 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import (
   checksums,
-  families,
   learner,
   learners,
   neural_learner,
@@ -28,7 +27,6 @@ from fusion_jax.evaluation import predictions
 from tests import tiny
 from tests.ablation import config_test
 
-KNOWN = families.review(families.USUAL)
 CLASSICAL = 'run_arms=ehr_linear,ehr_trees,image_pca,early_pca'
 # Of a world made on the fly, so that a process of its own can make it too.
 SMALL = (
@@ -488,10 +486,11 @@ class NeuralRunTest(RunnerTestCase):
     self.assertLen(models['arms']['extractor'], 2)
     # No second stage is trained on features of a study that their encoder
     # was trained on.
+    known = config_test.config().known_arms
     for name in ('image_linear', 'early_features', 'early_trees'):
       for fold in (0, 1):
-        encoders = trained[KNOWN['extractor'].summary, fold]
-        stages = trained[KNOWN[name].summary, fold]
+        encoders = trained[known['extractor'].summary, fold]
+        stages = trained[known[name].summary, fold]
         for encoder, stage in zip(encoders, stages, strict=True):
           self.assertNotEmpty(stage)
           self.assertEmpty(encoder & stage)

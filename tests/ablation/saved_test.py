@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import sys
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
@@ -51,6 +53,15 @@ class Version2Test(parameterized.TestCase):
       found = saved.from_json(data, where='x')
       epochs = data.get('training', {}).get('epochs', 30)
       self.assertEqual(found, config(f'training.epochs={epochs}'))
+
+  def test_no_code_of_the_folder_is_imported(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / 'planted_by_a_test.py').write_text('raise SystemExit(9)\n')
+    with mock.patch.object(sys, 'path', [str(folder), *sys.path]):
+      with self.assertRaisesRegex(errors.UserError, 'no code of a run folder'):
+        saved.check_imports(['planted_by_a_test'], folder)
+      saved.check_imports(['planted_by_a_test'], folder / 'other')
+    saved.check_imports(['json', 'no.such.module'], folder)
 
   @parameterized.parameters(3, 0, '2', None, True)
   def test_unknown_versions(self, version):
