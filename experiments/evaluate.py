@@ -52,8 +52,8 @@ _REGISTERED = flags.DEFINE_string(
 _PART_COLUMN = flags.DEFINE_string(
   'part_column',
   '',
-  'The column that says train, val, test or the like of a row; rows of the '
-  'training part are left out.',
+  'The column that says train, val, test or the like of a row, or '
+  'NAME:VALUE=train,VALUE=test; rows of the training part are left out.',
 )
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of an evaluation setting; comes last.'

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import multiprocessing
 import os
 import pathlib
@@ -9,8 +10,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from absl import app, flags, logging
+from absl import app, flags
+from absl import logging as absl_logging
 
+import fusion_jax
 from experiments import faults, interrupts, terminal
 from fusion_jax.core import errors
 
@@ -64,6 +67,21 @@ def _open_standard_streams() -> None:
       setattr(sys, name, open(os.devnull, 'w', encoding='utf-8'))
     elif isinstance(stream, io.TextIOWrapper):
       stream.reconfigure(errors='backslashreplace')
+
+
+class _Lines(logging.Handler):
+  """Prints what is logged as a launcher prints what it has to say."""
+
+  def emit(self, record: logging.LogRecord) -> None:
+    terminal.complain(record.getMessage())
+
+
+def _print_own_warnings() -> None:
+  """Keeps dates, threads and source lines from what the library warns of."""
+  own = logging.getLogger(fusion_jax.__name__)
+  if not own.handlers:
+    own.addHandler(_Lines())
+  own.propagate = False
 
 
 def _discard_output() -> None:
@@ -131,7 +149,8 @@ def _guarded(run, argv) -> int | None:
     )
   if not flags.FLAGS['verbosity'].present:
     # What libraries log for their authors is not for the user of a launcher.
-    logging.set_verbosity(logging.WARNING)
+    absl_logging.set_verbosity(absl_logging.WARNING)
+  _print_own_warnings()
   try:
     interrupts.raise_exception()
     code = run()

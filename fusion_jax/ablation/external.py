@@ -22,10 +22,10 @@ from fusion_jax.ablation import (
 )
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
-from fusion_jax.core import errors, identifiers, types, words
+from fusion_jax.core import errors, identifiers, spellings, types, words
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
-from fusion_jax.data import reader, spellings, synthetic
+from fusion_jax.data import reader, synthetic
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import site_calibration
 

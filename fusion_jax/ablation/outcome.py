@@ -305,6 +305,7 @@ def finish(
     warnings=[
       *patient,
       *caveats.of_spellings(cohort.patient, noun='patient'),
+      *cohort.warnings,
       *warnings,
       *_unknown_survival(predictions),
     ],

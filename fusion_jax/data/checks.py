@@ -11,7 +11,7 @@ import numpy as np
 
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import column_checks, id_spellings, shortcuts, tables
+from fusion_jax.data import column_checks, id_spellings, keys, shortcuts, tables
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import records as records_lib
@@ -205,7 +205,7 @@ def _check_disguises(records) -> None:
     else:
       records.findings.add(
         f'{message} Take it out of the features, or, if it is known before '
-        f'the label is, set accept = ["{column}"].',
+        f'the label is, set accept = [{keys.text(column)}].',
         column=column,
       )
   for column in records.descriptor.groups:

@@ -63,6 +63,7 @@ class Cohort:
     oracle: worlds only: (n,) float64 best possible scores by 'image', 'ehr'
       and 'both'.
     notes: sentences that every report repeats.
+    warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the studies that are here; () where
       no table was read.
     licence: the licence of the data.
@@ -95,6 +96,7 @@ class Cohort:
   image_facts: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   oracle: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   notes: tuple[str, ...] = ()
+  warnings: tuple[str, ...] = ()
   steps: tuple[Step, ...] = ()
   licence: str = ''
   citation: str = ''

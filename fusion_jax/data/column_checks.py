@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fusion_jax.core import identifiers, types
-from fusion_jax.data import distributions, looks, spellings
+from fusion_jax.core import identifiers, spellings, types, words
+from fusion_jax.data import distributions, keys, looks
 from fusion_jax.data import records as records_lib
 
 _IDENTIFIER_SHARE = 0.95
@@ -17,6 +17,10 @@ _FEW_SHARE = 0.02
 _MOST_LEVELS = 1000
 # Values named in one message.
 _NAMED = 4
+# So many numbers are listed with their counts.
+_LISTED = 12
+# More negative numbers than these are no codes among labels, but a scale.
+_FEW_NEGATIVE = 2
 
 
 def check(records: records_lib.Records) -> None:
@@ -34,10 +38,10 @@ def check(records: records_lib.Records) -> None:
   if records.task.kind in (types.REGRESSION, types.SURVIVAL):
     _check_codes(records, d.labels[0], records.labels[:, 0])
   if d.positive_above is not None:
-    for column in d.label or (d.event,):
-      form, cells = d.number_format(column), records.table.columns[column]
-      found = [np.nan if x is None else form.read(x) for x in cells]
-      _check_codes(records, column, np.array(found))
+    for at, column in enumerate(d.label):
+      _check_threshold(records, column, records.labels[:, at])
+    if not d.label:
+      _check_threshold(records, d.event, records.labels[:, 1])
   for column in d.categorical:
     _check_looks(records, column)
 
@@ -128,10 +132,10 @@ def _check_codes(records, column, values) -> None:
   more = f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''
   remedy = ''
   if column in records.numeric:
-    example = f'{found[0][0]:.10g}'
+    example = f'{keys.of_column(column)} = ["{found[0][0]:.10g}"]'
     remedy = (
-      f' If so, name it in unknown_codes = {{{_key(column)} = ["{example}"]}}, '
-      'or say what is plausible.'
+      f' If so, name it in unknown_codes = {{{example}}}, or say what is '
+      'plausible.'
     )
   records.findings.warn(
     f'{named}{more} stand apart from the other values ({min(rest):.10g} to '
@@ -140,10 +144,70 @@ def _check_codes(records, column, values) -> None:
   )
 
 
-def _key(column: str) -> str:
-  """A column's name as a key of TOML."""
-  bare = column.replace('_', '').replace('-', '')
-  return column if bare.isascii() and bare.isalnum() else f'"{column}"'
+def _check_threshold(records, column, labels) -> None:
+  """Says which numbers `positive_above` made 0 and 1, and doubts negative ones.
+
+  Args:
+    records: n studies.
+    column: its cells are numbers.
+    labels: (n,) float64 that were made of them, NaN where unknown.
+  """
+  d = records.descriptor
+  form, cells = d.number_format(column), records.table.columns[column]
+  values = np.array([np.nan if x is None else form.read(x) for x in cells])
+  values = np.where(np.isnan(labels), np.nan, values)
+  above = f'positive_above = {d.positive_above:.10g}'
+  sides = [
+    f'label {label} is {_shown(values[labels == label])}'
+    for label in (0, 1)
+    if (labels == label).any()
+  ]
+  if sides:
+    note = f"Column '{column}': by {above}, {'; '.join(sides)}."
+    records.notes += (note,)
+  negative = values < 0
+  levels, counts = np.unique(values[negative], return_counts=True)
+  # -1 and 1 alone are no and yes; many negative numbers are a scale.
+  odd = 1 <= len(levels) <= _FEW_NEGATIVE and (
+    len(np.unique(values[values >= 0])) > 1
+  )
+  _check_codes(records, column, np.where(negative & odd, np.nan, values))
+  if not odd:
+    return
+  named = [
+    f'{x:.10g} ({words.counted(n, "time")})'
+    for x, n in zip(levels, counts, strict=True)
+  ]
+  made = ' and '.join(f'{x:g}' for x in np.unique(labels[negative]))
+  listed = ', '.join(f'"{x:.10g}"' for x in levels)
+  remedy = (
+    f'name it in unknown_codes = {{{keys.of_column(column)} = [{listed}]}}'
+    if d.task == types.MULTILABEL
+    else 'leave such studies out with [[exclude]] column = '
+    f'{keys.text(column)}, values = [{listed}] and a reason'
+  )
+  message = (
+    f'{" and ".join(named)} among numbers that are not negative '
+    f'{"counts" if len(named) == 1 else "count"} as {made} by {above}: '
+    f'a code for unknown? If so, {remedy}.'
+  )
+  records.findings.warn(message, column=column)
+  records.warnings += (f"Column '{column}': {message}",)
+
+
+def _shown(values: np.ndarray) -> str:
+  """(n,) numbers in words: each with its count, or only the range of many."""
+  levels, counts = np.unique(values, return_counts=True)
+  if len(levels) > _LISTED:
+    return (
+      f'{len(levels)} numbers from {levels[0]:.10g} to {levels[-1]:.10g} '
+      f'({words.counted(len(values), "study")})'
+    )
+  shown = (
+    f'{x:.10g} ({words.counted(n, "study")})'
+    for x, n in zip(levels, counts, strict=True)
+  )
+  return ', '.join(shown)
 
 
 def _cells(records, column) -> set[str]:
@@ -167,6 +231,7 @@ def _check_looks(records, column) -> None:
   look = looks.of_column(_cells(records, column))
   if look is None:
     return
-  numeric = 'list the column under numeric and '
-  remedy = look.remedy if look.kind == looks.DATE else numeric + look.remedy
+  remedy = look.remedy(column)
+  if look.kind != looks.DATE:
+    remedy = f'list the column under numeric and {remedy}'
   records.findings.warn(f'its cells {look.what}: {remedy}', column=column)

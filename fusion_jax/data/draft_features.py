@@ -4,13 +4,13 @@ import re
 
 import numpy as np
 
+from fusion_jax.core import spellings
 from fusion_jax.data import (
   checks,
   distributions,
   drafting,
   looks,
   numbers,
-  spellings,
 )
 
 _UNKNOWN = ('unk', 'unknown', '?', 'not known', 'unclear', "don't know")
@@ -130,7 +130,7 @@ def _kind(draft, column, values, form) -> str:
       'index_time'
     )
   if look:
-    return f'cells {look.what}: {look.remedy}'
+    return f'cells {look.what}: {look.remedy(column)}'
   if looks.are_serials(name, values):
     return 'dates: cells look like Excel serial dates'
   if all(looks.date_format(x) for x in values):

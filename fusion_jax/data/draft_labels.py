@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 
-from fusion_jax.core import types
-from fusion_jax.data import drafting, spellings
+from fusion_jax.core import spellings, types
+from fusion_jax.data import drafting
 
 _MAX_CLASSES = 20
 # The rank of names that are as often features.

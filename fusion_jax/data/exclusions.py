@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, spellings
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import readings, spellings, tables
+from fusion_jax.data import readings, tables
 
 READ = 'read'
 EXCLUDED = 'excluded'

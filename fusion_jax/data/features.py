@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from fusion_jax.core import spellings
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import readings, spellings, tables
+from fusion_jax.data import readings, tables
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import pathlib
+import re
 import struct
 import threading
 import zlib
@@ -208,7 +209,10 @@ class _Reading:
         f'legal are {image_files.LEGAL}: {error.advice}.'
       )
       several.append(tables.Problem(tables.ERROR, message))
-    return several + [x for x in self.problems if x.file not in listed]
+    rest = [x for x in self.problems if x.file not in listed]
+    # What stands in brackets is of one file: its row, how much is missing.
+    kinds = [re.sub(r' *\([^()]*\)', '', x.message).rstrip('.') for x in rest]
+    return several + tables.summed_up(zip(kinds, rest, strict=True))
 
 
 def _guard(function):

@@ -1,6 +1,7 @@
 """Keys of cohort.toml that hold more than a text or a list of texts."""
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -197,3 +198,14 @@ def _table(key: str, value: Any, example: str, path) -> Mapping[str, Any]:
       f'{{age = {example}}}, got {value!r}.'
     )
   return value
+
+
+def of_column(column: str) -> str:
+  """A column's name as a person writes it for a key of TOML."""
+  bare = column.replace('_', '').replace('-', '')
+  return column if bare.isascii() and bare.isalnum() else text(column)
+
+
+def text(value: str) -> str:
+  """`value` as text of TOML, in quotes."""
+  return json.dumps(value, ensure_ascii=False)

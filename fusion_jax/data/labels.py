@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from fusion_jax.core import errors, types, words
+from fusion_jax.core import errors, spellings, types, words
 from fusion_jax.data import descriptor as descriptor_lib
-from fusion_jax.data import spellings, tables
+from fusion_jax.data import tables
 
 # This many values are listed with their counts; the rest is only counted.
 _LISTED = 12
@@ -163,7 +163,7 @@ class _Reader:
         f'{self._d.task} label must be known; such studies are left out with '
         f"[[exclude]] column = '{column}', values = ['{text[row]}'] and a "
         'reason.',
-        'unknown label',
+        'unknown code',
       )
 
   def _blanks(self, column: str) -> None:

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Collection
 
-from fusion_jax.data import numbers
+from fusion_jax.data import keys, numbers
 
 # A look must fit this share of the distinct cells.
 _SHARE = 0.8
@@ -50,14 +50,14 @@ class Look:
   Attributes:
     kind: one of this module's constants.
     what: a verb and what is seen: 'look like numbers with a decimal comma'.
-    remedy: what to do about it, as a sentence.
+    remedy: what to do about it in a column of this name, as a sentence.
     fits: whether one cell looks so.
     value: of UNIT, the unit; of DATE, the format; else empty.
   """
 
   kind: str
   what: str
-  remedy: str
+  remedy: Callable[[str], str]
   fits: Callable[[str], bool]
   value: str = ''
 
@@ -115,7 +115,7 @@ def of_dates(cells: Collection[str]) -> Look | None:
   return Look(
     MIXED_DATES,
     what,
-    'write all of them as ISO dates such as 2024-03-01.',
+    lambda column: 'write all of them as ISO dates such as 2024-03-01.',
     lambda x: x in set(rest),
   )
 
@@ -163,7 +163,7 @@ def _decimal(cells) -> Look | None:
   return Look(
     DECIMAL,
     'look like numbers with a decimal comma',
-    'set decimal = ",".',
+    lambda column: 'set decimal = ",".',
     fits,
   )
 
@@ -176,8 +176,10 @@ def _thousands(cells) -> Look | None:
   return Look(
     THOUSANDS,
     'look like numbers whose thousands are parted by commas',
-    'take the commas out of the table (or set decimal = "," if they are '
-    'decimal commas).',
+    lambda column: (
+      'take the commas out of the table (or set decimal = "," if they are '
+      'decimal commas).'
+    ),
     _parts_thousands,
   )
 
@@ -194,8 +196,10 @@ def _bound(cells) -> Look | None:
   return Look(
     BOUND,
     'look like bounds',
-    'list the column under bounds; each then stands for its number, and a '
-    'companion column says on which side.',
+    lambda column: (
+      'list the column under bounds; each then stands for its number, and a '
+      'companion column says on which side.'
+    ),
     fits,
   )
 
@@ -214,7 +218,9 @@ def _unit(cells) -> Look | None:
   return Look(
     UNIT,
     f"look like numbers with the unit '{unit}'",
-    f'name it with units = {{COLUMN = "{unit}"}}.',
+    lambda column: (
+      f'name it with units = {{{keys.of_column(column)} = {keys.text(unit)}}}.'
+    ),
     fits,
     unit,
   )
@@ -228,8 +234,10 @@ def _date(cells) -> Look | None:
   return Look(
     DATE,
     f'look like {name}',
-    'a date is no feature, but the days between it and the prediction are; '
-    'index_time takes ISO dates such as 2024-03-01.',
+    lambda column: (
+      'a date is no feature, but the days between it and the prediction are; '
+      'index_time takes ISO dates such as 2024-03-01.'
+    ),
     lambda x: bool(date_format(x)),
     name,
   )

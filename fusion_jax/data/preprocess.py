@@ -10,11 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fusion_jax.core import errors, links
+from fusion_jax.core import errors, links, spellings
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import pixels as pixels_lib
-from fusion_jax.data import spellings
 
 MISSING, OTHER, FIRST_LEVEL = 0, 1, 2
 # Standardised values are held within this many standard deviations.

@@ -214,6 +214,7 @@ def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
     unknown_codes=r.unknown_codes,
     image_facts=file_facts.read(r.root, r.paths, decoded) if decoded else {},
     notes=d.notes + r.notes,
+    warnings=r.warnings,
     steps=r.steps,
     licence=d.licence,
     citation=d.citation,

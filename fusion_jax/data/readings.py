@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from fusion_jax.core import types
-from fusion_jax.data import looks, numbers, spellings, tables
+from fusion_jax.core import spellings, types
+from fusion_jax.data import looks, numbers, tables
 
 # The level of companion columns where there is a plain number.
 NUMBER = 'number'
@@ -88,7 +88,8 @@ def say_look(
     return
   several = f'{len(rows)} cells such as ' if len(rows) > 1 else ''
   findings.add(
-    f"{several}'{table.columns[column][rows[0]]}' {look.what}: {look.remedy}",
+    f"{several}'{table.columns[column][rows[0]]}' {look.what}: "
+    f'{look.remedy(column)}',
     line=table.lines[rows[0]],
     column=column,
   )

@@ -12,7 +12,7 @@ import unicodedata
 
 import numpy as np
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, spellings, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import (
@@ -23,7 +23,6 @@ from fusion_jax.data import (
   looks,
   numbers,
   readings,
-  spellings,
   tables,
 )
 from fusion_jax.data import features as features_lib
@@ -58,6 +57,7 @@ class Records:
     paths: per study, the paths of its images relative to the data folder.
     path_lines: per study, the line each path comes from.
     notes: sentences about what was left out.
+    warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the n studies.
   """
 
@@ -80,6 +80,7 @@ class Records:
   paths: list[list[str]]
   path_lines: list[list[int]]
   notes: tuple[str, ...]
+  warnings: tuple[str, ...]
   steps: tuple[cohort_lib.Step, ...]
 
   def __len__(self) -> int:
@@ -157,6 +158,8 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     paths=paths,
     path_lines=path_lines,
     notes=notes + features.notes,
+    # What is not plausible was taken away: no reader may miss it.
+    warnings=features.notes,
     steps=steps,
   )
 

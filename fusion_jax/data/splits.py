@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, files, plain, text_tables, types
+from fusion_jax.core import errors, files, plain, spellings, text_tables, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import spellings
+from fusion_jax.data import tables
 
 SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
 PARTS = ('train', 'valid', 'test')
@@ -186,26 +186,28 @@ def load(path: str | os.PathLike, cohort: cohort_lib.Cohort) -> list[Split]:
   spelt = spellings.match([x[0] for x in table[1:] if x], row_of)
   row_of = {name: row_of[study] for name, study in spelt.items()}
   found: dict[tuple[int, int], dict[str, list[int]]] = {}
-  problems, named = [], {}
+  findings, named = tables.Findings('', unit='row'), {}
   for line, cells in enumerate(table[1:], start=2 + skipped):
     if not cells:
       continue
-    fault = _fault(cells, row_of)
+    fault, kind = _fault(cells, row_of)
     if fault:
-      problems.append(f'row {line}: {fault}')
+      findings.add(fault, line=line, kind=kind)
       continue
     study, repeat, fold, part = cells
     key = int(repeat), int(fold)
     before = named.setdefault((study, *key), line)
     if before != line:
-      problems.append(
-        f"row {line}: study '{study}' was already put in repeat {repeat}, "
-        f'fold {fold} by row {before}'
+      findings.add(
+        f"study '{study}' was already put in repeat {repeat}, fold {fold} by "
+        f'row {before}',
+        line=line,
+        kind='study named twice',
       )
       continue
     rows = found.setdefault(key, {x: [] for x in PARTS})
     rows[part].append(row_of[study])
-  splits = []
+  splits, problems = [], [*map(str, findings.finished())]
   for (repeat, fold), rows in sorted(found.items()):
     split = Split(
       repeat, fold, *(np.array(sorted(rows[x]), int) for x in PARTS)
@@ -451,21 +453,24 @@ def divide(
   return part_of[inverse]
 
 
-def _fault(cells: list[str], row_of: dict[str, int]) -> str:
-  """What is wrong with one row of a split file, or nothing."""
+def _fault(cells: list[str], row_of: dict[str, int]) -> tuple[str, str]:
+  """What is wrong with one row of a split file and its kind, or nothing."""
   if len(cells) != len(_COLUMNS):
-    return f'{len(cells)} cells, expected {len(_COLUMNS)}'
+    return f'{len(cells)} cells, expected {len(_COLUMNS)}', 'number of cells'
   study, repeat, fold, part = cells
   if study not in row_of:
-    return f"no study '{study}'"
+    return f"no study '{study}'", 'no such study'
   for name, value in (('repeat', repeat), ('fold', fold)):
     if not value.isdecimal():
-      return f"{name} '{value}' is not a whole number"
+      return f"{name} '{value}' is not a whole number", f'{name} not whole'
     if len(value) > _MOST_DIGITS:
-      return f"{name} '{value}' has more than {_MOST_DIGITS} digits"
+      return (
+        f"{name} '{value}' has more than {_MOST_DIGITS} digits",
+        f'{name} too long',
+      )
   if part not in PARTS:
-    return f"part '{part}' is none of {', '.join(PARTS)}"
-  return ''
+    return f"part '{part}' is none of {', '.join(PARTS)}", 'no such part'
+  return '', ''
 
 
 def _faults(split: Split, cohort: cohort_lib.Cohort) -> list[str]:

@@ -18,7 +18,8 @@ JSON = ('.json', '.jsonl', '.ndjson')
 SUFFIXES = (*TEXT, *PARQUET, *EXCEL, *JSON)
 
 _GZIP = '.gz'
-_LISTED = 20
+# So many bad rows are shown; of the others, so many are named.
+_LISTED, _NAMED = 3, 20
 _REMEDY = (
   'save it as UTF-8, or name its encoding in cohort.toml, for example encoding '
   '= "cp1252".'
@@ -91,7 +92,7 @@ def _text(path: pathlib.Path, encoding: str) -> Cells:
     text, tabs=suffix_of(path) == '.tsv'
   )
   reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-  rows, lines, ragged, last = [], [], [], skipped
+  rows, lines, ragged, last = [], [], {}, skipped
   try:
     names = [x.strip() for x in next(reader, [])]
     last = skipped + reader.line_num
@@ -100,7 +101,7 @@ def _text(path: pathlib.Path, encoding: str) -> Cells:
       if not row:
         continue
       if len(row) != len(names):
-        ragged.append(
+        ragged[line] = (
           f'{path.name}, line {line}: {len(row)} values, but the header has '
           f'{len(names)} columns.'
         )
@@ -114,11 +115,12 @@ def _text(path: pathlib.Path, encoding: str) -> Cells:
   if not names:
     raise errors.UserError(f"Table '{path}' is empty.")
   if ragged:
-    rest = len(ragged) - _LISTED
-    more = [f'... and {rest} more.'] if rest > 0 else []
+    rest = [*map(str, ragged)][_LISTED:]
+    named = ', '.join(rest[:_NAMED]) + ', ...' * (len(rest) > _NAMED)
+    more = [f'... and {len(rest)} more: lines {named}'] if rest else []
     raise errors.ProblemsError(
       f"Table '{path}' has rows of another length than its header:",
-      ragged[:_LISTED] + more,
+      [*ragged.values()][:_LISTED] + more,
     )
   columns = list(zip(*rows, strict=True)) or [()] * len(names)
   return Cells(names, columns, np.asarray(lines, int), 'line')

@@ -4,12 +4,12 @@ import collections
 import dataclasses
 import datetime
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from fusion_jax.core import errors, files
-from fusion_jax.data import spellings, table_files
+from fusion_jax.core import errors, files, spellings
+from fusion_jax.data import table_files
 
 ERROR = 'error'
 WARNING = 'warning'
@@ -17,7 +17,9 @@ WARNING = 'warning'
 MISSING = frozenset({'', 'na', 'n/a', 'nan', 'null', '<na>'})
 
 # A fault repeated in one column is listed this many times, then counted.
-_LISTED = 20
+_LISTED = 3
+# Of those counted, so many are named by their rows.
+_NAMED = 20
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -66,9 +68,10 @@ class Findings:
   def __init__(self, file: str, unit: str = 'line'):
     self.file = file
     self.unit = unit
-    self.problems: list[Problem] = []
-    self._counts = collections.Counter()
-    self._rest = {}
+    self._problems: list[tuple[str, Problem]] = []
+
+  def __bool__(self) -> bool:
+    return bool(self._problems)
 
   def add(
     self,
@@ -83,29 +86,69 @@ class Findings:
     problem = Problem(
       severity, message, self.file, int(line), column, self.unit
     )
-    if kind:
-      self._counts[kind, column] += 1
-      if self._counts[kind, column] > _LISTED:
-        self._rest.setdefault((kind, column), []).append(problem)
-        return
-    self.problems.append(problem)
+    self._problems.append((kind, problem))
 
   def warn(self, message: str, **place) -> None:
     self.add(message, severity=WARNING, **place)
 
   def finished(self) -> list[Problem]:
     """All problems, repeated ones summed up in a line that names their rows."""
-    found = list(self.problems)
-    for (kind, column), rest in self._rest.items():
-      lines = ', '.join(str(p.line) for p in rest[:_LISTED])
-      more = '' if len(rest) <= _LISTED else ', ...'
-      message = (
-        f'{len(rest)} more of these ({kind}): {self.unit}s {lines}{more}'
-      )
-      found.append(
-        Problem(rest[0].severity, message, self.file, 0, column, self.unit)
-      )
-    return found
+    return summed_up(self._problems)
+
+
+def summed_up(problems: Iterable[tuple[str, Problem]]) -> list[Problem]:
+  """Problems in their order; of each kind in a column only a few.
+
+  One that says how many more there are, and where, follows these. Different
+  messages are shown before the same message is shown again.
+
+  Args:
+    problems: pairs of a kind and a problem; those of kind '' all stay.
+  """
+  groups: dict[tuple, dict[int, Problem]] = {}
+  for number, (kind, problem) in enumerate(problems):
+    alike = (kind, problem.column, problem.severity) if kind else (number,)
+    groups.setdefault(alike, {})[number] = problem
+  shown = {}
+  for (kind, *_), group in groups.items():
+    first: dict[str, int] = {}
+    for number, problem in group.items():
+      first.setdefault(problem.message, number)
+    # What was not said yet goes before what was.
+    new = [*first.values()][:_LISTED]
+    listed = sorted([*new, *(x for x in group if x not in new)][:_LISTED])
+    rest = [group[x] for x in group if x not in listed]
+    shown |= {x: [group[x]] for x in listed}
+    shown[listed[-1]] += _rest(kind, rest)
+  return [x for number in sorted(shown) for x in shown[number]]
+
+
+def _rest(kind: str, problems: Sequence[Problem]) -> list[Problem]:
+  """One problem in the place of all, if there are any."""
+  if not problems:
+    return []
+  if len(problems) == 1:
+    return list(problems)
+  first = problems[0]
+  # Images are told from each other by their names alone.
+  files = {x.file for x in problems}
+  lines = any(x.line for x in problems)
+  places = [str(x.line) if lines else f"'{x.file}'" for x in problems]
+  named = ', '.join(places[:_NAMED])
+  more = '' if len(places) <= _NAMED else ', ...'
+  message = f'{len(problems)} more of these ({kind})'
+  if lines:
+    message += f': {first.unit}s {named}{more}'
+  elif len(files) > 1:
+    message += f': {named}{more}'
+  return [
+    dataclasses.replace(
+      first,
+      message=message if lines or len(files) > 1 else f'{message}.',
+      file=first.file if len(files) == 1 else '',
+      line=0,
+    )
+  ]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

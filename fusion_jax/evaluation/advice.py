@@ -188,6 +188,9 @@ def _sentence(advice, margin, cost, slope) -> str:
     )
   if advice.advice == NONE:
     return 'No arm is advised: nothing is settled.'
+  if advice.advice == NOT_DISTINGUISHABLE and len(advice.excluded) == 1:
+    ((arm, reason),) = advice.excluded.items()
+    return f"The one superior arm, '{arm}', is not advised: {reason}."
   if advice.advice == NOT_DISTINGUISHABLE:
     return (
       'The superior arms are not distinguishable: of none is it shown that it '

@@ -13,7 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from fusion_jax.core import documents, errors, plain, text_tables, types
+from fusion_jax.core import (
+  documents,
+  errors,
+  plain,
+  spellings,
+  text_tables,
+  types,
+)
 from fusion_jax.core import files as core_files
 from fusion_jax.evaluation import part_column as parts_lib
 
@@ -52,8 +59,8 @@ def read(
     task: what is predicted; taken from the file if None: from its metadata if
       this library wrote it, else from its columns (a `label` of only 0 and 1
       is then binary, any other regression).
-    part_column: the column that says of which part a row is, in any words of
-      `part_column.mapped`; empty for the column `part` as it is.
+    part_column: the column that says of which part a row is, as
+      `part_column.mapped` takes it; empty for the column `part` as it is.
 
   Raises:
     UserError: if the file cannot be read, a column is missing or of the wrong
@@ -229,14 +236,15 @@ def _from_arrow(
       if n.startswith(prefix)
     }
 
-  used = {*needed, *_OPTIONAL, 'weight', part_column}
-  if part_column and part_column != 'part':
+  column = parts_lib.column_of(part_column)
+  used = {*needed, *_OPTIONAL, 'weight', column}
+  if column and column != 'part':
     used.remove('part')
   unused = tuple(
     x for x in names if x not in used and not x.startswith(_GROUPED)
   )
   part = values.get('part', np.full(len(table), parts_lib.TEST))
-  parts_lib.check(table, unused, part, path)
+  parts_lib.check(table, unused, part, path, declared='part' in values)
   columns = dict(
     task=task,
     study_id=_strings(table, 'study_id', path),
@@ -348,13 +356,18 @@ def _booleans(table, name, path) -> np.ndarray:
 
 
 def _class_codes(table, task, path) -> np.ndarray:
-  codes = {name: float(code) for code, name in enumerate(task.names)}
-  codes[''] = np.nan
-  labels = pc.fill_null(table.column('label').cast(pa.string()), '')
-  labels = labels.to_pylist()
-  for row, label in enumerate(labels):
-    if label not in codes:
+  """(n,) float64 places of the labels among the classes, NaN where blank."""
+  labels = pc.fill_null(table.column('label').cast(pa.string()), '').to_pylist()
+  cells = np.array([x or None for x in labels], object)
+  if not {x for x in labels if x} <= set(task.names):
+    # Writers add '.0' where a column has gaps, to labels or to column names.
+    cells = spellings.unify(cells)
+  classes = {x: i for i, x in enumerate(task.names)}
+  meant = spellings.match(classes, {x for x in cells if x is not None})
+  codes = {cell: classes[name] for name, cell in meant.items()}
+  for row, cell in enumerate(cells):
+    if cell is not None and cell not in codes:
       raise errors.unknown_name(
-        'class', label, task.names, where=f"'{path}', row {row + 1}"
+        'class', labels[row], task.names, where=f"'{path}', row {row + 1}"
       )
-  return np.array([codes[label] for label in labels], np.float64)
+  return np.array([codes.get(x, np.nan) for x in cells], np.float64)

@@ -39,8 +39,9 @@ def load(path: str | os.PathLike, *, part: str = '') -> Source:
 
   Args:
     path: the file.
-    part: the column that says of which part a row is, in any words; rows of
-      the training part are left out. Empty for the column `part`, if any.
+    part: the column that says of which part a row is, as `part_column.mapped`
+      takes it; rows of the training part are left out. Empty for the column
+      `part`, if any.
 
   Raises:
     UserError: as `predictions.read`, and for words that name no part.
@@ -55,7 +56,7 @@ def load(path: str | os.PathLike, *, part: str = '') -> Source:
     out = len(found) - len(rows)
     remarks.append(
       f'{out} of {words.counted(len(found), "row")} are of the training part '
-      f"(column '{part}') and are left out."
+      f"(column '{part_column.column_of(part)}') and are left out."
     )
   if content.unused:
     listed = ', '.join(f"'{x}'" for x in content.unused)

@@ -97,6 +97,20 @@ class ExternalTest(parameterized.TestCase):
     self.assertIn("They know 'right', 'left'", found)
     self.assertIn('(100%)', found)
 
+  def test_warnings_of_a_cohort_are_warnings_of_its_summary(self):
+    self.path = self.path.parent / 'warned'
+    own = tiny.cohort(absent=True)
+    line = "Column 'age': 2 of 40 values are outside plausible = [0, 100]."
+    runner_test.run(
+      self.path, cohort=dataclasses.replace(own, warnings=(line,))
+    )
+    run = external.open_run(self.path)
+    self.assertEqual(run.summary['warnings'].count(line), 1)
+    other = dataclasses.replace(others(own), warnings=(f'Other: {line}',))
+    found = self._apply(other)['warnings']
+    self.assertIn(f'Other: {line}', found)
+    self.assertNotIn(line, found)
+
   def test_arms_are_those_of_the_run_and_table1_is_of_the_others(self):
     run = external.open_run(self.path)
     summary = self._apply(others(tiny.cohort(60, seed=3)))

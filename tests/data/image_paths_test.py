@@ -251,7 +251,10 @@ class InsideTest(_Files):
   def test_one_line_each(self):
     ids = [f'../x{i}.png' for i in range(5)]
     _, found = self._read([*ids, 'a.png'], 'file', ['a.png'])
-    self.assertLen(found, 5)
+    self.assertLen(found, 4)
+    self.assertIn(
+      '2 more of these (image outside the folder): lines 5, 6', found[-1]
+    )
 
   def _linked(self, link, target):
     folder = folders.write(self.create_tempdir().full_path)

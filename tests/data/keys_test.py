@@ -1,5 +1,7 @@
 """Tests of keys that hold tables."""
 
+import tomllib
+
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors
@@ -60,6 +62,17 @@ class KeysTest(parameterized.TestCase):
   def test_illegal_values_name_the_file(self, read, value):
     with self.assertRaisesRegex(errors.UserError, "'c.toml'.*must"):
       read(value, 'c.toml')
+
+  @parameterized.parameters(
+    ('crp', 'crp'),
+    ('a-b_2', 'a-b_2'),
+    ('BP (mean)', '"BP (mean)"'),
+    ('gr\u00f6\u00dfe', '"gr\u00f6\u00dfe"'),
+    ('a"b', '"a\\"b"'),
+  )
+  def test_a_column_as_a_key(self, column, key):
+    self.assertEqual(keys.of_column(column), key)
+    self.assertEqual(tomllib.loads(f'{key} = 1'), {column: 1})
 
 
 if __name__ == '__main__':

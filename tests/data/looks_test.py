@@ -1,5 +1,7 @@
 """Tests of what cells look like."""
 
+import tomllib
+
 from absl.testing import absltest, parameterized
 
 from fusion_jax.data import looks, numbers
@@ -52,6 +54,18 @@ class LooksTest(parameterized.TestCase):
   )
   def test_names_are_no_numbers(self, cells, seen):
     self.assertEqual(looks.of_column(set(cells)) is not None, seen)
+
+  @parameterized.parameters(
+    ('bp', 'mmHg', '{bp = "mmHg"}'),
+    ('BP (mean)', 'mmHg', '{"BP (mean)" = "mmHg"}'),
+    ('a"b', "'", '{"a\\"b" = "\'"}'),
+  )
+  def test_the_remedy_is_legal_toml_of_the_column(self, column, unit, value):
+    look = looks.of_cells({f'{x} {unit}' for x in range(5)})
+    remedy = look.remedy(column)
+    self.assertEqual(remedy, f'name it with units = {value}.')
+    read = tomllib.loads(remedy.removeprefix('name it with ').rstrip('.'))
+    self.assertEqual(read, {'units': {column: unit}})
 
   def test_numbers_among_dates(self):
     self.assertIn('years', looks.of_dates({'2020-01-02', '2019'}).what)

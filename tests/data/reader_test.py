@@ -96,6 +96,15 @@ class ReaderTest(parameterized.TestCase):
     folders.write_table(self.folder / 'table.csv', table)
     self.assertNotEqual(self._open().digest, base)
 
+  def test_what_is_not_plausible_is_a_warning_of_reports(self):
+    self.assertEqual(self._open().warnings, ())
+    with open(self.folder / 'cohort.toml', 'a') as file:
+      file.write('plausible = {age = [30, 80]}\nnotes = ["N"]\n')
+    c = self._open()
+    (line,) = c.warnings
+    self.assertRegex(line, "^Column 'age': .* outside plausible = \\[30, 80\\]")
+    self.assertEqual(c.notes, ('N', line))
+
   def test_index_time(self):
     self.assertIsNone(self._open().index_time)
     base = self._open().digest

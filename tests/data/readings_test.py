@@ -67,6 +67,11 @@ class ReadingsTest(absltest.TestCase):
     self.assertIn("line 3, column 'x': 2 cells such as '>=90' look like", line)
     self.assertIn('list the column under bounds', line)
 
+  def test_one_unit_names_the_column(self):
+    self._read(['45 kg', '6 kg', '7'])
+    (line,) = self._problems()
+    self.assertTrue(line.endswith('name it with units = {x = "kg"}.'), line)
+
   def test_other_units_are_said(self):
     values, _ = self._read(['045Y', '006M', '7'], numbers.Format(unit='Y'))
     np.testing.assert_array_equal(values, [45, np.nan, 7])
@@ -90,7 +95,7 @@ class ReadingsTest(absltest.TestCase):
     )
     self.assertEqual(notes, (f"Column 'spo2': {message}",))
     self.assertEqual(self._problems(), [f"t.csv, column 'spo2': {message}"])
-    self.assertFalse(self.findings.problems[0].is_error)
+    self.assertFalse(self.findings.finished()[0].is_error)
     self.assertEqual(
       readings.plausible(found, 'spo2', form, self.findings)[1], ()
     )

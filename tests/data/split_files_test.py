@@ -119,6 +119,19 @@ class FileTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.ProblemsError, "no study '1.0'"):
       splits.load(self.write(*lines, '1.0,0,0,train'), cohort)
 
+  def test_many_rows_of_one_fault_are_counted(self):
+    rows = [f'x{i},0,0,train' for i in range(30)]
+    with self.assertRaises(errors.ProblemsError) as caught:
+      splits.load(self.write(*rows), self.cohort)
+    lines = [x for x in caught.exception.lines if 'row' in x]
+    self.assertEqual(
+      lines[:3], [f"row {i + 2}: no study 'x{i}'" for i in range(3)]
+    )
+    self.assertLen(lines, 4)
+    self.assertStartsWith(
+      lines[3], '27 more of these (no such study): rows 5, 6,'
+    )
+
   def test_missing_empty_and_strange_files(self):
     for text, message in ((None, 'No such file'), ('a,b\n', 'first row')):
       path = self.folder / 'other.csv'

@@ -91,6 +91,16 @@ class TableFilesTest(parameterized.TestCase):
       ):
         table_files.read(path)
 
+  def test_many_rows_of_another_length_are_counted(self):
+    text = 'a,b\n' + '1\n' * 30
+    with self.assertRaises(errors.ProblemsError) as caught:
+      self._read(text, 't.csv')
+    lines = caught.exception.lines
+    self.assertLen(lines, 4)
+    self.assertIn('line 4: 1 values, but the header has 2', lines[2])
+    self.assertStartsWith(lines[3], '... and 27 more: lines 5, 6, 7, ')
+    self.assertEndsWith(lines[3], '24, ...')
+
   def test_records_and_lines(self):
     rows = [{'a': 1, 'b': 'x'}, {'b': None, 'c': True, 'a': 2.5}]
     expected = {'a': ['1', '2.5'], 'b': ['x', None], 'c': [None, 'true']}

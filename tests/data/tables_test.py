@@ -137,10 +137,65 @@ class FindingsTest(absltest.TestCase):
       findings.add('bad.', line=line, column='a', kind='bad cell')
     findings.warn('odd.', column='b')
     problems = findings.finished()
-    self.assertLen(problems, 22)
-    self.assertEqual(str(problems[0]), "t.csv, line 2, column 'a': bad.")
-    self.assertIn('80 more of these (bad cell): lines 22', str(problems[-1]))
-    self.assertEqual([x.is_error for x in problems[-2:]], [False, True])
+    self.assertEqual(
+      [str(x) for x in problems],
+      [
+        *(f"t.csv, line {x}, column 'a': bad." for x in (2, 3, 4)),
+        "t.csv, column 'a': 97 more of these (bad cell): lines "
+        f'{", ".join(str(x) for x in range(5, 25))}, ...',
+        "t.csv, column 'b': odd.",
+      ],
+    )
+    self.assertEqual([x.is_error for x in problems[-2:]], [True, False])
+
+  def test_columns_and_kinds_are_summed_up_apart(self):
+    findings = tables.Findings('t.csv')
+    for line in range(2, 7):
+      for column in 'ab':
+        findings.add('bad.', line=line, column=column, kind='bad cell')
+      findings.warn('odd.', line=line, column='a', kind='odd cell')
+      findings.add('each.', line=line, column='a')
+    lines = [str(x) for x in findings.finished()]
+    self.assertLen(lines, 3 * 4 + 5)
+    for column, kind in (('a', 'bad'), ('b', 'bad'), ('a', 'odd')):
+      self.assertIn(
+        f"t.csv, column '{column}': 2 more of these ({kind} cell): lines 5, 6",
+        lines,
+      )
+
+  def test_other_messages_are_shown_before_the_same_again(self):
+    findings = tables.Findings('t.csv')
+    for line, value in enumerate('aaaabaac', start=2):
+      findings.add(f"'{value}' is bad.", line=line, kind='bad cell')
+    self.assertEqual(
+      [str(x) for x in findings.finished()],
+      [
+        "t.csv, line 2: 'a' is bad.",
+        "t.csv, line 6: 'b' is bad.",
+        "t.csv, line 9: 'c' is bad.",
+        't.csv: 5 more of these (bad cell): lines 3, 4, 5, 7, 8',
+      ],
+    )
+
+  def test_one_more_is_no_group(self):
+    findings = tables.Findings('t.csv')
+    for line in range(4):
+      findings.add('bad.', line=line + 2, kind='bad cell')
+    self.assertLen(findings.finished(), 4)
+    self.assertEqual(str(findings.finished()[-1]), 't.csv, line 5: bad.')
+
+  def test_what_has_no_line_is_named_by_its_file_or_counted(self):
+    of_files = [
+      ('cut', tables.Problem(tables.ERROR, 'cut.', f'{x}.png')) for x in 'abcde'
+    ]
+    self.assertEqual(
+      str(tables.summed_up(of_files)[-1]),
+      "2 more of these (cut): 'd.png', 'e.png'",
+    )
+    findings = tables.Findings('')
+    for x in 'abcde':
+      findings.warn(f"'{x}' is twice.", kind='twice')
+    self.assertEqual(str(findings.finished()[-1]), '2 more of these (twice).')
 
 
 class DaysTest(parameterized.TestCase):

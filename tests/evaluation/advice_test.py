@@ -112,8 +112,23 @@ class DescribedTest(absltest.TestCase):
     ):
       found = self._of(_choose([_gain('a', verdict)]), {}, {})
       self.assertStartsWith(found['sentence'], text)
-    chosen = _choose([_gain('a')], enough={'a': False})
+    chosen = _choose(
+      [_gain('a'), _gain('b')], enough=dict.fromkeys('ab', False)
+    )
     self.assertIn('not distinguishable', self._of(chosen, {}, {})['sentence'])
+
+  def test_one_superior_arm_is_not_told_from_itself(self):
+    gains = [_gain('a'), _gain('b', 'inconclusive')]
+    for changes, reason in (
+      ({'useless': {'a': True}}, 'its probabilities are miscalibrated'),
+      ({'enough': {'a': False}}, 'another arm may be better by 0.02'),
+    ):
+      found = self._of(_choose(gains, **changes), {}, {})
+      self.assertEqual(found['advice'], 'not_distinguishable')
+      self.assertEqual(
+        found['sentence'],
+        f"The one superior arm, 'a', is not advised: {reason}.",
+      )
 
 
 class GoodEnoughTest(absltest.TestCase):

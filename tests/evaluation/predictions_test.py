@@ -4,6 +4,8 @@ import pathlib
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
@@ -135,6 +137,44 @@ class FilesTest(parameterized.TestCase):
     head, row = text.split('\n')
     path = self._write(f'study_id,patient_id,arm,{head}\ns,p,a,{row}\n')
     self.assertEqual(predictions.read(path).task.kind, kind)
+
+  @parameterized.parameters(
+    (('0', '1', '2'), ('0.0', '2.0', ''), (0, 2, None)),
+    (('0.0', '1.0'), ('1', '0', '1'), (1, 0, 1)),
+    (('0', '1'), ('1', '1.0', '0.0'), (1, 1, 0)),
+    (('false', 'true'), ('True', 'False', ''), (1, 0, None)),
+    (('042', '43'), ('42', '43', '43.0'), (0, 1, 1)),
+    (('1', '1.0'), ('1.0', '1', '1'), (1, 0, 0)),
+    (('0', '1'), ('1', '1.5', '0'), None),
+  )
+  def test_classes_are_compared_by_their_number(self, names, labels, expected):
+    scores = ['1'] + ['0'] * (len(names) - 1)
+    rows = [
+      ','.join((f's{i}', f'p{i}', 'a', x, *scores))
+      for i, x in enumerate(labels)
+    ]
+    head = ['study_id,patient_id,arm,label', *(f'score_{x}' for x in names)]
+    path = self._write('\n'.join([','.join(head), *rows]) + '\n')
+    if expected is None:
+      with self.assertRaisesRegex(errors.UserError, 'Unknown class .* row '):
+        predictions.read(path)
+      return
+    found = predictions.read(path).labels[:, 0]
+    np.testing.assert_equal(found, np.array(expected, float))
+
+  def test_a_label_column_of_numbers_in_parquet(self):
+    path = self.dir / 'p.parquet'
+    columns = {
+      'study_id': ['s', 't'],
+      'patient_id': ['p', 'q'],
+      'arm': ['a', 'a'],
+      'label': [1.0, None],
+      'score_0': [0.5, 0.5],
+      'score_1': [0.5, 0.5],
+    }
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    found = predictions.read(path).labels[:, 0]
+    np.testing.assert_equal(found, np.array([1, np.nan]))
 
   @parameterized.parameters(
     ('study_id,arm,label,score\ns,a,0,.5\n', "no column 'patient_id'"),

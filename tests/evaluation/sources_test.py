@@ -65,6 +65,18 @@ class SourcesTest(absltest.TestCase):
       with self.assertRaisesRegex(errors.UserError, 'looks like the part'):
         sources.load(self.path, part=part)
 
+  def test_values_of_a_part_are_said(self):
+    rows = [x.split(',') for x in ROWS]
+    self._write(
+      [','.join([*x[:5], '01'[i > 1], x[6]]) for i, x in enumerate(rows)]
+    )
+    with self.assertRaisesRegex(errors.UserError, "'0' in .*:0=PART,1=PART"):
+      sources.load(self.path)
+    found = sources.load(self.path, part='split:0=train,1=test')
+    self.assertEqual(set(found.predictions.part), {'test'})
+    self.assertEqual(found.unused, ('age',))
+    self.assertIn("(column 'split') and are left out", found.remarks[0])
+
   def test_ids_in_two_spellings(self):
     rows = [x.rsplit(',', 2)[0] for x in ROWS[2:]]
     head = HEAD.replace(',split,age', '')

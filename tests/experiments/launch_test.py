@@ -15,6 +15,7 @@ PROGRAM = '''"""Does one thing.
 """
 
 import errno
+import logging
 
 from absl import flags
 
@@ -51,6 +52,8 @@ def run():
     raise OSError(errno.EMFILE, 'Too many open files', 'a/file')
   if _WHAT.value == 'odd':
     print('\\udcff')
+  if _WHAT.value == 'warned':
+    logging.getLogger('fusion_jax.data.x').warning('%s is\\x1b odd.', 'This')
   if _WHAT.value == 'one':
     return 1
   print('fine')
@@ -92,6 +95,7 @@ class LaunchTest(parameterized.TestCase):
     (['--what=read only'], 2, "'a/file': Read-only file system.\n"),
     (['--what=files'], 2, 'Too many open files (at most '),
     (['--what=odd'], 0, ''),
+    (['--what=warned'], 0, 'This is odd.\n'),
     (['--what=\x1b[2J'], 0, ''),
     (['--whit=\x1b[2J'], 2, "Unknown flag '--whit'."),
   )

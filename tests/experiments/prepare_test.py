@@ -44,6 +44,19 @@ class PrepareTest(absltest.TestCase):
     self.assertIn('12 (at most 2 studies each)', done.stdout)
     self.assertLen(list(self.cache.glob('fusion_jax/images/*.npy')), 1)
 
+  def test_a_damaged_cache_is_one_plain_line(self):
+    self._run(f'--cohort={self.data}')
+    (path,) = self.cache.glob('fusion_jax/images/*.npy')
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-99])
+    done = self._run(f'--cohort={self.data}')
+    self.assertEqual(done.returncode, 0, done.stderr)
+    (line,) = done.stderr.splitlines()
+    self.assertRegex(
+      line, f"^The cache file '{path}' is damaged .* and is made again\\.$"
+    )
+    self.assertEqual(path.read_bytes(), raw)
+
   def test_all_problems_and_exit_code(self):
     table = folders.rows()
     table[0]['age'] = 'x'

@@ -1,9 +1,9 @@
-"""Tests of fusion_jax.data.spellings."""
+"""Tests of fusion_jax.core.spellings."""
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.data import spellings
+from fusion_jax.core import spellings
 
 
 def column(*cells):
