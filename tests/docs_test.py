@@ -6,10 +6,12 @@ import tomllib
 
 from absl.testing import absltest
 
-from fusion_jax.ablation import arms
 from fusion_jax.ablation import config as ablation_config
+from fusion_jax.ablation import families
 from fusion_jax.core import config as config_lib
 from tests import imports
+
+KNOWN = families.review(families.USUAL)
 
 PAGES = [imports.ROOT / 'README.md', *(imports.ROOT / 'docs').glob('*.md')]
 
@@ -79,7 +81,7 @@ class PagesTest(absltest.TestCase):
     section = readme.partition('## The arms')[2].partition('\n## ')[0]
     rows = [x for x in section.splitlines() if x.startswith('|')]
     listed = re.findall(r'`(\w+)`', '\n'.join(rows))
-    known = [n for n, a in arms.ARMS.items() if a.strategy != arms.UPSTREAM]
+    known = [n for n, a in KNOWN.items() if not a.extracts]
     self.assertSameElements(listed, known)
     self.assertLen(listed, len(known))
 
@@ -87,15 +89,10 @@ class PagesTest(absltest.TestCase):
     text = (imports.ROOT / 'docs/configuration.md').read_text()
     rows = re.findall(r'^\| `([\w.]+)` \| (?:`([^`]*)`)? ?\|', text, re.M)
     tree = config_lib.to_dict(ablation_config.ExperimentConfig())
-    del tree['arms']
+    # These are lists of their own kinds, told in sections of their own.
+    del tree['arms'], tree['modalities']
     expected = {k: written(v) for k, v in leaves(tree).items()}
     self.assertEqual(dict(rows), expected)
-
-  def test_configuration_lists_the_parts_of_an_arm(self):
-    text = (imports.ROOT / 'docs/configuration.md').read_text()
-    section = text.partition('\n## Arms')[2]
-    for name in arms.ArmConfig.__dataclass_fields__:
-      self.assertIn(f'`{name}`', section)
 
   def test_python_version_is_the_declared_one(self):
     readme = (imports.ROOT / 'README.md').read_text()

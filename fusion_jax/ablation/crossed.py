@@ -16,9 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen, learners
+from fusion_jax.ablation import frozen, learners, neural_learner
 from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
@@ -114,16 +113,15 @@ class Crossed:
     parts = node.learner.arm
     at = {m: np.asarray(at[m]) for m in parts.modalities}
     present = {m: sides[m].cohort.present[m][rows] for m, rows in at.items()}
-    if parts.learner == arms_lib.RULE:
-      logits = {
-        m: self.logits(other, place, sides, at)
-        for m, other in zip(parts.modalities, parts.upstream, strict=True)
-      }
-      found = node.trained.models[0].apply(logits, present)
+    if node.learner.joins:
+      logits, here = {}, {}
+      for term, (other, modalities) in parts.terms.items():
+        logits[term] = self.logits(other, place, sides, at)
+        here[term] = np.any([present[m] for m in modalities], axis=0)
+      found = node.trained.models[0].apply(logits, here)
     else:
-      run = self._neural
-      if parts.learner != arms_lib.NEURAL:
-        run = self._classical
+      neural = isinstance(node.learner, neural_learner.Neural)
+      run = self._neural if neural else self._classical
       found = node.learner.mean(
         [
           run(node, place, half, sides, at)
@@ -138,7 +136,7 @@ class Crossed:
     if (arm, place) not in self._nodes:
       key = self._entries[arm, place]
       learner = learners.create_learner(
-        self._config.arms[arm],
+        self._config.known_arms[arm],
         self._task,
         training=self._config.training,
         parallel=self._config.parallel,
@@ -150,10 +148,10 @@ class Crossed:
   def _inputs(self, node, place, side, modality) -> learner_lib.Inputs:
     """What the node sees of a side, with features of its extractor."""
     parts = node.learner.arm
-    features = ()
-    if modality == types.IMAGE and parts.image_input == arms_lib.FEATURES:
-      other = self._node(parts.upstream[0], place)
-      features = tuple(
+    features = {}
+    if modality in parts.second_stage:
+      other = self._node(parts.inputs[modality].of, place)
+      features[modality] = tuple(
         np.asarray(self._encoded(other, place, half, side, modality).pooled)[
           : len(side)
         ]

@@ -12,10 +12,16 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen, levels, made_of, outcome, own_files
+from fusion_jax.ablation import (
+  frozen,
+  levels,
+  made_of,
+  outcome,
+  own_files,
+  saved,
+)
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
-from fusion_jax.core import config as core_config
 from fusion_jax.core import errors, identifiers, spellings, types, words
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
@@ -66,9 +72,7 @@ def open_run(path: str | os.PathLike) -> Run:
     # What was added to a finished run can be made again by itself.
     if name in (*store_lib.FINISHED, store_lib.CHECKSUMS):
       raise errors.UserError(f"'{path / name}' {trouble}. {store.again()}")
-  config = core_config.load(
-    config_lib.ExperimentConfig, path / store_lib.CONFIG
-  )
+  config = saved.load(path / store_lib.CONFIG)
   models = store.read_json(store_lib.MODELS)
   if not frozen.sound(models):
     raise errors.UserError(
@@ -152,7 +156,7 @@ def apply(
       survival = {}
       if hazards:
         survival = hazards[arm, place].survival(
-          cohort, run.config.arms[arm], rows=everyone, logits=logits
+          cohort, run.config.known_arms[arm], rows=everyone, logits=logits
         )
       tables.append(
         outcome.table(
@@ -240,12 +244,12 @@ def _check(run, cohort: cohort_lib.Cohort, listed) -> None:
       f'the run was trained for {", ".join(names)}, in that order.'
     )
   for arm in listed:
-    for modality in run.config.arms[arm].modalities:
+    for modality in run.config.known_arms[arm].modalities:
       if modality not in cohort.modalities:
         able = [
           a
           for a in listed
-          if set(run.config.arms[a].modalities) <= set(cohort.modalities)
+          if set(run.config.known_arms[a].modalities) <= set(cohort.modalities)
         ]
         hint = f' Give --arms={",".join(able)}.' if able else ''
         raise errors.UserError(

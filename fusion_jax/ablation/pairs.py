@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import classical_learners, neural_learner, rule_learner
 from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
@@ -41,6 +41,7 @@ def project(grid: np.ndarray) -> np.ndarray:
   return grid.mean(axis=1) + grid.mean(axis=0) - grid.mean(axis=(0, 1))
 
 
+@functools.singledispatch
 def logits(
   learner: learner_lib.Learner,
   trained: learner_lib.Trained,
@@ -53,19 +54,30 @@ def logits(
     trained: its models.
     inputs: what they see of n studies; with all their upstream logits.
   """
+  raise TypeError(f'No grid of pairs for {type(learner).__name__}.')
+
+
+@logits.register
+def _of_rule(learner: rule_learner.Rule, trained, inputs):
   n = len(inputs.cohort)
-  if learner.arm.learner == arms_lib.RULE:
-    return _rule(trained.models[0], inputs).reshape(n, n, -1)
-  if learner.arm.learner == arms_lib.NEURAL:
-    if _create(learner.model_config(inputs), learner.task).exchanges:
-      return whole(learner, trained, inputs)
-    each = [
-      _neural(learner, m, inputs, h) for h, m in enumerate(trained.models)
-    ]
-  else:
-    each = [
-      _classical(learner, m, inputs, h) for h, m in enumerate(trained.models)
-    ]
+  return _rule(trained.models[0], inputs).reshape(n, n, -1)
+
+
+@logits.register
+def _of_network(learner: neural_learner.Neural, trained, inputs):
+  if _create(learner.model_config(inputs), learner.task).exchanges:
+    return whole(learner, trained, inputs)
+  return _mean(_neural, learner, trained, inputs)
+
+
+@logits.register
+def _of_table(learner: classical_learners.Classical, trained, inputs):
+  return _mean(_classical, learner, trained, inputs)
+
+
+def _mean(run, learner, trained, inputs):
+  n = len(inputs.cohort)
+  each = [run(learner, m, inputs, h) for h, m in enumerate(trained.models)]
   return learner.mean(each).reshape(n, n, -1)
 
 
@@ -108,7 +120,7 @@ def _paired(inputs, at) -> learner_lib.Inputs:
   return learner_lib.Inputs(
     made,
     inputs.fitted,
-    tuple(x[image] for x in inputs.features),
+    {m: tuple(x[at[m]] for x in f) for m, f in inputs.features.items()},
     {m: x[at[m]] for m, x in inputs.logits.items()},
   )
 

@@ -31,10 +31,10 @@ import numpy as np
 
 from fusion_jax.ablation import checksums, own_files
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.core import config as core_config
+from fusion_jax.ablation import saved as saved_lib
 from fusion_jax.core import errors, files
 
-CONFIG = 'config.json'
+CONFIG = saved_lib.CONFIG
 SPLITS = 'splits.csv'
 PREDICTIONS = 'predictions.parquet'
 SUMMARY = 'summary.json'
@@ -112,7 +112,7 @@ class Store:
       for rest in files.unfinished(self.path):
         rest.unlink()
       self.unseal()
-      self.write_json(CONFIG, core_config.to_dict(config))
+      self.write_json(CONFIG, saved_lib.to_json(config))
       yield
 
   @contextlib.contextmanager
@@ -166,7 +166,9 @@ class Store:
     saved = self.saved_config()
     if saved is None:
       return
-    difference = config_lib.first_difference(saved, config)
+    difference = config_lib.first_difference(
+      saved, config
+    ) or config_lib.redefined(saved, config)
     if difference:
       raise errors.UserError(
         f"'{self.path}' is the run of another configuration: {difference}. "
@@ -187,8 +189,11 @@ class Store:
           f"'{path}' {trouble}. Put back a copy of it, or make the run anew "
           'with another --out.'
         )
-      saved = own_files.read_object(path)
+      saved = saved_lib.current(
+        own_files.read_object(path), where=str(path), folder=self.path
+      )
       config_lib.check_saved(saved, where=str(path))
+      saved_lib.check_imports(saved.get('imports', ()), self.path)
       return saved
     if self.path.exists() and not self.path.is_dir():
       raise errors.UserError(f"'{self.path}' is a file, not a run folder.")

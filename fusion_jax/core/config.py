@@ -34,6 +34,21 @@ def to_dict(config: Any) -> Any:
   return config
 
 
+def differing(config: Any) -> dict[str, Any]:
+  """Like `to_dict`, only the fields that differ from their defaults.
+
+  A field without a default always does.
+  """
+  found = {}
+  for f in dataclasses.fields(config):
+    value, default = getattr(config, f.name), f.default
+    if f.default_factory is not dataclasses.MISSING:
+      default = f.default_factory()
+    if value != default:
+      found[f.name] = to_dict(value)
+  return found
+
+
 def from_dict(cls: type[T], data: Mapping[str, Any], *, where: str = '') -> T:
   """Builds `cls` from what `to_dict` returned.
 

@@ -212,7 +212,7 @@ class ControlsTest(ControlsTestCase):
     rules = ('late_mean', 'late_stack', 'late_vote')
     summary, table, _ = self._run(
       *ALL,
-      *(f'arms.{rule}.upstream=image_pca,ehr_linear' for rule in rules),
+      *(f'--arm={x}={x}(image=image_pca,ehr=ehr_linear)' for x in rules),
       arms=f'run_arms={",".join(rules)}',
     )
     for fold in (0, 1):

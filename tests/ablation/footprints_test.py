@@ -10,9 +10,15 @@ import numpy as np
 import rich.console
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import external, footprints, progress, runner, store
+from fusion_jax.ablation import (
+  external,
+  families,
+  footprints,
+  progress,
+  runner,
+  store,
+)
 from fusion_jax.core import errors
 from fusion_jax.data import config as data_config
 from fusion_jax.data import pixels, reader, withhold
@@ -20,6 +26,8 @@ from fusion_jax.evaluation import config as evaluation_config
 from fusion_jax.training import config as training_config
 from fusion_jax.training import footprint
 from tests import tiny
+
+KNOWN = families.review(families.USUAL)
 
 # Of one channel, with a histogram of 3 bins.
 _PIXELS, _COMPONENTS = 8 * 8, 4
@@ -31,13 +39,9 @@ _FEATURES = 64
 
 def _config(**cohort):
   # Cheap to train: elastic nets are fused.
-  late = {'upstream': ('image_pca', 'ehr_linear')}
   arms = {
-    **arms_lib.ARMS,
-    **{
-      arm: dataclasses.replace(arms_lib.ARMS[arm], **late)
-      for arm in ('late_mean', 'late_stack')
-    },
+    arm: f'{arm}(image=image_pca,ehr=ehr_linear)'
+    for arm in ('late_mean', 'late_stack')
   }
   return config_lib.ExperimentConfig(
     cohort=data_config.CohortConfig(n=120, image_size=16, **cohort),

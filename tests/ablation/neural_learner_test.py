@@ -7,7 +7,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from sklearn import metrics
 
-from fusion_jax.ablation import arms, learner, learners, neural_learner
+from fusion_jax.ablation import families, learner, learners, neural_learner
 from fusion_jax.core import types
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
@@ -15,12 +15,14 @@ from fusion_jax.training import neural
 from tests import tiny
 from tests.ablation import learner_test
 
+KNOWN = families.review(families.USUAL)
+
 HYPER = {'learning_rate': 3e-3, 'weight_decay': 0.01}
 
 
 def learner_of(arm, task):
   return learners.create_learner(
-    arms.ARMS[arm],
+    KNOWN[arm],
     task,
     training=training_config.TrainingConfig(
       epochs=2, least_steps=0, least_patience=0, batch_size=16
@@ -33,7 +35,7 @@ def job_of(cohort, **options):
   rng = np.random.default_rng(0)
   features = rng.normal(size=(2, len(cohort), 3)).astype(np.float32)
   return learner_test.job(
-    cohort, features=tuple(features), hyper=HYPER, **options
+    cohort, features={'image': tuple(features)}, hyper=HYPER, **options
   )
 
 

@@ -2,8 +2,10 @@
 
 from absl.testing import absltest
 
-from fusion_jax.ablation import arms
+from fusion_jax.ablation import families
 from tests.experiments import ablate_test
+
+KNOWN = families.review(families.USUAL)
 
 
 class ArmsTest(absltest.TestCase):
@@ -11,20 +13,23 @@ class ArmsTest(absltest.TestCase):
     done = ablate_test.ablate(ablate_test.ROOT, module='arms')
     self.assertEqual(done.returncode, 0, done.stderr)
     lines = done.stdout.splitlines()
-    listed = [n for n, a in arms.ARMS.items() if a.strategy != 'upstream']
+    listed = [n for n, a in KNOWN.items() if a.strategy != 'upstream']
     self.assertEqual([x.split()[0] for x in lines[: len(listed)]], listed)
-    (heads,) = [x for x in lines if 'multilabel' in x and 'survival' in x]
+    (heads,) = [x for x in lines if x.split()[:2] == ['arm', 'binary']]
     self.assertEqual(heads.split()[0], 'arm')
     rows = [x.split() for x in lines[len(listed) :] if 'late_vote' in x]
     self.assertEqual(rows[0][1:6], ['yes', 'yes', 'yes', '-', '-'])
-    self.assertNotIn('extractor', done.stdout)
+    self.assertNotIn('image encoders trained', done.stdout)
+    (part,) = [x for x in lines if x.startswith('combiner concat(')]
+    self.assertIn('dropout=0.5', part)
+    self.assertIn('interactions: yes', part)
 
   def test_exchanged_parts_show(self):
     done = ablate_test.ablate(
-      ablate_test.ROOT, '--set=arms.joint.combiner=additive', module='arms'
+      ablate_test.ROOT, '--arm=flat=joint(combiner=additive)', module='arms'
     )
     (row,) = [
-      x for x in done.stdout.splitlines() if x.split()[:2] == ['joint', 'no']
+      x for x in done.stdout.splitlines() if x.split()[:2] == ['flat', 'no']
     ]
     self.assertIn('combiner=additive', row)
 
