@@ -146,25 +146,37 @@ def changed(cohort: cohorts.Cohort, **fields) -> cohorts.Cohort:
   return pair(**{**known, **fields})
 
 
-def source(data: cohorts.Cohort, **changes) -> batches.Source:
-  """What a model sees of `data`, standardised by round numbers."""
+def source(
+  data: cohorts.Cohort,
+  *,
+  image_part: batches.Part | None = None,
+  **labels: float,
+) -> batches.Source:
+  """What a model sees of `data`, standardised by round numbers.
+
+  `image_part` stands for the pixels; `labels` are label_mean and label_std.
+  """
   observed = ~np.isnan(data.numeric)
   codes = [
     [{None: 0, 'left': 2, 'right': 3}[v] for v in row]
     for row in data.categorical
   ]
-  fields = {
-    'ehr': {
-      'numeric': np.where(observed, data.numeric, 0.0).astype(np.float32),
-      'observed': observed.astype(np.float32),
-      'categorical': np.array(codes, np.int32),
-    },
-    'image_stats': {
-      'mean': np.array([0.5], np.float32),
-      'std': np.array([0.2], np.float32),
-    },
+  columns = {
+    'numeric': np.where(observed, data.numeric, 0.0).astype(np.float32),
+    'observed': observed.astype(np.float32),
+    'categorical': np.array(codes, np.int32),
   }
-  return batches.Source(**{**fields, **changes})
+  pixels = {
+    'mean': np.array([0.5], np.float32),
+    'std': np.array([0.2], np.float32),
+    'low': np.float32(0),
+    'range': np.float32(255),
+  }
+  parts = {
+    types.IMAGE: image_part or batches.Part('image', constants=pixels),
+    types.EHR: batches.Part('table', derived=columns),
+  }
+  return batches.Source(parts, **labels)
 
 
 def fleet_data(data: cohorts.Cohort, *, copies: int = 1) -> batches.FleetData:

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import pathlib
+import re
 import time
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ from fusion_jax.ablation import learner, views
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.core import errors, types
 from fusion_jax.data import inner, preprocess
+from fusion_jax.data import kind as kinds
 from fusion_jax.training import classical, cross_validated
 
 _FITTED = 'fitted.npz'
@@ -76,9 +78,7 @@ class Classical(learner.Learner):
 
   @classmethod
   def reads(cls, x):
-    if x.view == views.REDUCED:
-      return x.kind in views.REDUCE
-    return x.view == views.FEATURES or (x.kind, x.view) == ('table', views.RAW)
+    return x.view in (views.RAW, *views.VECTORS)
 
   def fit(self, jobs, on_epoch=None):
     del on_epoch
@@ -137,7 +137,7 @@ class Classical(learner.Learner):
     weight = cohort.weight
     return self._cross_validate(
       is_categorical,
-      self._candidates(job.inputs, x.shape[1]),
+      self._candidates(job.inputs, half),
       task=self.task,
       x=x[rows],
       labels=cohort.labels[rows],
@@ -147,22 +147,22 @@ class Classical(learner.Learner):
       **job.hyper,
     )
 
-  def _candidates(self, inputs, columns: int) -> list[np.ndarray]:
+  def _candidates(self, inputs, half: int) -> list[np.ndarray]:
     """(p,) bool each, the sets of columns that a cross-validation tries.
 
-    Of reduced pixels the first components alone, in several numbers, and all
-    with the histograms; of anything else all columns.
+    Of what is reduced to components the first of them alone, in several
+    numbers, and all columns; of anything else all columns.
     """
-    every = np.ones(columns, bool)
-    if not self.arm.reduced:
+    names = [
+      name for block in self._blocks(inputs, half) for name in block.names
+    ]
+    every = np.ones(len(names), bool)
+    # Components are numbered in their names, histograms are named bins.
+    number = np.array([_component(x) for x in names])
+    if not (number > 0).any():
       return [every]
     most = inputs.fitted.config.pixel_components
-    pixels = len(inputs.fitted.pixel_fit.mean)
-    found = []
-    for count in (most // 4, most // 2, most):
-      kept = every.copy()
-      kept[count:pixels] = False
-      found.append(kept)
+    found = [number <= count for count in (most // 4, most // 2, most)]
     return [*found, every]
 
   @abc.abstractmethod
@@ -179,11 +179,8 @@ class Classical(learner.Learner):
   def _chosen(self, model) -> dict[str, tuple[float, ...]]:
     """What fitting chose on the validation part (`Trained.chosen`)."""
 
-  @abc.abstractmethod
-  def _ehr(self, inputs) -> tuple[np.ndarray, np.ndarray]:
-    """(n, p) columns and (p,) whether they are categorical."""
-
-  # What stands for the features of a study without an image.
+  # How kinds make columns for it, and what stands for an absent modality.
+  _columns: str
   _absent: float
   _file: str
 
@@ -199,28 +196,51 @@ class Classical(learner.Learner):
     all of the arm's if None.
     """
     wanted = self.arm.modalities if modalities is None else modalities
-    found = {}
-    for m in wanted:
-      x = self.arm.inputs[m]
-      if x.view in views.VECTORS:
-        values = self._vectors(m, views.vectors(m, x, inputs, half), inputs)
-        found[m] = values, np.zeros(values.shape[1], bool)
-      else:
-        found[m] = self._ehr(inputs)
-    return found
+    found = self._blocks(inputs, half, wanted)
+    return {
+      m: (x.x, x.is_categorical) for m, x in zip(wanted, found, strict=True)
+    }
+
+  def _blocks(
+    self, inputs: learner.Inputs, half: int, wanted: Sequence[str] = ()
+  ) -> list[kinds.Columns]:
+    """The columns of each modality, of all of the arm's if none is named."""
+    return [self._block(m, inputs, half) for m in wanted or self.arm.modalities]
+
+  def _block(self, modality, inputs, half) -> kinds.Columns:
+    x, fitted = self.arm.inputs[modality], inputs.fitted
+    if x.view == views.FEATURES:
+      values = views.vectors(modality, x, inputs, half, self._columns)
+      names = [f'feature {k + 1}' for k in range(values.shape[1])]
+      block = kinds.Columns.of_numbers(values, names)
+    else:
+      block = fitted.columns(inputs.cohort, modality, self._columns)
+      if fitted.kind(modality).marks_absence:
+        return block
+    here = inputs.cohort.present[modality][:, None]
+    values, names = np.where(here, block.x, self._absent), block.names
+    if len(self.arm.modalities) > 1:
+      # Lets an additive learner tell absence from an average image.
+      values = np.concatenate([values, ~here], axis=1)
+      names += ('absent',)
+    return kinds.Columns.of_numbers(values, names)
 
   def _table(self, inputs: learner.Inputs, half: int):
     """(n, p) columns of the arm's modalities and which are categorical."""
-    columns, kinds = zip(*self.blocks(inputs, half).values(), strict=True)
-    return np.concatenate(columns, axis=1), np.concatenate(kinds)
+    blocks = self._blocks(inputs, half)
+    return (
+      np.concatenate([x.x for x in blocks], axis=1),
+      np.concatenate([x.is_categorical for x in blocks]),
+    )
 
-  def _vectors(self, modality, values, inputs):
-    here = inputs.cohort.present[modality]
-    values = np.where(here[:, None], values, self._absent)
-    if len(self.arm.modalities) == 1:
-      return values
-    # Lets an additive learner tell absence from an average image.
-    return np.concatenate([values, ~here[:, None]], axis=1)
+  @property
+  def _reduced(self) -> tuple[str, ...]:
+    """The modalities whose reduction a prediction needs."""
+    return tuple(
+      m
+      for m, x in self.arm.inputs.items()
+      if x.view in (views.RAW, views.REDUCED)
+    )
 
   def size(self, model):
     return int(model.cost['parameters'])
@@ -242,7 +262,7 @@ class Classical(learner.Learner):
       (folder / str(number)).mkdir()
       model.save(folder / str(number) / self._file)
     with open(folder / _FITTED, 'wb') as f:
-      np.savez(f, **fitted.to_arrays(self.arm.reduced))
+      np.savez(f, **fitted.to_arrays(self._reduced))
     (folder / _EXTRA).write_text(json.dumps(extra), encoding='utf-8')
 
   def load(self, folder):
@@ -264,6 +284,7 @@ class ElasticNet(Classical):
   record = 'numbers, indicators and one column a level'
   _kind = classical.Linear
   _file = 'linear.npz'
+  _columns = kinds.LINEAR
   _absent = 0.0
 
   @classmethod
@@ -284,10 +305,6 @@ class ElasticNet(Classical):
     penalties = model.penalties[np.isfinite(model.penalties)]
     return {'penalty': tuple(np.unique(penalties).tolist())}
 
-  def _ehr(self, inputs):
-    x, _ = inputs.fitted.design(inputs.cohort)
-    return x, np.zeros(x.shape[1], bool)
-
 
 class Trees(Classical):
   """Gradient boosting."""
@@ -301,6 +318,7 @@ class Trees(Classical):
   record = 'numbers and codes, missing as missing'
   _kind = classical.Trees
   _file = 'trees.npz'
+  _columns = kinds.TREES
   _absent = np.nan
 
   @classmethod
@@ -318,5 +336,10 @@ class Trees(Classical):
   def _chosen(self, model):
     return {'rounds': tuple(part.rounds for part in model.parts)}
 
-  def _ehr(self, inputs):
-    return inputs.fitted.table(inputs.cohort)
+
+def _component(name: str) -> float:
+  """The number of a component, NaN for a bin; 0 for columns always kept."""
+  match = re.fullmatch(r'component (\d+)', name)
+  if match:
+    return float(match[1])
+  return math.nan if ' bin ' in name else 0.0

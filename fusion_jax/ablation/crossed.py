@@ -229,14 +229,13 @@ def repeated(cohort: cohort_lib.Cohort, rows: np.ndarray) -> cohort_lib.Cohort:
 
 def _take(source: batches.Source, rows: np.ndarray) -> batches.Source:
   """What is seen of some studies."""
-  by_study = ('ehr', 'image_vector', 'image_features')
-  return dataclasses.replace(
-    source,
-    **{
-      name: jax.tree.map(lambda x: x[rows], getattr(source, name))
-      for name in by_study
-    },
-  )
+  parts = {
+    m: part
+    if part.vector is None
+    else dataclasses.replace(part, vector=part.vector[rows])
+    for m, part in source.parts.items()
+  }
+  return dataclasses.replace(source, parts=parts)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ import numpy as np
 from fusion_jax.ablation import crossed, frozen
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import modality, pixels
+from fusion_jax.data import modality
 from fusion_jax.data.kinds import image, table
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import metrics, resampling
@@ -272,8 +272,8 @@ def occlusion(
   record = crossed.Side(crossed.repeated(cohort, np.array([row])))
   found = []
   for place in places:
-    stats = work.fitted(arm, place).image_stats
-    colour = np.rint(stats['mean'] * pixels.full_scale(cohort.images.dtype)[1])
+    fit = work.fitted(arm, place).fits[types.IMAGE]
+    colour = np.rint(fit.low + fit.mean * (fit.high - fit.low))
     hidden = np.repeat(cohort.images[row][None], 1 + len(corners), axis=0)
     for k, (y, x) in enumerate(corners):
       y, x = (slice(max(0, i), i + _WIDE * cell) for i in (y, x))

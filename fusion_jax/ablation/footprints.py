@@ -37,6 +37,7 @@ from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import kind as kinds
 from fusion_jax.training import batches
 from fusion_jax.training import footprint as footprint_lib
 
@@ -206,18 +207,18 @@ def _part(config, models, store, one, arm) -> Part:
   if not loaded.learner.arm.reduced:
     return found
 
+  reduced = loaded.learner.arm.reduced
+
   def predict():
-    inputs.fitted.pixels(one)
+    for m in reduced:
+      inputs.fitted.columns(one, m, kinds.LINEAR)
     found.predict()
 
-  projection = 2.0 * inputs.fitted.pixel_fit.components.size
-  return dataclasses.replace(
-    found,
-    predict=predict,
-    flops=None
-    if found.flops is None
-    else found.flops + projection * int(one.image_mask.sum()),
-  )
+  flops = found.flops
+  for m in reduced if flops is not None else ():
+    reduction = inputs.fitted.reduction(m)
+    flops += inputs.fitted.kind(m).operations(reduction, one.modalities[m])
+  return dataclasses.replace(found, predict=predict, flops=flops)
 
 
 @functools.singledispatch

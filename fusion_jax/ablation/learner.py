@@ -198,15 +198,12 @@ class Learner(abc.ABC):
     """How many fitted numbers a prediction passes through.
 
     Those of all models and, where they see reduced pixels, those of the
-    reduction (`pixels.PixelFit`). What standardises the columns of the record
-    and the channels of the image is not counted, of no arm.
+    reduction (`Kind.size`). What standardises columns and channels is not
+    counted, of no arm.
     """
-    found = sum(self.size(m) for m in models)
-    if self.arm.reduced:
-      fit = fitted.pixel_fit
-      parts = fit.centre, fit.components, fit.low, fit.high, fit.mean, fit.std
-      found += sum(x.size for x in parts)
-    return found
+    return sum(self.size(m) for m in models) + sum(
+      fitted.kind(m).size(fitted.reduction(m)) for m in self.arm.reduced
+    )
 
   @abc.abstractmethod
   def save(self, trained: Trained, folder, *, fitted, extra) -> None:

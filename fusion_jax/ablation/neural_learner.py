@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -49,7 +48,7 @@ class Neural(learner.Learner):
     """What its models are made of."""
     encoders = {
       m: models.EncoderConfig(
-        views.encoder_kind(x), x.encoder, views.given(x, inputs)
+        views.encoder_kind(x), x.encoder, views.given(m, x, inputs)
       )
       for m, x in self.arm.inputs.items()
     }
@@ -60,7 +59,7 @@ class Neural(learner.Learner):
 
   @classmethod
   def reads(cls, x):
-    return x.view == views.FEATURES or (x.kind, x.view) in views.NETWORK
+    return x.view in (views.RAW, *views.VECTORS)
 
   @classmethod
   def claims(cls, arm):
@@ -86,10 +85,9 @@ class Neural(learner.Learner):
     `modalities` are those wanted, all of the arm's if None.
     """
     wanted = self.arm.modalities if modalities is None else modalities
-    parts: dict[str, Any] = {}
-    for m in wanted:
-      parts |= views.of_network(m, self.arm.inputs[m], inputs, half)
-    return batches.Source(**parts)
+    return batches.Source(
+      {m: views.of_network(m, self.arm.inputs[m], inputs, half) for m in wanted}
+    )
 
   def _data(self, pairs) -> tuple[batches.FleetData, list[int]]:
     """The distinct sources of (inputs, half) pairs, and each pair's number."""

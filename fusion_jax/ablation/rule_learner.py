@@ -100,7 +100,7 @@ class Rule(learner.Learner):
     (folder / _RULE).write_text(json.dumps(trained.models[0].to_json()))
     (folder / _EXTRA).write_text(json.dumps(extra), encoding='utf-8')
     with open(folder / _FITTED, 'wb') as f:
-      np.savez(f, **fitted.to_arrays(pixels=False))
+      np.savez(f, **fitted.to_arrays())
 
   def load(self, folder):
     folder = pathlib.Path(folder)

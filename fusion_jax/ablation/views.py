@@ -7,10 +7,12 @@ results, and nothing that lists or checks arms.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+
+from fusion_jax.data import kind as kinds
+from fusion_jax.training import batches
 
 if typing.TYPE_CHECKING:
   from fusion_jax.ablation import arm as arm_lib
@@ -30,47 +32,54 @@ UPSTREAM = (FEATURES, LOGITS)
 # Those that are vectors, whatever the kind of the modality.
 VECTORS = (REDUCED, FEATURES)
 
-# By kind and view, the fields of `batches.Source` that a network reads.
-NETWORK: Mapping[
-  tuple[str, str], Callable[[learner_lib.Inputs], dict[str, Any]]
-] = {
-  ('image', RAW): lambda seen: {'image_stats': seen.fitted.image_stats},
-  ('image', REDUCED): lambda seen: {
-    'image_vector': seen.fitted.pixels(seen.cohort).astype(np.float32)
-  },
-  ('table', RAW): lambda seen: {'ehr': seen.fitted.ehr(seen.cohort)},
-}
-# By kind, (n, q) float64 vectors that the preprocessing reduces it to.
-REDUCE: Mapping[str, Callable[[learner_lib.Inputs], np.ndarray]] = {
-  'image': lambda seen: seen.fitted.pixels(seen.cohort),
-}
-
 
 def encoder_kind(x: arm_lib.Input) -> str:
   """The kind of encoder that an input takes, a key of `protocol.ENCODERS`."""
   return 'vector' if x.view in VECTORS else x.kind
 
 
-def given(x: arm_lib.Input, seen: learner_lib.Inputs) -> tuple:
+def given(
+  modality: str, x: arm_lib.Input, seen: learner_lib.Inputs
+) -> tuple[tuple[str, Any], ...]:
   """What the library gives the builder of an input's encoder."""
-  if x.kind == 'table' and x.view == RAW:
-    return (('levels', seen.fitted.config.max_levels),)
-  return ()
+  if x.view in VECTORS:
+    return ()
+  fitted = seen.fitted
+  return tuple(fitted.kind(modality).given(fitted.fits[modality]).items())
 
 
 def of_network(
   modality: str, x: arm_lib.Input, seen: learner_lib.Inputs, half: int
-) -> dict[str, Any]:
-  """The fields of `batches.Source` that the model of a half reads."""
-  if x.view == FEATURES:
-    return {'image_features': seen.features[modality][half]}
-  return NETWORK[x.kind, x.view](seen)
+) -> batches.Part:
+  """What the model of a half reads of a modality."""
+  if x.view in VECTORS:
+    values = vectors(modality, x, seen, half, kinds.LINEAR)
+    kind = batches.FEATURES if x.view == FEATURES else batches.VECTOR
+    return batches.Part(kind, vector=values.astype(np.float32))
+  fitted = seen.fitted
+  return batches.Part(
+    fitted.kinds[modality],
+    derived=fitted.derived(seen.cohort, modality),
+    constants=fitted.kind(modality).constants(fitted.fits[modality]),
+  )
 
 
 def vectors(
-  modality: str, x: arm_lib.Input, seen: learner_lib.Inputs, half: int
+  modality: str,
+  x: arm_lib.Input,
+  seen: learner_lib.Inputs,
+  half: int,
+  learner: str,
 ) -> np.ndarray:
-  """(n, q) float64: reduced inputs, or features of the half's encoder."""
+  """(n, q) float64: reduced inputs, or features of the half's encoder.
+
+  Args:
+    modality: its name.
+    x: how it is seen; one of VECTORS.
+    seen: what the arm is given.
+    half: of the arm's models.
+    learner: `kind.LINEAR` or `kind.TREES`.
+  """
   if x.view == FEATURES:
     return seen.features[modality][half].astype(np.float64)
-  return REDUCE[x.kind](seen)
+  return seen.fitted.columns(seen.cohort, modality, learner).x

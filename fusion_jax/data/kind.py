@@ -72,6 +72,8 @@ class Kind(abc.ABC):
     data: the class of its data.
     fitted: the class of what `fit` returns.
     reduction: the class of what `fit_reduction` returns; None if nothing.
+    marks_absence: whether `columns` tell by themselves that a study lacks the
+      modality.
   """
 
   name: str
@@ -79,6 +81,7 @@ class Kind(abc.ABC):
   data: type[modality_lib.Data]
   fitted: type
   reduction: type | None = None
+  marks_absence: bool = False
 
   @abc.abstractmethod
   def fit(
@@ -139,6 +142,21 @@ class Kind(abc.ABC):
     """
     del modality, rows, config
     return None
+
+  def operations(
+    self, reduction: Any, modality: modality_lib.Modality
+  ) -> float:
+    """Floating-point operations of `columns` beyond standardising, about."""
+    del reduction, modality
+    return 0.0
+
+  def size(self, reduction: Any) -> int:
+    """How many fitted numbers a reduction passes a study through.
+
+    What merely standardises columns is not counted.
+    """
+    del reduction
+    return 0
 
   @abc.abstractmethod
   def columns(

@@ -52,6 +52,12 @@ class PixelFit:
   std: np.ndarray
 
   @property
+  def parameters(self) -> int:
+    """How many numbers were fitted."""
+    parts = self.centre, self.components, self.low, self.high
+    return sum(x.size for x in (*parts, self.mean, self.std))
+
+  @property
   def names(self) -> tuple[str, ...]:
     """(q,) what the features are called."""
     k, c, bins = len(self.components), len(self.low), int(self.bins)

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import arrays as arrays_lib
-from fusion_jax.core import errors, links, types
+from fusion_jax.core import errors, links
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import kind as kinds
 from fusion_jax.data import modality as modality_lib
-from fusion_jax.data.kinds import table as table_kind
 
 _FIT, _REDUCTION = 'fit', 'reduction'
 
@@ -166,55 +165,6 @@ class Fitted:
         cohort.modalities[modality], rows, self.config
       )
     return self.reductions[modality]
-
-  # Rooms that still know one image and one table, by these names.
-
-  def ehr(self, cohort: cohort_lib.Cohort) -> Mapping[str, np.ndarray]:
-    """See `derived`, of the n studies of the modality 'ehr'."""
-    if types.EHR not in self.kinds:
-      n = len(cohort)
-      return {
-        'numeric': np.zeros((n, 0), np.float32),
-        'observed': np.zeros((n, 0), np.float32),
-        'categorical': np.zeros((n, 0), np.int32),
-      }
-    shown = self.shown(cohort, types.EHR)
-    data = dataclasses.replace(
-      shown.data,
-      numeric=table_kind.numeric(shown),
-      categorical=table_kind.categorical(shown),
-    )
-    with _named(cohort, types.EHR):
-      return self.kind(types.EHR).derived(self.fits[types.EHR], data)
-
-  def design(self, cohort) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Columns of 'ehr' for linear learners, and their names."""
-    if types.EHR not in self.kinds:
-      return np.zeros((len(cohort), 0)), ()
-    found = self.columns(cohort, types.EHR, kinds.LINEAR)
-    return found.x, found.names
-
-  def table(self, cohort) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of 'ehr' for trees, and which are categorical."""
-    if types.EHR not in self.kinds:
-      return np.zeros((len(cohort), 0)), np.zeros(0, bool)
-    found = self.columns(cohort, types.EHR, kinds.TREES)
-    return found.x, found.is_categorical
-
-  def pixels(self, cohort) -> np.ndarray:
-    """(n, q) reduction of the modality 'image'."""
-    return self.columns(cohort, types.IMAGE, kinds.LINEAR).x
-
-  @property
-  def pixel_fit(self) -> Any:
-    """The reduction of the modality 'image'."""
-    return self.reduction(types.IMAGE)
-
-  @property
-  def image_stats(self) -> dict[str, np.ndarray]:
-    """Mean and std of the modality 'image' by channel."""
-    fit = self.fits[types.IMAGE]
-    return {'mean': fit.mean, 'std': fit.std}
 
   def levels(self, cohort: cohort_lib.Cohort) -> list[kinds.Levels]:
     """What cells of other data are to models of this fit (`Kind.levels`).

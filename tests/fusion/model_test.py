@@ -60,8 +60,9 @@ class StrategiesMeanWhatTheReviewDefinesTest(parameterized.TestCase):
   def test_early_type_1_has_no_encoder(self):
     cohort = tiny.cohort(24)
     batch, task = _batch(
-      image_stats=None,
-      image_vector=np.ones((len(cohort), 7), np.float32),
+      image_part=batches.Part(
+        batches.VECTOR, vector=np.ones((len(cohort), 7), np.float32)
+      ),
     )
     config = tiny.model_config(image='raw', image_kind='vector', ehr='raw')
     params, _ = _gradients(config, batch, task)

@@ -140,6 +140,7 @@ class Series(kind.Kind):
   side = modality_lib.RECORD
   data = Data
   fitted = Fitted
+  marks_absence = True
   reduction = table.Fitted
 
   def fit(self, modality, rows, config) -> Fitted:

@@ -108,6 +108,7 @@ class Table(kind.Kind):
   side = modality_lib.RECORD
   data = Data
   fitted = Fitted
+  marks_absence = True
 
   def fit(self, modality, rows, config) -> Fitted:
     data = modality.data

@@ -132,6 +132,14 @@ class Volume(kind.Kind):
       bins=config.histogram_bins,
     )
 
+  def operations(self, reduction, modality):
+    """Those of the projection on components."""
+    return 2.0 * reduction.components.size * int(modality.present.sum())
+
+  def size(self, reduction):
+    """All numbers of components and scaling."""
+    return reduction.parameters
+
   def columns(self, fitted, reduction, modality, learner) -> kind.Columns:
     """Components and histograms (data/pixels.py), the same for both."""
     del fitted, learner
