@@ -48,6 +48,12 @@ class RowCellsTest(parameterized.TestCase):
     with self.assertRaises(pa.ArrowException):
       row_cells.texts(pa.array([[1]]))
 
+  def test_texts_of_other_rows_are_let_go(self):
+    column = pa.array(['a', 'b', 'c', 'd']).dictionary_encode()
+    found = row_cells.texts(column.take(pa.array([2, 2])))
+    self.assertEqual(found.distinct.to_pylist(), ['c'])
+    self.assertEqual(found.index.tolist(), [0, 0])
+
   def test_numbers(self):
     cells = row_cells.read(
       pa.array(['1.5', ' 2 ', '+3', '', 'n/a', 'x', '1,5', '-1.0', '1e16']),
@@ -68,6 +74,8 @@ class RowCellsTest(parameterized.TestCase):
     column = pa.array([99.9, 1, None], pa.float32())
     cells = row_cells.read(column, unknown=('99.9',))
     self.assertEqual(cells.fault.tolist(), [UNKNOWN, FINE, BLANK])
+    cells = row_cells.read(column, unknown=('',))
+    self.assertEqual(cells.fault.tolist(), [FINE, FINE, UNKNOWN])
 
   @parameterized.parameters(
     (pa.array([True, None]), [FINE, BLANK], [OTHER, BLANK]),
