@@ -65,7 +65,8 @@ class RowCellsTest(parameterized.TestCase):
       [FINE] * 3 + [BLANK] * 2 + [UNREADABLE] * 2 + [UNKNOWN, TOO_LARGE],
     )
     self.assertEqual(cells.text(6), '1,5')
-    self.assertEqual(cells.text(3), '')
+    self.assertEqual([cells.text(1), cells.text(3)], ['2', ''])
+    self.assertEqual(row_cells.read(pa.array([None, 1.0])).text(0), '')
 
   def test_unknown(self):
     column = pa.array(['UNK', 'NA', '', '99.90', '1'])
