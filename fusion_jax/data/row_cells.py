@@ -63,6 +63,10 @@ def texts(column: pa.Array) -> Texts:
   """
   if pa.types.is_nested(column.type):
     raise pa.ArrowNotImplementedError(str(column.type))
+  if pa.types.is_dictionary(column.type):
+    # Some rows of a column still have the texts of all.
+    if len(column.dictionary) > len(column):
+      column = column.dictionary_decode()
   if not pa.types.is_dictionary(column.type):
     column = column.dictionary_encode()
   distinct = column.dictionary

@@ -48,6 +48,12 @@ class RowCellsTest(parameterized.TestCase):
     with self.assertRaises(pa.ArrowException):
       row_cells.texts(pa.array([[1]]))
 
+  def test_texts_of_other_rows_are_let_go(self):
+    column = pa.array(['a', 'b', 'c', 'd']).dictionary_encode()
+    found = row_cells.texts(column.take(pa.array([2, 2])))
+    self.assertEqual(found.distinct.to_pylist(), ['c'])
+    self.assertEqual(found.index.tolist(), [0, 0])
+
   def test_numbers(self):
     cells = row_cells.read(
       pa.array(['1.5', ' 2 ', '+3', '', 'n/a', 'x', '1,5', '-1.0', '1e16']),
@@ -59,7 +65,8 @@ class RowCellsTest(parameterized.TestCase):
       [FINE] * 3 + [BLANK] * 2 + [UNREADABLE] * 2 + [UNKNOWN, TOO_LARGE],
     )
     self.assertEqual(cells.text(6), '1,5')
-    self.assertEqual(cells.text(3), '')
+    self.assertEqual([cells.text(1), cells.text(3)], ['2', ''])
+    self.assertEqual(row_cells.read(pa.array([None, 1.0])).text(0), '')
 
   def test_unknown(self):
     column = pa.array(['UNK', 'NA', '', '99.90', '1'])
@@ -68,6 +75,8 @@ class RowCellsTest(parameterized.TestCase):
     column = pa.array([99.9, 1, None], pa.float32())
     cells = row_cells.read(column, unknown=('99.9',))
     self.assertEqual(cells.fault.tolist(), [UNKNOWN, FINE, BLANK])
+    cells = row_cells.read(column, unknown=('',))
+    self.assertEqual(cells.fault.tolist(), [FINE, FINE, UNKNOWN])
 
   @parameterized.parameters(
     (pa.array([True, None]), [FINE, BLANK], [OTHER, BLANK]),

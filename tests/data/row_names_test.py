@@ -38,6 +38,12 @@ class RowNamesTest(absltest.TestCase):
     self.assertEqual(studies.places(ids).tolist(), [-1, 1, 0])
     self.assertEqual(studies.known()[ids].tolist(), [False, False, True])
 
+  def test_a_name_as_the_cohort_writes_it_is_meant_first(self):
+    studies = row_names.Studies(np.array(['7', '7.0']), 1)
+    ids, _ = studies.add([texts('7.0')])
+    self.assertEqual(studies.places(ids).tolist(), [1])
+    self.assertTrue(studies.known()[ids].all())
+
   def test_studies_of_three_columns(self):
     rng = np.random.default_rng(0)
     cohort = np.array(['a/1/x', 'b/2/y', 'a/3/y'])

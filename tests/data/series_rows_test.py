@@ -359,6 +359,19 @@ class SeriesRowsTest(parameterized.TestCase):
     )
     self.assertIn("has the code 'Tep' (key plausible)", found[1])
 
+  def test_zeros_of_either_sign_are_one_value(self):
+    rows = ['a,1,K,0\n', 'a,1,K,-0\n', 'a,1,K,\n']
+    one, _, _ = self._read(HEADER + ''.join(rows))
+    other, _, _ = self._read(HEADER + ''.join(rows[::-1]))
+    self.assertEqual(one.digest(), other.digest())
+
+  def test_the_least_time_before_the_prediction_is_before_it(self):
+    data, _, found = self._read(
+      HEADER + 'a,-1e-300,K,1\n', series_tables.columns(index=0.0)
+    )
+    self.assertLess(data.time[0], 0)
+    self.assertEqual(found, [])
+
   def test_equal_rows_are_kept_and_counted(self):
     raw = 'a,1,K,1\na,1,K,1\na,1,K,\na,1,K,\na,1,K,2\nb,1,K,1\n'
     data, notes, _ = self._read(HEADER + raw)
