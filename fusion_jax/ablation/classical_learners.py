@@ -11,7 +11,6 @@ import dataclasses
 import json
 import math
 import pathlib
-import re
 import time
 from collections.abc import Sequence
 
@@ -153,16 +152,17 @@ class Classical(learner.Learner):
     Of what is reduced to components the first of them alone, in several
     numbers, and all columns; of anything else all columns.
     """
-    names = [
-      name for block in self._blocks(inputs, half) for name in block.names
-    ]
-    every = np.ones(len(names), bool)
-    # Components are numbered in their names, histograms are named bins.
-    number = np.array([_component(x) for x in names])
-    if not (number > 0).any():
+    component = np.concatenate(
+      [x.component for x in self._blocks(inputs, half)]
+    )
+    every = np.ones(len(component), bool)
+    if not (component > 0).any():
       return [every]
     most = inputs.fitted.config.pixel_components
-    found = [number <= count for count in (most // 4, most // 2, most)]
+    found = [
+      (component >= 0) & (component <= count)
+      for count in (most // 4, most // 2, most)
+    ]
     return [*found, every]
 
   @abc.abstractmethod
@@ -212,18 +212,19 @@ class Classical(learner.Learner):
     if x.view == views.FEATURES:
       values = views.vectors(modality, x, inputs, half, self._columns)
       names = [f'feature {k + 1}' for k in range(values.shape[1])]
-      block = kinds.Columns.of_numbers(values, names)
+      block = kinds.Columns.of(values, names)
     else:
       block = fitted.columns(inputs.cohort, modality, self._columns)
       if fitted.kind(modality).marks_absence:
         return block
     here = inputs.cohort.present[modality][:, None]
     values, names = np.where(here, block.x, self._absent), block.names
+    component = block.component
     if len(self.arm.modalities) > 1:
       # Lets an additive learner tell absence from an average image.
       values = np.concatenate([values, ~here], axis=1)
-      names += ('absent',)
-    return kinds.Columns.of_numbers(values, names)
+      names, component = (*names, 'absent'), np.append(component, 0)
+    return kinds.Columns.of(values, names, component=component)
 
   def _table(self, inputs: learner.Inputs, half: int):
     """(n, p) columns of the arm's modalities and which are categorical."""
@@ -335,11 +336,3 @@ class Trees(Classical):
 
   def _chosen(self, model):
     return {'rounds': tuple(part.rounds for part in model.parts)}
-
-
-def _component(name: str) -> float:
-  """The number of a component, NaN for a bin; 0 for columns always kept."""
-  match = re.fullmatch(r'component (\d+)', name)
-  if match:
-    return float(match[1])
-  return math.nan if ' bin ' in name else 0.0

@@ -30,17 +30,29 @@ class Columns:
     x: (n, p) float64. For TREES, NaN where missing.
     is_categorical: (p,) bool, columns of codes (TREES only).
     names: (p,) what reports call them.
+    component: (p,) numbers of principal components from 1, of which a learner
+      may take the first ones alone; 0 for columns that it then keeps, -1 for
+      those that it drops.
   """
 
   x: np.ndarray
   is_categorical: np.ndarray
   names: tuple[str, ...]
+  component: np.ndarray
 
   @classmethod
-  def of_numbers(cls, x: np.ndarray, names) -> 'Columns':
-    """Columns none of which is categorical."""
+  def of(
+    cls, x: np.ndarray, names, *, is_categorical=None, component=None
+  ) -> 'Columns':
+    """Columns that are neither categorical nor components unless given so."""
     x = np.asarray(x, np.float64)
-    return cls(x, np.zeros(x.shape[1], bool), tuple(names))
+    p = x.shape[1]
+    return cls(
+      x,
+      np.zeros(p, bool) if is_categorical is None else is_categorical,
+      tuple(names),
+      np.zeros(p, int) if component is None else component,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

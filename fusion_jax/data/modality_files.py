@@ -178,13 +178,15 @@ def _series(section, records):
       unknown=section.unknown,
       plausible=section.plausible,
       codes=section.codes,
+      encoding=d.encoding,
     ),
     records.root,
     records.study,
     records.index_time,
     findings,
+    index_is_date=records.index_is_date,
   )
-  records.notes += notes
+  records.notes += tuple(f"Series '{section.name}': {x}" for x in notes)
   return data if data.present.any() else None, findings.finished()
 
 

@@ -58,6 +58,12 @@ class PixelFit:
     return sum(x.size for x in (*parts, self.mean, self.std))
 
   @property
+  def component(self) -> np.ndarray:
+    """(q,) numbers of the components from 1, -1 for bins of histograms."""
+    k = len(self.components)
+    return np.append(np.arange(1, k + 1), np.full(len(self.mean) - k, -1))
+
+  @property
   def names(self) -> tuple[str, ...]:
     """(q,) what the features are called."""
     k, c, bins = len(self.components), len(self.low), int(self.bins)

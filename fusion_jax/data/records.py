@@ -53,6 +53,7 @@ class Records:
     fold: (n,) int or None.
     site: (n,) str or None.
     index_time: (n,) float64 days or numbers, NaN where illegal; or None.
+    index_is_date: whether it was read from dates; None without.
     groups: by name, (n,) str.
     weight: (n,) float64 or None.
     paths: by modality of files, per study the paths of its files relative to
@@ -78,6 +79,7 @@ class Records:
   fold: np.ndarray | None
   site: np.ndarray | None
   index_time: np.ndarray | None
+  index_is_date: bool | None
   groups: dict[str, np.ndarray]
   weight: np.ndarray | None
   paths: dict[str, list[list[str]]]
@@ -197,6 +199,7 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     fold=columns.fold(),
     site=columns.names(d.site) if d.site else None,
     index_time=columns.index_time(),
+    index_is_date=columns.index_is_date,
     groups={x: columns.names(x) for x in d.groups},
     weight=columns.weight(),
     paths=paths,
@@ -325,6 +328,7 @@ class _Columns:
     self._d = d
     self._table = table
     self._findings = findings
+    self.index_is_date: bool | None = None
 
   def _bad(self, row, column, message, kind):
     self._findings.add(
@@ -383,7 +387,7 @@ class _Columns:
       return None
     text = self._table.columns[column]
     given = {x for x in set(text) if x is not None}
-    dates = any(
+    dates = self.index_is_date = any(
       math.isnan(numbers.number(x)) and not math.isnan(tables.days(x))
       for x in given
     )

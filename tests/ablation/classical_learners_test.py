@@ -170,11 +170,12 @@ class ClassicalLearnersTest(parameterized.TestCase):
     cohort = tiny.cohort()
     job = job_of(cohort, 'early_pca', inner_folds=3)
     one = learner_of('early_pca', cohort.task)
-    pixels = len(job.inputs.fitted.pixel_fit.mean)
-    found = one._candidates(job.inputs, pixels + 7)
+    pixels = len(job.inputs.fitted.reduction('image').mean)
+    found = one._candidates(job.inputs, 0)
     self.assertEqual([int(x[:pixels].sum()) for x in found], [1, 2, 4, pixels])
     for columns in found:
       self.assertTrue(columns[pixels:].all())
+      self.assertLen(columns, one._table(job.inputs, 0)[0].shape[1])
 
   @parameterized.parameters('image_pca', 'early_pca', 'early_trees')
   def test_what_an_absent_image_holds_changes_nothing(self, arm):

@@ -46,9 +46,8 @@ class ViewsTest(absltest.TestCase):
     levels = seen.fitted.config.max_levels
     table = KNOWN['joint'].inputs['ehr']
     self.assertEqual(views.given('ehr', table, seen), (('levels', levels),))
-    self.assertEqual(
-      views.given('image', KNOWN['joint'].inputs['image'], seen), ()
-    )
+    image = KNOWN['joint'].inputs['image']
+    self.assertEqual(views.given('image', image, seen), ())
 
 
 if __name__ == '__main__':

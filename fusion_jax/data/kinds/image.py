@@ -158,7 +158,7 @@ class Image(kind.Kind):
       mask(modality).sum(axis=1),
       modality.data.images.shape[-1],
     )
-    return kind.Columns.of_numbers(x, reduction.names)
+    return kind.Columns.of(x, reduction.names, component=reduction.component)
 
   def noise(self, modality, rows, pool, rng) -> Data:
     """Independent Gaussian pixels of the mean and spread of `pool`'s.

@@ -178,7 +178,8 @@ class Table(kind.Kind):
     codes[:, ~fitted.codes_seen[:, OTHER:].any(axis=1)] = 0.0
     kinds = np.repeat([False, True], [raw.shape[1], codes.shape[1]])
     names = fitted.numeric_names + fitted.categorical_names
-    return kind.Columns(np.concatenate([raw, codes], axis=1), kinds, names)
+    x = np.concatenate([raw, codes], axis=1)
+    return kind.Columns.of(x, names, is_categorical=kinds)
 
   def noise(self, modality, rows, pool, rng) -> Data:
     """Each column drawn on its own from the rows `pool` that have a table."""
@@ -334,7 +335,7 @@ def _design(fitted, raw, codes) -> kind.Columns:
   out = np.zeros((len(raw), len(columns)))
   for j, column in enumerate(columns):
     out[:, j] = column
-  return kind.Columns.of_numbers(out, names)
+  return kind.Columns.of(out, names)
 
 
 def _level(fitted, column: int, code: int) -> str:

@@ -96,7 +96,7 @@ class Vector(kind.Kind):
       x = _standardise(fitted, x)
     else:
       _check_width(fitted, x)
-    return kind.Columns.of_numbers(x, [f'place {i + 1}' for i in range(c)])
+    return kind.Columns.of(x, [f'place {i + 1}' for i in range(c)])
 
   def noise(self, modality, rows, pool, rng) -> Data:
     """Each place drawn on its own from the vectors of `pool`."""

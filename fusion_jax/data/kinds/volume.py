@@ -149,7 +149,7 @@ class Volume(kind.Kind):
       modality.present.astype(int),
       modality.data.volumes.shape[-1],
     )
-    return kind.Columns.of_numbers(x, reduction.names)
+    return kind.Columns.of(x, reduction.names, component=reduction.component)
 
   def noise(self, modality, rows, pool, rng) -> Data:
     """Independent Gaussian voxels of the mean and spread of `pool`'s."""

@@ -1,1 +1,0 @@
-"""Series encoders, one file each."""

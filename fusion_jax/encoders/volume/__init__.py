@@ -1,1 +1,0 @@
-"""Volume encoders, one file each."""
