@@ -28,23 +28,21 @@ class Kind:
 
   Attributes:
     encoder: spec of the encoder that is trained on it.
-    side: on which it is unless a cohort says otherwise.
     plain: whether it can be joined as it is (`arm.PLAIN`); what cannot is
       reduced first.
     extract: whether an encoder's features are worth extracting.
   """
 
   encoder: str
-  side: str
   plain: bool
   extract: bool
 
 
 # The one place that knows what a new kind of modality is encoded by.
 KINDS: Mapping[str, Kind] = {
-  'image': Kind('resnet', arm_lib.IMAGING, plain=False, extract=True),
-  'table': Kind('mlp', arm_lib.RECORD, plain=True, extract=False),
-  'vector': Kind('raw', arm_lib.RECORD, plain=True, extract=False),
+  'image': Kind('resnet', plain=False, extract=True),
+  'table': Kind('mlp', plain=True, extract=False),
+  'vector': Kind('raw', plain=True, extract=False),
 }
 
 # What cohorts hold that do not describe their modalities.
