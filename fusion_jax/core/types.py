@@ -103,8 +103,9 @@ class Batch:
     labels: (b, l) float32, zero where unknown.
     label_mask: (b, l) bool, True where known.
     weight: (b,) float32.
-    position: (b,) int32 place in the batch; augmentation is drawn from it, so
-      that it does not depend on how a batch is sharded.
+    row: (b,) int32 number of the study in its cohort. What is random about a
+      study is drawn from it, so that it depends neither on which studies are
+      beside it nor on how the batch is sharded.
     features: by modality, encodings to use instead of running the encoder.
   """
 
@@ -113,5 +114,5 @@ class Batch:
   labels: jax.Array
   label_mask: jax.Array
   weight: jax.Array
-  position: jax.Array
+  row: jax.Array
   features: dict[str, Features] = flax.struct.field(default_factory=dict)

@@ -30,7 +30,14 @@ class Encoder(Protocol):
   stages: Sequence[Callable[..., Any]]
 
   def stem(self, inputs: dict[str, jax.Array], *, train: bool) -> Any:
-    """First hidden state of a batch of inputs."""
+    """First hidden state of a batch of inputs.
+
+    Args:
+      inputs: of the modality, zero where a study lacks it, and 'present' (b,)
+        bool, which says where. What is computed over studies, as by batch
+        normalisation, leaves the others out.
+      train: whether dropout and the like are on.
+    """
 
   def readout(
     self, hidden: Any, inputs: dict[str, jax.Array], *, train: bool

@@ -85,7 +85,10 @@ class FusionModel(nn.Module):
     """Features by modality; those in `batch.features` are used as they are."""
     live = [m for m in self.encoders if m not in batch.features]
     present = {m: batch.present[m] for m in self.encoders}
-    inputs = {m: _blank(batch.inputs[m], present[m]) for m in live}
+    inputs = {
+      m: {**_blank(batch.inputs[m], present[m]), 'present': present[m]}
+      for m in live
+    }
     hidden = {m: self.encoders[m].stem(inputs[m], train=train) for m in live}
     stages = max((len(self.encoders[m].stages) for m in live), default=0)
     for k in range(stages):
@@ -109,15 +112,23 @@ class FusionModel(nn.Module):
     return logits, {**out, 'features': features}
 
 
-def create_model(config: ModelConfig, task: types.Task) -> FusionModel:
+def create_model(
+  config: ModelConfig, task: types.Task, *, axis_name: str | None = None
+) -> FusionModel:
   """Builds the model that `config` names, with `task.num_outputs` logits.
+
+  Args:
+    config: its parts.
+    task: what is predicted.
+    axis_name: the mapped axis over which a batch is cut, which statistics over
+      studies have to cross; None where XLA sees whole batches.
 
   Raises:
     UserError: for an unknown encoder, combiner or argument.
   """
   encoders = {
     modality: protocol.ENCODERS[encoder.kind].build(
-      encoder.spec, **dict(encoder.given)
+      encoder.spec, axis_name=axis_name, **dict(encoder.given)
     )
     for modality, encoder in config.encoders
   }

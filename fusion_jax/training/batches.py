@@ -65,12 +65,10 @@ class RowPlan:
   Attributes:
     rows: (..., b) int32 row numbers; (m, s, b) for a fleet's epoch.
     weight: (..., b) float32.
-    position: (..., b) int32 place in the batch.
   """
 
   rows: jax.Array
   weight: jax.Array
-  position: jax.Array
 
 
 def make_resident(data: FleetData) -> Resident:
@@ -126,10 +124,14 @@ def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
   labels = (labels - sourced['label_mean']) / sourced['label_std']
   return types.Batch(
     inputs=inputs,
-    present={m: p[rows] for m, p in shared['present'].items()},
+    # A row of weight 0 only fills the batch up: nothing of it may count, not
+    # even in statistics over studies.
+    present={
+      m: p[rows] & (plan.weight > 0) for m, p in shared['present'].items()
+    },
     labels=labels,
     label_mask=shared['label_mask'][rows],
     weight=plan.weight,
-    position=plan.position,
+    row=rows,
     features=features,
   )

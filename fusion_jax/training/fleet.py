@@ -30,7 +30,7 @@ class MemberState:
     epochs: () int32 most epochs.
     patience: () int32 epochs without a lower validation loss before it stops.
     epoch: () int32 epochs done.
-    best_params: averaged parameters at the lowest validation loss.
+    best: averaged variables at the lowest validation loss.
     best_loss: () float32 that loss.
     best_epoch: () int32 the epoch after which it was reached, from 1.
     stopped: () bool, once `epochs` are done, `patience` is spent or the loss
@@ -44,7 +44,7 @@ class MemberState:
   epochs: jax.Array
   patience: jax.Array
   epoch: jax.Array
-  best_params: Any
+  best: dict[str, Any]
   best_loss: jax.Array
   best_epoch: jax.Array
   stopped: jax.Array
@@ -68,7 +68,7 @@ class Programs:
     task: gives the loss.
     optimizer: from `optimizers.create_optimizer`.
     config: of the training.
-    orientation_free: whether images may be mirrored and turned.
+    augment: changes training batches at random, or None.
     map_members: turns a function of one member into one of all.
     collective: how a shard of a batch reaches the others.
   """
@@ -77,7 +77,7 @@ class Programs:
   task: types.Task
   optimizer: optax.GradientTransformation
   config: training_config.TrainingConfig
-  orientation_free: bool
+  augment: step.BatchChange | None
   map_members: Callable[..., Any]
   collective: tasks.Collective
 
@@ -106,7 +106,7 @@ class Programs:
         epochs=member['epochs'],
         patience=member['patience'],
         epoch=jnp.zeros((), jnp.int32),
-        best_params=train.params,
+        best=train.average,
         best_loss=jnp.full((), jnp.inf, jnp.float32),
         best_epoch=jnp.zeros((), jnp.int32),
         stopped=jnp.zeros((), bool),
@@ -150,7 +150,7 @@ class Programs:
           task=self.task,
           optimizer=self.optimizer,
           config=self.config,
-          orientation_free=self.orientation_free,
+          augment=self.augment,
           collective=self.collective,
         )
         loss, weight = metrics['loss']
@@ -170,12 +170,13 @@ class Programs:
     member = member.replace(train=train, failed_step=failed)
     return member, loss / jnp.maximum(weight, 1e-6)
 
-  def _logits(self, params, source, shared, plan):
+  def _logits(self, variables, source, shared, plan):
     """(s, b, outputs) logits of `plan`, and its batches' labels."""
 
     def feed(_, rows):
       batch = batches.gather(shared, source, rows)
-      logits, _ = self.model.apply({'params': params}, batch)
+      # Not in training: statistics over studies are the stored ones.
+      logits, _ = self.model.apply(variables, batch)
       return None, (logits, batch.labels, batch.label_mask)
 
     return jax.lax.scan(feed, None, plan)[1]
@@ -191,7 +192,7 @@ class Programs:
       labels=labels.reshape(-1, labels.shape[-1]),
       label_mask=mask.reshape(-1, mask.shape[-1]),
       weight=weight,
-      position=plan.position.reshape(-1),
+      row=plan.rows.reshape(-1),
     )
     sums = tasks.loss_sums(
       self.task, logits.reshape(-1, logits.shape[-1]), flat, self.collective
@@ -206,10 +207,10 @@ class Programs:
     going = (epoch - best_epoch < member.patience) & (epoch < member.epochs)
     return member.replace(
       epoch=epoch,
-      best_params=jax.tree.map(
+      best=jax.tree.map(
         lambda new, old: jnp.where(better, new, old),
         member.train.average,
-        member.best_params,
+        member.best,
       ),
       best_loss=jnp.where(better, valid_loss, member.best_loss),
       best_epoch=best_epoch,
@@ -217,10 +218,12 @@ class Programs:
     )
 
   def predict(self, members, shared: batches.Resident, plan: batches.RowPlan):
-    """(m, s, b, outputs) logits; `members` holds 'params' and 'source'."""
+    """(m, s, b, outputs) logits; `members` holds 'variables' and 'source'."""
 
     def one(member, plan):
-      return self._logits(member['params'], member['source'], shared, plan)[0]
+      return self._logits(member['variables'], member['source'], shared, plan)[
+        0
+      ]
 
     return self.map_members(one)(members, plan)
 
@@ -238,7 +241,7 @@ class Programs:
       def feed(_, rows):
         batch = batches.gather(shared, member['source'], rows)
         features = self.model.apply(
-          {'params': member['params']},
+          member['variables'],
           batch,
           train=False,
           method=self.model.encode,

@@ -11,7 +11,7 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, neural, optimizers
+from fusion_jax.training import augment, batches, neural, optimizers
 from fusion_jax.training import config as training_config
 from fusion_jax.training import step as step_lib
 
@@ -92,17 +92,19 @@ def measure(
   resident = batches.make_resident(data)
   one = _batch(resident, 1)
 
-  def predict(params, batch):
+  def predict(variables, batch):
     if not encode:
-      return model.apply({'params': params}, batch)[0]
-    features = model.apply(
-      {'params': params}, batch, train=False, method=model.encode
-    )
+      return model.apply(variables, batch)[0]
+    features = model.apply(variables, batch, train=False, method=model.encode)
     return {m: x.pooled for m, x in features.items()}
 
-  compiled = jax.jit(predict).lower(fitted.params, one).compile()
-  params, one = jax.device_put((fitted.params, one))
+  compiled = jax.jit(predict).lower(fitted.variables, one).compile()
+  variables, one = jax.device_put((fitted.variables, one))
   optimizer = optimizers.create_optimizer(config=config)
+
+  change = augment.of_batches(
+    config, orientation_free=data.cohort.orientation_free
+  )
 
   def start(batch):
     return step_lib.create_train_state(
@@ -123,7 +125,7 @@ def measure(
       task=task,
       optimizer=optimizer,
       config=config,
-      orientation_free=data.cohort.orientation_free,
+      augment=change,
     )
 
   batch = jax.eval_shape(lambda: _batch(resident, config.batch_size))
@@ -132,15 +134,13 @@ def measure(
   return Footprint(
     flops=_flops(compiled),
     memory_bytes=_memory(trained),
-    predict=lambda: jax.block_until_ready(compiled(params, one)),
+    predict=lambda: jax.block_until_ready(compiled(variables, one)),
   )
 
 
 def _batch(resident: batches.Resident, size: int) -> types.Batch:
   plan = batches.RowPlan(
-    rows=np.zeros(size, np.int32),
-    weight=np.ones(size, np.float32),
-    position=np.arange(size, dtype=np.int32),
+    rows=np.zeros(size, np.int32), weight=np.ones(size, np.float32)
   )
   return batches.gather(resident, np.int32(0), plan)
 

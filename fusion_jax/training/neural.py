@@ -13,7 +13,7 @@ from fusion_jax.core import types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import strategy as strategies
-from fusion_jax.training import batches, fleet, optimizers, tasks
+from fusion_jax.training import augment, batches, fleet, optimizers, tasks
 from fusion_jax.training import config as training_config
 
 EVALUATION_BATCH = 64
@@ -49,6 +49,8 @@ class FittedNeural:
 
   Attributes:
     params: the averaged ones with the lowest validation loss.
+    collections: by name, the model's other variables at that epoch, such as
+      'batch_stats'; averaged likewise, and mostly empty.
     label_mean: what is added to logits: of the training labels (regression),
       less the median training log hazard (survival), otherwise 0.
     label_std: of the training labels (regression; otherwise 1).
@@ -69,6 +71,12 @@ class FittedNeural:
   history: tuple[tuple[float, float], ...]
   failure: str
   parameters: int
+  collections: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def variables(self) -> dict[str, Any]:
+    """All that the model is applied with."""
+    return {'params': self.params, **self.collections}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +95,13 @@ class FleetResult:
 def _programs(model_config, task, training, cohort, strategy):
   axis = strategy.axis_name
   return fleet.Programs(
-    model=models.create_model(model_config, task),
+    model=models.create_model(model_config, task, axis_name=axis),
     task=task,
     optimizer=optimizers.create_optimizer(config=training),
     config=training,
-    orientation_free=cohort.orientation_free,
+    augment=augment.of_batches(
+      training, orientation_free=cohort.orientation_free
+    ),
     map_members=strategy.map_members,
     collective=tasks.over_axis(axis) if axis else tasks.LOCAL,
   )
@@ -127,10 +137,7 @@ def _row_plan(
       padded = np.zeros(steps * size, target.dtype)
       padded[: len(values)] = values
       target[k, :, :size] = padded.reshape(steps, size)
-  position = np.broadcast_to(np.arange(width, dtype=np.int32), shape)
-  return batches.RowPlan(
-    rows=plan_rows, weight=plan_weights, position=np.ascontiguousarray(position)
-  )
+  return batches.RowPlan(rows=plan_rows, weight=plan_weights)
 
 
 def _round_up(n: int, multiple: int) -> int:
@@ -309,7 +316,8 @@ def _numbers(members, name, config) -> np.ndarray:
 
 
 def _fitted(states, k, source, history, steps) -> FittedNeural:
-  params = jax.tree.map(lambda x: np.asarray(x[k]), states.best_params)
+  best = jax.tree.map(lambda x: np.asarray(x[k]), states.best)
+  params = best.pop('params')
   failure = ''
   failed_step = int(states.failed_step[k])
   if failed_step:
@@ -317,6 +325,7 @@ def _fitted(states, k, source, history, steps) -> FittedNeural:
     failure = f'loss is not finite at epoch {epoch + 1}, step {at + 1}'
   return FittedNeural(
     params=params,
+    collections=best,
     label_mean=source.label_mean,
     label_std=source.label_std,
     epochs=int(states.epochs[k]),
@@ -339,9 +348,9 @@ def _apply(run, *, model_config, task, data, fitted, sources, rows, parallel):
     all_rows, [np.ones(len(r)) for r in all_rows], strategy.batch_multiple
   )
   members = {
-    'params': jax.tree.map(
+    'variables': jax.tree.map(
       lambda *x: np.stack(x),
-      *_pad_members([f.params for f in fitted], multiple),
+      *_pad_members([f.variables for f in fitted], multiple),
     ),
     'source': np.array(_pad_members(sources, multiple), np.int32),
   }

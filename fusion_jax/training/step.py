@@ -1,6 +1,7 @@
 """One pure training step; it knows no device."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flax.struct
 import jax
@@ -9,8 +10,11 @@ import optax
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import augment, optimizers, tasks
 from fusion_jax.training import config as training_config
+from fusion_jax.training import optimizers, tasks
+
+# Changes a batch at random: (key, batch) -> batch.
+BatchChange = Callable[[jax.Array, types.Batch], types.Batch]
 
 
 @flax.struct.dataclass
@@ -19,8 +23,10 @@ class TrainState:
 
   Attributes:
     step: () int32 steps taken.
-    params: of the model.
-    average: exponential moving average of `params`, the one that is used.
+    params: of the model, which gradients change.
+    collections: by name, the model's other variables, which its own forward
+      pass changes, such as 'batch_stats'; may be empty.
+    average: exponential moving average of all variables, the one that is used.
     opt_state: of the optimizer.
     key: PRNG key, folded with the step.
     total_steps: () int32 length of the schedule.
@@ -30,12 +36,27 @@ class TrainState:
 
   step: jax.Array
   params: Any
-  average: Any
+  collections: dict[str, Any]
+  average: dict[str, Any]
   opt_state: Any
   key: jax.Array
   total_steps: jax.Array
   learning_rate: jax.Array
   weight_decay: jax.Array
+
+
+class Pass(NamedTuple):
+  """What a forward and a backward pass of a batch give.
+
+  Attributes:
+    sums: (sum, weight) of the loss over all shards.
+    gradients: of its mean, over all shards.
+    collections: as the forward pass leaves them, the same in all shards.
+  """
+
+  sums: tuple[jax.Array, jax.Array]
+  gradients: Any
+  collections: dict[str, Any]
 
 
 def create_train_state(
@@ -49,11 +70,15 @@ def create_train_state(
   weight_decay: jax.Array,
 ) -> TrainState:
   """Initial state of `model`, whose parameters are drawn from `key`."""
-  params = model.init(jax.random.fold_in(key, 0), batch)['params']
+  variables = model.init(jax.random.fold_in(key, 0), batch)
+  collections = {k: v for k, v in variables.items() if k != 'params'}
+  # A model without parameters of its own still has an (empty) tree of them.
+  params = variables.get('params', {})
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
-    average=params,
+    collections=collections,
+    average={'params': params, **collections},
     opt_state=optimizers.with_hyperparameters(
       optimizer.init(params),
       learning_rate=learning_rate,
@@ -73,23 +98,48 @@ def loss_and_gradients(
   model: models.FusionModel,
   task: types.Task,
   key: jax.Array,
+  collections: dict[str, Any] | None = None,
   collective: tasks.Collective = tasks.LOCAL,
-) -> tuple[tuple[jax.Array, jax.Array], Any]:
-  """The (sum, weight) of the loss over all shards and its mean's gradient."""
+) -> Pass:
+  """One pass over `batch`: its loss, gradients and changed collections."""
+  collections = collections or {}
 
   def mean_loss(params):
-    logits, out = model.apply(
-      {'params': params}, batch, train=True, rngs={'dropout': key}
+    (logits, _), changed = model.apply(
+      {'params': params, **collections},
+      batch,
+      train=True,
+      rngs={'dropout': key},
+      mutable=list(collections),
     )
     total, weight = tasks.loss_sums(task, logits, batch, collective)
+    # Each shard divides by the weight of all, so that shards' gradients add up.
     all_weight = jnp.maximum(collective.psum(weight), 1e-6)
-    # Auxiliary losses are means over the shard; its share of the weight turns
-    # them into means over the batch once gradients are summed.
-    extra = sum(out.get('losses', {}).values(), jnp.zeros(()))
-    return (total + extra * weight) / all_weight, (total, weight)
+    return total / all_weight, ((total, weight), changed)
 
-  gradients, sums = jax.grad(mean_loss, has_aux=True)(params)
-  return collective.psum(sums), collective.psum(gradients)
+  gradients, (sums, changed) = jax.grad(mean_loss, has_aux=True)(params)
+  return Pass(
+    collective.psum(sums),
+    collective.psum(gradients),
+    # Normalisation that knows its axis has made them equal already. One that
+    # does not leaves each shard its own: their mean keeps the state one.
+    jax.tree.map(collective.mean, dict(changed)),
+  )
+
+
+def _averaged(new: Any, old: Any, decay: jax.Array) -> Any:
+  """The moving average after one more step.
+
+  Statistics of normalisation are averaged along with the parameters: those of
+  the newest parameters would not fit the averaged ones, which lag behind.
+  """
+
+  def one(new, old):
+    if not jnp.issubdtype(new.dtype, jnp.inexact):
+      return new  # Counters have no mean.
+    return (1.0 - decay) * new + decay * old
+
+  return jax.tree.map(one, new, old)
 
 
 def train_step(
@@ -100,10 +150,10 @@ def train_step(
   task: types.Task,
   optimizer: optax.GradientTransformation,
   config: training_config.TrainingConfig,
-  orientation_free: bool = False,
+  augment: BatchChange | None = None,
   collective: tasks.Collective = tasks.LOCAL,
 ) -> tuple[TrainState, dict[str, tuple[jax.Array, jax.Array]]]:
-  """One AdamW step on `batch`.
+  """One step of the optimizer on `batch`.
 
   Args:
     state: before the step.
@@ -111,49 +161,50 @@ def train_step(
     model: what is trained.
     task: gives the loss.
     optimizer: from `optimizers.create_optimizer`.
-    config: schedule and augmentation.
-    orientation_free: whether images may be mirrored and turned.
+    config: schedule and moving average.
+    augment: changes what the model sees of the batch, at random.
     collective: how to reach the other shards of the batch.
 
   Returns:
     The next state, and metrics as (sum, weight) pairs over all shards.
   """
   key = jax.random.fold_in(state.key, state.step)
-  image = batch.inputs.get(types.IMAGE, {})
-  if config.augment and 'pixels' in image:
-    pixels = augment.augment(
-      jax.random.fold_in(key, 1),
-      image['pixels'],
-      batch.position,
-      config=config,
-      orientation_free=orientation_free,
-    )
-    inputs = {**batch.inputs, types.IMAGE: {**image, 'pixels': pixels}}
-    batch = batch.replace(inputs=inputs)
-  sums, gradients = loss_and_gradients(
+  if augment:
+    batch = augment(jax.random.fold_in(key, 1), batch)
+  # What is drawn for a study follows from its row and is the same however the
+  # batch is cut. Dropout is drawn for the shard as a whole: each needs its own.
+  found = loss_and_gradients(
     state.params,
     batch,
     model=model,
     task=task,
     key=jax.random.fold_in(jax.random.fold_in(key, 2), collective.index()),
+    collections=state.collections,
     collective=collective,
   )
   factor = optimizers.schedule(
     state.step, state.total_steps, warmup=config.warmup
   )
+  # Rates are part of the state, not of the program: members of a fleet and
+  # trials that differ in them alone share one compilation.
   opt_state = optimizers.with_hyperparameters(
     state.opt_state,
     learning_rate=state.learning_rate * factor,
     weight_decay=state.weight_decay,
   )
-  updates, opt_state = optimizer.update(gradients, opt_state, state.params)
+  updates, opt_state = optimizer.update(
+    found.gradients, opt_state, state.params
+  )
   params = optax.apply_updates(state.params, updates)
   # Shorter at first, so that the random start is soon forgotten.
   decay = jnp.minimum(config.average, (1.0 + state.step) / (10.0 + state.step))
   state = state.replace(
     step=state.step + 1,
     params=params,
-    average=optax.incremental_update(params, state.average, 1.0 - decay),
+    collections=found.collections,
+    average=_averaged(
+      {'params': params, **found.collections}, state.average, decay
+    ),
     opt_state=opt_state,
   )
-  return state, {'loss': sums}
+  return state, {'loss': found.sums}

@@ -57,7 +57,7 @@ class BatchTest(absltest.TestCase):
       labels=jnp.zeros((2, 1)),
       label_mask=jnp.ones((2, 1), bool),
       weight=jnp.ones(2),
-      position=jnp.arange(2),
+      row=jnp.arange(2),
     )
     self.assertEqual(batch.features, {})
     doubled = jax.jit(lambda b: jax.tree.map(lambda x: x + x, b))(

@@ -32,9 +32,9 @@ class ConformanceTest(parameterized.TestCase):
   @parameterized.parameters(*REGISTERED)
   def test_every_registered_encoder_follows_the_protocol(self, kind, name):
     registry = protocol.ENCODERS[kind]
-    encoder = registry.build(name, levels=4)
+    encoder = registry.build(name, levels=4, axis_name=None)
     self.assertTrue(registry.get(name).summary)
-    inputs = INPUTS[kind]
+    inputs = {**INPUTS[kind], 'present': jnp.ones(2, bool)}
 
     def run(encoder, inputs):
       hidden = encoder.stem(inputs, train=False)

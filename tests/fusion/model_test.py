@@ -16,9 +16,7 @@ BOTH = (types.IMAGE, types.EHR)
 def _batch(n=24, *, absent=False, **changes):
   cohort = tiny.cohort(n, absent=absent)
   data = batches.FleetData(cohort, (tiny.source(cohort, **changes),))
-  plan = batches.RowPlan(
-    rows=jnp.arange(n), weight=jnp.ones(n), position=jnp.arange(n)
-  )
+  plan = batches.RowPlan(rows=jnp.arange(n), weight=jnp.ones(n))
   return batches.gather(batches.make_resident(data), 0, plan), cohort.task
 
 
@@ -28,7 +26,7 @@ def _gradients(config, batch, task):
   run = functools.partial(
     step.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
   )
-  return params, jax.jit(run)(params, batch)[1]
+  return params, jax.jit(run)(params, batch).gradients
 
 
 def _largest(tree):

@@ -5,7 +5,7 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, optimizers, step, tasks
+from fusion_jax.training import augment, batches, optimizers, step, tasks
 from fusion_jax.training import config as training_config
 from tests import tiny
 
@@ -21,7 +21,6 @@ def _setup(kind):
   plan = batches.RowPlan(
     rows=jnp.arange(64),
     weight=jnp.array(rng.integers(0, 3, 64), jnp.float32),
-    position=jnp.arange(64),
   )
   batch = batches.gather(batches.make_resident(data), 0, plan)
   if kind == types.REGRESSION:
@@ -62,7 +61,7 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
         collective=collective,
       )
 
-    (loss, weight), expected = jax.jit(gradients)(params, batch)
+    (loss, weight), expected, _ = jax.jit(gradients)(params, batch)
     if strategy == 'jit':
       mesh = jax.make_mesh(
         (8,), ('data',), axis_types=(jax.sharding.AxisType.Auto,)
@@ -71,7 +70,7 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
         batch, jax.sharding.NamedSharding(mesh, P('data'))
       )
       everywhere = jax.device_put(params, jax.sharding.NamedSharding(mesh, P()))
-      sums, actual = jax.jit(gradients)(everywhere, spread)
+      sums, actual, _ = jax.jit(gradients)(everywhere, spread)
     else:
       spread = jax.tree.map(lambda x: x.reshape(8, 8, *x.shape[1:]), batch)
       mapped = jax.pmap(
@@ -80,7 +79,7 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
         in_axes=(None, 0),
         out_axes=None,
       )
-      sums, actual = mapped(params, spread)
+      sums, actual, _ = mapped(params, spread)
     np.testing.assert_allclose(sums[0] / sums[1], loss / weight, rtol=1e-5)
     difference = jax.tree.map(lambda a, b: np.subtract(a, b), actual, expected)
     self.assertLess(_norm(difference), 1e-5 * _norm(expected))
@@ -109,7 +108,7 @@ class StepTest(parameterized.TestCase):
         task=task,
         optimizer=optimizer,
         config=CONFIG,
-        orientation_free=True,
+        augment=augment.of_batches(CONFIG, orientation_free=True),
       )
 
     run = jax.jit(run)
