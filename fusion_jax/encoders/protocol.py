@@ -1,7 +1,7 @@
 """What every encoder offers, and the registries of those that exist."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 
@@ -24,12 +24,12 @@ class Encoder(Protocol):
   between modalities can be placed after any of them), then `readout`.
 
   Attributes:
-    stages: hidden -> hidden, in order; may be empty.
+    stages: (hidden, train) -> hidden, in order; may be empty.
   """
 
-  stages: Sequence[Callable[..., Any]]
+  stages: Sequence[Callable[..., types.Hidden]]
 
-  def stem(self, inputs: dict[str, jax.Array], *, train: bool) -> Any:
+  def stem(self, inputs: dict[str, jax.Array], *, train: bool) -> types.Hidden:
     """First hidden state of a batch of inputs.
 
     Args:
@@ -39,7 +39,5 @@ class Encoder(Protocol):
       train: whether dropout and the like are on.
     """
 
-  def readout(
-    self, hidden: Any, inputs: dict[str, jax.Array], *, train: bool
-  ) -> types.Features:
+  def readout(self, hidden: types.Hidden, *, train: bool) -> types.Features:
     """Pooled (b, c) vectors and (b, t, c) tokens of the last hidden state."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from fusion_jax.core import errors
 from fusion_jax.parallel import config as parallel_config
+from fusion_jax.parallel import placed
 
 P = jax.sharding.PartitionSpec
 
@@ -25,6 +26,9 @@ SHARDS = ('auto', DATA, MEMBERS)
 FLEETS = ('auto', 'map', 'vmap')
 
 _BATCH_AXIS = 2
+# Cohorts beside the latest one that stay on the devices; larger ones come and
+# go.
+_PLACED = placed.Placed(most_bytes=2 << 30)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +77,25 @@ class Strategy:
     return lambda *args: jax.lax.map(lambda x: f(*x), args)
 
   def place_shared(self, shared: Any) -> Any:
-    """Puts `shared` on every device."""
-    if len(self.devices) == 1 or self.kind == 'pmap':
-      return jax.device_put(shared, self.devices[0])
-    replicated = jax.sharding.NamedSharding(self._mesh, P())
-    return jax.device_put(shared, replicated)
+    """Puts `shared` on every device; what is there already is used again.
+
+    Nobody may write into its arrays afterwards.
+    """
+    where: Any = self.devices[0]
+    if len(self.devices) > 1 and self.kind != 'pmap':
+      where = jax.sharding.NamedSharding(self._mesh, P())
+    return jax.tree.map(lambda x: _PLACED.put(x, where), shared)
+
+  def place_members(self, members: Any) -> Any:
+    """Puts `members` where a program of this strategy wants them."""
+    if self.kind == 'pmap':
+      return members  # It cuts and places them itself.
+    where: Any = self.devices[0]
+    if len(self.devices) > 1:
+      spec = P(MEMBERS) if self.shard == MEMBERS else P()
+      where = jax.sharding.NamedSharding(self._mesh, spec)
+    # A copy: programs overwrite what they are given.
+    return jax.device_put(members, where, may_alias=False)
 
   def compile(
     self,

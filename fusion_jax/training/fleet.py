@@ -5,7 +5,7 @@ all of which are data: the arm is one compiled program, mapped over members.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.struct
@@ -15,7 +15,7 @@ import optax
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, step, tasks
+from fusion_jax.training import batches, protocol, step, tasks
 from fusion_jax.training import config as training_config
 
 
@@ -68,6 +68,7 @@ class Programs:
     task: gives the loss.
     optimizer: from `optimizers.create_optimizer`.
     config: of the training.
+    methods: applied around each step.
     augment: changes training batches at random, or None.
     map_members: turns a function of one member into one of all.
     collective: how a shard of a batch reaches the others.
@@ -77,6 +78,7 @@ class Programs:
   task: types.Task
   optimizer: optax.GradientTransformation
   config: training_config.TrainingConfig
+  methods: Sequence[protocol.Method]
   augment: step.BatchChange | None
   map_members: Callable[..., Any]
   collective: tasks.Collective
@@ -98,6 +100,7 @@ class Programs:
         total_steps=member['steps'] * member['epochs'],
         learning_rate=member['learning_rate'],
         weight_decay=member['weight_decay'],
+        average=self.config.average > 0,
       )
       return MemberState(
         train=train,
@@ -106,7 +109,7 @@ class Programs:
         epochs=member['epochs'],
         patience=member['patience'],
         epoch=jnp.zeros((), jnp.int32),
-        best=train.average,
+        best=train.used,
         best_loss=jnp.full((), jnp.inf, jnp.float32),
         best_epoch=jnp.zeros((), jnp.int32),
         stopped=jnp.zeros((), bool),
@@ -150,6 +153,7 @@ class Programs:
           task=self.task,
           optimizer=self.optimizer,
           config=self.config,
+          methods=self.methods,
           augment=self.augment,
           collective=self.collective,
         )
@@ -183,7 +187,7 @@ class Programs:
 
   def _valid_loss(self, member, shared, plan):
     logits, labels, mask = self._logits(
-      member.train.average, member.source, shared, plan
+      member.train.used, member.source, shared, plan
     )
     weight = plan.weight.reshape(-1)
     flat = types.Batch(
@@ -209,7 +213,7 @@ class Programs:
       epoch=epoch,
       best=jax.tree.map(
         lambda new, old: jnp.where(better, new, old),
-        member.train.average,
+        member.train.used,
         member.best,
       ),
       best_loss=jnp.where(better, valid_loss, member.best_loss),

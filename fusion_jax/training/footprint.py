@@ -11,7 +11,7 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import augment, batches, neural, optimizers
+from fusion_jax.training import augment, batches, neural, optimizers, protocol
 from fusion_jax.training import config as training_config
 from fusion_jax.training import step as step_lib
 
@@ -88,7 +88,7 @@ def measure(
     config: of the training.
     encode: whether its features are what is wanted of it, not its logits.
   """
-  model = models.create_model(model_config, task)
+  model = models.create_model(model_config, task, remat=config.remat)
   resident = batches.make_resident(data)
   one = _batch(resident, 1)
 
@@ -100,10 +100,18 @@ def measure(
 
   compiled = jax.jit(predict).lower(fitted.variables, one).compile()
   variables, one = jax.device_put((fitted.variables, one))
-  optimizer = optimizers.create_optimizer(config=config)
+  optimizer = optimizers.create_optimizer(
+    optimizer=config.optimizer,
+    clip_norm=config.clip_norm,
+    groups=config.groups,
+  )
 
   change = augment.of_batches(
     config, orientation_free=data.cohort.orientation_free
+  )
+
+  methods = protocol.create_methods(
+    config.methods, task=task, modalities=model_config.modalities
   )
 
   def start(batch):
@@ -115,6 +123,7 @@ def measure(
       total_steps=jnp.ones((), jnp.int32),
       learning_rate=jnp.float32(config.learning_rate),
       weight_decay=jnp.float32(config.weight_decay),
+      average=config.average > 0,
     )
 
   def train(state, batch):
@@ -125,10 +134,13 @@ def measure(
       task=task,
       optimizer=optimizer,
       config=config,
+      methods=methods,
       augment=change,
     )
 
-  batch = jax.eval_shape(lambda: _batch(resident, config.batch_size))
+  # What is fed is padded likewise.
+  size = -(-config.batch_size // config.accumulate) * config.accumulate
+  batch = jax.eval_shape(lambda: _batch(resident, size))
   state = jax.eval_shape(start, batch)
   trained = jax.jit(train, donate_argnums=0).lower(state, batch).compile()
   return Footprint(

@@ -20,11 +20,12 @@ class Normalised(nn.Module):
 
   def stem(self, inputs, *, train: bool):
     x = mlp.flatten(inputs, inputs['numeric'][:, :0])
-    return nn.relu(self.first(self.norm(x, inputs['present'], train=train)))
+    x = self.norm(x, inputs['present'], train=train)
+    return types.Hidden.of_vector(nn.relu(self.first(x)))
 
-  def readout(self, hidden, inputs, *, train: bool):
-    del inputs, train
-    return types.Features.of_vector(hidden)
+  def readout(self, hidden, *, train: bool):
+    del train
+    return types.Features.of_vector(hidden.x)
 
 
 @protocol.TABLE.register('normalised', summary='batch statistics, for tests')

@@ -30,8 +30,9 @@ class ProgramsTest(absltest.TestCase):
         tiny.model_config(types.EHR, combiner='additive'), cohort.task
       ),
       task=cohort.task,
-      optimizer=optimizers.create_optimizer(config=CONFIG),
+      optimizer=optimizers.create_optimizer(),
       config=CONFIG,
+      methods=(),
       augment=None,
       map_members=jax.vmap,
       collective=tasks.LOCAL,
