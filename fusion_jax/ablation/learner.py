@@ -116,6 +116,9 @@ class Learner(abc.ABC):
 
   # Whether one call should train many nodes together.
   fleet = False
+  # Where a fleet is kept while it trains, to go on from after a kill; whoever
+  # calls `fit` may set it.
+  folder: pathlib.Path | None = None
 
   def __init__(self, arm: arms_lib.ArmConfig, task: types.Task):
     self.arm = arm

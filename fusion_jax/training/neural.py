@@ -152,8 +152,8 @@ def fit_fleet(
       there can be, and (m,) arrays of training losses, validation losses and
       whether a member has stopped.
     folder: of this fit alone, where it is kept every `config.save_minutes` and
-      `config.save_epochs`, and removed once it is done. A fit that finds the
-      progress of the very same fit there goes on from it.
+      `config.save_epochs`. A fit that finds the progress of the very same fit
+      there goes on from it. Whoever has kept the models removes the folder.
   """
   start = time.perf_counter()
   strategy = strategies.create_strategy(parallel, members=len(members))
@@ -214,8 +214,6 @@ def fit_fleet(
   ]
   if task.kind == types.SURVIVAL:
     fitted = _centred(fitted, members, model_config, task, data, parallel)
-  if saver:
-    saver.clear()
   seconds = time.perf_counter() - start - going.compile_seconds
   return FleetResult(fitted, seconds, going.compile_seconds, tuple(going.sizes))
 

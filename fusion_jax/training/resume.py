@@ -84,6 +84,15 @@ class Saver:
 
   def save(self, progress: Progress) -> None:
     """Replaces what was saved; a process that is killed here loses neither."""
+    self._last = time.monotonic()
+    try:
+      self._write(progress)
+    except (OSError, ValueError):
+      # A full disk, which Orbax reports as a ValueError. The fit needs none of
+      # it: it goes on, and what was saved before is still there.
+      shutil.rmtree(self._folder / _NEW, ignore_errors=True)
+
+  def _write(self, progress: Progress) -> None:
     new = self._folder / _NEW
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
@@ -103,7 +112,6 @@ class Saver:
     for epoch in self._saved():
       if epoch != progress.epoch:
         shutil.rmtree(self._folder / str(epoch), ignore_errors=True)
-    self._last = time.monotonic()
 
   def load(self, like: Any) -> Progress | None:
     """The latest progress of this very fit, if there is a whole one.
@@ -118,10 +126,6 @@ class Saver:
         # Whatever is wrong with it, the fit can start anew.
         continue
     return None
-
-  def clear(self) -> None:
-    """Removes all that was saved."""
-    shutil.rmtree(self._folder, ignore_errors=True)
 
   def _saved(self) -> Sequence[int]:
     if not self._folder.is_dir():

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import jax
 import numpy as np
@@ -80,7 +81,7 @@ class ResumeTest(parameterized.TestCase):
     found, after = fit(self.folder, kind=kind)
     self.assertEqual(after, [4, 5])
     self.assertEqual(content(found.fitted), content(whole.fitted))
-    self.assertFalse(self.folder.exists())
+    self.assertEqual([x.name for x in self.folder.iterdir()], ['5'])
 
   def test_every_some_epochs(self):
     config = dataclasses.replace(CONFIG, save_epochs=2)
@@ -121,6 +122,15 @@ class ResumeTest(parameterized.TestCase):
     found, seen = fit(self.folder)
     self.assertEqual(seen, [])
     self.assertEqual(content(found.fitted), content(fit()[0].fitted))
+
+  def test_a_disk_that_is_full_stops_nothing(self):
+    fit(self.folder, stop=2)
+    with mock.patch.object(
+      resume.ocp, 'save', side_effect=ValueError('No space left on device')
+    ):
+      found, _ = fit(self.folder)
+    self.assertEqual(content(found.fitted), content(fit()[0].fitted))
+    self.assertEqual([x.name for x in self.folder.iterdir()], ['2'])
 
   def test_keys_and_empty_arrays_come_back(self):
     saver = resume.Saver(self.folder, key='a', epochs=1, minutes=0)
