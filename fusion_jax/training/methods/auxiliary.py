@@ -31,7 +31,9 @@ class Auxiliary(protocol.Method):
   def losses(self, logits, out, batch, collective):
     """By 'auxiliary/MODALITY', its (sum, weight)."""
     del logits
-    found = {}
+    found: dict[str, tuple] = {}
+    if len(out['alone']) < 2:
+      return found  # It would be the task's own loss once more.
     for m, alone in out['alone'].items():
       own = batch.replace(weight=batch.weight * batch.present[m])
       total, weight = tasks.loss_sums(self.task, alone, own, collective)
