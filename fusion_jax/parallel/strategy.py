@@ -24,6 +24,9 @@ MEMBERS = 'members'
 STRATEGIES = ('jit', 'pmap')
 SHARDS = ('auto', DATA, MEMBERS)
 FLEETS = ('auto', 'map', 'vmap')
+RESIDENT = 'resident'
+STREAM = 'stream'
+FEEDS = (RESIDENT, STREAM)
 
 _BATCH_AXIS = 2
 # Cohorts beside the latest one that stay on the devices; larger ones come and
@@ -85,6 +88,13 @@ class Strategy:
     if len(self.devices) > 1 and self.kind != 'pmap':
       where = jax.sharding.NamedSharding(self._mesh, P())
     return jax.tree.map(lambda x: _PLACED.put(x, where), shared)
+
+  def place_cut(self, tree: Any, axis: int | None) -> Any:
+    """Puts arrays on the devices, `axis` cut over them; whole if None."""
+    if len(self.devices) == 1:
+      return jax.device_put(tree, self.devices[0])
+    spec = P() if axis is None else P(*(None,) * axis, DATA)
+    return jax.device_put(tree, jax.sharding.NamedSharding(self._mesh, spec))
 
   def place_members(self, members: Any) -> Any:
     """Puts `members` where a program of this strategy wants them."""
@@ -222,6 +232,7 @@ def create_strategy(
     ('parallel.strategy', config.strategy, STRATEGIES),
     ('parallel.shard', config.shard, SHARDS),
     ('parallel.fleet', config.fleet, FLEETS),
+    ('parallel.feed', config.feed, FEEDS),
   ):
     if value not in legal:
       raise errors.unknown_name(f'{name} value', value, legal)
@@ -231,9 +242,16 @@ def create_strategy(
       f'parallel.devices={config.devices}: this process has {len(local)} '
       f'devices; give 1 to {len(local)}, or 0 for all.'
     )
+  if config.feed == STREAM and config.strategy != 'jit':
+    raise errors.UserError(
+      f"parallel.feed='{STREAM}' needs parallel.strategy='jit', not "
+      f"'{config.strategy}'."
+    )
   devices = tuple(local[: config.devices or len(local)])
   shard = config.shard
-  if shard == 'auto':
+  if config.feed == STREAM:
+    shard = DATA  # Models are trained one after the other.
+  elif shard == 'auto':
     shard = MEMBERS if members >= len(devices) else DATA
   fleet = config.fleet
   if fleet == 'auto':

@@ -12,6 +12,9 @@ from fusion_jax.core import types
 from fusion_jax.data import cohort as cohorts
 from fusion_jax.data import pixels
 
+# Of what differs by source, that which has one entry a study.
+BY_STUDY = ('ehr', 'image_vector', 'image_features')
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -51,11 +54,13 @@ class Resident:
       'label_mask' (n, l) and 'present' by modality (n,).
     sourced: what differs by source, each leaf (d, ...).
     scale: largest value a pixel can hold.
+    whole: whether the n studies are those of one batch, in its order.
   """
 
   shared: dict[str, Any]
   sourced: dict[str, Any]
   scale: float = flax.struct.field(pytree_node=False)
+  whole: bool = flax.struct.field(pytree_node=False, default=False)
 
 
 @flax.struct.dataclass
@@ -100,7 +105,8 @@ def make_resident(data: FleetData) -> Resident:
 
 def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
   """The batch that `plan` (b,) names, as members of `source` see it."""
-  rows = plan.rows
+  # Without an index a batch that is cut over devices stays where it is.
+  rows = slice(None) if resident.whole else plan.rows
   shared = resident.shared
   sourced = jax.tree.map(lambda x: x[source], resident.sourced)
   inputs: dict[str, Any] = {}
@@ -132,6 +138,26 @@ def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
     labels=labels,
     label_mask=shared['label_mask'][rows],
     weight=plan.weight,
-    row=rows,
+    row=plan.rows,
     features=features,
   )
+
+
+def window(resident: Resident, source: int, rows: np.ndarray) -> Resident:
+  """The studies `rows` (b,) of host arrays, as one source sees them.
+
+  Only these are read of arrays that are mapped from a file.
+  """
+  sourced = {
+    name: jax.tree.map(
+      lambda x, name=name: (
+        x[source : source + 1, rows]
+        if name in BY_STUDY
+        else x[source : source + 1]
+      ),
+      value,
+    )
+    for name, value in resident.sourced.items()
+  }
+  shared = jax.tree.map(lambda x: np.asarray(x[rows]), resident.shared)
+  return resident.replace(shared=shared, sourced=sourced, whole=True)

@@ -11,6 +11,7 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from fusion_jax.core import types
@@ -127,8 +128,11 @@ class Programs:
 
     def run(member, plan):
       member, train_loss = self._train(member, shared, plan.train)
-      valid_loss = self._valid_loss(member, shared, plan.valid)
-      return self._judge(member, valid_loss), (train_loss, valid_loss)
+      found = self._all_logits(
+        member.train.used, member.source, shared, plan.valid
+      )
+      valid_loss = self.valid_loss(*found, plan.valid)
+      return self.judge(member, valid_loss), (train_loss, valid_loss)
 
     def rest(member, plan):
       del plan
@@ -139,29 +143,38 @@ class Programs:
 
     return self.map_members(one)(members, plan)
 
+  def advance(self, carry, source, shared, rows):
+    """One step on one batch.
+
+    `carry` is the training state, the first step whose loss was not finite (0
+    if none was), and the (sum, weight) of the epoch's losses so far.
+    """
+    train, failed, sums = carry
+    batch = batches.gather(shared, source, rows)
+    train, metrics = step.train_step(
+      train,
+      batch,
+      model=self.model,
+      task=self.task,
+      optimizer=self.optimizer,
+      config=self.config,
+      methods=self.methods,
+      augment=self.augment,
+      collective=self.collective,
+    )
+    loss, weight = metrics['loss']
+    first_fault = (failed == 0) & ~jnp.isfinite(loss)
+    failed = jnp.where(first_fault, train.step, failed)
+    return train, failed, (sums[0] + loss, sums[1] + weight)
+
   def _train(self, member, shared, plan):
     def feed(carry, item):
       number, rows = item
 
       def go(carry):
-        train, failed, sums = carry
-        batch = batches.gather(shared, member.source, rows)
-        train, metrics = step.train_step(
-          train,
-          batch,
-          model=self.model,
-          task=self.task,
-          optimizer=self.optimizer,
-          config=self.config,
-          methods=self.methods,
-          augment=self.augment,
-          collective=self.collective,
-        )
-        loss, weight = metrics['loss']
-        first_fault = (failed == 0) & ~jnp.isfinite(loss)
-        failed = jnp.where(first_fault, train.step, failed)
-        return train, failed, (sums[0] + loss, sums[1] + weight)
+        return self.advance(carry, member.source, shared, rows)
 
+      # Members have epochs of different lengths, and one plan for all.
       return jax.lax.cond(
         number < member.steps, go, lambda carry: carry, carry
       ), None
@@ -174,28 +187,32 @@ class Programs:
     member = member.replace(train=train, failed_step=failed)
     return member, loss / jnp.maximum(weight, 1e-6)
 
-  def _logits(self, variables, source, shared, plan):
-    """(s, b, outputs) logits of `plan`, and its batches' labels."""
+  def logits(self, variables, source, shared, rows):
+    """(b, outputs) logits of one batch, its labels and which are known."""
+    batch = batches.gather(shared, source, rows)
+    # Not in training: statistics over studies are the stored ones.
+    logits, _ = self.model.apply(variables, batch)
+    return logits, batch.labels, batch.label_mask
+
+  def _all_logits(self, variables, source, shared, plan):
+    """What `logits` gives for each batch of `plan` (s, b)."""
 
     def feed(_, rows):
-      batch = batches.gather(shared, source, rows)
-      # Not in training: statistics over studies are the stored ones.
-      logits, _ = self.model.apply(variables, batch)
-      return None, (logits, batch.labels, batch.label_mask)
+      return None, self.logits(variables, source, shared, rows)
 
     return jax.lax.scan(feed, None, plan)[1]
 
-  def _valid_loss(self, member, shared, plan):
-    logits, labels, mask = self._logits(
-      member.train.used, member.source, shared, plan
-    )
-    weight = plan.weight.reshape(-1)
+  def valid_loss(self, logits, labels, mask, plan):
+    """The mean loss of (s, b, ...) validation batches, taken as one.
+
+    The loss of a survival task compares all of them.
+    """
     flat = types.Batch(
       inputs={},
       present={},
       labels=labels.reshape(-1, labels.shape[-1]),
       label_mask=mask.reshape(-1, mask.shape[-1]),
-      weight=weight,
+      weight=plan.weight.reshape(-1),
       row=plan.rows.reshape(-1),
     )
     sums = tasks.loss_sums(
@@ -204,7 +221,8 @@ class Programs:
     loss, weight = self.collective.psum(sums)
     return loss / jnp.maximum(weight, 1e-6)
 
-  def _judge(self, member, valid_loss):
+  def judge(self, member, valid_loss):
+    """The member after an epoch: its best variables, and whether it stops."""
     better = valid_loss < member.best_loss
     epoch = member.epoch + 1
     best_epoch = jnp.where(better, epoch, member.best_epoch)
@@ -225,9 +243,9 @@ class Programs:
     """(m, s, b, outputs) logits; `members` holds 'variables' and 'source'."""
 
     def one(member, plan):
-      return self._logits(member['variables'], member['source'], shared, plan)[
-        0
-      ]
+      return self._all_logits(
+        member['variables'], member['source'], shared, plan
+      )[0]
 
     return self.map_members(one)(members, plan)
 
@@ -243,15 +261,25 @@ class Programs:
 
     def one(member, plan):
       def feed(_, rows):
-        batch = batches.gather(shared, member['source'], rows)
-        features = self.model.apply(
-          member['variables'],
-          batch,
-          train=False,
-          method=self.model.encode,
+        return None, self.features(
+          member['variables'], member['source'], shared, rows, modality
         )
-        return None, features[modality].pooled
 
       return jax.lax.scan(feed, None, plan)[1]
 
     return self.map_members(one)(members, plan)
+
+  def features(self, variables, source, shared, rows, modality: str):
+    """(b, c) pooled features of `modality` of one batch."""
+    batch = batches.gather(shared, source, rows)
+    found = self.model.apply(
+      variables, batch, train=False, method=self.model.encode
+    )
+    return found[modality].pooled
+
+
+def stacked(*x):
+  """Leaves of several states as one, on the host."""
+  # Keys are no numbers to NumPy.
+  keys = jax.dtypes.issubdtype(x[0].dtype, jax.dtypes.prng_key)
+  return jnp.stack(x) if keys else np.stack(x)

@@ -1,6 +1,7 @@
 """The neural learner: fits, applies and encodes with fleets of models."""
 
 import dataclasses
+import functools
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from fusion_jax.training import (
   augment,
   batches,
   fleet,
+  loop,
   optimizers,
   protocol,
   resume,
@@ -178,11 +180,12 @@ def fit_fleet(
       epochs=config.save_epochs,
       minutes=config.save_minutes,
     )
-  going = running.Running(
+  streamed = parallel.feed == strategies.STREAM
+  going = (loop.Loop if streamed else running.Running)(
     programs=programs,
     strategy=strategy,
     feed=feed,
-    resident=strategy.place_shared(resident),
+    resident=resident if streamed else strategy.place_shared(resident),
     numbers=numbers,
     members=len(members),
   )
@@ -279,11 +282,26 @@ def _fitted(states, k, source, history, steps) -> FittedNeural:
   )
 
 
-def _apply(run, *, model_config, task, data, fitted, sources, rows, parallel):
-  """Runs a per-study program of each model on its own rows."""
+def _apply(
+  run, one, *, model_config, task, data, fitted, sources, rows, parallel
+):
+  """Runs a per-study program of each model on its own rows.
+
+  `run` gives it for all models and batches, `one` for one of either.
+  """
   strategy = strategies.create_strategy(parallel, members=len(fitted))
   training = training_config.TrainingConfig()
   programs = _programs(model_config, task, training, data.cohort, strategy)
+  resident = batches.make_resident(data)
+  if parallel.feed == strategies.STREAM:
+    return loop.apply(
+      one(programs),
+      strategy=strategy,
+      resident=resident,
+      variables=[f.variables for f in fitted],
+      sources=sources,
+      rows=rows,
+    )
   multiple = strategy.member_multiple
   all_rows = running.padded(rows, multiple)
   plan = feeds.evaluation_plan(
@@ -296,7 +314,7 @@ def _apply(run, *, model_config, task, data, fitted, sources, rows, parallel):
     ),
     'source': np.array(running.padded(sources, multiple), np.int32),
   }
-  resident = strategy.place_shared(batches.make_resident(data))
+  resident = strategy.place_shared(resident)
   program = run(programs)
   compiled = strategy.compile(program, members, resident, plan, per_study=True)
   result = np.asarray(compiled(members, resident, plan))
@@ -320,6 +338,7 @@ def predict_fleet(
   """
   logits = _apply(
     lambda programs: programs.predict,
+    lambda programs: lambda *args: programs.logits(*args)[0],
     model_config=model_config,
     task=task,
     data=data,
@@ -346,15 +365,9 @@ def encode_fleet(
   modality: str = types.IMAGE,
 ) -> list[np.ndarray]:
   """Pooled (len(rows), c) features of `modality`, for each model."""
-
-  def run(programs):
-    def encode(members, shared, plan):
-      return programs.encode(members, shared, plan, modality=modality)
-
-    return encode
-
   return _apply(
-    run,
+    lambda programs: functools.partial(programs.encode, modality=modality),
+    lambda programs: functools.partial(programs.features, modality=modality),
     model_config=model_config,
     task=task,
     data=data,

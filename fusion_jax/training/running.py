@@ -6,7 +6,6 @@ from concurrent import futures
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fusion_jax.parallel import strategy as strategies
@@ -167,13 +166,7 @@ class Running:
     one = dict(self._left)
     for place, k in self._own():
       one[k] = jax.tree.map(lambda x, place=place: x[place], host)
-    return jax.tree.map(_stacked, *(one[k] for k in range(self._members)))
-
-
-def _stacked(*x):
-  # Keys are no numbers to NumPy.
-  keys = jax.dtypes.issubdtype(x[0].dtype, jax.dtypes.prng_key)
-  return jnp.stack(x) if keys else np.stack(x)
+    return jax.tree.map(fleet.stacked, *(one[k] for k in range(self._members)))
 
 
 def padded(items: Sequence[Any], multiple: int) -> list[Any]:
