@@ -190,6 +190,7 @@ def model_config(
   ehr: str = 'mlp',
   combiner: str = 'concat',
   frozen: tuple[str, ...] = (),
+  exchanges: tuple[tuple[int, str], ...] = (),
 ) -> models.ModelConfig:
   """A model of the modalities named, of both if none is."""
   encoders = {
@@ -198,5 +199,5 @@ def model_config(
   }
   wanted = modalities or tuple(encoders)
   return models.ModelConfig(
-    tuple((m, encoders[m]) for m in wanted), combiner, frozen
+    tuple((m, encoders[m]) for m in wanted), combiner, frozen, exchanges
   )

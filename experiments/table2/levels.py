@@ -60,7 +60,6 @@ def reached(config: config_lib.ExperimentConfig, arm: arm_lib.Arm) -> list[str]:
   rows = batches.RowPlan(
     rows=jnp.arange(_STUDIES),
     weight=jnp.ones(_STUDIES),
-    position=jnp.arange(_STUDIES),
   )
   batch = batches.gather(batches.make_resident(data), 0, rows)
   model = models.create_model(learner.model_config(inputs), cohort.task)

@@ -187,7 +187,7 @@ class Crossed:
       rows = {m: x[start : start + _PAIRS] for m, x in at.items()}
       count = len(next(iter(rows.values())))
       rows = {m: np.pad(x, (0, _PAIRS - count)) for m, x in rows.items()}
-      logits = head(model.params, features, present, rows)
+      logits = head(model.variables, features, present, rows)
       found.append(np.asarray(logits)[:count])
     out = np.concatenate(found).astype(np.float64)
     return out * model.label_std + model.label_mean
@@ -200,7 +200,7 @@ class Crossed:
       source = node.learner.source(inputs, half, (modality,))
       config = node.learner.model_config(inputs)
       encode, _ = _programs(config, self._task)
-      params = node.trained.models[half].params
+      variables = node.trained.models[half].variables
       n = len(side)
       # Few sizes, so that few programs are compiled.
       size = _STUDIES << max(0, int(np.ceil(np.log2(n / _STUDIES))))
@@ -209,7 +209,7 @@ class Crossed:
         resident = batches.make_resident(
           batches.FleetData(repeated(side.cohort, rows), (_take(source, rows),))
         )
-        found.append(encode(params, resident, modality))
+        found.append(encode(variables, resident, modality))
       side.seen[key] = jax.tree.map(lambda *x: jnp.concatenate(x), *found)
     return side.seen[key]
 
@@ -250,9 +250,9 @@ def _programs(config: models.ModelConfig, task: types.Task):
     raise ValueError('Its encoders cannot be run one by one.')
 
   @functools.partial(jax.jit, static_argnums=2)
-  def encode(params, resident, modality):
+  def encode(variables, resident, modality):
     rows = jnp.arange(_STUDIES)
-    plan = batches.RowPlan(rows=rows, weight=jnp.ones(_STUDIES), position=rows)
+    plan = batches.RowPlan(rows=rows, weight=jnp.ones(_STUDIES))
     batch = batches.gather(resident, 0, plan)
     # The other encoder is not run.
     blank = types.Features.of_vector(jnp.zeros((_STUDIES, 1)))
@@ -264,13 +264,11 @@ def _programs(config: models.ModelConfig, task: types.Task):
       },
       features={**batch.features, **{m: blank for m in others}},
     )
-    features = model.apply(
-      {'params': params}, batch, train=False, method=model.encode
-    )
+    features = model.apply(variables, batch, train=False, method=model.encode)
     return features[modality]
 
   @jax.jit
-  def head(params, features, present, at):
+  def head(variables, features, present, at):
     # What a combiner does not read of the features is never gathered.
     batch = types.Batch(
       inputs={},
@@ -278,12 +276,12 @@ def _programs(config: models.ModelConfig, task: types.Task):
       labels=jnp.zeros((_PAIRS, task.num_labels)),
       label_mask=jnp.zeros((_PAIRS, task.num_labels), bool),
       weight=jnp.ones(_PAIRS),
-      position=jnp.arange(_PAIRS),
+      row=jnp.arange(_PAIRS),
       features={
         m: jax.tree.map(lambda x, rows=at[m]: x[rows], f)
         for m, f in features.items()
       },
     )
-    return model.apply({'params': params}, batch)[0]
+    return model.apply(variables, batch)[0]
 
   return encode, head

@@ -143,6 +143,9 @@ class Learner(abc.ABC):
   space: Mapping[str, tuple] = {}
   packages: tuple[str, ...] = ('numpy', 'scipy', 'scikit-learn')
   record = ''
+  # Where a fleet is kept while it trains, to go on from after a kill; whoever
+  # calls `fit` may set it.
+  folder: pathlib.Path | None = None
 
   def __init__(self, arm: arm_lib.Arm, task: types.Task):
     self.arm = arm

@@ -138,6 +138,7 @@ class Neural(learner.Learner):
       config=self._training,
       parallel=self._parallel,
       on_epoch=report if on_epoch else None,
+      folder=self.folder,
     )
     found = iter(result.fitted)
     share = 1 / len(jobs)

@@ -161,19 +161,17 @@ def _neural(learner, model, inputs, half) -> np.ndarray:
   rows = np.arange(-(-n // _STUDIES) * _STUDIES, dtype=np.int32)
   rows[n:] = 0
   for at in rows.reshape(-1, _STUDIES):
-    plan = batches.RowPlan(
-      rows=at,
-      weight=np.ones(len(at), np.float32),
-      position=np.arange(len(at), dtype=np.int32),
-    )
-    encoded.append(encode(model.params, resident, plan))
+    plan = batches.RowPlan(rows=at, weight=np.ones(len(at), np.float32))
+    encoded.append(encode(model.variables, resident, plan))
   features = jax.tree.map(lambda *x: jnp.concatenate(x), *encoded)
   present = {m: p[rows] for m, p in inputs.cohort.present.items()}
   found = []
   for at in _chunks(n, _PAIRS):
     pairs = len(at[types.IMAGE])
     at = {m: np.pad(x, (0, _PAIRS - pairs)) for m, x in at.items()}
-    found.append(np.asarray(head(model.params, features, present, at))[:pairs])
+    found.append(
+      np.asarray(head(model.variables, features, present, at))[:pairs]
+    )
   out = np.concatenate(found).astype(np.float64)
   return out * model.label_std + model.label_mean
 
@@ -189,14 +187,12 @@ def _programs(config: models.ModelConfig, task: types.Task):
   model = _create(config, task)
 
   @jax.jit
-  def encode(params, resident, plan):
+  def encode(variables, resident, plan):
     batch = batches.gather(resident, 0, plan)
-    return model.apply(
-      {'params': params}, batch, train=False, method=model.encode
-    )
+    return model.apply(variables, batch, train=False, method=model.encode)
 
   @jax.jit
-  def head(params, features, present, at):
+  def head(variables, features, present, at):
     # What a combiner does not read of the features is never gathered.
     size = at[types.IMAGE].shape[0]
     batch = types.Batch(
@@ -205,12 +201,12 @@ def _programs(config: models.ModelConfig, task: types.Task):
       labels=jnp.zeros((size, task.num_labels)),
       label_mask=jnp.zeros((size, task.num_labels), bool),
       weight=jnp.ones(size),
-      position=jnp.arange(size),
+      row=jnp.arange(size),
       features={
         m: jax.tree.map(lambda x, rows=at[m]: x[rows], f)
         for m, f in features.items()
       },
     )
-    return model.apply({'params': params}, batch)[0]
+    return model.apply(variables, batch)[0]
 
   return encode, head

@@ -277,6 +277,7 @@ class _Run:
       jobs = [self._nodes.job(n, learner) for n in nodes]
     except errors.UserError as e:
       raise _ArmError(str(e)) from None
+    learner.folder = self.store.training_folder(arm)
     try:
       trained = learner.fit(jobs, functools.partial(self.progress.epoch, arm))
     except errors.UserError as e:
@@ -293,6 +294,7 @@ class _Run:
         [jobs[k] for k in sound],
         [trained[k] for k in sound],
       )
+    self.store.remove_training(arm)
     return {
       (n.place, n.trial): t.failure
       for n, t in zip(nodes, trained, strict=True)

@@ -53,6 +53,7 @@ _ARRAYS = 'arrays.npz'
 _MODEL = 'model'
 _LOCK = '.lock'
 _UNFINISHED = '.unfinished-'
+_TRAINING = '.training-'
 _SEALED = (*FINISHED, ROBUSTNESS, FOOTPRINT)
 # Of whose checksums those of a run folder are.
 _RUN = 'run'
@@ -132,6 +133,7 @@ class Store:
   def seal(self) -> None:
     """Says that the run is finished, by the checksums of its files."""
     names = [x for x in _SEALED if (self.path / x).is_file()]
+    self.remove_training()
     with self._explained():
       checksums.write(self.path, _RUN, names)
 
@@ -269,6 +271,22 @@ class Store:
     with self._explained():
       _remove(folder)
     self._faults.pop(folder.name)
+
+  def training_folder(self, arm: str) -> pathlib.Path:
+    """Where an arm's fleet may be kept while it trains.
+
+    What is left of a fleet that was killed stays until its nodes have landed.
+    """
+    folder = self._nodes / f'{_TRAINING}{arm}'
+    if folder.is_symlink():
+      _remove(folder)  # Nothing is read or written elsewhere.
+    return folder
+
+  def remove_training(self, arm: str = '*') -> None:
+    """Removes what is left of an arm's fleet, or of all."""
+    with self._explained():
+      for rest in self._nodes.glob(f'{_TRAINING}{arm}'):
+        _remove(rest)
 
   def record(self, key: str) -> dict[str, Any]:
     """Facts about a finished node.

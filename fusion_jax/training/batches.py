@@ -13,6 +13,8 @@ from fusion_jax.data import cohort as cohorts
 from fusion_jax.data import kind as kind_lib
 from fusion_jax.data import ragged
 
+# Of what differs by source, that which has one entry a study.
+BY_STUDY = ('vector', 'derived')
 # Kinds of parts beside those of modalities: a vector that an encoder of vectors
 # reads, and features that stand for what an encoder would make.
 VECTOR, FEATURES = '(vector)', '(features)'
@@ -76,11 +78,13 @@ class Resident:
       is kept of it (`Kind.held`).
     sourced: what differs by source, each leaf (d, ...).
     kinds: modalities that models see, and of which kind their parts are.
+    whole: whether the n studies are those of one batch, in its order.
   """
 
   shared: dict[str, Any]
   sourced: dict[str, Any]
   kinds: tuple[tuple[str, str], ...] = flax.struct.field(pytree_node=False)
+  whole: bool = flax.struct.field(pytree_node=False, default=False)
 
 
 @flax.struct.dataclass
@@ -90,12 +94,10 @@ class RowPlan:
   Attributes:
     rows: (..., b) int32 row numbers; (m, s, b) for a fleet's epoch.
     weight: (..., b) float32.
-    position: (..., b) int32 place in the batch.
   """
 
   rows: jax.Array
   weight: jax.Array
-  position: jax.Array
 
 
 def make_resident(data: FleetData) -> Resident:
@@ -122,26 +124,32 @@ def make_resident(data: FleetData) -> Resident:
     if kind not in (VECTOR, FEATURES):
       modality = cohort.modalities[m]
       shared['rows'][m] = modality.rows.astype(np.int32)
-      shared['held'][m] = {
-        k: np.asarray(x) for k, x in _kind(kind).held(modality.data).items()
-      }
+      held = kind_lib.get(kind).held(modality.data)
+      shared['held'][m] = {k: np.asarray(x) for k, x in held.items()}
   return Resident(shared=shared, sourced=sourced, kinds=kinds)
 
 
-def _kind(name: str) -> kind_lib.Kind:
-  return kind_lib.get(name)
+def free(cohort: cohorts.Cohort) -> frozenset[str]:
+  """The modalities of which mirroring and turning keep the meaning."""
+  return frozenset(
+    m
+    for m, x in cohort.modalities.items()
+    if getattr(x.data, 'orientation_free', False)
+  )
 
 
 def _rows(values: Any, at: jax.Array) -> Any:
   """Rows of arrays by study, or of what is ragged."""
   if isinstance(values, ragged.Ragged):
     return values.rows(at)
-  return values[at]
+  # What a window has made of it has its rows already.
+  return values if isinstance(values, dict) else values[at]
 
 
 def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
   """The batch that `plan` (b,) names, as members of `source` see it."""
-  rows = plan.rows
+  # Without an index a batch that is cut over devices stays where it is.
+  rows = slice(None) if resident.whole else plan.rows
   shared = resident.shared
   sourced = jax.tree.map(lambda x: x[source], resident.sourced)
   inputs: dict[str, Any] = {}
@@ -154,18 +162,63 @@ def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
       inputs[m] = {'vector': part['vector'][rows]}
     else:
       # Studies may be shown the data of others: see data/modality.py.
-      at = shared['rows'][m][rows]
+      at = rows if resident.whole else shared['rows'][m][rows]
       values = {**shared['held'][m], **part['derived']}
       values = {k: _rows(x, at) for k, x in values.items()}
-      inputs[m] = _kind(kind).inputs(part['constants'], values)
+      inputs[m] = kind_lib.get(kind).inputs(part['constants'], values)
   labels = shared['labels'][rows]
   labels = (labels - sourced['label_mean']) / sourced['label_std']
   return types.Batch(
     inputs=inputs,
-    present={m: p[rows] for m, p in shared['present'].items()},
+    # A row of weight 0 only fills the batch up: nothing of it may count, not
+    # even in statistics over studies.
+    present={
+      m: p[rows] & (plan.weight > 0) for m, p in shared['present'].items()
+    },
     labels=labels,
     label_mask=shared['label_mask'][rows],
     weight=plan.weight,
-    position=plan.position,
+    row=plan.rows,
     features=features,
+  )
+
+
+def window(resident: Resident, source: int, rows: np.ndarray) -> Resident:
+  """The studies `rows` (b,) of host arrays, as one source sees them.
+
+  Only these are read of arrays that are mapped from a file.
+  """
+  shared, one = resident.shared, slice(source, source + 1)
+  held, parts = {}, {}
+  for m, kind in resident.kinds:
+    part = resident.sourced['parts'][m]
+    if kind in (VECTOR, FEATURES):
+      parts[m] = {'vector': part['vector'][one][:, rows]}
+      continue
+    at = shared['rows'][m][rows]
+    held[m] = {k: np.asarray(x[at]) for k, x in shared['held'][m].items()}
+    # The first axis are sources, of which one is left.
+    derived = {
+      k: jax.tree.map(
+        lambda x: x[None],
+        _rows(jax.tree.map(lambda x: x[source], values), at),
+      )
+      for k, values in part['derived'].items()
+    }
+    constants = jax.tree.map(lambda x: x[one], part['constants'])
+    parts[m] = {'derived': derived, 'constants': constants}
+  by_study = ('labels', 'label_mask', 'present')
+  return resident.replace(
+    shared={
+      'rows': {},
+      'held': held,
+      **jax.tree.map(
+        lambda x: np.asarray(x[rows]), {k: shared[k] for k in by_study}
+      ),
+    },
+    sourced={
+      **{k: resident.sourced[k][one] for k in ('label_mean', 'label_std')},
+      'parts': parts,
+    },
+    whole=True,
   )

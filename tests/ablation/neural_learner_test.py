@@ -20,12 +20,12 @@ KNOWN = families.review(families.USUAL)
 HYPER = {'learning_rate': 3e-3, 'weight_decay': 0.01}
 
 
-def learner_of(arm, task):
+def learner_of(arm, task, **changes):
   return learners.create_learner(
     KNOWN[arm],
     task,
     training=training_config.TrainingConfig(
-      epochs=2, least_steps=0, least_patience=0, batch_size=16
+      epochs=2, least_steps=0, least_patience=0, batch_size=16, **changes
     ),
     parallel=parallel_config.ParallelConfig(devices=1),
   )
@@ -78,6 +78,26 @@ class NeuralLearnerTest(parameterized.TestCase):
     trained, logits = self._round_trip('ehr', cohort)
     self.assertLen(trained.models, 1)
     self.assertEqual(logits.shape[1], 1)
+
+  def test_a_fleet_that_was_stopped_goes_on(self):
+    cohort = tiny.cohort()
+    job = job_of(cohort)
+    one = learner_of('ehr', cohort.task, save_epochs=1)
+    one.folder = pathlib.Path(self.create_tempdir().full_path) / 'fleet'
+    told = []
+
+    def stop(*seen):
+      told.append(seen[0])
+      if len(told) == 1:
+        raise KeyboardInterrupt
+
+    with self.assertRaises(KeyboardInterrupt):
+      one.fit([job], stop)
+    (trained,) = one.fit([job], stop)
+    self.assertEqual(told, [1, 2])
+    whole = learner_of('ehr', cohort.task)
+    (other,) = whole.fit([job])
+    self.assertEqual(trained.history, other.history)
 
   def test_reduced_pixels(self):
     trained, _ = self._round_trip('early_raw', tiny.cohort(absent=True))

@@ -32,16 +32,20 @@ class ConformanceTest(parameterized.TestCase):
   @parameterized.parameters(*REGISTERED)
   def test_every_registered_encoder_follows_the_protocol(self, kind, name):
     registry = protocol.ENCODERS[kind]
-    encoder = registry.build(name, levels=4)
+    encoder = registry.build(name, levels=4, axis_name=None)
     self.assertTrue(registry.get(name).summary)
-    inputs = INPUTS[kind]
+    inputs = {**INPUTS[kind], 'present': jnp.ones(2, bool)}
 
     def run(encoder, inputs):
       hidden = encoder.stem(inputs, train=False)
+      self.assertIsInstance(hidden, types.Hidden)
       for stage in encoder.stages:
         self.assertIn('train', inspect.signature(stage).parameters)
         hidden = stage(hidden, train=False)
-      return encoder.readout(hidden, inputs, train=False)
+        self.assertEqual(hidden.x.shape[:1], (2,))
+        leading = hidden.x.shape[: hidden.mask.ndim]
+        self.assertEqual(hidden.mask.shape, leading)
+      return encoder.readout(hidden, train=False)
 
     features, _ = jax.jit(
       lambda key: encoder.init_with_output(key, inputs, method=run)
@@ -55,7 +59,7 @@ class ConformanceTest(parameterized.TestCase):
     vector = jnp.arange(10.0).reshape(2, 5)
     encoder = raw.raw()
     hidden = encoder.stem({'vector': vector}, train=False)
-    features = encoder.readout(hidden, {}, train=False)
+    features = encoder.readout(hidden, train=False)
     np.testing.assert_array_equal(features.pooled, vector)
 
 

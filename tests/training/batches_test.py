@@ -16,7 +16,6 @@ def _plan(rows):
   return batches.RowPlan(
     rows=np.asarray(rows, np.int32),
     weight=np.ones(len(rows), np.float32),
-    position=np.arange(len(rows), dtype=np.int32),
   )
 
 
