@@ -21,7 +21,7 @@ from fusion_jax.ablation import (
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors, registry, spec, types
 from fusion_jax.data import config as data_config
-from fusion_jax.data import preprocess
+from fusion_jax.data import preprocess, reader
 from fusion_jax.evaluation import config as evaluation_config
 from fusion_jax.evaluation import controls as controls_lib
 from fusion_jax.parallel import config as parallel_config
@@ -172,6 +172,21 @@ class ExperimentConfig:
   def inner_folds_of(self, arm: arm_lib.Arm) -> int:
     """Folds of the inner cross-validation of an arm in small cohorts."""
     return arm.train.get('inner_folds', self.classical.inner_folds)
+
+
+def of_cohort(config: ExperimentConfig) -> ExperimentConfig:
+  """`config` with the modalities that its cohort is said to have.
+
+  Where these are none but the usual ones, all of the usual ones: arms that
+  need one that is not there are then left out with a reason.
+
+  Raises:
+    UserError: if there is no such cohort.
+  """
+  found = tuple(arm_lib.Modality(*x) for x in reader.describe(config.cohort))
+  if set(found) <= set(families.USUAL):
+    found = families.USUAL
+  return dataclasses.replace(config, modalities=found)
 
 
 def check(config: ExperimentConfig) -> None:

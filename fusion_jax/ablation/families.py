@@ -42,7 +42,9 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
   'image': Kind('resnet', plain=False, extract=True),
   'table': Kind('mlp', plain=True, extract=False),
-  'vector': Kind('raw', plain=True, extract=False),
+  'volume': Kind('resnet', plain=False, extract=True),
+  'series': Kind('transformer', plain=False, extract=False),
+  'vector': Kind('mlp', plain=True, extract=False),
 }
 
 # What cohorts hold that do not describe their modalities.

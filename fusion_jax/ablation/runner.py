@@ -78,6 +78,7 @@ def run(
   Raises:
     UserError: for bad input, before anything is trained, or a full disk.
   """
+  config = config_lib.of_cohort(config)
   config_lib.check(config)
   # Opening a cohort can take long: what can be refused before, is.
   asked, config = config, _extended(store, config, progress)

@@ -63,6 +63,28 @@ def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
   return cohort.only(config.modalities) if config.modalities else cohort
 
 
+def describe(
+  config: config_lib.CohortConfig,
+) -> tuple[tuple[str, str, str], ...]:
+  """Names, kinds and sides of a cohort's modalities; no data are read.
+
+  Raises:
+    UserError: for a name that is no world, folder, data set or descriptor.
+  """
+  config_lib.check(config)
+  if config.name == five.NAME:
+    found = [(m, *x) for m, x in five.KINDS.items()]
+  elif config.name in synthetic.NAMES:
+    found = list(synthetic.MODALITIES)
+  elif config.name.startswith(tfds_files.PREFIX):
+    found = tfds_files.describe(config.name.removeprefix(tfds_files.PREFIX))
+  else:
+    descriptor = descriptor_lib.load(locate(config.name, config.data_root)[0])
+    found = [(x.name, x.kind, x.side) for x in descriptor.sections.values()]
+  wanted = config.modalities or [name for name, _, _ in found]
+  return tuple(x for x in found if x[0] in wanted)
+
+
 def inspect(
   config: config_lib.CohortConfig,
   *,

@@ -19,6 +19,11 @@ WORLDS = (
 )
 # Those of two modalities, and the one of five.
 NAMES = (*WORLDS, five.NAME)
+# Names, kinds and sides of those of two.
+MODALITIES = (
+  (types.IMAGE, image.NAME, modality.IMAGING),
+  (types.EHR, table.NAME, modality.RECORD),
+)
 SITES = ('north', 'harbour', 'east')
 SMALLEST_SIZE = 16
 

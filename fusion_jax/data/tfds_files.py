@@ -214,13 +214,8 @@ def _plain(dtype: np.dtype) -> np.dtype:
   return np.dtype(np.uint8) if dtype.kind == 'b' else dtype
 
 
-def load(directory: str | os.PathLike) -> cohort_lib.Cohort:
-  """The cohort that `export` wrote into a folder.
-
-  Raises:
-    MissingPackageError: if tensorflow-datasets is not installed.
-    UserError: if the folder holds no such data set.
-  """
+def _open(directory) -> tuple[Any, dict[str, Any]]:
+  """The builder of a data set, and what its metadata say of the cohort."""
   tfds = _tfds('Reading a data set')
   path = pathlib.Path(os.path.expanduser(directory))
   if not (path / 'dataset_info.json').is_file():
@@ -230,13 +225,34 @@ def load(directory: str | os.PathLike) -> cohort_lib.Cohort:
     )
   try:
     builder = tfds.builder_from_directory(str(path))
-    facts = json.loads(builder.info.metadata[_COHORT])
-    source = builder.as_data_source(split=SPLIT)
+    return builder, json.loads(builder.info.metadata[_COHORT])
   except Exception as e:
     raise errors.UserError(
       f"'{path}' is no data set that fusion_jax wrote: "
       f'{str(e).splitlines()[0] if str(e) else type(e).__name__}.'
     ) from None
+
+
+def describe(directory: str | os.PathLike) -> list[tuple[str, str, str]]:
+  """Names, kinds and sides of the modalities in a data set.
+
+  Raises:
+    MissingPackageError: if tensorflow-datasets is not installed.
+    UserError: if the folder holds no such data set.
+  """
+  _, facts = _open(directory)
+  return [(m, kind, side) for m, (kind, side, _) in facts['modalities'].items()]
+
+
+def load(directory: str | os.PathLike) -> cohort_lib.Cohort:
+  """The cohort that `export` wrote into a folder.
+
+  Raises:
+    MissingPackageError: if tensorflow-datasets is not installed.
+    UserError: if the folder holds no such data set.
+  """
+  builder, facts = _open(directory)
+  source = builder.as_data_source(split=SPLIT)
   studies = [source[row] for row in range(len(source))]
 
   def column(name, convert=lambda x: x):

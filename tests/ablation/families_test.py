@@ -80,7 +80,7 @@ class ReviewTest(parameterized.TestCase):
   def test_a_vector_is_joined_as_it_is(self):
     note = arm.Modality('note', 'vector', RECORD)
     found = families.review([CXR, note])
-    self.assertEqual(found['joint'].inputs['note'].encoder, 'raw')
+    self.assertEqual(found['joint'].inputs['note'].encoder, 'mlp')
     self.assertEqual(found['early_pca'].inputs['note'].view, views.RAW)
     embedded = arm.Modality('embedding', 'vector', IMAGING)
     found = families.review([embedded, LABS])

@@ -175,10 +175,10 @@ class SettingsTest(absltest.TestCase):
     def outer(*, inner: str = 'x'):
       return inner
 
-    part = registry.spec.parse('outer(inner=(mlp,none))')
+    part = registry.spec.parse('outer(inner=(concat,none))')
     self.assertEqual(
       list(keys._builders(known, part)),
-      [outer.__module__, 'fusion_jax.encoders.table.mlp'],
+      [outer.__module__, 'fusion_jax.fusion.combiners.concat'],
     )
 
   def test_a_new_field_with_a_default_is_not_in_it(self):

@@ -14,6 +14,17 @@ INPUTS = {
     'pixels': jnp.ones((2, 1, 8, 8, 1)),
     'mask': jnp.ones((2, 1), bool),
   },
+  'volume': {
+    'voxels': jnp.ones((2, 4, 4, 4, 1)),
+    'mask': jnp.ones(2, bool),
+  },
+  'series': {
+    'time': -jnp.ones((2, 4)),
+    'code': jnp.ones((2, 4), jnp.int32),
+    'value': jnp.ones((2, 4)),
+    'valued': jnp.ones((2, 4)),
+    'mask': jnp.ones((2, 4), bool),
+  },
   'vector': {'vector': jnp.ones((2, 5))},
   'table': {
     'numeric': jnp.ones((2, 3)),
@@ -32,7 +43,7 @@ class ConformanceTest(parameterized.TestCase):
   @parameterized.parameters(*REGISTERED)
   def test_every_registered_encoder_follows_the_protocol(self, kind, name):
     registry = protocol.ENCODERS[kind]
-    encoder = registry.build(name, levels=4, axis_name=None)
+    encoder = registry.build(name, levels=4, num_codes=5, axis_name=None)
     self.assertTrue(registry.get(name).summary)
     inputs = {**INPUTS[kind], 'present': jnp.ones(2, bool)}
 
