@@ -68,7 +68,9 @@ LAZY = (
   'tensorflow_datasets',
   'grain',
   'array_record',
+  'nibabel',
   'openpyxl',
+  'pydicom',
   'sksurv',
   'lifelines',
 )

@@ -10,8 +10,9 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import families, roster
 from fusion_jax.core import types
 from fusion_jax.launch import command
 from tests import imports
@@ -20,11 +21,14 @@ COMMANDS = imports.ROOT / 'docs/commands.md'
 _TABLE = re.compile(r'(<!-- made of: ([\w ]+) -->\n\n)((?:\|.*\n)*)')
 _LAUNCH = imports.ROOT / 'fusion_jax/launch'
 _REVIEW = {
-  arms_lib.SINGLE: 'single modality',
-  arms_lib.EARLY: 'early',
-  arms_lib.JOINT: 'joint',
-  arms_lib.LATE: 'late',
+  arm_lib.SINGLE: 'single modality',
+  arm_lib.EARLY: 'early',
+  arm_lib.JOINT: 'joint',
+  arm_lib.LATE: 'late',
 }
+
+
+_ARMS = families.review(families.USUAL)
 
 
 def pages() -> list:
@@ -81,7 +85,7 @@ def _flags(name):
 
 def _listed():
   for strategy in _REVIEW:
-    for name, arm in arms_lib.ARMS.items():
+    for name, arm in _ARMS.items():
       if arm.strategy == strategy:
         yield name, arm
 
@@ -100,7 +104,7 @@ def _arms():
 def _tasks():
   yield 'arm', *types.TASK_KINDS, 'interactions', 'an absent modality'
   for name, arm in _listed():
-    claims = arms_lib.claims(arm)
+    claims = roster.claims(arm)
     tasks = ('yes' if x in claims.tasks else '' for x in types.TASK_KINDS)
     several = len(arm.modalities) > 1
     interacts = 'yes' if several and claims.interactions else ''

@@ -29,7 +29,9 @@ OPTIONAL = (
   'grain',
   'array_record',
   'tensorflow',
+  'nibabel',
   'openpyxl',
+  'pydicom',
 )
 
 # Dear to import, so no business of a plain `import fusion_jax`.

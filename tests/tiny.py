@@ -1,9 +1,13 @@
 """A cohort of a few bytes, for tests that need some cohort."""
 
+import dataclasses
+
 import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohorts
+from fusion_jax.data import modality
+from fusion_jax.data.kinds import image, table
 from fusion_jax.fusion import model as models
 from fusion_jax.training import batches
 
@@ -59,7 +63,7 @@ def cohort(
     pixels[::5] = 0
     numeric[1::5] = np.nan
     category[1::5] = None
-  return cohorts.Cohort(
+  return pair(
     name='tiny',
     task=task_of(kind),
     digest=f'tiny-{n}-{size}-{kind}-{seed}',
@@ -76,25 +80,103 @@ def cohort(
   )
 
 
-def source(data: cohorts.Cohort, **changes) -> batches.Source:
-  """What a model sees of `data`, standardised by round numbers."""
+_FIELDS = {
+  types.IMAGE: ('images', 'image_mask', 'orientation_free', 'image_facts'),
+  types.EHR: (
+    'numeric',
+    'numeric_names',
+    'categorical',
+    'categorical_names',
+    'unknown_codes',
+  ),
+}
+
+
+def pair(**fields) -> cohorts.Cohort:
+  """A cohort of an image and a table, whose fields are given side by side."""
+  n = len(fields['study'])
+  given = {
+    m: {name: fields.pop(name, None) for name in names}
+    for m, names in _FIELDS.items()
+  }
+  modalities = {}
+  x = given[types.IMAGE]
+  if x['images'] is not None:
+    mask = x['image_mask']
+    if mask is None:
+      mask = np.ones(x['images'].shape[:2], bool)
+    modalities[types.IMAGE] = modality.Modality.of(
+      image.NAME,
+      modality.IMAGING,
+      image.Data(
+        x['images'],
+        mask,
+        orientation_free=bool(x['orientation_free']),
+        facts=x['image_facts'] or {},
+      ),
+    )
+  x = given[types.EHR]
+  if x['numeric_names'] or x['categorical_names']:
+    none = np.zeros((n, 0))
+    numeric, text = x['numeric'], x['categorical']
+    modalities[types.EHR] = modality.Modality.of(
+      table.NAME,
+      modality.RECORD,
+      table.Data(
+        none if numeric is None else numeric,
+        x['numeric_names'] or (),
+        none.astype(object) if text is None else text,
+        x['categorical_names'] or (),
+        x['unknown_codes'] or {},
+      ),
+    )
+  return cohorts.Cohort(**fields, modalities=modalities)
+
+
+def changed(cohort: cohorts.Cohort, **fields) -> cohorts.Cohort:
+  """`cohort` with some fields of `pair` or of the cohort replaced."""
+  known = {
+    name: getattr(cohort, name) for names in _FIELDS.values() for name in names
+  }
+  if 'images' in fields and fields['images'] is None:
+    known['image_mask'] = None
+  for f in dataclasses.fields(cohort):
+    if f.name != 'modalities':
+      known[f.name] = getattr(cohort, f.name)
+  return pair(**{**known, **fields})
+
+
+def source(
+  data: cohorts.Cohort,
+  *,
+  image_part: batches.Part | None = None,
+  **labels: float,
+) -> batches.Source:
+  """What a model sees of `data`, standardised by round numbers.
+
+  `image_part` stands for the pixels; `labels` are label_mean and label_std.
+  """
   observed = ~np.isnan(data.numeric)
   codes = [
     [{None: 0, 'left': 2, 'right': 3}[v] for v in row]
     for row in data.categorical
   ]
-  fields = {
-    'ehr': {
-      'numeric': np.where(observed, data.numeric, 0.0).astype(np.float32),
-      'observed': observed.astype(np.float32),
-      'categorical': np.array(codes, np.int32),
-    },
-    'image_stats': {
-      'mean': np.array([0.5], np.float32),
-      'std': np.array([0.2], np.float32),
-    },
+  columns = {
+    'numeric': np.where(observed, data.numeric, 0.0).astype(np.float32),
+    'observed': observed.astype(np.float32),
+    'categorical': np.array(codes, np.int32),
   }
-  return batches.Source(**{**fields, **changes})
+  pixels = {
+    'mean': np.array([0.5], np.float32),
+    'std': np.array([0.2], np.float32),
+    'low': np.float32(0),
+    'range': np.float32(255),
+  }
+  parts = {
+    types.IMAGE: image_part or batches.Part('image', constants=pixels),
+    types.EHR: batches.Part('table', derived=columns),
+  }
+  return batches.Source(parts, **labels)
 
 
 def fleet_data(data: cohorts.Cohort, *, copies: int = 1) -> batches.FleetData:
@@ -108,6 +190,7 @@ def model_config(
   ehr: str = 'mlp',
   combiner: str = 'concat',
   frozen: tuple[str, ...] = (),
+  exchanges: tuple[tuple[int, str], ...] = (),
 ) -> models.ModelConfig:
   """A model of the modalities named, of both if none is."""
   encoders = {
@@ -116,5 +199,5 @@ def model_config(
   }
   wanted = modalities or tuple(encoders)
   return models.ModelConfig(
-    tuple((m, encoders[m]) for m in wanted), combiner, frozen
+    tuple((m, encoders[m]) for m in wanted), combiner, frozen, exchanges
   )

@@ -13,6 +13,8 @@ from fusion_jax.ablation import audit_config as config_lib
 from fusion_jax.ablation import audit_work as work_lib
 from fusion_jax.core import errors, types
 from fusion_jax.data import duplicates as duplicates_lib
+from fusion_jax.data import kind as kinds
+from fusion_jax.data import modality as modality_lib
 from fusion_jax.data import preprocess
 from fusion_jax.evaluation import (
   bounds,
@@ -85,6 +87,13 @@ def permutation(work: work_lib.Work) -> dict[str, Any]:
   }
 
 
+def _has_pictures(cohort) -> bool:
+  return any(
+    next(kinds.of(x).pictures(x), None) is not None
+    for x in cohort.modalities.values()
+  )
+
+
 def _floor(work, split) -> np.ndarray:
   """(n, p) columns of the cheapest arm that sees everything."""
   size = min(work.preprocessing.pixel_size, _PIXEL_SIZE)
@@ -94,12 +103,15 @@ def _floor(work, split) -> np.ndarray:
       work.preprocessing, pixel_size=size, pixel_components=components
     )
   ).fit(work.cohort, split.train)
-  x, _ = fitted.design(work.cohort)
-  if types.IMAGE not in work.cohort.modalities:
-    return x
-  here = work.cohort.present[types.IMAGE][:, None]
-  pixels = np.where(here, fitted.pixels(work.cohort), 0.0)
-  return np.concatenate([x, pixels, ~here], axis=1)
+  columns = []
+  for name, modality in work.cohort.modalities.items():
+    x = fitted.columns(work.cohort, name, kinds.LINEAR).x
+    if modality.side == modality_lib.RECORD:
+      columns.insert(0, x)
+    else:
+      here = modality.present[:, None]
+      columns += [np.where(here, x, 0.0), ~here]
+  return np.concatenate(columns, axis=1)
 
 
 def _evaluate(work, tables, reason) -> dict[str, Any]:
@@ -167,7 +179,7 @@ def duplicates(
     'high': math.nan,
   }
   head = {'chance': 0.0, 'margin': limit, 'learner': 'perceptual hash'}
-  if work.cohort.images is None:
+  if not _has_pictures(work.cohort):
     entry['reason'] = 'the cohort has no images'
     sentence = 'There are no images to compare.'
     return {

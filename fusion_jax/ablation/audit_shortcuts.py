@@ -11,7 +11,9 @@ from fusion_jax.ablation import audit_config as config_lib
 from fusion_jax.ablation import audit_work as work_lib
 from fusion_jax.core import errors, links
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import facts, preprocess
+from fusion_jax.data import facts, modality
+from fusion_jax.data import kind as kinds
+from fusion_jax.data.kinds import table
 from fusion_jax.training import classical
 
 ELASTIC_NET = 'elastic_net'
@@ -124,24 +126,23 @@ def shortcuts(
 def _shortcut(work, of: facts.Facts, split) -> tuple[str, np.ndarray]:
   """The better learner on validation and its (test, s) logits."""
   numeric = _filled(of.numeric, split, work.seed)
-  cohort = dataclasses.replace(
-    work.cohort,
-    images=None,
-    image_mask=None,
-    numeric=_stacked(numeric, len(work.cohort), np.float64),
-    numeric_names=tuple(of.numeric),
-    categorical=_stacked(
-      list(of.categorical.values()), len(work.cohort), object
-    ),
-    categorical_names=tuple(of.categorical),
+  n = len(work.cohort)
+  data = table.Data(
+    _stacked(numeric, n, np.float64),
+    tuple(of.numeric),
+    _stacked(list(of.categorical.values()), n, object),
+    tuple(of.categorical),
   )
-  fitted = preprocess.Preprocessor(work.preprocessing).fit(cohort, split.train)
-  design, _ = fitted.design(cohort)
-  table, is_categorical = fitted.table(cohort)
+  shown = modality.Modality.of(table.NAME, modality.RECORD, data)
+  kind = kinds.of(shown)
+  fit = kind.fit(shown, split.train, work.preprocessing)
+  linear, trees = (
+    kind.columns(fit, None, shown, x) for x in (kinds.LINEAR, kinds.TREES)
+  )
   best = None
   for learner, x, fit in (
-    (ELASTIC_NET, design, classical.fit_elastic_net),
-    (TREES, table, _trees(is_categorical)),
+    (ELASTIC_NET, linear.x, classical.fit_elastic_net),
+    (TREES, trees.x, _trees(trees.is_categorical)),
   ):
     model = work.fit(fit, x, work.cohort.labels, split)
     valid = split.valid

@@ -12,21 +12,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import pixels
+from fusion_jax.data import kind as kinds
+from fusion_jax.data import modality as modality_lib
 from fusion_jax.data import splits as splits_lib
 
 PERMUTED, NOISE, ABSENT = 'permuted', 'noise', 'absent'
 KINDS = (PERMUTED, NOISE, ABSENT)
-
-# What a modality consists of: its values first, its presence last.
-_FIELDS = {
-  types.IMAGE: ('images', 'image_mask'),
-  types.EHR: ('numeric', 'categorical'),
-}
-# Studies whose noise is drawn at a time.
-_CHUNK = 256
 
 
 def derangement(
@@ -88,24 +80,21 @@ def change(
   Args:
     cohort: as it is.
     condition: MODALITY_KIND. 'permuted': exchanged among the patients of a test
-      part (`derangement`), presence included. 'noise': images of independent
-      Gaussian pixels with the mean and deviation of the training part's,
-      clipped to the range of pixels; EHR columns drawn, each on its own, from
-      the training studies that have a record. Studies without the modality stay
-      without. 'absent': withheld from every study.
+      part (`derangement`), presence included. 'noise': meaningless data drawn
+      after the training part's (`Kind.noise`); studies without the modality
+      stay without. 'absent': withheld from every study.
     splits: whose test parts are changed; they share no study (`together`).
     seed: with the condition, repeat and fold determines all random numbers.
 
   Returns:
     The changed cohort, and the splits in which that could be done: a test part
     in which one patient has more than half of the studies cannot be permuted.
+    With noise the modality is there in test parts only.
   """
-  modality, kind = condition.rsplit('_', 1)
-  names = _FIELDS[modality]
-  if kind == ABSENT and modality == types.IMAGE:
-    names = names[-1:]
-  fields = {name: np.array(getattr(cohort, name)) for name in names}
-  done = []
+  name, kind = condition.rsplit('_', 1)
+  modality = cohort.modalities[name]
+  rows, lost = np.arange(len(cohort)), np.zeros(len(cohort), bool)
+  drawn, done = [], []
   for split in splits:
     rng = np.random.default_rng(
       [seed, zlib.crc32(condition.encode()), split.repeat, split.fold]
@@ -114,43 +103,27 @@ def change(
       donors = derangement(cohort.patient[split.test], rng)
       if donors is None:
         continue
-      for name, values in fields.items():
-        values[split.test] = getattr(cohort, name)[split.test[donors]]
+      rows[split.test] = split.test[donors]
     elif kind == ABSENT:
-      _withhold(fields, split.test)
-    elif modality == types.IMAGE:
-      _noise_images(fields['images'], cohort, split, rng)
+      lost[split.test] = True
     else:
-      _noise_columns(fields, cohort, split, rng)
+      drawn.append(
+        kinds.of(modality).noise(modality, split.test, split.train, rng)
+      )
     done.append(split)
+  if kind == NOISE and done:
+    changed = _noise(modality, drawn, np.concatenate([s.test for s in done]))
+  else:
+    changed = modality.take(rows).without(lost)
   digest = f'{cohort.digest}/{condition}'
-  return dataclasses.replace(cohort, digest=digest, **fields), done
+  return cohort.with_modalities({name: changed}, digest=digest), done
 
 
-def _withhold(fields, rows) -> None:
-  nothing = {'image_mask': False, 'numeric': np.nan, 'categorical': None}
-  for name, values in fields.items():
-    values[rows] = nothing[name]
-
-
-def _noise_images(images, cohort, split, rng) -> None:
-  stats = pixels.image_stats(cohort, split.train)
-  scale = pixels.full_scale(images)
-  rows = split.test[cohort.present[types.IMAGE][split.test]]
-  for start in range(0, len(rows), _CHUNK):
-    at = rows[start : start + _CHUNK]
-    drawn = rng.standard_normal((len(at), *images.shape[1:]), np.float32)
-    drawn = np.clip(stats['mean'] + stats['std'] * drawn, 0, 1) * scale
-    drawn[~cohort.image_mask[at]] = 0
-    images[at] = np.rint(drawn).astype(images.dtype)
-
-
-def _noise_columns(fields, cohort, split, rng) -> None:
-  here = cohort.present[types.EHR]
-  rows, pool = (x[here[x]] for x in (split.test, split.train))
-  if not len(pool):
-    return
-  for name, values in fields.items():
-    given = getattr(cohort, name)
-    for j in range(values.shape[1]):
-      values[rows, j] = given[rng.choice(pool, len(rows)), j]
+def _noise(modality, drawn, rows) -> modality_lib.Modality:
+  """`drawn` data side by side, shown by the studies `rows` and no others."""
+  data = kinds.of(modality).joined(drawn)
+  shown = np.zeros(len(modality), np.int64)
+  shown[rows] = np.arange(len(rows))
+  present = np.zeros(len(modality), bool)
+  present[rows] = modality.present[rows] & data.present
+  return dataclasses.replace(modality, data=data, rows=shown, present=present)

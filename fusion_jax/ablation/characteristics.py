@@ -14,6 +14,8 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import kind as kinds
+from fusion_jax.data import modality as modality_lib
 from fusion_jax.evaluation import groups as groups_lib
 
 NUMERIC = 'numeric'
@@ -237,19 +239,24 @@ def _features(cohort) -> Iterator[tuple[str, np.ndarray]]:
     yield f'follow-up ({cohort.task.names[0]})', cohort.labels[:, 0]
   elif cohort.task.kind == types.REGRESSION:
     yield f'outcome ({cohort.task.names[0]})', cohort.labels[:, 0]
-  features = set(cohort.numeric_names) | set(cohort.categorical_names)
+  features: dict[str, np.ndarray] = {}
+  counts: dict[str, np.ndarray] = {}
+  for name, modality in cohort.modalities.items():
+    found = kinds.of(modality).described(modality)
+    alone = len(cohort.of_kind(modality.kind)) == 1
+    for what, values in found.items():
+      key = what if alone else f'{name}: {what}'
+      of_record = modality.side == modality_lib.RECORD
+      (features if of_record else counts)[key] = values
   for name, levels in cohort.groups.items():
     # The site has columns of its own.
     if name not in features and not np.array_equal(levels, cohort.site):
       yield name, levels.astype(object)
-  yield from zip(cohort.numeric_names, cohort.numeric.T, strict=True)
-  yield from zip(cohort.categorical_names, cohort.categorical.T, strict=True)
+  yield from features.items()
   for modality, there in cohort.present.items():
     name = 'record' if modality == types.EHR else modality
     yield f'{name} present', np.where(there, _TRUE, _FALSE).astype(object)
-  count = cohort.image_mask.sum(axis=1)
-  if cohort.image_mask.shape[1] > 1:
-    yield 'images of a study', count.astype(np.float64)
+  yield from counts.items()
 
 
 def _row(name, kind, level, cells, missing, reason='') -> dict[str, Any]:

@@ -1,35 +1,83 @@
-"""Elastic nets, boosted trees and late rules: one node at a time.
+"""Elastic nets and boosted trees: one node at a time.
 
 In small cohorts elastic nets and trees are tuned by a cross-validation over the
 training and validation parts and fitted on both (training/cross_validated.py).
 """
 
+from __future__ import annotations
+
 import abc
+import dataclasses
 import json
+import math
 import pathlib
 import time
 from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import learner
+from fusion_jax.ablation import learner, views
 from fusion_jax.ablation import rows as rows_lib
-from fusion_jax.core import types
-from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.core import errors, types
 from fusion_jax.data import inner, preprocess
-from fusion_jax.fusion import late
+from fusion_jax.data import kind as kinds
 from fusion_jax.training import classical, cross_validated
 
 _FITTED = 'fitted.npz'
-_RULE = 'rule.json'
 _EXTRA = 'extra.json'
-# Of the cross-validation that chooses a stack's penalty.
-_STACK_FOLDS = 5
 
 
-class _Classical(learner.Learner):
+@dataclasses.dataclass(frozen=True)
+class ClassicalConfig:
+  """Hyperparameters of the classical learners' first trial.
+
+  Attributes:
+    l1_ratio: elastic net: share of the absolute penalty.
+    learning_rate: gradient boosting: shrinkage of each tree.
+    max_leaf_nodes: gradient boosting: leaves of a tree.
+    l2: gradient boosting: penalty on leaf values.
+    inner_folds: folds of the cross-validation that tunes both in small cohorts
+      (`ExperimentConfig.small_below`).
+  """
+
+  l1_ratio: float = 0.5
+  learning_rate: float = 0.1
+  max_leaf_nodes: int = 15
+  l2: float = 1.0
+  inner_folds: int = 5
+
+
+def check(config: ClassicalConfig) -> None:
+  """Checks values that no learner could use.
+
+  Raises:
+    UserError: naming the first bad value and the legal ones.
+  """
+  finite = math.isfinite
+  for name, legal, expected in (
+    ('l1_ratio', lambda x: 0 <= x <= 1, 'a number from 0 to 1'),
+    ('learning_rate', lambda x: x > 0 and finite(x), 'a number above 0'),
+    (
+      'max_leaf_nodes',
+      lambda x: 2 <= x <= 10_000,
+      'a whole number from 2 to 10000',
+    ),
+    ('l2', lambda x: x >= 0 and finite(x), '0 or a positive number'),
+    ('inner_folds', lambda x: 2 <= x <= 100, 'a whole number from 2 to 100'),
+  ):
+    value = getattr(config, name)
+    if not legal(value):
+      raise errors.UserError(f'classical.{name}={value}: expected {expected}.')
+
+
+class Classical(learner.Learner):
   """Learners of a table of numbers, one node at a time."""
+
+  group = 'classical'
+
+  @classmethod
+  def reads(cls, x):
+    return x.view in (views.RAW, *views.VECTORS)
 
   def fit(self, jobs, on_epoch=None):
     del on_epoch
@@ -88,7 +136,7 @@ class _Classical(learner.Learner):
     weight = cohort.weight
     return self._cross_validate(
       is_categorical,
-      self._candidates(job.inputs, x.shape[1]),
+      self._candidates(job.inputs, half),
       task=self.task,
       x=x[rows],
       labels=cohort.labels[rows],
@@ -98,22 +146,23 @@ class _Classical(learner.Learner):
       **job.hyper,
     )
 
-  def _candidates(self, inputs, columns: int) -> list[np.ndarray]:
+  def _candidates(self, inputs, half: int) -> list[np.ndarray]:
     """(p,) bool each, the sets of columns that a cross-validation tries.
 
-    Of reduced pixels the first components alone, in several numbers, and all
-    with the histograms; of anything else all columns.
+    Of what is reduced to components the first of them alone, in several
+    numbers, and all columns; of anything else all columns.
     """
-    every = np.ones(columns, bool)
-    if self.arm.image_input != arms_lib.PIXELS:
+    component = np.concatenate(
+      [x.component for x in self._blocks(inputs, half)]
+    )
+    every = np.ones(len(component), bool)
+    if not (component > 0).any():
       return [every]
     most = inputs.fitted.config.pixel_components
-    pixels = len(inputs.fitted.pixel_fit.mean)
-    found = []
-    for count in (most // 4, most // 2, most):
-      kept = every.copy()
-      kept[count:pixels] = False
-      found.append(kept)
+    found = [
+      (component >= 0) & (component <= count)
+      for count in (most // 4, most // 2, most)
+    ]
     return [*found, every]
 
   @abc.abstractmethod
@@ -130,11 +179,8 @@ class _Classical(learner.Learner):
   def _chosen(self, model) -> dict[str, tuple[float, ...]]:
     """What fitting chose on the validation part (`Trained.chosen`)."""
 
-  @abc.abstractmethod
-  def _ehr(self, inputs) -> tuple[np.ndarray, np.ndarray]:
-    """(n, p) columns and (p,) whether they are categorical."""
-
-  # What stands for the features of a study without an image.
+  # How kinds make columns for it, and what stands for an absent modality.
+  _columns: str
   _absent: float
   _file: str
 
@@ -150,30 +196,52 @@ class _Classical(learner.Learner):
     all of the arm's if None.
     """
     wanted = self.arm.modalities if modalities is None else modalities
-    found = {}
-    if types.IMAGE in wanted:
-      image = self._image(inputs, half)
-      found[types.IMAGE] = image, np.zeros(image.shape[1], bool)
-    if types.EHR in wanted:
-      found[types.EHR] = self._ehr(inputs)
-    return found
+    found = self._blocks(inputs, half, wanted)
+    return {
+      m: (x.x, x.is_categorical) for m, x in zip(wanted, found, strict=True)
+    }
+
+  def _blocks(
+    self, inputs: learner.Inputs, half: int, wanted: Sequence[str] = ()
+  ) -> list[kinds.Columns]:
+    """The columns of each modality, of all of the arm's if none is named."""
+    return [self._block(m, inputs, half) for m in wanted or self.arm.modalities]
+
+  def _block(self, modality, inputs, half) -> kinds.Columns:
+    x, fitted = self.arm.inputs[modality], inputs.fitted
+    if x.view == views.FEATURES:
+      values = views.vectors(modality, x, inputs, half, self._columns)
+      names = [f'feature {k + 1}' for k in range(values.shape[1])]
+      block = kinds.Columns.of(values, names)
+    else:
+      block = fitted.columns(inputs.cohort, modality, self._columns)
+      if fitted.kind(modality).marks_absence:
+        return block
+    here = inputs.cohort.present[modality][:, None]
+    values, names = np.where(here, block.x, self._absent), block.names
+    component = block.component
+    if len(self.arm.modalities) > 1:
+      # Lets an additive learner tell absence from an average image.
+      values = np.concatenate([values, ~here], axis=1)
+      names, component = (*names, 'absent'), np.append(component, 0)
+    return kinds.Columns.of(values, names, component=component)
 
   def _table(self, inputs: learner.Inputs, half: int):
     """(n, p) columns of the arm's modalities and which are categorical."""
-    columns, kinds = zip(*self.blocks(inputs, half).values(), strict=True)
-    return np.concatenate(columns, axis=1), np.concatenate(kinds)
+    blocks = self._blocks(inputs, half)
+    return (
+      np.concatenate([x.x for x in blocks], axis=1),
+      np.concatenate([x.is_categorical for x in blocks]),
+    )
 
-  def _image(self, inputs, half):
-    here = inputs.cohort.present[types.IMAGE]
-    if self.arm.image_input == arms_lib.FEATURES:
-      values = inputs.features[half].astype(np.float64)
-    else:
-      values = inputs.fitted.pixels(inputs.cohort)
-    values = np.where(here[:, None], values, self._absent)
-    if self.arm.modalities == (types.IMAGE,):
-      return values
-    # Lets an additive learner tell absence from an average image.
-    return np.concatenate([values, ~here[:, None]], axis=1)
+  @property
+  def _reduced(self) -> tuple[str, ...]:
+    """The modalities whose reduction a prediction needs."""
+    return tuple(
+      m
+      for m, x in self.arm.inputs.items()
+      if x.view in (views.RAW, views.REDUCED)
+    )
 
   def size(self, model):
     return int(model.cost['parameters'])
@@ -194,9 +262,8 @@ class _Classical(learner.Learner):
     for number, model in enumerate(trained.models):
       (folder / str(number)).mkdir()
       model.save(folder / str(number) / self._file)
-    pixels = self.arm.image_input == arms_lib.PIXELS
     with open(folder / _FITTED, 'wb') as f:
-      np.savez(f, **fitted.to_arrays(pixels=pixels))
+      np.savez(f, **fitted.to_arrays(self._reduced))
     (folder / _EXTRA).write_text(json.dumps(extra), encoding='utf-8')
 
   def load(self, folder):
@@ -210,12 +277,21 @@ class _Classical(learner.Learner):
     return learner.Trained(tuple(found), parameters), fitted
 
 
-class ElasticNet(_Classical):
+class ElasticNet(Classical):
   """Elastic nets."""
 
+  space = {'l1_ratio': ('uniform', 0.05, 1.0)}
+  settings = ('l1_ratio', 'inner_folds')
+  record = 'numbers, indicators and one column a level'
   _kind = classical.Linear
   _file = 'linear.npz'
+  _columns = kinds.LINEAR
   _absent = 0.0
+
+  @classmethod
+  def claims(cls, arm):
+    del arm
+    return types.TASK_KINDS, False, 'indicator'
 
   def _fit(self, is_categorical, **arguments):
     del is_categorical
@@ -230,17 +306,26 @@ class ElasticNet(_Classical):
     penalties = model.penalties[np.isfinite(model.penalties)]
     return {'penalty': tuple(np.unique(penalties).tolist())}
 
-  def _ehr(self, inputs):
-    x, _ = inputs.fitted.design(inputs.cohort)
-    return x, np.zeros(x.shape[1], bool)
 
-
-class Trees(_Classical):
+class Trees(Classical):
   """Gradient boosting."""
 
+  space = {
+    'learning_rate': ('scale', 3.0),
+    'max_leaf_nodes': ('choice', 4, 7, 15, 31),
+    'l2': ('scale', 10.0),
+  }
+  settings = ('learning_rate', 'max_leaf_nodes', 'l2', 'inner_folds')
+  record = 'numbers and codes, missing as missing'
   _kind = classical.Trees
   _file = 'trees.npz'
+  _columns = kinds.TREES
   _absent = np.nan
+
+  @classmethod
+  def claims(cls, arm):
+    del arm
+    return types.TASK_KINDS, True, 'missing'
 
   def _fit(self, is_categorical, **arguments):
     return classical.fit_trees(is_categorical=is_categorical, **arguments)
@@ -251,69 +336,3 @@ class Trees(_Classical):
 
   def _chosen(self, model):
     return {'rounds': tuple(part.rounds for part in model.parts)}
-
-  def _ehr(self, inputs):
-    return inputs.fitted.table(inputs.cohort)
-
-
-def _stack_folds(
-  rule: str, cohort: cohort_lib.Cohort, valid: np.ndarray, seed: int
-) -> np.ndarray | None:
-  """Folds of the validation part for a stack; None where it needs none."""
-  if rule != late.STACK or len(np.unique(cohort.patient[valid])) < _STACK_FOLDS:
-    return None
-  return inner.folds(cohort, valid, _STACK_FOLDS, seed)
-
-
-class Rule(learner.Learner):
-  """Late rules; they see upstream predictions only."""
-
-  def fit(self, jobs, on_epoch=None):
-    del on_epoch
-    return [self._fit_one(job) for job in jobs]
-
-  def _fit_one(self, job):
-    start = time.perf_counter()
-    cohort, valid = job.inputs.cohort, job.split.valid
-    rule = late.fit_late(
-      self.arm.rule,
-      task=self.task,
-      valid_logits={m: x[valid] for m, x in job.inputs.logits.items()},
-      valid_present={m: cohort.present[m][valid] for m in self.arm.modalities},
-      valid_labels=cohort.labels[valid],
-      valid_weight=None if cohort.weight is None else cohort.weight[valid],
-      valid_fold=_stack_folds(self.arm.rule, cohort, valid, job.seed),
-    )
-    return learner.Trained(
-      models=(rule,),
-      parameters=self.parameters([rule], job.inputs.fitted),
-      seconds=time.perf_counter() - start,
-    )
-
-  def size(self, model):
-    used = {k: x for k, x in model.state.items() if k != 'penalty'}
-    return sum(np.size(x) for x in used.values())
-
-  def logits(self, trained, inputs, rows):
-    out = []
-    for t, seen, at in zip(trained, inputs, rows, strict=True):
-      present = {m: seen.cohort.present[m][at] for m in self.arm.modalities}
-      logits = {m: x[at] for m, x in seen.logits.items()}
-      out.append(t.models[0].apply(logits, present))
-    return out
-
-  def save(self, trained, folder, *, fitted, extra):
-    folder = pathlib.Path(folder)
-    folder.mkdir()
-    (folder / _RULE).write_text(json.dumps(trained.models[0].to_json()))
-    (folder / _EXTRA).write_text(json.dumps(extra), encoding='utf-8')
-    with open(folder / _FITTED, 'wb') as f:
-      np.savez(f, **fitted.to_arrays(pixels=False))
-
-  def load(self, folder):
-    folder = pathlib.Path(folder)
-    rule = late.LateRule.from_json(json.loads((folder / _RULE).read_text()))
-    with np.load(folder / _FITTED, allow_pickle=False) as f:
-      fitted = preprocess.Fitted.from_arrays({k: f[k] for k in f.files})
-    parameters = self.parameters([rule], fitted)
-    return learner.Trained((rule,), parameters), fitted

@@ -1,20 +1,27 @@
 """The configuration of one ablation."""
 
 import dataclasses
+import functools
 import hashlib
 import json
-import math
 import pathlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import audit_config
+from fusion_jax.ablation import arm as arm_lib
+from fusion_jax.ablation import (
+  arm_text,
+  audit_config,
+  classical_learners,
+  families,
+  learners,
+  roster,
+)
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, registry, spec, types
 from fusion_jax.data import config as data_config
-from fusion_jax.data import preprocess
+from fusion_jax.data import preprocess, reader
 from fusion_jax.evaluation import config as evaluation_config
 from fusion_jax.evaluation import controls as controls_lib
 from fusion_jax.parallel import config as parallel_config
@@ -23,6 +30,10 @@ from fusion_jax.training import config as training_config
 # These may differ between two commands that share a run folder: they add
 # nodes (see `extended`) or change what is done with finished ones.
 EXTENDABLE = (
+  'modalities',
+  'families',
+  'arms',
+  'imports',
   'run_arms',
   'seeds',
   'trials',
@@ -33,7 +44,16 @@ EXTENDABLE = (
   'parallel',
 )
 # Of a run folder these can only grow.
-_GROWING = ('run_arms', 'seeds', 'trials', 'controls', 'footprint')
+_GROWING = (
+  'families',
+  'arms',
+  'imports',
+  'run_arms',
+  'seeds',
+  'trials',
+  'controls',
+  'footprint',
+)
 # Beyond these a run would not end, or its comparisons not fit into memory.
 MOST_SEEDS = 1000
 MOST_TRIALS = 1000
@@ -42,26 +62,6 @@ MOST_EMAP = 2000
 ALL = 'all'
 # Where decoded images are kept says nothing about what they show.
 _IMMATERIAL = ('cohort.cache_dir',)
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassicalConfig:
-  """Hyperparameters of the classical learners' first trial.
-
-  Attributes:
-    l1_ratio: elastic net: share of the absolute penalty.
-    learning_rate: gradient boosting: shrinkage of each tree.
-    max_leaf_nodes: gradient boosting: leaves of a tree.
-    l2: gradient boosting: penalty on leaf values.
-    inner_folds: folds of the cross-validation that tunes both in small cohorts
-      (`ExperimentConfig.small_below`).
-  """
-
-  l1_ratio: float = 0.5
-  learning_rate: float = 0.1
-  max_leaf_nodes: int = 15
-  l2: float = 1.0
-  inner_folds: int = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,10 +86,6 @@ class ControlsConfig:
     return tuple(name for name in known if name in self.conditions)
 
 
-def _default_arms() -> dict[str, arms_lib.ArmConfig]:
-  return dict(arms_lib.ARMS)
-
-
 @dataclasses.dataclass(frozen=True)
 class ExperimentConfig:
   """Everything that determines an ablation.
@@ -105,7 +101,10 @@ class ExperimentConfig:
     controls: which controls ask whether a gain is fusion.
     footprint: whether operations, latency and memory are measured.
     parallel: how devices are used.
-    arms: what each known arm is made of.
+    modalities: what the families make arms for; of the cohort.
+    families: names of the families of arms that are known.
+    arms: by name, more arms as text (arm_text.py).
+    imports: modules that register parts of other packages.
     run_arms: the arms to run; empty for all that the cohort allows.
     seeds: models per arm and fold that differ only in their random numbers.
     trials: hyperparameter settings per arm, fold and seed; the first is the
@@ -122,7 +121,9 @@ class ExperimentConfig:
   splits: data_config.SplitConfig = data_config.SplitConfig()
   preprocess: data_config.PreprocessConfig = data_config.PreprocessConfig()
   training: training_config.TrainingConfig = training_config.TrainingConfig()
-  classical: ClassicalConfig = ClassicalConfig()
+  classical: classical_learners.ClassicalConfig = (
+    classical_learners.ClassicalConfig()
+  )
   evaluation: evaluation_config.EvaluationConfig = (
     evaluation_config.EvaluationConfig()
   )
@@ -130,14 +131,62 @@ class ExperimentConfig:
   controls: ControlsConfig = ControlsConfig()
   footprint: bool = False
   parallel: parallel_config.ParallelConfig = parallel_config.ParallelConfig()
-  arms: dict[str, arms_lib.ArmConfig] = dataclasses.field(
-    default_factory=_default_arms
-  )
+  modalities: tuple[arm_lib.Modality, ...] = families.USUAL
+  families: tuple[str, ...] = (families.REVIEW,)
+  arms: dict[str, str] = dataclasses.field(default_factory=dict)
+  imports: tuple[str, ...] = ()
   run_arms: tuple[str, ...] = ()
   seeds: int = 1
   trials: int = 1
   seed: int = 0
   small_below: int = 800
+
+  @functools.cached_property
+  def known_arms(self) -> dict[str, arm_lib.Arm]:
+    """By name, the arms of the families and those that `arms` defines.
+
+    Raises:
+      UserError: for an unknown family, a definition that is wrong or a module
+        that cannot be imported.
+    """
+    registry.import_parts(self.imports, where='imports')
+    made = families.make(self.families, self.modalities)
+    groups = {
+      cls.group: getattr(self, cls.group)
+      for cls in learners.LEARNERS.values()
+      if cls.group
+    }
+    return arm_text.define_all(made, self.arms, groups)
+
+  def settings_of(self, arm: arm_lib.Arm) -> Any:
+    """The settings of an arm's learner, with those that the arm replaces.
+
+    Raises:
+      ValueError: for an arm whose learner has none.
+    """
+    group = learners.of(arm).group
+    if not group:
+      raise ValueError(f"The learner '{arm.learner}' has no settings")
+    return dataclasses.replace(getattr(self, group), **arm.train)
+
+  def inner_folds_of(self, arm: arm_lib.Arm) -> int:
+    """Folds of the inner cross-validation of an arm in small cohorts."""
+    return arm.train.get('inner_folds', self.classical.inner_folds)
+
+
+def of_cohort(config: ExperimentConfig) -> ExperimentConfig:
+  """`config` with the modalities that its cohort is said to have.
+
+  Where these are none but the usual ones, all of the usual ones: arms that
+  need one that is not there are then left out with a reason.
+
+  Raises:
+    UserError: if there is no such cohort.
+  """
+  found = tuple(arm_lib.Modality(*x) for x in reader.describe(config.cohort))
+  if set(found) <= set(families.USUAL):
+    found = families.USUAL
+  return dataclasses.replace(config, modalities=found)
 
 
 def check(config: ExperimentConfig) -> None:
@@ -159,36 +208,37 @@ def check(config: ExperimentConfig) -> None:
         'number.'
       )
   if len(config.arms) > types.MOST_ARMS:
-    raise errors.UserError(
-      f'arms: {len(config.arms)} are defined, at most {types.MOST_ARMS} can be '
-      'compared.'
-    )
-  _check_classical(config.classical)
+    raise _too_many(len(config.arms))
+  classical_learners.check(config.classical)
   _check_controls(config.controls)
   audit_config.check(config.audits)
   training_config.check(config.training)
   data_config.check(config.cohort)
   preprocess.Preprocessor(config.preprocess)
-  arms_lib.check(config.arms)
-  arms_lib.check_names(config.arms, config.run_arms)
+  arms = config.known_arms
+  if len(arms) > types.MOST_ARMS:
+    raise _too_many(len(arms))
+  for name, arm in arms.items():
+    if arm.train:
+      _check_settings(name, config.settings_of(arm))
+  roster.check_names(arms, config.run_arms)
 
 
-def _check_classical(classical: ClassicalConfig) -> None:
-  finite = math.isfinite
-  for name, legal, expected in (
-    ('l1_ratio', lambda x: 0 <= x <= 1, 'a number from 0 to 1'),
-    ('learning_rate', lambda x: x > 0 and finite(x), 'a number above 0'),
-    (
-      'max_leaf_nodes',
-      lambda x: 2 <= x <= 10_000,
-      'a whole number from 2 to 10000',
-    ),
-    ('l2', lambda x: x >= 0 and finite(x), '0 or a positive number'),
-    ('inner_folds', lambda x: 2 <= x <= 100, 'a whole number from 2 to 100'),
-  ):
-    value = getattr(classical, name)
-    if not legal(value):
-      raise errors.UserError(f'classical.{name}={value}: expected {expected}.')
+def _too_many(count: int) -> errors.UserError:
+  return errors.UserError(
+    f'arms: {count} are defined, at most {types.MOST_ARMS} can be compared.'
+  )
+
+
+def _check_settings(name: str, settings: Any) -> None:
+  check_group = {
+    training_config.TrainingConfig: training_config.check,
+    classical_learners.ClassicalConfig: classical_learners.check,
+  }
+  try:
+    check_group[type(settings)](settings)
+  except errors.UserError as e:
+    raise errors.UserError(f'arms.{name}: {e}') from None
 
 
 def _check_controls(controls: ControlsConfig) -> None:
@@ -227,23 +277,56 @@ def extended(
   Args:
     saved: what the folder's config.json holds.
     config: the configuration of this command.
+
+  Raises:
+    UserError: if an arm has another definition than it had.
   """
-  before = saved.get('run_arms', ())
+  usual = core_config.to_dict(ExperimentConfig())
+  saved = {**usual, **saved}
+  before = saved['run_arms']
   run_arms = config.run_arms
   if not before:
     run_arms = ()
   elif run_arms and not set(before) <= set(run_arms):
     run_arms = tuple(dict.fromkeys([*before, *run_arms]))
-  conditions = saved.get('controls', {}).get('conditions', ())
+  conditions = saved['controls'].get('conditions', ())
   conditions = dict.fromkeys([*conditions, *config.controls.conditions])
   return dataclasses.replace(
     config,
+    families=_united(saved['families'], config.families),
+    arms={**saved['arms'], **config.arms},
+    imports=_united(saved['imports'], config.imports),
     run_arms=run_arms,
     controls=dataclasses.replace(config.controls, conditions=tuple(conditions)),
-    footprint=config.footprint or saved.get('footprint', False),
-    seeds=max(config.seeds, saved.get('seeds', 1)),
-    trials=max(config.trials, saved.get('trials', 1)),
+    footprint=config.footprint or saved['footprint'],
+    seeds=max(config.seeds, saved['seeds']),
+    trials=max(config.trials, saved['trials']),
   )
+
+
+def _united(before, now) -> tuple[str, ...]:
+  return tuple(dict.fromkeys([*before, *now]))
+
+
+def redefined(saved: Mapping[str, Any], config: ExperimentConfig) -> str:
+  """The first arm whose definition is not the one of its folder; '' if none.
+
+  Args:
+    saved: what the folder's config.json holds.
+    config: the configuration of this command.
+
+  Returns:
+    "arm 'NAME' is TEXT there and TEXT here".
+  """
+  before = saved.get('arms', {})
+  made = families.make(
+    saved.get('families', (families.REVIEW,)), config.modalities
+  )
+  for name, text in config.arms.items():
+    there = before.get(name, f'{name}()' if name in made else text)
+    if spec.parse(there) != spec.parse(text):
+      return f"arm '{name}' is {there} there and {text} here"
+  return ''
 
 
 def _fixed_part(tree: dict) -> dict:
@@ -283,8 +366,10 @@ def first_difference(saved: dict, config: ExperimentConfig) -> str:
   Returns:
     "name: value there, value here".
   """
-  there = _fixed_part(saved)
-  here = _fixed_part(core_config.to_dict(config))
+  here = core_config.to_dict(config)
+  # What a folder does not name had its default.
+  usual = _fixed_part(core_config.to_dict(ExperimentConfig()))
+  there, here = {**usual, **_fixed_part(saved)}, _fixed_part(here)
   for name in sorted(there.keys() | here.keys()):
     if there.get(name) != here.get(name):
       shown = [json.dumps(x.get(name)) for x in (there, here)]

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from fusion_jax.ablation import changes, ensembles, finished, frozen, pairs
+from fusion_jax.core import closure
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import controls as evaluation_controls
@@ -55,7 +56,7 @@ def make(
   fusions = [
     a
     for a in run.plan.listed
-    if a in run.models['arms'] and len(run.config.arms[a].modalities) > 1
+    if a in run.models['arms'] and len(run.config.known_arms[a].modalities) > 1
   ]
   found = []
   for condition in run.config.controls.names if fusions else ():
@@ -220,10 +221,8 @@ def _land(run, condition, piece, rows, logits, seconds) -> None:
 
 @functools.cache
 def _source_digest() -> str:
-  total = hashlib.sha256()
-  for name in SOURCES:
-    total.update((pathlib.Path(__file__).parent / name).read_bytes() + b'\0')
-  return total.hexdigest()
+  here = pathlib.Path(__file__).parent
+  return closure.digest_of([here / name for name in SOURCES])
 
 
 def _key(condition: str, models: Sequence[str], options: Mapping) -> str:

@@ -16,9 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen, learners
+from fusion_jax.ablation import frozen, learners, neural_learner
 from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
@@ -114,16 +113,15 @@ class Crossed:
     parts = node.learner.arm
     at = {m: np.asarray(at[m]) for m in parts.modalities}
     present = {m: sides[m].cohort.present[m][rows] for m, rows in at.items()}
-    if parts.learner == arms_lib.RULE:
-      logits = {
-        m: self.logits(other, place, sides, at)
-        for m, other in zip(parts.modalities, parts.upstream, strict=True)
-      }
-      found = node.trained.models[0].apply(logits, present)
+    if node.learner.joins:
+      logits, here = {}, {}
+      for term, (other, modalities) in parts.terms.items():
+        logits[term] = self.logits(other, place, sides, at)
+        here[term] = np.any([present[m] for m in modalities], axis=0)
+      found = node.trained.models[0].apply(logits, here)
     else:
-      run = self._neural
-      if parts.learner != arms_lib.NEURAL:
-        run = self._classical
+      neural = isinstance(node.learner, neural_learner.Neural)
+      run = self._neural if neural else self._classical
       found = node.learner.mean(
         [
           run(node, place, half, sides, at)
@@ -138,7 +136,7 @@ class Crossed:
     if (arm, place) not in self._nodes:
       key = self._entries[arm, place]
       learner = learners.create_learner(
-        self._config.arms[arm],
+        self._config.known_arms[arm],
         self._task,
         training=self._config.training,
         parallel=self._config.parallel,
@@ -150,10 +148,10 @@ class Crossed:
   def _inputs(self, node, place, side, modality) -> learner_lib.Inputs:
     """What the node sees of a side, with features of its extractor."""
     parts = node.learner.arm
-    features = ()
-    if modality == types.IMAGE and parts.image_input == arms_lib.FEATURES:
-      other = self._node(parts.upstream[0], place)
-      features = tuple(
+    features = {}
+    if modality in parts.second_stage:
+      other = self._node(parts.inputs[modality].of, place)
+      features[modality] = tuple(
         np.asarray(self._encoded(other, place, half, side, modality).pooled)[
           : len(side)
         ]
@@ -189,7 +187,7 @@ class Crossed:
       rows = {m: x[start : start + _PAIRS] for m, x in at.items()}
       count = len(next(iter(rows.values())))
       rows = {m: np.pad(x, (0, _PAIRS - count)) for m, x in rows.items()}
-      logits = head(model.params, features, present, rows)
+      logits = head(model.variables, features, present, rows)
       found.append(np.asarray(logits)[:count])
     out = np.concatenate(found).astype(np.float64)
     return out * model.label_std + model.label_mean
@@ -202,7 +200,7 @@ class Crossed:
       source = node.learner.source(inputs, half, (modality,))
       config = node.learner.model_config(inputs)
       encode, _ = _programs(config, self._task)
-      params = node.trained.models[half].params
+      variables = node.trained.models[half].variables
       n = len(side)
       # Few sizes, so that few programs are compiled.
       size = _STUDIES << max(0, int(np.ceil(np.log2(n / _STUDIES))))
@@ -211,14 +209,13 @@ class Crossed:
         resident = batches.make_resident(
           batches.FleetData(repeated(side.cohort, rows), (_take(source, rows),))
         )
-        found.append(encode(params, resident, modality))
+        found.append(encode(variables, resident, modality))
       side.seen[key] = jax.tree.map(lambda *x: jnp.concatenate(x), *found)
     return side.seen[key]
 
 
 def repeated(cohort: cohort_lib.Cohort, rows: np.ndarray) -> cohort_lib.Cohort:
   """What models see of the studies `rows`, any of them several times."""
-  images = None if cohort.images is None else cohort.images[rows]
   return cohort_lib.Cohort(
     name=cohort.name,
     task=cohort.task,
@@ -226,26 +223,19 @@ def repeated(cohort: cohort_lib.Cohort, rows: np.ndarray) -> cohort_lib.Cohort:
     study=np.arange(len(rows)).astype(str),
     patient=cohort.patient[rows],
     labels=cohort.labels[rows],
-    images=images,
-    image_mask=cohort.image_mask[rows],
-    numeric=cohort.numeric[rows],
-    numeric_names=cohort.numeric_names,
-    categorical=cohort.categorical[rows],
-    categorical_names=cohort.categorical_names,
-    orientation_free=cohort.orientation_free,
+    modalities={m: x.take(rows) for m, x in cohort.modalities.items()},
   )
 
 
 def _take(source: batches.Source, rows: np.ndarray) -> batches.Source:
   """What is seen of some studies."""
-  by_study = ('ehr', 'image_vector', 'image_features')
-  return dataclasses.replace(
-    source,
-    **{
-      name: jax.tree.map(lambda x: x[rows], getattr(source, name))
-      for name in by_study
-    },
-  )
+  parts = {
+    m: part
+    if part.vector is None
+    else dataclasses.replace(part, vector=part.vector[rows])
+    for m, part in source.parts.items()
+  }
+  return dataclasses.replace(source, parts=parts)
 
 
 @functools.cache
@@ -260,9 +250,9 @@ def _programs(config: models.ModelConfig, task: types.Task):
     raise ValueError('Its encoders cannot be run one by one.')
 
   @functools.partial(jax.jit, static_argnums=2)
-  def encode(params, resident, modality):
+  def encode(variables, resident, modality):
     rows = jnp.arange(_STUDIES)
-    plan = batches.RowPlan(rows=rows, weight=jnp.ones(_STUDIES), position=rows)
+    plan = batches.RowPlan(rows=rows, weight=jnp.ones(_STUDIES))
     batch = batches.gather(resident, 0, plan)
     # The other encoder is not run.
     blank = types.Features.of_vector(jnp.zeros((_STUDIES, 1)))
@@ -274,13 +264,11 @@ def _programs(config: models.ModelConfig, task: types.Task):
       },
       features={**batch.features, **{m: blank for m in others}},
     )
-    features = model.apply(
-      {'params': params}, batch, train=False, method=model.encode
-    )
+    features = model.apply(variables, batch, train=False, method=model.encode)
     return features[modality]
 
   @jax.jit
-  def head(params, features, present, at):
+  def head(variables, features, present, at):
     # What a combiner does not read of the features is never gathered.
     batch = types.Batch(
       inputs={},
@@ -288,12 +276,12 @@ def _programs(config: models.ModelConfig, task: types.Task):
       labels=jnp.zeros((_PAIRS, task.num_labels)),
       label_mask=jnp.zeros((_PAIRS, task.num_labels), bool),
       weight=jnp.ones(_PAIRS),
-      position=jnp.arange(_PAIRS),
+      row=jnp.arange(_PAIRS),
       features={
         m: jax.tree.map(lambda x, rows=at[m]: x[rows], f)
         for m, f in features.items()
       },
     )
-    return model.apply({'params': params}, batch)[0]
+    return model.apply(variables, batch)[0]
 
   return encode, head

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import finished
+from fusion_jax.ablation import arm as arm_lib
+from fusion_jax.ablation import finished, learners
 from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.evaluation import controls as evaluation_controls
@@ -83,7 +83,7 @@ def _choice(run, intact) -> dict[tuple[int, int], dict[str, Any]]:
   singles = [
     a
     for a in run.plan.listed
-    if run.config.arms[a].strategy == arms_lib.SINGLE
+    if run.config.known_arms[a].strategy == arm_lib.SINGLE
     and a in run.models['arms']
   ]
   test, valid = (
@@ -106,14 +106,15 @@ def _metric(run) -> str:
 
 def _is_random(run, arm: str) -> bool:
   """Whether models of an arm differ by seed."""
-  parts = run.config.arms[arm]
-  neural = parts.learner == arms_lib.NEURAL
-  return neural or any(_is_random(run, other) for other in parts.upstream)
+  parts = run.config.known_arms[arm]
+  return learners.of(parts).random or any(
+    _is_random(run, other) for other in parts.upstream
+  )
 
 
 def _next_best(run, chosen) -> str:
   """The best other arm of the same modality on validation; itself if none."""
-  arm, arms = chosen['arm'], run.config.arms
+  arm, arms = chosen['arm'], run.config.known_arms
   sign = 1 if metrics.higher_is_better(_metric(run)) else -1
   others = {
     a: sign * value

@@ -176,7 +176,7 @@ class _Work:
     """Of the record's columns, with the reason where there is none."""
     metric = explain.metric_of(self.cohort.task, self._metric)
     found = {'arm': self.arm, 'metric': metric, 'columns': []}
-    if types.EHR not in self._config.arms[self.arm].modalities:
+    if types.EHR not in self._config.known_arms[self.arm].modalities:
       return {**found, 'reason': f"'{self.arm}' does not see the record."}
     found['columns'] = explain.importance(
       self._models,
@@ -273,7 +273,7 @@ class _Work:
     first = images[row, np.flatnonzero(mask)[0]]
     found = {'image': _png(first), 'map': None, 'images': int(mask.sum())}
     found['height'], found['width'] = first.shape[:2]
-    if types.IMAGE in self._config.arms[self.arm].modalities:
+    if types.IMAGE in self._config.known_arms[self.arm].modalities:
       made = explain.occlusion(
         self._models,
         self.cohort,
@@ -310,7 +310,9 @@ def _extreme(values: np.ndarray, at: int) -> dict[str, Any]:
 
 def _png(image: np.ndarray) -> str:
   """(h, w, c) pixels as a PNG file in base64, smaller if they are many."""
-  scaled = np.rint(image / pixels.full_scale(image) * 255).astype(np.uint8)
+  scaled = np.rint(image / pixels.full_scale(image.dtype)[1] * 255).astype(
+    np.uint8
+  )
   if scaled.shape[-1] not in (1, 3):
     scaled = scaled[..., :1]
   picture = Image.fromarray(scaled[..., 0] if scaled.shape[-1] == 1 else scaled)

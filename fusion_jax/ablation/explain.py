@@ -13,7 +13,8 @@ import numpy as np
 from fusion_jax.ablation import crossed, frozen
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import pixels
+from fusion_jax.data import modality
+from fusion_jax.data.kinds import image, table
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import metrics, resampling
 
@@ -204,10 +205,18 @@ def _records(cohort, parts) -> cohort_lib.Cohort:
     study=number,
     patient=number,
     labels=np.full((len(numeric), cohort.task.num_labels), np.nan),
-    numeric=numeric,
-    numeric_names=cohort.numeric_names,
-    categorical=categorical,
-    categorical_names=cohort.categorical_names,
+    modalities={
+      types.EHR: modality.Modality.of(
+        table.NAME,
+        modality.RECORD,
+        table.Data(
+          numeric,
+          cohort.numeric_names,
+          categorical,
+          cohort.categorical_names,
+        ),
+      )
+    },
   )
 
 
@@ -263,12 +272,13 @@ def occlusion(
   record = crossed.Side(crossed.repeated(cohort, np.array([row])))
   found = []
   for place in places:
-    stats = work.fitted(arm, place).image_stats
-    colour = np.rint(stats['mean'] * pixels.full_scale(cohort.images))
-    shown = crossed.repeated(cohort, np.full(1 + len(corners), row))
+    fit = work.fitted(arm, place).fits[types.IMAGE]
+    colour = np.rint(fit.low + fit.mean * (fit.high - fit.low))
+    hidden = np.repeat(cohort.images[row][None], 1 + len(corners), axis=0)
     for k, (y, x) in enumerate(corners):
       y, x = (slice(max(0, i), i + _WIDE * cell) for i in (y, x))
-      shown.images[1 + k, first, y, x] = colour
+      hidden[1 + k, first, y, x] = colour
+    shown = _pictures(cohort, row, hidden)
     at = np.arange(len(shown))
     logits = work.logits(
       arm,
@@ -281,6 +291,16 @@ def occlusion(
   change = np.mean(found, axis=0).reshape(a + _WIDE - 1, b + _WIDE - 1)
   covered = np.lib.stride_tricks.sliding_window_view(change, (_WIDE, _WIDE))
   return Map(covered.mean(axis=(2, 3)), cell, _WIDE * cell)
+
+
+def _pictures(cohort, row, images) -> cohort_lib.Cohort:
+  """The study `row` as often as there are `images`, each with one of them."""
+  alike = crossed.repeated(cohort, np.full(len(images), row))
+  data = image.Data(
+    images, np.repeat(cohort.image_mask[row][None], len(images), axis=0)
+  )
+  shown = modality.Modality.of(image.NAME, modality.IMAGING, data)
+  return alike.with_modalities({types.IMAGE: shown}, digest=alike.digest)
 
 
 def _value(task: types.Task, logits: np.ndarray, output: int) -> np.ndarray:

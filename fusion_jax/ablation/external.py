@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen, levels, made_of, outcome, own_files
+from fusion_jax.ablation import (
+  frozen,
+  levels,
+  made_of,
+  outcome,
+  own_files,
+  saved,
+)
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import (
@@ -23,7 +30,6 @@ from fusion_jax.core import (
   types,
   words,
 )
-from fusion_jax.core import config as core_config
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
 from fusion_jax.data import reader, synthetic
@@ -73,9 +79,7 @@ def open_run(path: str | os.PathLike) -> Run:
     # What was added to a finished run can be made again by itself.
     if name in (*store_lib.FINISHED, store_lib.CHECKSUMS):
       raise errors.UserError(f"'{path / name}' {trouble}. {store.again()}")
-  config = core_config.load(
-    config_lib.ExperimentConfig, path / store_lib.CONFIG
-  )
+  config = saved.load(path / store_lib.CONFIG)
   models = store.read_json(store_lib.MODELS)
   if not frozen.sound(models):
     raise errors.UserError(
@@ -159,7 +163,7 @@ def apply(
       survival = {}
       if hazards:
         survival = hazards[arm, place].survival(
-          cohort, run.config.arms[arm], rows=everyone, logits=logits
+          cohort, run.config.known_arms[arm], rows=everyone, logits=logits
         )
       tables.append(
         outcome.table(
@@ -247,12 +251,12 @@ def _check(run, cohort: cohort_lib.Cohort, listed) -> None:
       f'the run was trained for {", ".join(names)}, in that order.'
     )
   for arm in listed:
-    for modality in run.config.arms[arm].modalities:
+    for modality in run.config.known_arms[arm].modalities:
       if modality not in cohort.modalities:
         able = [
           a
           for a in listed
-          if set(run.config.arms[a].modalities) <= set(cohort.modalities)
+          if set(run.config.known_arms[a].modalities) <= set(cohort.modalities)
         ]
         hint = f' Give --arms={",".join(able)}.' if able else ''
         raise errors.UserError(
@@ -322,7 +326,7 @@ def _check_patients(run, config, cohort) -> list[str]:
   shared = int(np.isin(here, before.patient_id).sum())
   trained_on = run.summary['cohort']['name']
   if shared:
-    if config.cohort.name in synthetic.WORLDS:
+    if config.cohort.name in synthetic.NAMES:
       way = 'Give another seed, as with --set=cohort.seed=1.'
     else:
       way = (
@@ -363,7 +367,7 @@ def _can_share(one, other) -> bool:
 
   Those of built-in worlds are numbered in each of them.
   """
-  generated = [c.name in synthetic.WORLDS for c in (one, other)]
+  generated = [c.name in synthetic.NAMES for c in (one, other)]
   if not any(generated):
     return True
   return all(generated) and (one.name, one.seed) == (other.name, other.seed)

@@ -26,12 +26,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import (
+  classical_learners,
+  frozen,
+  neural_learner,
+  rule_learner,
+)
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen
+from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import kind as kinds
 from fusion_jax.training import batches
 from fusion_jax.training import footprint as footprint_lib
 
@@ -91,7 +97,7 @@ def measure(
   here = {**machine(), 'jax': jax.__version__}
   causes, paths = {}, {}
   for arm in arms:
-    path = _path(config.arms, arm)
+    path = _path(config.known_arms, arm)
     keys = [models['arms'][x][0]['key'] for x in path]
     causes[arm] = {'machine': here, 'models': keys}
     if before.get(arm, {}).get('causes') != causes[arm]:
@@ -196,40 +202,42 @@ def _predict(path):
 def _part(config, models, store, one, arm) -> Part:
   place = frozen.place_of(models['arms'][arm][0])
   loaded = frozen.Frozen(config, models, store, one, places={place}).load(arm)
-  inputs, parts = loaded.inputs[0], config.arms[arm]
-  if parts.learner == arms_lib.NEURAL:
-    found = _neural(loaded, config.training, one)
-  elif parts.learner == arms_lib.RULE:
-    found = _rule(loaded)
-  else:
-    found = _classical(loaded)
-  if parts.image_input != arms_lib.PIXELS:
+  inputs = loaded.inputs[0]
+  found = _own(loaded.learner, loaded, config, one)
+  if not loaded.learner.arm.reduced:
     return found
 
+  reduced = loaded.learner.arm.reduced
+
   def predict():
-    inputs.fitted.pixels(one)
+    for m in reduced:
+      inputs.fitted.columns(one, m, kinds.LINEAR)
     found.predict()
 
-  projection = 2.0 * inputs.fitted.pixel_fit.components.size
-  return dataclasses.replace(
-    found,
-    predict=predict,
-    flops=None
-    if found.flops is None
-    else found.flops + projection * int(one.image_mask.sum()),
-  )
+  flops = found.flops
+  for m in reduced if flops is not None else ():
+    reduction = inputs.fitted.reduction(m)
+    flops += inputs.fitted.kind(m).operations(reduction, one.modalities[m])
+  return dataclasses.replace(found, predict=predict, flops=flops)
 
 
-def _neural(loaded, training, one) -> Part:
-  learner, inputs = loaded.learner, loaded.inputs[0]
+@functools.singledispatch
+def _own(learner: learner_lib.Learner, loaded, config, one) -> Part:
+  """What an arm's own models take."""
+  raise TypeError(f'Nothing is known of {type(learner).__name__}.')
+
+
+@_own.register
+def _neural(learner: neural_learner.Neural, loaded, config, one) -> Part:
+  inputs = loaded.inputs[0]
   each = [
     footprint_lib.measure(
       model_config=learner.model_config(inputs),
       task=one.task,
       data=batches.FleetData(one, (learner.source(inputs, half),)),
       fitted=model,
-      config=training,
-      encode=learner.arm.strategy == arms_lib.UPSTREAM,
+      config=config.settings_of(learner.arm),
+      encode=learner.arm.extracts,
     )
     for half, model in enumerate(loaded.trained[0].models)
   ]
@@ -238,25 +246,31 @@ def _neural(loaded, training, one) -> Part:
   return Part(lambda: _predict(halves), found['flops'], found['memory_bytes'])
 
 
-def _rule(loaded) -> Part:
+@_own.register
+def _rule(learner: rule_learner.Rule, loaded, config, one) -> Part:
+  del config, one
   row = np.zeros(1, int)
   return Part(
-    lambda: loaded.learner.logits(loaded.trained, loaded.inputs, [row]),
+    lambda: learner.logits(loaded.trained, loaded.inputs, [row]),
     flops=2.0 * loaded.trained[0].parameters,
     memory_bytes=None,
     memory_reason=_NO_STEPS,
   )
 
 
-def _classical(loaded) -> Part:
-  learner, models = loaded.learner, loaded.trained[0].models
+@_own.register
+def _classical(
+  learner: classical_learners.Classical, loaded, config, one
+) -> Part:
+  del config, one
+  models = loaded.trained[0].models
   tables = [
     np.concatenate(
       [x for x, _ in learner.blocks(loaded.inputs[0], half).values()], axis=1
     )
     for half in range(len(models))
   ]
-  trees = learner.arm.learner == arms_lib.TREES
+  trees = isinstance(learner, classical_learners.Trees)
   return Part(
     lambda: [m.logits(x) for m, x in zip(models, tables, strict=True)],
     flops=None if trees else sum(2.0 * m.coefficients.size for m in models),

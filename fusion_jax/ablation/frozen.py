@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.ablation import learners
@@ -86,7 +85,7 @@ class Frozen:
 
   def load(self, arm: str) -> Loaded:
     """The models of an arm, with what they need of the arms before it."""
-    parts: arms_lib.ArmConfig = self._config.arms[arm]
+    parts = self._config.known_arms[arm]
     learner = learners.create_learner(
       parts,
       self._cohort.task,
@@ -101,14 +100,13 @@ class Frozen:
       model, fitted = learner.load(self._store.model_folder(entry['key']))
       if fitted is not None:
         self.fits[place[:2]] = fitted
-      features, logits = (), {}
-      if parts.image_input == arms_lib.FEATURES:
-        features = self._encode(parts.upstream[0])[place]
-      elif parts.learner == arms_lib.RULE:
-        for modality, other in zip(
-          parts.modalities, parts.upstream, strict=True
-        ):
-          logits[modality] = self.logits(other)[place]
+      features = {
+        m: self._encode(parts.inputs[m].of)[place] for m in parts.second_stage
+      }
+      logits = {}
+      if learner.joins:
+        for term, (other, _) in parts.terms.items():
+          logits[term] = self.logits(other)[place]
       places.append(place)
       trained.append(model)
       inputs.append(learner_lib.Inputs(self._cohort, fitted, features, logits))

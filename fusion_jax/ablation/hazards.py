@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.core import baseline as baseline_lib
 from fusion_jax.core import errors, links, types
@@ -42,7 +42,7 @@ class Hazards:
   def estimate(
     cls,
     cohort: cohort_lib.Cohort,
-    arm: arms_lib.ArmConfig,
+    arm: arm_lib.Arm,
     *,
     rows: np.ndarray,
     logits: np.ndarray,
@@ -82,7 +82,7 @@ class Hazards:
   def survival(
     self,
     cohort: cohort_lib.Cohort,
-    arm: arms_lib.ArmConfig,
+    arm: arm_lib.Arm,
     *,
     rows: np.ndarray,
     logits: np.ndarray,

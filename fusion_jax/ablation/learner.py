@@ -13,21 +13,26 @@ fitted on the validation part too: no encoder is trained on it, though each
 stops where it is best on it.
 """
 
+from __future__ import annotations
+
 import abc
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+import typing
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import inner, preprocess
-from fusion_jax.data import splits as splits_lib
+
+if typing.TYPE_CHECKING:
+  from fusion_jax.ablation import arm as arm_lib
+  from fusion_jax.data import splits as splits_lib
 
 # How often the training part of a small cohort is cut into halves.
 SMALL_CUTS = 2
@@ -44,14 +49,16 @@ class Inputs:
   Attributes:
     cohort: the studies.
     fitted: the preprocessing of the training part.
-    features: by encoder, (n, c) frozen image features.
-    logits: by modality, (n, s) predictions of upstream arms, NaN in rows they
-      were not asked for.
+    features: by modality and encoder, (n, c) frozen features.
+    logits: by term of a late rule (`Arm.terms`), (n, s) predictions of upstream
+      arms, NaN in rows they were not asked for.
   """
 
   cohort: cohort_lib.Cohort
   fitted: preprocess.Fitted
-  features: tuple[np.ndarray, ...] = ()
+  features: Mapping[str, tuple[np.ndarray, ...]] = dataclasses.field(
+    default_factory=dict
+  )
   logits: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
@@ -112,14 +119,55 @@ class Trained:
 
 
 class Learner(abc.ABC):
-  """Trains, applies, saves and loads the models of one arm."""
+  """Trains, applies, saves and loads the models of one arm.
 
-  # Whether one call should train many nodes together.
+  Attributes:
+    fleet: whether one call should train many nodes together.
+    random: whether its models differ by seed.
+    encodes: whether its inputs have encoders, and a combiner joins them.
+    joins: whether it joins predictions of other arms by a rule.
+    group: the group of the configuration that it reads; '' for none.
+    settings: the names in it that count for the learner.
+    space: where the random search looks, by setting: ('scale', a) is the
+      configured value times a log-uniform factor from 1 / a to a.
+    packages: those whose versions a result depends on.
+    record: how it sees a table, in words.
+  """
+
   fleet = False
+  random = False
+  encodes = False
+  joins = False
+  group = ''
+  settings: tuple[str, ...] = ()
+  space: Mapping[str, tuple] = {}
+  packages: tuple[str, ...] = ('numpy', 'scipy', 'scikit-learn')
+  record = ''
+  # Where a fleet is kept while it trains, to go on from after a kill; whoever
+  # calls `fit` may set it.
+  folder: pathlib.Path | None = None
 
-  def __init__(self, arm: arms_lib.ArmConfig, task: types.Task):
+  def __init__(self, arm: arm_lib.Arm, task: types.Task):
     self.arm = arm
     self.task = task
+
+  @classmethod
+  @abc.abstractmethod
+  def reads(cls, x: arm_lib.Input) -> bool:
+    """Whether it can see an input of this kind in this view."""
+
+  @classmethod
+  @abc.abstractmethod
+  def claims(cls, arm: arm_lib.Arm) -> tuple[Collection[str], bool, str]:
+    """What an arm of it can do, as `arm.Claims` has it."""
+
+  def check(self, job: Job) -> None:
+    """Checks that something can be learnt.
+
+    Raises:
+      UserError: if not.
+    """
+    model_rows(self.arm, job)
 
   @abc.abstractmethod
   def fit(
@@ -153,15 +201,12 @@ class Learner(abc.ABC):
     """How many fitted numbers a prediction passes through.
 
     Those of all models and, where they see reduced pixels, those of the
-    reduction (`pixels.PixelFit`). What standardises the columns of the record
-    and the channels of the image is not counted, of no arm.
+    reduction (`Kind.size`). What standardises columns and channels is not
+    counted, of no arm.
     """
-    found = sum(self.size(m) for m in models)
-    if self.arm.image_input == arms_lib.PIXELS:
-      fit = fitted.pixel_fit
-      parts = fit.centre, fit.components, fit.low, fit.high, fit.mean, fit.std
-      found += sum(x.size for x in parts)
-    return found
+    return sum(self.size(m) for m in models) + sum(
+      fitted.kind(m).size(fitted.reduction(m)) for m in self.arm.reduced
+    )
 
   @abc.abstractmethod
   def save(self, trained: Trained, folder, *, fitted, extra) -> None:
@@ -174,13 +219,13 @@ class Learner(abc.ABC):
   def encode(
     self, trained: Sequence[Trained], inputs: Sequence[Inputs]
   ) -> list[tuple[np.ndarray, ...]]:
-    """For each node and model, (n, c) float32 image features of all studies.
+    """For each node and model, (n, c) float32 features of all studies.
 
     Raises:
-      TypeError: by learners that have no image encoder.
+      TypeError: by learners that have no encoder.
     """
     del trained, inputs
-    raise TypeError(f'{type(self).__name__} has no image encoder.')
+    raise TypeError(f'{type(self).__name__} has no encoder.')
 
   def predict(
     self,
@@ -199,10 +244,6 @@ class Learner(abc.ABC):
       out[k] = np.where(absent[:, None], constant, out[k])
     return out
 
-  @property
-  def _second_stage(self) -> bool:
-    return self.arm.image_input == arms_lib.FEATURES
-
   def mean(self, logits: Sequence[np.ndarray]) -> np.ndarray:
     """(n, s) mean of the models' logits."""
     if self.task.kind == types.MULTICLASS:
@@ -211,16 +252,14 @@ class Learner(abc.ABC):
     return np.mean(logits, axis=0)
 
 
-def models_per_node(arm: arms_lib.ArmConfig, small: bool) -> int:
+def models_per_node(arm: arm_lib.Arm, small: bool) -> int:
   """How many models a node of an arm trains: one, or one per half of each cut.
 
   Args:
     arm: the arm.
     small: whether the cohort is.
   """
-  halved = (
-    arm.strategy == arms_lib.UPSTREAM or arm.image_input == arms_lib.FEATURES
-  )
+  halved = arm.extracts or arm.second_stage
   return 2 * (SMALL_CUTS if small else 1) if halved else 1
 
 
@@ -234,7 +273,7 @@ def model_rows(arm, job) -> list[np.ndarray]:
   parts = [split.train]
   if models_per_node(arm, small=False) > 1:
     # An encoder is trained on a half, its second stage on the other one.
-    turn = 1 if arm.strategy == arms_lib.UPSTREAM else -1
+    turn = 1 if arm.extracts else -1
     parts = [
       half
       for number in range(job.cuts)

@@ -27,20 +27,20 @@ def warnings(
   """
   strange, respelt = {}, {}
   for fit in fits:
-    for column, levels in zip(
-      fit.categorical_names, fit.levels_of(cohort), strict=True
-    ):
-      for cell, level in levels.items():
+    for levels in fit.levels(cohort):
+      for cell, level in levels.taken_for.items():
         if cell != level:
-          respelt.setdefault(column, {})[cell] = level
-      at = cohort.categorical_names.index(column)
-      cells = [x for x in cohort.categorical[:, at] if x is not None]
-      unknown = [x for x in cells if x not in levels]
-      if len(unknown) > _MOST * len(cells):
-        known = fit.levels[fit.categorical_names.index(column)].tolist()
-        found = len(unknown), len(cells), sorted(set(unknown)), known
+          respelt.setdefault(levels.column, {})[cell] = level
+      unknown = [x for x in levels.cells if x not in levels.taken_for]
+      if len(unknown) > _MOST * len(levels.cells):
+        found = (
+          len(unknown),
+          len(levels.cells),
+          sorted(set(unknown)),
+          list(levels.known),
+        )
         # Of several training parts, the one that knows least.
-        strange[column] = max(strange.get(column, found), found)
+        strange[levels.column] = max(strange.get(levels.column, found), found)
   lines = []
   for column, (unknown, observed, values, known) in strange.items():
     lines.append(

@@ -3,29 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import learners, views
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import config as core_config
-from fusion_jax.core import types
 
-# How a learner sees the record.
-_RECORD = {
-  arms_lib.NEURAL: 'numbers, indicators and codes',
-  arms_lib.ELASTIC_NET: 'numbers, indicators and one column a level',
-  arms_lib.TREES: 'numbers and codes, missing as missing',
-}
+# A summary's words for what an arm sees of an image.
+_VIEWS = {views.RAW: 'images', views.REDUCED: 'pixels'}
 _PREDICTIONS = 'predictions'
 # Settings that say where data and devices are, not what a model is.
 _PLACES = ('cohort.name', 'cohort.data_root', 'cohort.cache_dir')
 _SHARED = ('cohort', 'splits', 'preprocess', 'seeds', 'trials', 'seed')
-_OF_LEARNER = {
-  arms_lib.NEURAL: ('training',),
-  arms_lib.ELASTIC_NET: ('classical',),
-  arms_lib.TREES: ('classical',),
-  arms_lib.RULE: (),
-}
 
 
 def of_arms(
@@ -48,7 +38,8 @@ def of_arms(
 
 
 def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
-  own: arms_lib.ArmConfig = config.arms[arm]
+  own: arm_lib.Arm = config.known_arms[arm]
+  cls = learners.of(own)
   entries = models['arms'].get(arm, ())
   records = [store.record(x['key']) for x in entries if store.has(x['key'])]
   result: dict[str, Any] = {
@@ -78,8 +69,8 @@ def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
     'settings': {},
     'differs': differs(config, arm),
   }
-  if own.learner == arms_lib.NEURAL:
-    settings = core_config.to_dict(config.training)
+  if cls.encodes:
+    settings = core_config.to_dict(config.settings_of(own))
     result['epochs'] = {
       'planned': max(
         (x for r in records for x in r.get('epochs') or ()),
@@ -103,28 +94,25 @@ def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
 def _inputs(config, own, shape) -> list[dict[str, Any]]:
   """One entry per modality, in the order in which the arm names them."""
   result = []
-  for place, modality in enumerate(own.modalities):
+  for modality, x in own.inputs.items():
     entry: dict[str, Any] = {
       'modality': modality,
-      'encoder': None,
-      'view': '',
+      'encoder': x.encoder or None,
+      'view': x.view,
       'image_size': None,
     }
-    if own.learner == arms_lib.RULE:
-      entry.update(view=_PREDICTIONS, of=own.upstream[place])
-    elif modality == types.IMAGE:
-      entry.update(
-        encoder=own.image_encoder or None,
-        view=own.image_input,
-        image_size=list(shape) if shape else None,
-      )
-      if own.image_input == arms_lib.FEATURES:
-        entry['of'] = own.upstream[0]
-      elif own.image_input == arms_lib.PIXELS:
+    if x.of:
+      entry['of'] = x.of
+    if x.view == views.LOGITS:
+      entry['view'] = _PREDICTIONS
+    elif x.kind == 'image':
+      entry['view'] = _VIEWS.get(x.view, x.view)
+      entry['image_size'] = list(shape) if shape else None
+      if x.view == views.REDUCED:
         entry['components'] = config.preprocess.pixel_components
         entry['histogram_bins'] = config.preprocess.histogram_bins
-    else:
-      entry.update(encoder=own.ehr_encoder or None, view=_RECORD[own.learner])
+    elif x.view == views.RAW:
+      entry['view'] = learners.of(own).record
     result.append(entry)
   return result
 
@@ -133,20 +121,26 @@ def differs(config: config_lib.ExperimentConfig, arm: str) -> dict[str, Any]:
   """By dotted name, the settings of an arm that are not the default ones.
 
   Those that decide what is learnt: not the names of folders, devices, or what
-  is done with finished models. Of an arm that is none of the library's, all
-  its own settings count as not default.
+  is done with finished models. An arm that is defined as text has its
+  definition among them, and the settings that it replaces.
   """
-  learner = config.arms[arm].learner
-  here = _flat(core_config.to_dict(config))
+  own = config.known_arms[arm]
+  group = learners.of(own).group
+  here = core_config.to_dict(config)
+  if group:
+    here[group] = core_config.to_dict(config.settings_of(own))
   usual = _flat(core_config.to_dict(config_lib.ExperimentConfig()))
-  rooms = (*_SHARED, *_OF_LEARNER[learner])
-  return {
+  rooms = (*_SHARED, group)
+  found = {
     name: value
-    for name, value in here.items()
-    if (name.split('.')[0] in rooms or name.startswith(f'arms.{arm}.'))
+    for name, value in _flat(here).items()
+    if name.split('.')[0] in rooms
     and name not in _PLACES
     and (name not in usual or usual[name] != value)
   }
+  if arm in config.arms:
+    found[f'arms.{arm}'] = config.arms[arm]
+  return found
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:

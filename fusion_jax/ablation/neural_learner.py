@@ -1,20 +1,23 @@
 """Neural arms: fleets of fusion models."""
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import learner
+from fusion_jax.ablation import learner, views
 from fusion_jax.ablation import rows as rows_lib
-from fusion_jax.core import links, types
+from fusion_jax.core import links, spec, types
 from fusion_jax.data import preprocess
+from fusion_jax.encoders import protocol
 from fusion_jax.fusion import model as models
+from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.training import batches, checkpoints, neural
+from fusion_jax.training import config as training_config
 
 # The share of the whole fall of the validation loss that is much for the last
 # tenth of training.
@@ -25,6 +28,16 @@ class Neural(learner.Learner):
   """Fleets of fusion models."""
 
   fleet = True
+  random = True
+  encodes = True
+  group = 'training'
+  settings = tuple(
+    f.name for f in dataclasses.fields(training_config.TrainingConfig)
+  )
+  space = {'learning_rate': ('scale', 4.0), 'weight_decay': ('scale', 10.0)}
+  # The array packages reduce its pixels.
+  packages = ('jax', 'jaxlib', 'flax', 'optax', *learner.Learner.packages)
+  record = 'numbers, indicators and codes'
 
   def __init__(self, arm, task, training, parallel):
     super().__init__(arm, task)
@@ -33,20 +46,33 @@ class Neural(learner.Learner):
 
   def model_config(self, inputs: learner.Inputs) -> models.ModelConfig:
     """What its models are made of."""
-    # Given features need no gradient either way; this says what the arm is.
-    frozen = (types.IMAGE,) if self._second_stage else ()
-    encoders = {}
-    if types.IMAGE in self.arm.modalities:
-      kind = 'image' if self.arm.image_input == arms_lib.IMAGES else 'vector'
-      encoders[types.IMAGE] = models.EncoderConfig(kind, self.arm.image_encoder)
-    if types.EHR in self.arm.modalities:
-      given = (('levels', inputs.fitted.config.max_levels),)
-      encoders[types.EHR] = models.EncoderConfig(
-        'table', self.arm.ehr_encoder, given
+    encoders = {
+      m: models.EncoderConfig(
+        views.encoder_kind(x), x.encoder, views.given(m, x, inputs)
       )
+      for m, x in self.arm.inputs.items()
+    }
+    # Given features need no gradient either way; this says what the arm is.
     return models.ModelConfig(
-      tuple(encoders.items()), self.arm.combiner, frozen
+      tuple(encoders.items()), self.arm.combiner, self.arm.second_stage
     )
+
+  @classmethod
+  def reads(cls, x):
+    return x.view in (views.RAW, *views.VECTORS)
+
+  @classmethod
+  def claims(cls, arm):
+    combiner = fusion_protocol.COMBINERS.get(spec.parse(arm.combiner).name)
+    parts = [
+      protocol.ENCODERS[views.encoder_kind(x)].get(spec.parse(x.encoder).name)
+      for x in arm.inputs.values()
+    ]
+    tasks = set(types.TASK_KINDS)
+    for part in (combiner, *parts):
+      tasks &= set(part.claims.get('tasks', types.TASK_KINDS))
+    interactions = bool(combiner.claims.get('interactions', False))
+    return tasks, interactions, 'indicator'
 
   def source(
     self,
@@ -59,27 +85,17 @@ class Neural(learner.Learner):
     `modalities` are those wanted, all of the arm's if None.
     """
     wanted = self.arm.modalities if modalities is None else modalities
-    reads_image = types.IMAGE in wanted
-    how = self.arm.image_input if reads_image else ''
-    cohort, fitted = inputs.cohort, inputs.fitted
-    parts: dict[str, Any] = {}
-    if types.EHR in wanted:
-      parts['ehr'] = fitted.ehr(cohort)
-    if how == arms_lib.IMAGES:
-      parts['image_stats'] = fitted.image_stats
-    elif how == arms_lib.PIXELS:
-      parts['image_vector'] = fitted.pixels(cohort).astype(np.float32)
-    elif how == arms_lib.FEATURES:
-      parts['image_features'] = inputs.features[half]
-    return batches.Source(**parts)
+    return batches.Source(
+      {m: views.of_network(m, self.arm.inputs[m], inputs, half) for m in wanted}
+    )
 
   def _data(self, pairs) -> tuple[batches.FleetData, list[int]]:
     """The distinct sources of (inputs, half) pairs, and each pair's number."""
     number: dict[tuple, int] = {}
     sources, places = [], []
     for inputs, half in pairs:
-      features = inputs.features[half] if self._second_stage else None
-      key = (id(inputs.fitted), id(features))
+      features = (id(inputs.features[m][half]) for m in self.arm.second_stage)
+      key = (id(inputs.fitted), *features)
       if key not in number:
         number[key] = len(sources)
         sources.append(self.source(inputs, half))
@@ -122,6 +138,7 @@ class Neural(learner.Learner):
       config=self._training,
       parallel=self._parallel,
       on_epoch=report if on_epoch else None,
+      folder=self.folder,
     )
     found = iter(result.fitted)
     share = 1 / len(jobs)
@@ -209,7 +226,7 @@ class Neural(learner.Learner):
     return loss
 
   def size(self, model):
-    if self.arm.strategy != arms_lib.UPSTREAM:
+    if not self.arm.extracts:
       return model.parameters
     # Its features pass through the encoder only.
     head = jax.tree.leaves(model.params['combiner'])
@@ -244,7 +261,8 @@ class Neural(learner.Learner):
     everyone = np.arange(len(inputs[0].cohort))
     found = iter(
       neural.encode_fleet(
-        **self._members(trained, inputs, [everyone] * len(trained))
+        **self._members(trained, inputs, [everyone] * len(trained)),
+        modality=self.arm.modalities[0],
       )
     )
     return [
@@ -253,13 +271,12 @@ class Neural(learner.Learner):
     ]
 
   def save(self, trained, folder, *, fitted, extra):
-    pixels = self.arm.image_input == arms_lib.PIXELS
     for number, model in enumerate(trained.models):
       checkpoints.save(
         pathlib.Path(folder) / str(number),
         model,
         extra=extra,
-        arrays=fitted.to_arrays(pixels=pixels),
+        arrays=fitted.to_arrays(self.arm.reduced),
       )
 
   def load(self, folder):

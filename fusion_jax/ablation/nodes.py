@@ -1,31 +1,34 @@
 """What a node is given and what it gives: the same for every learner.
 
-This file and those it uses are part of a node's key (plan.SOURCES); what the
-runner does besides changes no result.
+This file and what it imports are part of every node's key (keys.py): it names
+the classes of what it is given in annotations only. What the runner does
+besides changes no result.
 """
 
-import dataclasses
+from __future__ import annotations
+
 import functools
+import typing
 from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import learner as learner_lib
-from fusion_jax.ablation import plan as plan_lib
-from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import errors, links
-from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import preprocess
-from fusion_jax.data import splits as splits_lib
-from fusion_jax.evaluation import predictions as predictions_lib
-from fusion_jax.parallel import config as parallel_config
-from fusion_jax.parallel import strategy
+
+if typing.TYPE_CHECKING:
+  from fusion_jax.ablation import config as config_lib
+  from fusion_jax.ablation import plan as plan_lib
+  from fusion_jax.ablation import store as store_lib
+  from fusion_jax.data import cohort as cohort_lib
+  from fusion_jax.data import splits as splits_lib
 
 # In a node's arrays.
 FEATURES = 'features_{half}'
 LOGITS = 'logits_{part}'
+# Of a split, those that are predicted.
+PARTS = ('valid', 'test')
 
 
 def best_trial(
@@ -45,22 +48,6 @@ def best_trial(
       loss = store.record(node.key)['valid_loss']
       found.append((np.inf if loss is None else loss, node.trial, node))
   return min(found)[-1] if found else None
-
-
-def parallel_of(
-  config: config_lib.ExperimentConfig, plan: plan_lib.Plan, arm: str
-) -> parallel_config.ParallelConfig:
-  """The devices of an arm, with what is cut over them decided.
-
-  That follows from all the arm's models, so that it does not depend on how
-  many of them an interrupted run still lacks.
-  """
-  members = sum(
-    learner_lib.models_per_node(config.arms[arm], node.small)
-    for node in plan.nodes[arm]
-  )
-  decided = strategy.create_strategy(config.parallel, members=members)
-  return dataclasses.replace(config.parallel, shard=decided.shard)
 
 
 class Nodes:
@@ -86,21 +73,23 @@ class Nodes:
     """See `best_trial`."""
     return best_trial(self._store, self._plan, arm, place)
 
-  def job(self, node: plan_lib.Node) -> learner_lib.Job:
+  def job(
+    self, node: plan_lib.Node, learner: learner_lib.Learner
+  ) -> learner_lib.Job:
     """What a node's learner is given.
 
     Raises:
       UserError: naming the fold, if nothing can be learnt from it.
     """
-    arm = self._config.arms[node.arm]
+    arm = learner.arm
     split = self._splits[node.repeat, node.fold]
-    features: tuple[np.ndarray, ...] = ()
+    features = {
+      m: self._features(arm.inputs[m].of, node.place) for m in arm.second_stage
+    }
     logits = {}
-    if arm.image_input == arms_lib.FEATURES:
-      features = self._features(arm.upstream[0], node.place)
-    elif arm.learner == arms_lib.RULE:
-      for modality, other in zip(arm.modalities, arm.upstream, strict=True):
-        logits[modality] = self._spread(self.best(other, node.place), split)
+    if learner.joins:
+      for term, (other, _) in arm.terms.items():
+        logits[term] = self._spread(self.best(other, node.place), split)
     inputs = learner_lib.Inputs(
       self._cohort, self._fitted(node.repeat, node.fold), features, logits
     )
@@ -110,13 +99,12 @@ class Nodes:
       node.random_seed,
       node.hyper,
       cuts=learner_lib.SMALL_CUTS if node.small else 1,
-      inner_folds=self._config.classical.inner_folds if node.small else 0,
+      inner_folds=self._config.inner_folds_of(arm) if node.small else 0,
     )
-    if arm.learner != arms_lib.RULE:
-      try:
-        learner_lib.model_rows(arm, job)
-      except errors.UserError as e:
-        raise errors.UserError(f'{place_text(node.place)}: {e}') from None
+    try:
+      learner.check(job)
+    except errors.UserError as e:
+      raise errors.UserError(f'{place_text(node.place)}: {e}') from None
     return job
 
   def results(
@@ -127,7 +115,7 @@ class Nodes:
   ) -> tuple[list[dict[str, np.ndarray]], list[float]]:
     """For each node, the arrays it lands with and its validation loss."""
     inputs = [j.inputs for j in jobs]
-    if learner.arm.strategy == arms_lib.UPSTREAM:
+    if learner.arm.extracts:
       arrays = [
         {FEATURES.format(half=h): x for h, x in enumerate(features)}
         for features in learner.encode(trained, inputs)
@@ -175,7 +163,7 @@ class Nodes:
     """(n, s) logits of validation and test rows, NaN elsewhere."""
     arrays = self._store.read(node.key).arrays
     out = np.full((len(self._cohort), self._cohort.task.num_outputs), np.nan)
-    for part in predictions_lib.PARTS:
+    for part in PARTS:
       out[getattr(split, part)] = arrays[LOGITS.format(part=part)]
     return out
 

@@ -12,8 +12,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import characteristics, flow, footprints, provenance
+from fusion_jax.ablation import arm as arm_lib
+from fusion_jax.ablation import (
+  characteristics,
+  flow,
+  footprints,
+  learners,
+  provenance,
+)
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import losses as losses_lib
@@ -144,7 +150,7 @@ def together(
 def costs(
   store: store_lib.Store,
   plan: plan_lib.Plan,
-  arms: Mapping[str, arms_lib.ArmConfig],
+  arms: Mapping[str, arm_lib.Arm],
 ) -> dict[str, dict[str, Any]]:
   """By arm of the table, what it took.
 
@@ -229,7 +235,7 @@ def tuning(
     'trials': config.trials,
     'chosen_by': 'lowest validation loss per arm, fold and seed',
     'without_hyperparameters': [
-      a for a in plan.listed if not plan_lib.SPACES[config.arms[a].learner]
+      a for a in plan.listed if not learners.of(config.known_arms[a]).space
     ],
   }
 
@@ -275,14 +281,15 @@ def finish(
   """
   store_lib.make_folder(folder)
   predictions_lib.write(predictions, folder / store_lib.PREDICTIONS)
-  singles = [a for a in arms if config.arms[a].strategy == arms_lib.SINGLE]
+  singles = [a for a in arms if config.known_arms[a].strategy == arm_lib.SINGLE]
   fusions = [a for a in arms if a not in singles]
   # A single modality that failed is one that fusion is not shown to beat.
   expected = singles + [
-    a for a in failed if config.arms[a].strategy == arms_lib.SINGLE
+    a for a in failed if config.known_arms[a].strategy == arm_lib.SINGLE
   ]
+  record = {m.name for m in config.modalities if m.side == arm_lib.RECORD}
   summary = _summarise(
-    config.arms,
+    config.known_arms,
     predictions,
     singles=expected,
     fusions=fusions,
@@ -290,9 +297,9 @@ def finish(
     costs={a: costs[a] for a in arms},
     facts={
       a: {
-        'strategy': config.arms[a].strategy,
-        'type': config.arms[a].type,
-        'modalities': config.arms[a].modalities,
+        'strategy': config.known_arms[a].strategy,
+        'type': config.known_arms[a].type,
+        'modalities': config.known_arms[a].modalities,
         'made_of': dict(made_of[a]),
       }
       for a in arms
@@ -325,7 +332,9 @@ def finish(
         predictions,
         fusions=fusions,
         singles=[
-          a for a in singles if config.arms[a].modalities == (types.EHR,)
+          a
+          for a in singles
+          if record.issuperset(config.known_arms[a].modalities)
         ],
         config=config.evaluation,
       ),
@@ -365,7 +374,7 @@ def _summarise(arms, predictions, **arguments) -> dict[str, Any]:
     flag = entry['probabilities']
     rule = late.RECALIBRATED.get(arms[arm].rule)
     if flag and flag['miscalibrated'] and rule and kind in late.TASKS[rule]:
-      mend = f'--set=arms.{arm}.rule={rule}'
+      mend = f'--arm={arm}_recalibrated={arm}(rule={rule})'
       flag['reasons'].append(f'Its recalibrated form is trained by {mend}.')
       mends[arm] = mend
   _say_what_mends(summary['use'], mends)

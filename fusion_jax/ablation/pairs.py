@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import classical_learners, neural_learner, rule_learner
 from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
@@ -41,6 +41,7 @@ def project(grid: np.ndarray) -> np.ndarray:
   return grid.mean(axis=1) + grid.mean(axis=0) - grid.mean(axis=(0, 1))
 
 
+@functools.singledispatch
 def logits(
   learner: learner_lib.Learner,
   trained: learner_lib.Trained,
@@ -53,19 +54,30 @@ def logits(
     trained: its models.
     inputs: what they see of n studies; with all their upstream logits.
   """
+  raise TypeError(f'No grid of pairs for {type(learner).__name__}.')
+
+
+@logits.register
+def _of_rule(learner: rule_learner.Rule, trained, inputs):
   n = len(inputs.cohort)
-  if learner.arm.learner == arms_lib.RULE:
-    return _rule(trained.models[0], inputs).reshape(n, n, -1)
-  if learner.arm.learner == arms_lib.NEURAL:
-    if _create(learner.model_config(inputs), learner.task).exchanges:
-      return whole(learner, trained, inputs)
-    each = [
-      _neural(learner, m, inputs, h) for h, m in enumerate(trained.models)
-    ]
-  else:
-    each = [
-      _classical(learner, m, inputs, h) for h, m in enumerate(trained.models)
-    ]
+  return _rule(trained.models[0], inputs).reshape(n, n, -1)
+
+
+@logits.register
+def _of_network(learner: neural_learner.Neural, trained, inputs):
+  if _create(learner.model_config(inputs), learner.task).exchanges:
+    return whole(learner, trained, inputs)
+  return _mean(_neural, learner, trained, inputs)
+
+
+@logits.register
+def _of_table(learner: classical_learners.Classical, trained, inputs):
+  return _mean(_classical, learner, trained, inputs)
+
+
+def _mean(run, learner, trained, inputs):
+  n = len(inputs.cohort)
+  each = [run(learner, m, inputs, h) for h, m in enumerate(trained.models)]
   return learner.mean(each).reshape(n, n, -1)
 
 
@@ -94,7 +106,7 @@ def _chunks(n: int, size: int):
 def _paired(inputs, at) -> learner_lib.Inputs:
   """Inputs of studies made of one's image and another's EHR."""
   cohort = inputs.cohort
-  image, ehr = at[types.IMAGE], at[types.EHR]
+  image = at[types.IMAGE]
   number = np.arange(len(image)).astype(str)
   made = cohort_lib.Cohort(
     name=cohort.name,
@@ -103,18 +115,12 @@ def _paired(inputs, at) -> learner_lib.Inputs:
     study=number,
     patient=number,
     labels=np.full((len(image), cohort.task.num_labels), np.nan),
-    images=cohort.images[image],
-    image_mask=cohort.image_mask[image],
-    numeric=cohort.numeric[ehr],
-    numeric_names=cohort.numeric_names,
-    categorical=cohort.categorical[ehr],
-    categorical_names=cohort.categorical_names,
-    orientation_free=cohort.orientation_free,
+    modalities={m: x.take(at[m]) for m, x in cohort.modalities.items()},
   )
   return learner_lib.Inputs(
     made,
     inputs.fitted,
-    tuple(x[image] for x in inputs.features),
+    {m: tuple(x[at[m]] for x in f) for m, f in inputs.features.items()},
     {m: x[at[m]] for m, x in inputs.logits.items()},
   )
 
@@ -155,19 +161,17 @@ def _neural(learner, model, inputs, half) -> np.ndarray:
   rows = np.arange(-(-n // _STUDIES) * _STUDIES, dtype=np.int32)
   rows[n:] = 0
   for at in rows.reshape(-1, _STUDIES):
-    plan = batches.RowPlan(
-      rows=at,
-      weight=np.ones(len(at), np.float32),
-      position=np.arange(len(at), dtype=np.int32),
-    )
-    encoded.append(encode(model.params, resident, plan))
+    plan = batches.RowPlan(rows=at, weight=np.ones(len(at), np.float32))
+    encoded.append(encode(model.variables, resident, plan))
   features = jax.tree.map(lambda *x: jnp.concatenate(x), *encoded)
   present = {m: p[rows] for m, p in inputs.cohort.present.items()}
   found = []
   for at in _chunks(n, _PAIRS):
     pairs = len(at[types.IMAGE])
     at = {m: np.pad(x, (0, _PAIRS - pairs)) for m, x in at.items()}
-    found.append(np.asarray(head(model.params, features, present, at))[:pairs])
+    found.append(
+      np.asarray(head(model.variables, features, present, at))[:pairs]
+    )
   out = np.concatenate(found).astype(np.float64)
   return out * model.label_std + model.label_mean
 
@@ -183,14 +187,12 @@ def _programs(config: models.ModelConfig, task: types.Task):
   model = _create(config, task)
 
   @jax.jit
-  def encode(params, resident, plan):
+  def encode(variables, resident, plan):
     batch = batches.gather(resident, 0, plan)
-    return model.apply(
-      {'params': params}, batch, train=False, method=model.encode
-    )
+    return model.apply(variables, batch, train=False, method=model.encode)
 
   @jax.jit
-  def head(params, features, present, at):
+  def head(variables, features, present, at):
     # What a combiner does not read of the features is never gathered.
     size = at[types.IMAGE].shape[0]
     batch = types.Batch(
@@ -199,12 +201,12 @@ def _programs(config: models.ModelConfig, task: types.Task):
       labels=jnp.zeros((size, task.num_labels)),
       label_mask=jnp.zeros((size, task.num_labels), bool),
       weight=jnp.ones(size),
-      position=jnp.arange(size),
+      row=jnp.arange(size),
       features={
         m: jax.tree.map(lambda x, rows=at[m]: x[rows], f)
         for m, f in features.items()
       },
     )
-    return model.apply({'params': params}, batch)[0]
+    return model.apply(variables, batch)[0]
 
   return encode, head

@@ -6,79 +6,26 @@ once, whatever else is added to the ablation.
 """
 
 import dataclasses
-import functools
 import hashlib
-import importlib.metadata
 import json
-import pathlib
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.core import config as core_config
+from fusion_jax.ablation import keys, learners
+from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.parallel import config as parallel_config
+from fusion_jax.parallel import strategy
 
 # More would not end, and their records not fit into memory.
 MOST_NODES = 20_000
-
-_ROOT = pathlib.Path(__file__).resolve().parent.parent
-_DATA = ('core', 'data')
-_LEARNERS = tuple(
-  f'ablation/{x}.py'
-  for x in (
-    'learner',
-    'learners',
-    'classical_learners',
-    'neural_learner',
-    'nodes',
-    'rows',
-  )
-)
-# The folders and files of the package that determine what a learner learns.
-SOURCES: Mapping[str, tuple[str, ...]] = {
-  arms_lib.NEURAL: (
-    *_DATA,
-    'parallel',
-    'encoders',
-    'fusion',
-    'training',
-    *_LEARNERS,
-  ),
-  arms_lib.ELASTIC_NET: (*_DATA, 'training', *_LEARNERS),
-  arms_lib.TREES: (*_DATA, 'training', *_LEARNERS),
-  arms_lib.RULE: (*_DATA, 'fusion', *_LEARNERS),
-}
-_ARRAY_PACKAGES = ('numpy', 'scipy', 'scikit-learn')
-PACKAGES: Mapping[str, tuple[str, ...]] = {
-  # The array packages reduce its pixels.
-  arms_lib.NEURAL: ('jax', 'jaxlib', 'flax', 'optax', *_ARRAY_PACKAGES),
-  arms_lib.ELASTIC_NET: _ARRAY_PACKAGES,
-  arms_lib.TREES: _ARRAY_PACKAGES,
-  arms_lib.RULE: _ARRAY_PACKAGES,
-}
-
-# Where the random search looks: ('scale', a) is the configured value times a
-# log-uniform factor from 1 / a to a.
-SPACES: Mapping[str, Mapping[str, tuple]] = {
-  arms_lib.NEURAL: {
-    'learning_rate': ('scale', 4.0),
-    'weight_decay': ('scale', 10.0),
-  },
-  arms_lib.ELASTIC_NET: {'l1_ratio': ('uniform', 0.05, 1.0)},
-  arms_lib.TREES: {
-    'learning_rate': ('scale', 3.0),
-    'max_leaf_nodes': ('choice', 4, 7, 15, 31),
-    'l2': ('scale', 10.0),
-  },
-  arms_lib.RULE: {},
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,39 +99,29 @@ class Plan:
     return {n.key: n for nodes in self.nodes.values() for n in nodes}
 
 
-@functools.cache
-def source_digest(learner: str) -> str:
-  """Hash of the library's source files that determine a learner's result."""
-  total = hashlib.sha256()
-  for name in SOURCES[learner]:
-    path = _ROOT / name
-    files = sorted(path.rglob('*.py')) if path.is_dir() else [path]
-    for file in files:
-      total.update(file.relative_to(_ROOT).as_posix().encode() + b'\0')
-      total.update(file.read_bytes() + b'\0')
-  return total.hexdigest()
-
-
-@functools.cache
-def environment(learner: str) -> Mapping[str, str]:
-  """Versions of the packages, and the backend, that determine a result."""
-  found = {p: importlib.metadata.version(p) for p in PACKAGES[learner]}
-  if learner == arms_lib.NEURAL:
-    found['backend'] = jax.default_backend()
-  return found
-
-
 def hyperparameters(
-  config: config_lib.ExperimentConfig, learner: str, trial: int
+  config: config_lib.ExperimentConfig,
+  learner: str,
+  trial: int,
+  replaced: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:
   """Trial 0 is the configured setting; the others are drawn at random.
 
   A trial's setting is the same in all folds and seeds, and does not depend on
   how many trials there are.
+
+  Args:
+    config: the configuration.
+    learner: a key of `learners.LEARNERS`.
+    trial: its number.
+    replaced: by name, settings that an arm replaces (`Arm.train`).
   """
-  space = SPACES[learner]
-  group = config.training if learner == arms_lib.NEURAL else config.classical
-  setting = {name: getattr(group, name) for name in space}
+  cls = learners.LEARNERS[learner]
+  space = cls.space
+  group = getattr(config, cls.group) if space else None
+  setting = {
+    name: (replaced or {}).get(name, getattr(group, name)) for name in space
+  }
   if trial == 0:
     return setting
   draw = np.random.default_rng(
@@ -201,12 +138,10 @@ def hyperparameters(
   return setting
 
 
-def trials_of(
-  config: config_lib.ExperimentConfig, parts: arms_lib.ArmConfig
-) -> int:
+def trials_of(config: config_lib.ExperimentConfig, parts: arm_lib.Arm) -> int:
   """How many settings an arm gets in each fold and seed."""
   # Rules have nothing to search; extractors serve every trial of others.
-  searched = parts.strategy != arms_lib.UPSTREAM and SPACES[parts.learner]
+  searched = not parts.extracts and learners.of(parts).space
   return config.trials if searched else 1
 
 
@@ -245,7 +180,7 @@ def make_plan(
 
   Args:
     config: the experiment.
-    listed: arms of the table (`arms.select`), in its order.
+    listed: arms of the table (`roster.select`), in its order.
     task: what is predicted.
     cohort_digest: of the cohort's content.
     cells: the folds of all repeats.
@@ -259,8 +194,9 @@ def make_plan(
     'seed': config.seed,
   }
   nodes: dict[str, tuple[Node, ...]] = {}
-  arms = _with_upstream(config.arms, listed)
-  trials = {arm: trials_of(config, config.arms[arm]) for arm in arms}
+  known = config.known_arms
+  arms = _with_upstream(known, listed)
+  trials = {arm: trials_of(config, known[arm]) for arm in arms}
   total = sum(trials.values()) * len(cells) * config.seeds
   if total > MOST_NODES:
     raise errors.UserError(
@@ -269,8 +205,13 @@ def make_plan(
       'possible: take fewer of them.'
     )
   for arm in arms:
-    parts = config.arms[arm]
-    settings = _arm_settings(config, parts)
+    parts = known[arm]
+    shared = {
+      **base,
+      'settings': keys.settings(config, parts),
+      'source': keys.source_digest(parts),
+      'environment': keys.environment(parts.learner),
+    }
     found = []
     for cell in cells:
       for seed in range(config.seeds):
@@ -282,11 +223,9 @@ def make_plan(
         )
         start = random_seed(config, cell.repeat, cell.fold, seed)
         for trial in range(trials[arm]):
-          hyper = hyperparameters(config, parts.learner, trial)
+          hyper = hyperparameters(config, parts.learner, trial, parts.train)
           causes = {
-            **base,
-            **_causes(parts.learner),
-            'settings': settings,
+            **shared,
             'split': cell.digest,
             'small': cell.small,
             'random_seed': start,
@@ -312,31 +251,20 @@ def make_plan(
   return Plan(nodes, tuple(listed), trials)
 
 
-def _causes(learner: str) -> dict[str, Any]:
-  return {
-    'learner': learner,
-    'source': source_digest(learner),
-    'environment': environment(learner),
-  }
+def parallel_of(
+  config: config_lib.ExperimentConfig, plan: Plan, arm: str
+) -> parallel_config.ParallelConfig:
+  """The devices of an arm, with what is cut over them decided.
 
-
-def _arm_settings(config, parts: arms_lib.ArmConfig) -> dict[str, Any]:
-  """What of the configuration determines an arm, but for hyperparameters."""
-  settings = core_config.to_dict(parts)
-  settings['preprocess'] = core_config.to_dict(config.preprocess)
-  for name in ('summary', 'type', 'upstream'):
-    del settings[name]
-  if parts.learner == arms_lib.NEURAL:
-    training = core_config.to_dict(config.training)
-    for name in SPACES[arms_lib.NEURAL]:
-      del training[name]
-    settings['training'] = training
-    # The number of devices is left out: a run may go on elsewhere.
-    settings['parallel'] = core_config.to_dict(config.parallel)
-    del settings['parallel']['devices']
-  elif parts.learner != arms_lib.RULE:
-    settings['inner_folds'] = config.classical.inner_folds
-  return settings
+  That follows from all the arm's models, so that it does not depend on how
+  many of them an interrupted run still lacks.
+  """
+  members = sum(
+    learner_lib.models_per_node(config.known_arms[arm], node.small)
+    for node in plan.nodes[arm]
+  )
+  decided = strategy.create_strategy(config.parallel, members=members)
+  return dataclasses.replace(config.parallel, shard=decided.shard)
 
 
 def _with_upstream(arms, listed: Sequence[str]) -> list[str]:

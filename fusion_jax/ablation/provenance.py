@@ -8,8 +8,7 @@ import sys
 from typing import Any
 
 import fusion_jax
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import plan as plan_lib
+from fusion_jax.ablation import learners
 
 _NAME = 'fusion_jax'
 # Seconds that git may take.
@@ -33,9 +32,7 @@ def command() -> str:
 def versions() -> dict[str, str]:
   """The library's own version first, then those of what results depend on."""
   result = {_NAME: fusion_jax.__version__}
-  names = [
-    x for learner in arms_lib.LEARNERS for x in plan_lib.PACKAGES[learner]
-  ]
+  names = [x for cls in learners.LEARNERS.values() for x in cls.packages]
   for name in dict.fromkeys(names):
     result[name] = importlib.metadata.version(name)
   return result

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import (
   audit_config,
   changes,
@@ -252,8 +252,8 @@ def _train(run, name, config, progress) -> _Training:
     progress.message(f'{name}: {failure}')
   if report.summary is None:
     raise errors.UserError(f'{name}: no arm could be trained.')
-  lost = [config.arms[a].strategy for a in report.failures]
-  return _Training(folder, arms_lib.SINGLE not in lost)
+  lost = [config.known_arms[a].strategy for a in report.failures]
+  return _Training(folder, arm_lib.SINGLE not in lost)
 
 
 def _curves(run, config, folder, cohort, splits, arms) -> list[dict[str, Any]]:
@@ -286,8 +286,8 @@ def singles_without(
   return [
     a
     for a in arms
-    if config.arms[a].strategy == arms_lib.SINGLE
-    and modality not in config.arms[a].modalities
+    if config.known_arms[a].strategy == arm_lib.SINGLE
+    and modality not in config.known_arms[a].modalities
   ]
 
 

@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
+from fusion_jax.ablation import families
 from fusion_jax.core import errors
 
 
@@ -61,9 +62,9 @@ def assign(
         f"Arm '{name}' is in both --singles and --fusions."
       )
   known = {
-    name: arm.strategy == arms_lib.SINGLE
-    for name, arm in arms_lib.ARMS.items()
-    if arm.strategy != arms_lib.UPSTREAM
+    name: arm.strategy == arm_lib.SINGLE
+    for name, arm in families.review(families.USUAL).items()
+    if not arm.extracts
   }
   rest = [a for a in present if a not in (*singles, *fusions, reference)]
   warnings = []

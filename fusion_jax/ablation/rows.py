@@ -1,10 +1,16 @@
 """Which studies an arm's models are trained on."""
 
+from __future__ import annotations
+
+import typing
+
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.core import errors, links, types
 from fusion_jax.data import cohort as cohort_lib
+
+if typing.TYPE_CHECKING:
+  from fusion_jax.ablation import arm as arm_lib
 
 
 def present(arm, cohort) -> np.ndarray:
@@ -13,7 +19,7 @@ def present(arm, cohort) -> np.ndarray:
 
 
 def usable(
-  arm: arms_lib.ArmConfig, cohort: cohort_lib.Cohort, rows: np.ndarray
+  arm: arm_lib.Arm, cohort: cohort_lib.Cohort, rows: np.ndarray
 ) -> np.ndarray:
   """The rows that an arm can learn from: something seen, some label known."""
   seen = present(arm, cohort) & links.known(cohort.task, cohort.labels).any(1)

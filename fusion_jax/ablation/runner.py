@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import audits as audits_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import (
@@ -22,6 +21,8 @@ from fusion_jax.ablation import (
   made_of,
   outcome,
   registered,
+  roster,
+  saved,
   unforeseen,
 )
 from fusion_jax.ablation import hazards as hazards_lib
@@ -32,7 +33,6 @@ from fusion_jax.ablation import progress as progress_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import commands, errors, words
-from fusion_jax.core import config as core_config
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import reader
 from fusion_jax.data import splits as splits_lib
@@ -79,6 +79,7 @@ def run(
   Raises:
     UserError: for bad input, before anything is trained, or a full disk.
   """
+  config = config_lib.of_cohort(config)
   config_lib.check(config)
   # Opening a cohort can take long: what can be refused before, is.
   asked, config = config, _extended(store, config, progress)
@@ -87,10 +88,10 @@ def run(
   progress.message(f"Opening cohort '{name}'")
   cohort = reader.open_cohort(config.cohort)
   select = functools.partial(
-    arms_lib.select, task=cohort.task, modalities=cohort.modalities
+    roster.select, task=cohort.task, modalities=cohort.modalities
   )
   # What this command names must be possible, whatever was run before.
-  select(config.arms, asked.run_arms)
+  select(config.known_arms, asked.run_arms)
   splits = splits_lib.make_splits(cohort, config.splits)
   progress.message(
     f'{words.counted(len(splits), "fold")}: '
@@ -102,7 +103,7 @@ def run(
   horizons = hazards_lib.horizons(cohort, config.evaluation)
   with contextlib.ExitStack() as stack:
     while True:
-      listed, warnings = select(config.arms, config.run_arms)
+      listed, warnings = select(config.known_arms, config.run_arms)
       if config.footprint:
         footprints.complete(cohort)
       plan = plan_lib.make_plan(
@@ -260,7 +261,7 @@ class _Run:
       return otherwise
 
   def _run_arm(self, arm, missing) -> None:
-    for other in self.config.arms[arm].upstream:
+    for other in self.config.known_arms[arm].upstream:
       if other in self.failures:
         raise _ArmError(f"it needs '{other}', which failed.")
     learner = self._learner(arm)
@@ -283,9 +284,10 @@ class _Run:
   def _run_nodes(self, arm, learner, nodes) -> dict[tuple, str]:
     """Trains, applies and lands nodes; returns what went wrong, by node."""
     try:
-      jobs = [self._nodes.job(n) for n in nodes]
+      jobs = [self._nodes.job(n, learner) for n in nodes]
     except errors.UserError as e:
       raise _ArmError(str(e)) from None
+    learner.folder = self.store.training_folder(arm)
     try:
       trained = learner.fit(jobs, functools.partial(self.progress.epoch, arm))
     except errors.UserError as e:
@@ -302,6 +304,7 @@ class _Run:
         [jobs[k] for k in sound],
         [trained[k] for k in sound],
       )
+    self.store.remove_training(arm)
     return {
       (n.place, n.trial): t.failure
       for n, t in zip(nodes, trained, strict=True)
@@ -310,7 +313,7 @@ class _Run:
 
   def _land(self, learner, nodes, jobs, trained) -> None:
     arrays, losses = self._nodes.results(learner, jobs, trained)
-    config = core_config.to_dict(self.config)
+    config = saved.to_json(self.config)
     for node, job, model, values, loss in zip(
       nodes, jobs, trained, arrays, losses, strict=True
     ):
@@ -350,10 +353,10 @@ class _Run:
 
   def _learner(self, arm: str) -> learner_lib.Learner:
     return learners.create_learner(
-      self.config.arms[arm],
+      self.config.known_arms[arm],
       self.cohort.task,
       training=self.config.training,
-      parallel=nodes_lib.parallel_of(self.config, self.plan, arm),
+      parallel=plan_lib.parallel_of(self.config, self.plan, arm),
     )
 
   def _controls(self, models, intact) -> list[predictions_lib.Predictions]:
@@ -437,7 +440,7 @@ class _Run:
     self, arm, horizons, hazards
   ) -> list[predictions_lib.Predictions]:
     """Predictions of an arm; adds its nodes' hazards to `hazards`."""
-    parts, tables = self.config.arms[arm], []
+    parts, tables = self.config.known_arms[arm], []
     for node in outcome.chosen(self.store, self.plan, arm):
       arrays = self.store.read(node.key).arrays
       split = self.splits[node.repeat, node.fold]
@@ -480,7 +483,7 @@ class _Run:
     )
 
   def _costs(self, models, arms) -> dict[str, dict[str, Any]]:
-    found = outcome.costs(self.store, self.plan, self.config.arms)
+    found = outcome.costs(self.store, self.plan, self.config.known_arms)
     if self.config.footprint:
       self.progress.message('Measuring what each arm takes')
       measured = self._or(

@@ -31,10 +31,10 @@ import numpy as np
 
 from fusion_jax.ablation import checksums, own_files
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import saved as saved_lib
 from fusion_jax.core import commands, errors, files
-from fusion_jax.core import config as core_config
 
-CONFIG = 'config.json'
+CONFIG = saved_lib.CONFIG
 SPLITS = 'splits.csv'
 PREDICTIONS = 'predictions.parquet'
 SUMMARY = 'summary.json'
@@ -53,6 +53,7 @@ _ARRAYS = 'arrays.npz'
 _MODEL = 'model'
 _LOCK = '.lock'
 _UNFINISHED = '.unfinished-'
+_TRAINING = '.training-'
 _SEALED = (*FINISHED, ROBUSTNESS, FOOTPRINT)
 # Of whose checksums those of a run folder are.
 _RUN = 'run'
@@ -112,7 +113,7 @@ class Store:
       for rest in files.unfinished(self.path):
         rest.unlink()
       self.unseal()
-      self.write_json(CONFIG, core_config.to_dict(config))
+      self.write_json(CONFIG, saved_lib.to_json(config))
       yield
 
   @contextlib.contextmanager
@@ -132,6 +133,7 @@ class Store:
   def seal(self) -> None:
     """Says that the run is finished, by the checksums of its files."""
     names = [x for x in _SEALED if (self.path / x).is_file()]
+    self.remove_training()
     with self._explained():
       checksums.write(self.path, _RUN, names)
 
@@ -166,7 +168,9 @@ class Store:
     saved = self.saved_config()
     if saved is None:
       return
-    difference = config_lib.first_difference(saved, config)
+    difference = config_lib.first_difference(
+      saved, config
+    ) or config_lib.redefined(saved, config)
     if difference:
       raise errors.UserError(
         f"'{self.path}' is the run of another configuration: {difference}. "
@@ -187,8 +191,11 @@ class Store:
           f"'{path}' {trouble}. Put back a copy of it, or make the run anew "
           'with another --out.'
         )
-      saved = own_files.read_object(path)
+      saved = saved_lib.current(
+        own_files.read_object(path), where=str(path), folder=self.path
+      )
       config_lib.check_saved(saved, where=str(path))
+      saved_lib.check_imports(saved.get('imports', ()), self.path)
       return saved
     if self.path.exists() and not self.path.is_dir():
       raise errors.UserError(f"'{self.path}' is a file, not a run folder.")
@@ -264,6 +271,22 @@ class Store:
     with self._explained():
       _remove(folder)
     self._faults.pop(folder.name)
+
+  def training_folder(self, arm: str) -> pathlib.Path:
+    """Where an arm's fleet may be kept while it trains.
+
+    What is left of a fleet that was killed stays until its nodes have landed.
+    """
+    folder = self._nodes / f'{_TRAINING}{arm}'
+    if folder.is_symlink():
+      _remove(folder)  # Nothing is read or written elsewhere.
+    return folder
+
+  def remove_training(self, arm: str = '*') -> None:
+    """Removes what is left of an arm's fleet, or of all."""
+    with self._explained():
+      for rest in self._nodes.glob(f'{_TRAINING}{arm}'):
+        _remove(rest)
 
   def record(self, key: str) -> dict[str, Any]:
     """Facts about a finished node.

@@ -34,6 +34,21 @@ def to_dict(config: Any) -> Any:
   return config
 
 
+def differing(config: Any) -> dict[str, Any]:
+  """Like `to_dict`, only the fields that differ from their defaults.
+
+  A field without a default always does.
+  """
+  found = {}
+  for f in dataclasses.fields(config):
+    value, default = getattr(config, f.name), f.default
+    if f.default_factory is not dataclasses.MISSING:
+      default = f.default_factory()
+    if value != default:
+      found[f.name] = to_dict(value)
+  return found
+
+
 def from_dict(cls: type[T], data: Mapping[str, Any], *, where: str = '') -> T:
   """Builds `cls` from what `to_dict` returned.
 
@@ -120,7 +135,7 @@ def _parse(kind, text: str, where: str):
   origin = typing.get_origin(kind)
   if origin is tuple:
     item = typing.get_args(kind)[0]
-    return tuple(_parse(item, x.strip(), where) for x in text.split(',') if x)
+    return tuple(_parse(item, x.strip(), where) for x in _split(text) if x)
   if origin in (typing.Union, types.UnionType):
     inner = [k for k in typing.get_args(kind) if k is not type(None)][0]
     return None if text.lower() == 'none' else _parse(inner, text, where)
@@ -143,6 +158,18 @@ def _parse(kind, text: str, where: str):
   raise errors.UserError(
     f"'{where}': expected {_describe(kind)}, got {errors.brief(repr(text))}."
   )
+
+
+def _split(text: str) -> list[str]:
+  """Parts between the commas that are not inside parentheses."""
+  parts, depth = [''], 0
+  for x in text:
+    depth += (x == '(') - (x == ')')
+    if x == ',' and depth <= 0:
+      parts.append('')
+    else:
+      parts[-1] += x
+  return parts
 
 
 def _describe(kind) -> str:

@@ -115,11 +115,12 @@ class Registry:
   def _load(self) -> None:
     if self._loaded:
       return
-    self._loaded = True
     package = importlib.import_module(self._package)
-    for module in pkgutil.iter_modules(package.__path__):
+    # A module holds its parts itself; a package has one file for each.
+    for module in pkgutil.iter_modules(getattr(package, '__path__', ())):
       importlib.import_module(f'{self._package}.{module.name}')
     _import_entry_points()
+    self._loaded = True
 
   def names(self) -> list[str]:
     self._load()

@@ -73,6 +73,36 @@ class Task:
 
 
 @flax.struct.dataclass
+class Hidden:
+  """What an encoder holds between two of its stages.
+
+  Attributes:
+    x: (b, ..., c) channels last.
+    mask: bool, over the leading axes of `x`, (b,) at least: which items, such
+      as images of a study or steps in time, stand for something observed.
+  """
+
+  x: jax.Array
+  mask: jax.Array
+
+  @classmethod
+  def of_vector(cls, x: jax.Array) -> 'Hidden':
+    """Of (b, c) vectors."""
+    return cls(x=x, mask=jnp.ones(x.shape[:1], bool))
+
+  def pooled(self) -> jax.Array:
+    """(b, c) means over the observed items; 0 where there are none."""
+    mask = self.mask.reshape(
+      self.mask.shape + (1,) * (self.x.ndim - self.mask.ndim)
+    )
+    axes = tuple(range(1, self.x.ndim - 1))
+    # Not a product: what was not observed may hold anything.
+    total = jnp.where(mask, self.x, 0).sum(axes)
+    weight = jnp.broadcast_to(mask, (*self.x.shape[:-1], 1)).sum(axes)
+    return total / jnp.maximum(weight, 1).astype(total.dtype)
+
+
+@flax.struct.dataclass
 class Features:
   """What an encoder returns.
 
@@ -103,8 +133,9 @@ class Batch:
     labels: (b, l) float32, zero where unknown.
     label_mask: (b, l) bool, True where known.
     weight: (b,) float32.
-    position: (b,) int32 place in the batch; augmentation is drawn from it, so
-      that it does not depend on how a batch is sharded.
+    row: (b,) int32 number of the study in its cohort. What is random about a
+      study is drawn from it, so that it depends neither on which studies are
+      beside it nor on how the batch is sharded.
     features: by modality, encodings to use instead of running the encoder.
   """
 
@@ -113,5 +144,5 @@ class Batch:
   labels: jax.Array
   label_mask: jax.Array
   weight: jax.Array
-  position: jax.Array
+  row: jax.Array
   features: dict[str, Features] = flax.struct.field(default_factory=dict)

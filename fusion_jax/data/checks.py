@@ -5,7 +5,7 @@ Errors make a cohort unusable; warnings are for a person to judge.
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import column_checks, id_spellings, keys, shortcuts, tables
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
+from fusion_jax.data import kind as kind_lib
+from fusion_jax.data import modality as modality_lib
+from fusion_jax.data import modality_files as files_of
 from fusion_jax.data import records as records_lib
 
 # A feature that orders (AUROC) or determines (balanced accuracy) the label this
@@ -31,12 +34,12 @@ class Examination:
   Attributes:
     problems: errors first; `str()` of each is one line.
     records: the columns of the table.
-    decoded: the images.
+    data: by modality, what could be read.
   """
 
   problems: list[tables.Problem]
   records: records_lib.Records
-  decoded: images_lib.Decoded | None
+  data: Mapping[str, modality_lib.Data]
 
   @property
   def failed(self) -> bool:
@@ -59,31 +62,25 @@ def examine(
   """
   records = records_lib.read(descriptor, root)
   check(records)
-  problems, decoded = records.findings.finished(), None
-  if any(records.paths):
+  problems = records.findings.finished()
+  data: dict[str, modality_lib.Data] = {}
+  for section in descriptor.sections.values():
     try:
-      decoded = images_lib.load(
-        root,
-        records.paths,
-        size=image_size or descriptor.image_size,
+      found, more = files_of.read(
+        section,
+        records,
+        image_size=image_size,
         cache_dir=cache_dir,
-        places=_places(records),
         on_progress=on_progress,
       )
     except images_lib.UnreadableError as e:
       problems += e.problems
     else:
-      problems += _repeated_images(records, decoded.hashes)
+      problems += more
+      if found is not None:
+        data[section.name] = found
   problems.sort(key=lambda x: not x.is_error)
-  return Examination(problems, records, decoded)
-
-
-def _places(records) -> list[list[str]]:
-  table = records.table
-  return [
-    [f'{table.file} {table.unit} {line}' for line in lines]
-    for lines in records.path_lines
-  ]
+  return Examination(problems, records, data)
 
 
 def check(records: records_lib.Records) -> None:
@@ -287,26 +284,6 @@ def _check_missingness(records) -> None:
       records.notes += (f'Columns {listed}: {message}',)
 
 
-def _repeated_images(records, hashes) -> list[tables.Problem]:
-  """Files of equal content that belong to different patients."""
-  owner, found = {}, []
-  for study, (names, files) in enumerate(
-    zip(records.paths, hashes, strict=True)
-  ):
-    for name, digest in zip(names, files, strict=True):
-      other, before = owner.setdefault(digest, (study, name))
-      if records.patient[other] != records.patient[study]:
-        found.append((name, before, study, other))
-  findings = tables.Findings('')
-  for name, before, study, other in found:
-    findings.warn(
-      f"image '{name}' of study '{records.study[study]}' is identical to "
-      f"'{before}' of study '{records.study[other]}', another patient's.",
-      kind='identical images',
-    )
-  return findings.finished()
-
-
 def _ranks(x: np.ndarray) -> np.ndarray:
   """Average ranks, from 1, of (n,) numbers."""
   _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
@@ -366,22 +343,10 @@ def summarise(cohort: cohort_lib.Cohort) -> dict[str, str]:
     ),
   }
   rows.update(_label_rows(cohort))
-  if cohort.images is not None:
-    i, h, w, c = cohort.images.shape[1:]
-    rows['images'] = (
-      f'{int(cohort.image_mask.sum())} of {h} x {w} x {c} '
-      f'{cohort.images.dtype}, at most {i} a study; '
-      f'{int((~cohort.image_mask.any(axis=1)).sum())} studies without'
-    )
-  gaps = np.isnan(cohort.numeric), np.equal(cohort.categorical, None)
-  names = cohort.numeric_names, cohort.categorical_names
-  for kind, gap, columns in zip(
-    ('numeric', 'categorical'), gaps, names, strict=True
-  ):
-    if columns:
-      rows[f'{kind} columns'] = (
-        f'{len(columns)}, {gap.mean():.1%} missing: ' + ', '.join(columns)
-      )
+  for name, modality in cohort.modalities.items():
+    alone = len(cohort.of_kind(modality.kind)) == 1
+    for what, text in kind_lib.of(modality).summary(modality).items():
+      rows[what if alone else f'{name}: {what}'] = text
   if cohort.fold is not None:
     folds, sizes = np.unique(cohort.fold, return_counts=True)
     rows['supplied folds'] = ', '.join(

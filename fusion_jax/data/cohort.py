@@ -1,13 +1,14 @@
 """The in-memory contract of a cohort: NumPy only, missing stays missing."""
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from fusion_jax.core import errors, types
+from fusion_jax.data import content
+from fusion_jax.data import modality as modality_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,31 +38,22 @@ class Cohort:
   Attributes:
     name: what reports call it.
     task: what is predicted.
-    digest: hex hash of everything that determines the content.
     study: (n,) str, distinct.
     patient: (n,) str; studies of one patient are never split apart.
     labels: (n, l) float64, NaN where unknown (see types.Task).
+    modalities: by name, what each study has of it.
+    digest: hex hash of everything that determines the content; made of the
+      fields if empty.
     time_unit: survival: of the times among the labels; empty if not known.
     patient_note: why there is no patient column; empty if there is one.
-    images: (n, i, h, w, c) uint8 or uint16, i the most images of a study,
-      zeros where there is none; None for a cohort without images.
-    image_mask: (n, i) bool, True where an image exists.
-    numeric: (n, f) float64, NaN where missing.
-    numeric_names: (f,) column names.
-    categorical: (n, f) object array of str, None where missing.
-    categorical_names: (f,) column names.
     fold: (n,) int supplied folds, or None.
     site: (n,) str, or None.
     index_time: (n,) float64 moments of the predictions, days since 1970-01-01
       or in a unit of the cohort's own; or None.
     groups: by name, (n,) str subgroups to report on.
     weight: (n,) float64 study weights, or None for ones.
-    orientation_free: whether flips and rotations leave the meaning.
-    unknown_codes: by categorical column, its levels that mean 'unknown'.
-    image_facts: by name, (n,) float64 facts about a study's image files, NaN
-      where it has none (see data/file_facts.py).
-    oracle: worlds only: (n,) float64 best possible scores by 'image', 'ehr'
-      and 'both'.
+    oracle: worlds only: (n,) float64 best possible scores by modality and
+      'both'.
     notes: sentences that every report repeats.
     warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the studies that are here; () where
@@ -72,29 +64,21 @@ class Cohort:
 
   name: str
   task: types.Task
-  digest: str
   study: np.ndarray
   patient: np.ndarray
   labels: np.ndarray
+  modalities: Mapping[str, modality_lib.Modality] = dataclasses.field(
+    default_factory=dict
+  )
+  digest: str = ''
   time_unit: str = ''
   patient_note: str = ''
-  images: np.ndarray | None = None
-  image_mask: np.ndarray | None = None
-  numeric: np.ndarray | None = None
-  numeric_names: tuple[str, ...] = ()
-  categorical: np.ndarray | None = None
-  categorical_names: tuple[str, ...] = ()
   fold: np.ndarray | None = None
   site: np.ndarray | None = None
   index_time: np.ndarray | None = None
-  groups: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  groups: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   weight: np.ndarray | None = None
-  orientation_free: bool = False
-  unknown_codes: Mapping[str, tuple[str, ...]] = dataclasses.field(
-    default_factory=dict
-  )
-  image_facts: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-  oracle: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  oracle: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   notes: tuple[str, ...] = ()
   warnings: tuple[str, ...] = ()
   steps: tuple[Step, ...] = ()
@@ -102,57 +86,42 @@ class Cohort:
   citation: str = ''
 
   def __post_init__(self):
-    n = len(self.study)
-    fill = object.__setattr__  # The dataclass is frozen.
-    if self.numeric is None:
-      fill(self, 'numeric', np.zeros((n, 0)))
-    if self.categorical is None:
-      fill(self, 'categorical', np.zeros((n, 0), object))
-    if self.image_mask is None:
-      count = 0 if self.images is None else self.images.shape[1]
-      fill(self, 'image_mask', np.ones((n, count), bool))
-    self._check(n)
+    self._check()
+    if not self.digest:
+      # The dataclass is frozen.
+      object.__setattr__(self, 'digest', self._content())
 
-  def _check(self, n: int) -> None:
-    shapes = {
-      'patient': (n,),
-      'labels': (n, self.task.num_labels),
-      'numeric': (n, len(self.numeric_names)),
-      'categorical': (n, len(self.categorical_names)),
-      'fold': (n,),
-      'site': (n,),
-      'index_time': (n,),
-      'weight': (n,),
-    }
-    found = {name: getattr(self, name) for name in shapes}
-    columns = {**self.groups, **self.image_facts, **self.oracle}
-    for name, values in columns.items():
-      shapes[name], found[name] = (n,), values
-    for name, values in found.items():
+  def _content(self) -> str:
+    """The one place that asks every part of the content for its hash."""
+    parts: list[Any] = [self.task.kind, self.task.names]
+    for name in _BY_STUDY:
+      parts += [name, getattr(self, name)]
+    parts += ['groups', self.groups, 'patients', not self.patient_note]
+    for name, modality in self.modalities.items():
+      parts += [name, modality.kind, modality.side, modality.data.digest()]
+      parts += [modality.rows, modality.present]
+    return content.digest(parts)
+
+  def _check(self) -> None:
+    n = len(self.study)
+    shapes = {name: (n,) for name in _BY_STUDY}
+    shapes['labels'] = (n, self.task.num_labels)
+    given = {name: getattr(self, name) for name in _BY_STUDY}
+    for name, values in {**self.groups, **self.oracle}.items():
+      shapes[name], given[name] = (n,), values
+    for name, values in given.items():
       if values is not None and values.shape != shapes[name]:
         raise errors.UserError(
           f"Cohort '{self.name}': {name} has shape {values.shape}, "
           f'expected {shapes[name]} for {n} studies.'
         )
-    if self.images is not None:
-      if self.images.ndim != 5 or self.images.shape[:2] != (
-        self.image_mask.shape
-      ):
+    for name, modality in self.modalities.items():
+      if len(modality) != n or len(modality.present) != n:
         raise errors.UserError(
-          f"Cohort '{self.name}': images have shape {self.images.shape} and "
-          f'their mask {self.image_mask.shape}, expected (n, i, h, w, c) and '
-          '(n, i).'
+          f"Cohort '{self.name}': modality '{name}' has {len(modality)} rows "
+          f'for {n} studies.'
         )
-      if self.images.dtype not in (np.uint8, np.uint16):
-        raise errors.UserError(
-          f"Cohort '{self.name}': images are {self.images.dtype}, expected "
-          'uint8 or uint16.'
-        )
-    if self.image_mask.shape[0] != n:
-      raise errors.UserError(
-        f"Cohort '{self.name}': the image mask has "
-        f'{self.image_mask.shape[0]} rows for {n} studies.'
-      )
+      modality.data.check(name, len(modality.data))
     names, counts = np.unique(self.study, return_counts=True)
     if (counts > 1).any():
       worst = names[counts > 1][0]
@@ -165,23 +134,9 @@ class Cohort:
     return len(self.study)
 
   @property
-  def modalities(self) -> tuple[str, ...]:
-    """The modalities that the cohort has columns for."""
-    found = () if self.images is None else (types.IMAGE,)
-    if self.numeric_names or self.categorical_names:
-      found += (types.EHR,)
-    return found
-
-  @property
   def present(self) -> dict[str, np.ndarray]:
-    """By modality, (n,) bool: any image, any observed column."""
-    observed = np.isfinite(self.numeric).any(axis=1)
-    observed |= np.not_equal(self.categorical, None).any(axis=1)
-    present = {
-      types.IMAGE: self.image_mask.any(axis=1),
-      types.EHR: observed,
-    }
-    return {m: present[m] for m in self.modalities}
+    """By modality, (n,) bool: whether a study has anything of it."""
+    return {name: x.present for name, x in self.modalities.items()}
 
   def subset(self, rows: np.ndarray) -> 'Cohort':
     """The studies `rows` (numbers or an (n,) bool mask), in that order."""
@@ -191,33 +146,108 @@ class Cohort:
 
     return dataclasses.replace(
       self,
-      study=self.study[rows],
-      patient=self.patient[rows],
-      labels=self.labels[rows],
-      images=take(self.images),
-      image_mask=self.image_mask[rows],
-      numeric=self.numeric[rows],
-      categorical=self.categorical[rows],
-      fold=take(self.fold),
-      site=take(self.site),
-      index_time=take(self.index_time),
+      **{name: take(getattr(self, name)) for name in _BY_STUDY},
+      modalities={k: v.take(rows) for k, v in self.modalities.items()},
       groups={k: v[rows] for k, v in self.groups.items()},
-      weight=take(self.weight),
-      image_facts={k: v[rows] for k, v in self.image_facts.items()},
       oracle={k: v[rows] for k, v in self.oracle.items()},
     )
 
+  def with_modalities(
+    self, changed: Mapping[str, modality_lib.Modality], *, digest: str
+  ) -> 'Cohort':
+    """The same studies, some of whose modalities are others."""
+    modalities = {**self.modalities, **changed}
+    return dataclasses.replace(self, modalities=modalities, digest=digest)
 
-def content_digest(parts: Iterable[Any]) -> str:
-  """Hex hash of arrays, strings, numbers and None, in the order given."""
-  digest = hashlib.sha256()
-  for part in parts:
-    if isinstance(part, np.ndarray) and part.dtype.kind in 'biuf':
-      digest.update(f'{part.dtype.str}{part.shape}'.encode())
-      digest.update(np.ascontiguousarray(part).tobytes())
-      continue
-    if isinstance(part, np.ndarray):
-      digest.update(f'text{part.shape}'.encode())
-      part = '\x1f'.join('\x00' if x is None else x for x in part.flat)
-    digest.update(f'{type(part).__name__}:{part}\x1e'.encode())
-  return digest.hexdigest()
+  # Rooms that still know one image and one table, by these names.
+
+  @property
+  def images(self) -> np.ndarray | None:
+    """(n, i, h, w, c) of the modality 'image'; None without."""
+    x = self.modalities.get(types.IMAGE)
+    return None if x is None else x.given(x.data.images)
+
+  @property
+  def image_mask(self) -> np.ndarray:
+    """(n, i) bool of the modality 'image'."""
+    x = self.modalities.get(types.IMAGE)
+    if x is None:
+      return np.zeros((len(self), 0), bool)
+    return x.given(x.data.mask) & x.present[:, None]
+
+  @property
+  def image_facts(self) -> dict[str, np.ndarray]:
+    """Facts about the files of the modality 'image'."""
+    x = self.modalities.get(types.IMAGE)
+    return {} if x is None else {k: v[x.rows] for k, v in x.data.facts.items()}
+
+  @property
+  def orientation_free(self) -> bool:
+    """Whether flips and rotations leave the meaning of 'image'."""
+    x = self.modalities.get(types.IMAGE)
+    return x is not None and x.data.orientation_free
+
+  def _columns(self, name: str, empty: Any) -> Any:
+    x = self.modalities.get(types.EHR)
+    return empty if x is None else getattr(x.data, name)
+
+  @property
+  def numeric(self) -> np.ndarray:
+    """(n, f) float64 of the modality 'ehr', NaN where missing."""
+    x = self.modalities.get(types.EHR)
+    if x is None:
+      return np.zeros((len(self), 0))
+    return np.where(x.present[:, None], x.given(x.data.numeric), np.nan)
+
+  @property
+  def categorical(self) -> np.ndarray:
+    """(n, f) object array of the modality 'ehr', None where missing."""
+    x = self.modalities.get(types.EHR)
+    if x is None:
+      return np.zeros((len(self), 0), object)
+    return np.where(x.present[:, None], x.given(x.data.categorical), None)
+
+  @property
+  def numeric_names(self) -> tuple[str, ...]:
+    """(f,) column names of the modality 'ehr'."""
+    return self._columns('numeric_names', ())
+
+  @property
+  def categorical_names(self) -> tuple[str, ...]:
+    """(f,) column names of the modality 'ehr'."""
+    return self._columns('categorical_names', ())
+
+  @property
+  def unknown_codes(self) -> Mapping[str, tuple[str, ...]]:
+    """By column of the modality 'ehr', levels that mean 'unknown'."""
+    return self._columns('unknown_codes', {})
+
+  def only(self, names: Collection[str]) -> 'Cohort':
+    """The same studies with some of their modalities.
+
+    Raises:
+      UserError: for a name of none.
+    """
+    for name in names:
+      if name not in self.modalities:
+        raise errors.unknown_name(
+          'modality', name, self.modalities, where=f"cohort '{self.name}'"
+        )
+    kept = {k: v for k, v in self.modalities.items() if k in names}
+    return dataclasses.replace(self, modalities=kept, digest='')
+
+  def of_kind(self, kind: str) -> dict[str, modality_lib.Modality]:
+    """The modalities of a kind, by name."""
+    return {k: v for k, v in self.modalities.items() if v.kind == kind}
+
+
+# The arrays by study beside modalities, groups and the oracle.
+_BY_STUDY = (
+  'study',
+  'patient',
+  'labels',
+  'fold',
+  'site',
+  'index_time',
+  'weight',
+)

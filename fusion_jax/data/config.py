@@ -32,6 +32,7 @@ class CohortConfig:
       has neither, so that both shares together are at most 1.
     withhold: MODALITY:SHARE, such as image:0.5, of what is taken from some
       studies by chance (`data.withhold`); not the last modality a study has.
+    modalities: those to use, by name; empty for all that the cohort has.
     cache_dir: where decoded images are kept; empty for the user cache folder.
   """
 
@@ -45,6 +46,7 @@ class CohortConfig:
   absent_images: float = 0.0
   absent_ehr: float = 0.0
   withhold: tuple[str, ...] = ()
+  modalities: tuple[str, ...] = ()
   cache_dir: str = ''
 
 
@@ -110,6 +112,9 @@ class PreprocessConfig:
     pixel_components: principal components kept of the pixels.
     pixel_size: side of the reduced image the components are taken of.
     histogram_bins: bins of each channel's histogram.
+    volume_size: side of the reduced volume the components are taken of.
+    series_codes: most codes of a series that models know; rarer ones are one
+      code, 'other'.
   """
 
   max_levels: int = 32
@@ -117,3 +122,5 @@ class PreprocessConfig:
   pixel_components: int = 32
   pixel_size: int = 32
   histogram_bins: int = 8
+  volume_size: int = 16
+  series_codes: int = 64

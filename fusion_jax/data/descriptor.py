@@ -1,4 +1,6 @@
-"""cohort.toml, version 1: where a cohort's columns and images are.
+"""cohort.toml: where a cohort's columns and files are.
+
+Version 1 has one set of images and one record, version 2 named modalities.
 
 docs/cohorts.md explains every key with examples.
 """
@@ -12,12 +14,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.core import documents, errors, files, types
-from fusion_jax.data import config, keys, numbers
+from fusion_jax.data import (
+  config,
+  descriptor_checks,
+  keys,
+  modality,
+  numbers,
+)
+from fusion_jax.data import sections as sections_lib
+from fusion_jax.data.kinds import image, table
 
-VERSION = 1
+VERSIONS = (1, 2)
 NO_PATIENT = 'none'
-ORIENTATIONS = ('fixed', 'free')
-MISSING_IMAGES = ('error', 'absent')
 
 
 def _by_column():
@@ -82,6 +90,10 @@ class Descriptor:
     licence: of the data.
     citation: how to cite the data.
     notes: sentences that every report repeats.
+    sections: by modality, where it is and what it is made of. In version 1
+      those that `images` and the feature columns make, in version 2 those
+      that `modalities` names; the feature columns are then those of all
+      tables.
   """
 
   path: pathlib.Path
@@ -129,6 +141,7 @@ class Descriptor:
   licence: str = ''
   citation: str = ''
   notes: tuple[str, ...] = ()
+  sections: Mapping[str, sections_lib.Section] = _by_column()
 
   @property
   def features(self) -> tuple[str, ...]:
@@ -139,6 +152,16 @@ class Descriptor:
   def labels(self) -> tuple[str, ...]:
     """The columns labels are read from."""
     return self.label or (self.time, self.event)
+
+  def of(self, section: sections_lib.Section) -> 'Descriptor':
+    """The descriptor of a cohort that has the files of one modality alone."""
+    return dataclasses.replace(
+      self, images=section.path, missing_images=section.missing
+    )
+
+  def of_kind(self, *kinds: str) -> list[sections_lib.Section]:
+    """The modalities of these kinds."""
+    return [x for x in self.sections.values() if x.kind in kinds]
 
   def codes(self, column: str) -> tuple[str, ...]:
     """The values that mean 'unknown' in `column`."""
@@ -239,13 +262,28 @@ def load(path: str | os.PathLike) -> Descriptor:
 def parse(data: Mapping[str, Any], path: pathlib.Path) -> Descriptor:
   """The Descriptor of what TOML holds; `path` is named in errors."""
   data = dict(data)
-  version = data.pop('version', VERSION)
-  if version != VERSION or type(version) is not int:
+  version = data.pop('version', 2 if _MODALITIES in data else 1)
+  if version not in VERSIONS or type(version) is not int:
     raise errors.UserError(
-      f"'{path}': version = {version!r} is not known; legal is {VERSION}."
+      f"'{path}': version = {version!r} is not known; legal are "
+      f'{" and ".join(map(str, VERSIONS))}.'
     )
-  known = {f.name for f in dataclasses.fields(Descriptor)} - {'path'}
+  known = set(_ORDER)
+  named: dict[str, sections_lib.Section] = {}
+  if version == 2:
+    if _MODALITIES not in data:
+      raise errors.UserError(
+        f"'{path}': version 2 names modalities, each in a table such as "
+        '[modalities.cxr] with kind = "image".'
+      )
+    named = sections_lib.read(data.pop(_MODALITIES), path)
+    known -= set(_VERSION_1)
   for key in data:
+    if version == 2 and key in _VERSION_1:
+      raise errors.UserError(
+        f"'{path}': in version 2 the key '{key}' belongs to a modality: write "
+        f'it below [modalities.NAME]{_VERSION_1[key]}.'
+      )
     if key not in known:
       raise _unknown_key(key, known, path)
   for key in _REQUIRED:
@@ -255,9 +293,39 @@ def parse(data: Mapping[str, Any], path: pathlib.Path) -> Descriptor:
   values.setdefault('name', _default_name(path))
   if values['patient'] == (NO_PATIENT,):
     values['patient'] = ()
+  for key in ('numeric', 'categorical', 'boolean') if named else ():
+    # What is said of columns (units, codes) holds in every modality.
+    values[key] = tuple(x for s in named.values() for x in getattr(s, key))
   descriptor = Descriptor(path=path, **values)
+  named = named or _sections(descriptor)
+  descriptor = dataclasses.replace(descriptor, sections=named)
   _check(descriptor)
   return descriptor
+
+
+def _sections(d: Descriptor) -> dict[str, sections_lib.Section]:
+  """The modalities of a descriptor of version 1."""
+  found = {}
+  if d.images:
+    found[types.IMAGE] = sections_lib.Section(
+      types.IMAGE,
+      image.NAME,
+      modality.IMAGING,
+      path=d.images,
+      missing=d.missing_images,
+      size=d.image_size,
+      orientation=d.orientation,
+    )
+  if d.features:
+    found[types.EHR] = sections_lib.Section(
+      types.EHR,
+      table.NAME,
+      modality.RECORD,
+      numeric=d.numeric,
+      categorical=d.categorical,
+      boolean=d.boolean,
+    )
+  return found
 
 
 _WHY = {
@@ -285,7 +353,22 @@ def _unknown_key(key, known, path) -> errors.UserError:
   )
 
 
-_ORDER = [f.name for f in dataclasses.fields(Descriptor) if f.name != 'path']
+_MODALITIES = 'modalities'
+# Keys of version 1 that say something of one modality, and as what.
+_VERSION_1 = {
+  'images': ' as path',
+  'missing_images': ' as missing',
+  'image_size': ' as size',
+  'orientation': '',
+  'numeric': '',
+  'categorical': '',
+  'boolean': '',
+}
+_ORDER = [
+  f.name
+  for f in dataclasses.fields(Descriptor)
+  if f.name not in ('path', 'sections')
+]
 
 
 _READERS = {
@@ -339,8 +422,8 @@ def _check(d: Descriptor) -> None:
   """Raises UserError where keys contradict each other."""
   legal = {
     'task': types.TASK_KINDS,
-    'orientation': ORIENTATIONS,
-    'missing_images': MISSING_IMAGES,
+    'orientation': sections_lib.ORIENTATIONS,
+    'missing_images': sections_lib.MISSING,
   }
   for key, values in legal.items():
     if getattr(d, key) not in values:
@@ -363,14 +446,15 @@ def _check(d: Descriptor) -> None:
     raise fail('patient_reason is only for patient = "none".')
   if d.patient_constants and not d.patient:
     raise fail('patient_constants means nothing for patient = "none".')
-  _check_labels(d, fail)
-  _check_numbers(d, fail)
-  if d.exclude_without_image and not d.images:
+  descriptor_checks.check_labels(d, fail)
+  descriptor_checks.check_numbers(d, fail)
+  imaging = [x for x in d.sections.values() if x.side == modality.IMAGING]
+  if d.exclude_without_image and not imaging:
     raise fail('exclude_without_image means nothing without images.')
   both = [x for x in d.true_values if x in d.false_values]
   if both:
     raise fail(f"'{both[0]}' is among true_values and false_values.")
-  if not d.images and not d.features:
+  if not d.sections:
     raise fail('names no images and no numeric, categorical or boolean column.')
   seen = {}
   for key in ('numeric', 'categorical', 'boolean'):
@@ -387,75 +471,3 @@ def _check(d: Descriptor) -> None:
         raise fail(
           f"column '{name}' is both {key} and a feature ({seen[name]})."
         )
-
-
-def _check_numbers(d: Descriptor, fail) -> None:
-  """Keys that say something of columns listed elsewhere."""
-  counted = {*d.numeric, *d.label, *(e.column for e in d.exclude)}
-  counted |= {x for x in (d.time, d.weight, d.index_time) if x}
-  named = {
-    'blank_false': (d.blank_false, set(d.boolean), 'boolean'),
-    'bounds': (d.bounds, set(d.numeric), 'numeric'),
-    'plausible': (d.plausible, set(d.numeric), 'numeric'),
-    'units': (d.units, counted, 'numeric'),
-    'decimal': (d.decimal, {keys.EVERY, *counted}, 'numeric'),
-  }
-  for key, (columns, legal, kind) in named.items():
-    for column in columns:
-      if column not in legal:
-        raise fail(f"{key} names '{column}', which is not listed as {kind}.")
-
-
-def _check_labels(d: Descriptor, fail) -> None:
-  if d.task == types.SURVIVAL:
-    if d.label or not (d.time and d.event):
-      raise fail('task = "survival" needs time and event, and no label.')
-  else:
-    if d.time or d.event:
-      raise fail(f'time and event are only for survival, not {d.task}.')
-    if d.time_unit:
-      raise fail(f'time_unit is only for survival, not {d.task}.')
-    if not d.label:
-      raise fail(f'task = "{d.task}" needs the key label.')
-    if len(d.label) > 1 and d.task != types.MULTILABEL:
-      raise fail(
-        f'task = "{d.task}" takes one label, got {len(d.label)}; several '
-        'labels are task = "multilabel".'
-      )
-  if d.label_separator and (d.task != types.MULTILABEL or len(d.label) > 1):
-    raise fail('label_separator is only for one label of task = "multilabel".')
-  if d.classes and d.task != types.MULTICLASS and not d.label_separator:
-    raise fail(
-      'classes is only for task = "multiclass", or with label_separator.'
-    )
-  _check_values(d, fail)
-  if len(set(d.label)) < len(d.label) or len(set(d.classes)) < len(d.classes):
-    raise fail('a label or class is listed twice.')
-
-
-def _check_values(d: Descriptor, fail) -> None:
-  """What label values mean is said once."""
-  given = {
-    'positive': bool(d.positive),
-    'negative': bool(d.negative),
-    'positive_above': d.positive_above is not None,
-  }
-  given = [key for key, there in given.items() if there]
-  if given and d.task in (types.MULTICLASS, types.REGRESSION):
-    raise fail(f'{given[0]} means nothing for task = "{d.task}".')
-  if d.label_separator:
-    legal = ['negative']
-  elif 'positive_above' in given:
-    legal = ['positive_above']
-  else:
-    legal = ['positive', 'negative'] if d.positive else []
-  for key in given:
-    if key not in legal:
-      other = 'label_separator' if d.label_separator else 'positive_above'
-      if legal:
-        raise fail(f'{key} means nothing beside {other}.')
-      raise fail(f'{key} needs the key positive: the values that mean 1.')
-  for key in ('positive', 'classes'):
-    for value in d.negative:
-      if value in getattr(d, key):
-        raise fail(f"'{value}' is both {key} and negative.")

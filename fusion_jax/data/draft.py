@@ -12,6 +12,7 @@ from fusion_jax.core import commands, errors, files, text_tables
 from fusion_jax.data import (
   draft_features,
   draft_labels,
+  draft_modalities,
   drafting,
   image_tree,
   table_files,
@@ -20,7 +21,8 @@ from fusion_jax.data import (
 
 _TABLES = tuple(x for x in table_files.SUFFIXES if x != '.txt')
 _IMAGES = image_tree.SUFFIXES
-_UNREAD_IMAGES = ('.dcm', '.nii', '.nii.gz', '.mha', '.nrrd', '.npy', '.npz')
+_UNREAD_IMAGES = ('.dcm', '.mha', '.nrrd')
+_ARRAYS = ('.nii', '.npy', '.npz')
 # Of a text table, enough to see its header.
 _HEADER_BYTES = 2**20
 # Pairs of so many columns are tried as names of the studies.
@@ -42,7 +44,12 @@ def propose(folder: str | os.PathLike) -> str:
       f"No table ({', '.join(_TABLES)}) in '{folder}' or the folders in it."
     )
   name = max(
-    found, key=lambda x: (_width(folder / x), (folder / x).stat().st_size)
+    found,
+    key=lambda x: (
+      len(found) > 1 and not draft_modalities.has_rows_by_time(folder / x),
+      _width(folder / x),
+      (folder / x).stat().st_size,
+    ),
   )
   table = dataclasses.replace(tables.read(folder / name), file=name)
   draft = drafting.Draft(table)
@@ -75,6 +82,16 @@ def propose(folder: str | os.PathLike) -> str:
     'citation = ""  # not known',
     'notes = []',
   ]
+  more = draft_modalities.find(
+    draft,
+    folder,
+    _files(folder, _ARRAYS),
+    [x for x in found if x != name],
+    lambda column, names: _matches(draft, column, names),
+  )
+  if more:
+    draft.lines, sections = draft_modalities.restructured(draft.lines, more)
+    draft.tail += sections
   if draft.left:
     draft.lines.append('\n# Columns left out:')
     draft.lines += [f'#   {x}: {why}' for x, why in draft.left.items()]

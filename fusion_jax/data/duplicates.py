@@ -18,7 +18,7 @@ from scipy import fft
 
 from fusion_jax.core import files, plain
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import pixels, splits
+from fusion_jax.data import kind, pixels, splits
 
 # Hashes that differ in at most this many of 64 bits are candidates.
 DISTANCE = 8
@@ -85,9 +85,10 @@ def find(
   distance: int = DISTANCE,
   correlation: float = CORRELATION,
 ) -> Duplicates:
-  """Searches all pairs of images of different patients.
+  """Searches all pairs of images of a modality and of different patients.
 
-  Where the cohort's orientation is free, an image that was mirrored or turned
+  Of a volume the slice in its middle is compared. Where the orientation of a
+  modality is free, an image that was mirrored or turned
   by quarters is found as well. Time grows with the square of the number of
   images: 10,000 take some seconds.
 
@@ -97,27 +98,22 @@ def find(
     correlation: least correlation of the images reduced to 32 x 32 grey.
   """
   none = np.zeros(0, np.int64)
-  if cohort.images is None or not cohort.image_mask.any():
-    return Duplicates(none, none, np.zeros(0), 0)
-  study, place = np.nonzero(cohort.image_mask)
-  small = np.concatenate(
-    [
-      _reduce(cohort.images[study[lo:hi], place[lo:hi]])
-      for lo, hi in _blocks(len(study), _CHUNK)
-    ]
-  )
-  used = small.std(axis=(1, 2)) > _BLANK
-  small, study = small[used], study[used]
-  _, patient = np.unique(cohort.patient[study], return_inverse=True)
-  own = hashes(small)
-  pairs, alike = [none], [np.zeros(0)]
-  for turned in _variants(small, cohort.orientation_free):
-    for i, j in _near(own, hashes(turned), patient, distance):
-      r = _correlation(small[i], turned[j])
-      kept = r >= correlation
-      a, b = study[i[kept]], study[j[kept]]
-      pairs.append(np.minimum(a, b) * len(cohort) + np.maximum(a, b))
-      alike.append(r[kept])
+  pairs, alike, blank = [none], [np.zeros(0)], 0
+  for modality in cohort.modalities.values():
+    study, small = _small(modality)
+    used = small.std(axis=(1, 2)) > _BLANK
+    blank += int((~used).sum())
+    small, study = small[used], study[used]
+    _, patient = np.unique(cohort.patient[study], return_inverse=True)
+    own = hashes(small)
+    free = getattr(modality.data, 'orientation_free', False)
+    for turned in _variants(small, free) if len(small) else ():
+      for i, j in _near(own, hashes(turned), patient, distance):
+        r = _correlation(small[i], turned[j])
+        kept = r >= correlation
+        a, b = study[i[kept]], study[j[kept]]
+        pairs.append(np.minimum(a, b) * len(cohort) + np.maximum(a, b))
+        alike.append(r[kept])
   key, r = np.concatenate(pairs), np.concatenate(alike)
   order = np.lexsort((-r, key))
   key, first = np.unique(key[order], return_index=True)
@@ -125,7 +121,7 @@ def find(
     key // len(cohort),
     key % len(cohort),
     r[order][first],
-    int((~used).sum()),
+    blank,
   )
 
 
@@ -175,6 +171,16 @@ def write(
 
 def _blocks(n: int, width: int):
   return [(lo, min(lo + width, n)) for lo in range(0, n, width)]
+
+
+def _small(modality) -> tuple[np.ndarray, np.ndarray]:
+  """Studies of the pictures of a modality, and (b, 32, 32) grey ones."""
+  studies, small = [np.zeros(0, np.int64)], [np.zeros((0, _SIDE, _SIDE))]
+  for at, x in kind.of(modality).pictures(modality):
+    for lo, hi in _blocks(len(at), _CHUNK):
+      studies.append(at[lo:hi])
+      small.append(_reduce(x[lo:hi]))
+  return np.concatenate(studies), np.concatenate(small).astype(np.float32)
 
 
 def _reduce(images: np.ndarray) -> np.ndarray:

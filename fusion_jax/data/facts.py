@@ -12,15 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import kind
 
-# Facts about the paths of images are named so in `Cohort.image_facts`.
-PATH = 'path '
-
-# Rows and columns of an image whose values differ by less than this share of
-# the full scale are blank: JPEG leaves traces in a black border.
-_BLANK = 0.02
 _LEADING = 3
-_CHUNK = 256
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,16 +64,9 @@ def missingness(cohort: cohort_lib.Cohort) -> Facts:
   Levels that the cohort declares to mean 'unknown' count as missing too, each
   as an indicator of its own.
   """
-  found = {
-    f'{name} is missing': np.isnan(x)
-    for name, x in zip(cohort.numeric_names, cohort.numeric.T, strict=True)
-  }
-  for name, x in zip(
-    cohort.categorical_names, cohort.categorical.T, strict=True
-  ):
-    found[f'{name} is missing'] = np.equal(x, None)
-    for code in cohort.unknown_codes.get(name, ()):
-      found[f'{name} is {code}'] = np.equal(x, code)
+  found: dict[str, np.ndarray] = {}
+  for name, modality in cohort.modalities.items():
+    found |= _named(cohort, name, kind.of(modality).missing(modality))
   for modality, there in cohort.present.items():
     found[f'no {modality}'] = ~there
   return Facts({name: x.astype(np.float64) for name, x in found.items()})
@@ -98,20 +85,15 @@ def coded(cohort: cohort_lib.Cohort) -> list[str]:
 
 
 def acquisition(cohort: cohort_lib.Cohort) -> Facts:
-  """How the images of a study were made: nothing of what they show.
+  """How the data of a study were made: nothing of what they show.
 
-  From the images as the cohort holds them: blank borders (which also say what
-  shape an image had before it was padded to a square), and how many a study
-  has. From `Cohort.image_facts`, where the cohort has them: what the files
-  themselves say. NaN for studies without an image.
+  Of images blank borders (which also say what shape an image had before it was
+  padded to a square), how many a study has, and what the files themselves say;
+  of series how many rows there are. NaN for studies without.
   """
-  found = _over_images(cohort, _borders)
-  if cohort.image_mask.shape[1] > 1:
-    count = cohort.image_mask.sum(axis=1)
-    found['images'] = np.where(count > 0, count, np.nan)
-  for name, x in cohort.image_facts.items():
-    if not name.startswith(PATH):
-      found[name] = np.asarray(x, np.float64)
+  found: dict[str, np.ndarray] = {}
+  for name, modality in cohort.modalities.items():
+    found |= _named(cohort, name, kind.of(modality).acquisition(modality))
   return Facts(found)
 
 
@@ -120,7 +102,10 @@ def brightness(cohort: cohort_lib.Cohort) -> Facts:
 
   NaN for studies without an image.
   """
-  return Facts(_over_images(cohort, _light))
+  found: dict[str, np.ndarray] = {}
+  for name, modality in cohort.modalities.items():
+    found |= _named(cohort, name, kind.of(modality).brightness(modality))
+  return Facts(found)
 
 
 def identifiers(cohort: cohort_lib.Cohort) -> Facts:
@@ -145,9 +130,8 @@ def identifiers(cohort: cohort_lib.Cohort) -> Facts:
       numeric[f'{what} {name}'] = np.asarray(x, np.float64)[places]
     leading = np.array([x[:_LEADING] for x in levels], object)
     categorical[f'{what} leading characters'] = leading[places]
-  for name, x in cohort.image_facts.items():
-    if name.startswith(PATH):
-      numeric[name] = np.asarray(x, np.float64)
+  for name, modality in cohort.modalities.items():
+    numeric |= _named(cohort, name, kind.of(modality).names(modality))
   return Facts(numeric, categorical)
 
 
@@ -176,52 +160,8 @@ def _last_number(name: str) -> float:
   return float(digits[-1][-15:]) if digits else -1.0
 
 
-def _over_images(cohort, describe) -> dict[str, np.ndarray]:
-  """By name, (n,) means of `describe` over a study's images."""
-  if cohort.images is None:
-    return {}
-  n = len(cohort)
-  at, place = np.nonzero(cohort.image_mask)
-  blocks = [
-    describe(_scaled(cohort.images[at[lo:hi], place[lo:hi]]))
-    for lo, hi in ((x, x + _CHUNK) for x in range(0, len(at), _CHUNK))
-  ]
-  count = np.bincount(at, minlength=n)
-  found = {}
-  for name in blocks[0] if blocks else ():
-    values = np.concatenate([b[name] for b in blocks])
-    sums = np.bincount(at, values, minlength=n)
-    found[name] = np.divide(
-      sums, count, out=np.full(n, np.nan), where=count > 0
-    )
-  return found
-
-
-def _scaled(images: np.ndarray) -> np.ndarray:
-  return images.astype(np.float32) / np.iinfo(images.dtype).max
-
-
-def _light(x: np.ndarray) -> dict[str, np.ndarray]:
-  """By name, (b,) facts of (b, h, w, c) images from 0 to 1."""
-  found = {
-    'brightness': x.mean(axis=(1, 2, 3)),
-    'contrast': x.std(axis=(1, 2, 3)),
-    'black': (x <= _BLANK).mean(axis=(1, 2, 3)),
-    'white': (x >= 1 - _BLANK).mean(axis=(1, 2, 3)),
-  }
-  if x.shape[-1] > 1:
-    for c in range(x.shape[-1]):
-      found[f'channel {c} mean'] = x[..., c].mean(axis=(1, 2))
-      found[f'channel {c} deviation'] = x[..., c].std(axis=(1, 2))
-  return found
-
-
-def _borders(x: np.ndarray) -> dict[str, np.ndarray]:
-  """By side, the (b,) share of lines from that edge on that are blank."""
-  found = {}
-  for axis, sides in ((2, ('top', 'bottom')), (1, ('left', 'right'))):
-    blank = (np.ptp(x, axis=axis) <= _BLANK).all(axis=-1)  # (b, h or w)
-    for side, lines in zip(sides, (blank, blank[:, ::-1]), strict=True):
-      run = np.logical_and.accumulate(lines, axis=1)
-      found[f'{side} border'] = run.mean(axis=1)
-  return found
+def _named(cohort, modality, columns) -> dict[str, np.ndarray]:
+  """Columns of a modality, with its name where others have such columns."""
+  mine = cohort.modalities[modality]
+  alone = len(cohort.of_kind(mine.kind)) == 1
+  return {k if alone else f'{modality}: {k}': x for k, x in columns.items()}

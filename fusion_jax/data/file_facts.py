@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion_jax.data import array_files, facts, image_files
+from fusion_jax.data import array_files, image_files
 from fusion_jax.data import images as images_lib
+from fusion_jax.data.kinds import image
 
 # The order of the columns that are kept beside decoded images.
 HEADER = (
@@ -28,7 +29,7 @@ def read(
   paths: Sequence[Sequence[str]],
   decoded: images_lib.Decoded,
 ) -> dict[str, np.ndarray]:
-  """Facts about the files of n studies, for `Cohort.image_facts`.
+  """Facts about the files of n studies, for `image.Data.facts`.
 
   Size in bytes, original width and height, bits a sample, channels, format
   and coarseness of JPEG compression (the sum of its first quantisation table)
@@ -104,6 +105,6 @@ def _of_paths(paths) -> dict[str, np.ndarray]:
   }
   absent = np.array([not x for x in first])
   return {
-    facts.PATH + name: np.where(absent, np.nan, np.asarray(x, float)[place])
+    image.PATH + name: np.where(absent, np.nan, np.asarray(x, float)[place])
     for name, x in by_path.items()
   }

@@ -1,18 +1,25 @@
-"""Images as a few numbers: principal components and colour histograms."""
+"""Pixels as a few numbers: principal components and histograms of values.
+
+The same for images (two axes of space) and volumes (three).
+"""
 
 import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from sklearn import decomposition
 
 from fusion_jax.core import errors
-from fusion_jax.data import cohort as cohort_lib
+
+# Blocks of (b, *space, c) arrays, and the place of each one's study.
+Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
+
+# Arrays in a block.
+BLOCK = 512
 
 # Features are held within this many standard deviations of the training mean.
 CLIP = 5.0
-_CHUNK = 512
 # Bins of each channel in the joint histogram of colour images.
 _JOINT_BINS = 4
 # The histograms' range leaves out this share of pixels at each end.
@@ -24,10 +31,10 @@ class PixelFit:
   """What `fit` learnt from training images; p features, c channels, q out.
 
   Attributes:
-    size: () int side of the reduced image, p = size * size * c.
-    centre: (p,) mean training image.
+    size: () int side of the reduced array, p = size ** space * c.
+    centre: (p,) mean training array.
     components: (k, p) principal axes, rows of zeros where there were fewer
-      training images than components.
+      training arrays than components.
     low: (c,) lower end of the histograms' range on the 0..1 scale.
     high: (c,) upper end.
     bins: () int bins of each channel.
@@ -44,67 +51,125 @@ class PixelFit:
   mean: np.ndarray
   std: np.ndarray
 
+  @property
+  def parameters(self) -> int:
+    """How many numbers were fitted."""
+    parts = self.centre, self.components, self.low, self.high
+    return sum(x.size for x in (*parts, self.mean, self.std))
 
-def full_scale(images: np.ndarray) -> float:
-  """The value that stands for 1."""
-  return float(np.iinfo(images.dtype).max)
+  @property
+  def component(self) -> np.ndarray:
+    """(q,) numbers of the components from 1, -1 for bins of histograms."""
+    k = len(self.components)
+    return np.append(np.arange(1, k + 1), np.full(len(self.mean) - k, -1))
+
+  @property
+  def names(self) -> tuple[str, ...]:
+    """(q,) what the features are called."""
+    k, c, bins = len(self.components), len(self.low), int(self.bins)
+    out = [f'component {i + 1}' for i in range(k)]
+    out += [f'channel {i} bin {j}' for i in range(c) for j in range(bins)]
+    if c == 3:
+      out += [f'colour bin {j}' for j in range(_JOINT_BINS**3)]
+    return tuple(out)
 
 
-def image_stats(
-  cohort: cohort_lib.Cohort, rows: np.ndarray
-) -> dict[str, np.ndarray]:
-  """Mean (c,) and std (c,), float32 on the 0..1 scale, over images of `rows`.
+def full_scale(dtype: np.dtype) -> tuple[float, float]:
+  """The values that stand for 0 and for 1."""
+  if dtype.kind == 'f':
+    return 0.0, 1.0
+  info = np.iinfo(dtype)
+  return float(info.min), float(info.max)
 
-  Values are counted, so the order of studies does not matter. Without any image
-  they are 0 and 1; a channel that never varies has std 1.
+
+def scaled(x: np.ndarray) -> np.ndarray:
+  """float32 on the 0..1 scale of whole numbers; floats as they are."""
+  low, high = full_scale(x.dtype)
+  x = x.astype(np.float32)
+  return (x - np.float32(low)) / np.float32(high - low)
+
+
+def channel_stats(blocks: Blocks, channels: int) -> dict[str, np.ndarray]:
+  """Mean (c,) and std (c,), float32 on the 0..1 scale, over all values.
+
+  Whole numbers are counted, so the order of studies does not matter; floats are
+  summed. Without any array they are 0 and 1; a channel that never varies has
+  std 1.
   """
-  c = 0 if cohort.images is None else cohort.images.shape[-1]
-  if not c:
-    return {'mean': np.zeros(0, np.float32), 'std': np.zeros(0, np.float32)}
-  scale = full_scale(cohort.images)
-  counts = np.zeros((c, int(scale) + 1))
-  for _, x in _chunks(cohort, rows):
-    for i in range(c):
-      counts[i] += np.bincount(x[..., i].ravel(), minlength=counts.shape[1])
-  total = counts.sum(axis=1, keepdims=True)
-  share = counts / np.where(total > 0, total, 1)
-  value = np.arange(counts.shape[1]) / scale
-  mean = share @ value
-  std = np.sqrt(np.maximum(share @ value**2 - mean**2, 0.0))
-  # A channel of one value is left with rounding errors.
-  std = np.where((counts > 0).sum(axis=1) > 1, std, 1.0)
-  return {
-    'mean': mean.astype(np.float32),
-    'std': std.astype(np.float32),
-  }
+  counts: dict[float, np.ndarray] = {}
+  total, mean, square = 0.0, np.zeros(channels), np.zeros(channels)
+  varies = np.zeros(channels, bool)
+  scale = None
+  for _, x in blocks:
+    flat = x.reshape(-1, channels)
+    if x.dtype.kind == 'f':
+      total += len(flat)
+      mean += flat.sum(axis=0, dtype=np.float64)
+      square += np.square(flat, dtype=np.float64).sum(axis=0)
+      varies |= np.ptp(flat, axis=0) > 0
+      continue
+    low, high = scale = full_scale(x.dtype)
+    bins = int(high - low) + 1
+    for i in range(channels):
+      code = flat[:, i].astype(np.int64) - int(low)
+      counts[i] = counts.get(i, 0) + np.bincount(code, minlength=bins)
+  if scale is not None:
+    count = np.stack([counts[i] for i in range(channels)]).astype(np.float64)
+    share = count / count.sum(axis=1, keepdims=True)
+    value = np.arange(count.shape[1]) / (scale[1] - scale[0])
+    mean, square, total = share @ value, share @ value**2, 1.0
+    # A channel of one value is left with rounding errors.
+    varies = (count > 0).sum(axis=1) > 1
+  if not total:
+    return {
+      'mean': np.zeros(channels, np.float32),
+      'std': np.ones(channels, np.float32),
+    }
+  mean, square = mean / total, square / total
+  std = np.where(varies, np.sqrt(np.maximum(square - mean**2, 0.0)), 1.0)
+  return {'mean': mean.astype(np.float32), 'std': std.astype(np.float32)}
 
 
-def reduce(images: np.ndarray, size: int) -> np.ndarray:
-  """(n, size, size, c) float32 area means of (n, h, w, c) whole numbers."""
-  n, h, w, c = images.shape
-  x = images.astype(np.float32) / np.float32(full_scale(images))
-  if (h, w) != (size, size):
-    rows, columns = _area_weights(h, size), _area_weights(w, size)
-    x = rows @ x.reshape(n, h, w * c)  # (n, size, w * c)
-    x = columns @ x.reshape(n * size, w, c)
-  return x.reshape(n, size, size, c)
+def reduce(x: np.ndarray, size: int) -> np.ndarray:
+  """(n, size, ..., c) float32 area means of (n, *space, c) values."""
+  x = scaled(x)
+  for axis in range(1, x.ndim - 1):
+    if x.shape[axis] != size:
+      weights = _area_weights(x.shape[axis], size)
+      shape = x.shape
+      # Each axis in turn as the rows of a matrix product.
+      x = weights @ x.reshape(int(np.prod(shape[:axis])), shape[axis], -1)
+      x = x.reshape(*shape[:axis], size, *shape[axis + 1 :])
+  return x
 
 
 def fit(
-  cohort: cohort_lib.Cohort,
-  rows: np.ndarray,
+  blocks: Blocks,
+  n: int,
   *,
+  space: int,
+  channels: int,
   size: int,
   components: int,
   bins: int,
 ) -> PixelFit:
-  """Fits components, histogram ranges and scaling on the studies `rows`."""
-  c = 0 if cohort.images is None else cohort.images.shape[-1]
-  p = size * size * c
-  small = [np.zeros((0, size, size, c), np.float32)]
+  """Fits components, histogram ranges and scaling.
+
+  Args:
+    blocks: of the training studies, whose places are 0 to n - 1.
+    n: how many training studies there are.
+    space: number of axes of space.
+    channels: number c of channels.
+    size: side of the reduced array.
+    components: most components k.
+    bins: of each channel's histogram.
+  """
+  c, shape = channels, (size,) * space
+  p = size**space * c
+  small = [np.zeros((0, *shape, c), np.float32)]
   owner = [np.zeros(0, int)]
-  for at, images in _chunks(cohort, rows):
-    small.append(reduce(images, size))
+  for at, x in blocks:
+    small.append(reduce(x, size))
     owner.append(at)
   x, owner = np.concatenate(small), np.concatenate(owner)
   axes = np.zeros((components, p), np.float32)
@@ -119,12 +184,12 @@ def fit(
       axes[:k] = pca.fit(flat).components_
   low, high = np.zeros(c), np.ones(c)
   if len(x):
-    low, high = np.quantile(x, (_TAIL, 1 - _TAIL), axis=(0, 1, 2))
+    low, high = np.quantile(x, (_TAIL, 1 - _TAIL), axis=tuple(range(space + 1)))
   high = np.where(high > low, high, low + 1.0)
   fitted = PixelFit(
     np.array(size), centre, axes, low, high, np.array(bins), *np.zeros((2, 0))
   )
-  raw = _study_means(_describe(fitted, x), owner, len(rows))[np.unique(owner)]
+  raw = _study_means(_describe(fitted, x), owner, n)[np.unique(owner)]
   q = raw.shape[1]
   mean, std = (raw.mean(0), raw.std(0)) if len(raw) else np.zeros((2, q))
   # Rounding leaves constant features a standard deviation of about 1e-8.
@@ -132,42 +197,36 @@ def fit(
   return dataclasses.replace(fitted, mean=mean, std=std)
 
 
-def transform(fitted: PixelFit, cohort: cohort_lib.Cohort) -> np.ndarray:
-  """(n, q) float64 standardised features, 0 for a study without an image.
+def transform(
+  fitted: PixelFit, blocks: Blocks, count: np.ndarray, channels: int
+) -> np.ndarray:
+  """(n, q) float64 standardised features, 0 for a study without an array.
 
   The k components come first, then each channel's histogram and, for three
-  channels, a coarse joint histogram; all are means over a study's images.
+  channels, a coarse joint histogram; all are means over a study's arrays.
+
+  Args:
+    fitted: from `fit`.
+    blocks: of n studies.
+    count: (n,) arrays of each study.
+    channels: number of their channels.
 
   Raises:
-    UserError: if images have another number of channels than in training.
+    UserError: if there is another number of channels than in training.
   """
-  n, c = len(cohort), len(fitted.low)
-  if cohort.images is None:
-    return np.zeros((n, len(fitted.mean)))
-  if cohort.images.shape[-1] != c:
+  n, c = len(count), len(fitted.low)
+  if channels != c:
     raise errors.UserError(
-      f"Cohort '{cohort.name}' has images of {cohort.images.shape[-1]} "
-      f'channels, but the training images had {c}.'
+      f'The cohort has images of {channels} channels, but the training images '
+      f'had {c}.'
     )
   out = np.zeros((n, len(fitted.mean)))
-  for owner, images in _chunks(cohort, np.arange(n)):
-    raw = _describe(fitted, reduce(images, int(fitted.size)))
-    out += _study_means(raw, owner, n, cohort.image_mask.sum(axis=1))
+  for owner, x in blocks:
+    raw = _describe(fitted, reduce(x, int(fitted.size)))
+    out += _study_means(raw, owner, n, count)
   out = np.clip((out - fitted.mean) / fitted.std, -CLIP, CLIP)
-  out[~cohort.image_mask.any(axis=1)] = 0.0
+  out[count == 0] = 0.0
   return out
-
-
-def _chunks(
-  cohort: cohort_lib.Cohort, rows: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Existing images (b, h, w, c) of `rows` and the place of each's study."""
-  if cohort.images is None:
-    return
-  at, image = np.nonzero(cohort.image_mask[rows])
-  for start in range(0, len(at), _CHUNK):
-    part = slice(start, start + _CHUNK)
-    yield at[part], cohort.images[rows[at[part]], image[part]]
 
 
 def _area_weights(n: int, size: int) -> np.ndarray:
@@ -182,12 +241,12 @@ def _area_weights(n: int, size: int) -> np.ndarray:
 
 
 def _describe(fitted: PixelFit, x: np.ndarray) -> np.ndarray:
-  """(b, q) float64 features of (b, size, size, c) reduced images."""
-  b, h, w, c = x.shape
-  flat = x.reshape(b, h * w * c)
+  """(b, q) float64 features of (b, size, ..., c) reduced arrays."""
+  b, c = len(x), x.shape[-1]
+  flat = x.reshape(b, -1)
   parts = [(flat - fitted.centre) @ fitted.components.T]
   low, high = np.float32(fitted.low), np.float32(fitted.high)
-  place = np.clip((x.reshape(b, h * w, c) - low) / (high - low), 0, 1)
+  place = np.clip((x.reshape(b, -1, c) - low) / (high - low), 0, 1)
   bins = int(fitted.bins)
   parts += [_counts(_cut(place[..., i], bins), bins) for i in range(c)]
   if c == 3:

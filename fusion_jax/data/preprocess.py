@@ -1,29 +1,24 @@
-"""What is fitted on the training part: vocabularies, imputation, scaling.
+"""What is fitted on the training part, of every modality by its kind.
 
 `Preprocessor.fit` reads the rows it is given and no others; a model and its
 `Fitted` are saved side by side and travel to other cohorts together.
 """
 
+import contextlib
 import dataclasses
-import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from fusion_jax.core import errors, links, spellings
+from fusion_jax.core import arrays as arrays_lib
+from fusion_jax.core import errors, links
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import pixels as pixels_lib
+from fusion_jax.data import kind as kinds
+from fusion_jax.data import modality as modality_lib
 
-MISSING, OTHER, FIRST_LEVEL = 0, 1, 2
-# Standardised values are held within this many standard deviations.
-CLIP = 5.0
-# Tukey's far-out fences, in interquartile ranges beyond the quartiles: values
-# outside are pulled to the fence before mean and deviation are taken.
-_FENCE = 3.0
-# Columns more skewed than this, as laboratory values are, are read as logs.
-_SKEW = 1.0
-_PIXELS = 'pixels/'
+_FIT, _REDUCTION = 'fit', 'reduction'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +29,13 @@ class Preprocessor:
 
   def __post_init__(self):
     for name, least, most in (
-      ('max_levels', FIRST_LEVEL + 1, 10_000),
+      ('max_levels', 3, 10_000),
       ('min_level_count', 1, 10**9),
       ('pixel_components', 1, 10_000),
       ('pixel_size', 1, 512),
       ('histogram_bins', 1, 65_536),
+      ('volume_size', 1, 64),
+      ('series_codes', 1, 10_000),
     ):
       value = getattr(self.config, name)
       if not least <= value <= most:
@@ -62,27 +59,13 @@ class Preprocessor:
       raise errors.UserError(
         f"Cohort '{cohort.name}': a training part without studies."
       )
-    numeric = [_fit_numeric(x) for x in cohort.numeric[rows].T]
-    levels, codes_seen = [], []
-    for j in range(len(cohort.categorical_names)):
-      values = cohort.categorical[rows, j]
-      levels.append(_fit_levels(values, self.config))
-      codes = _codes(values, _codes_of(levels[-1]))
-      codes_seen.append(
-        np.bincount(codes, minlength=self.config.max_levels) > 0
-      )
-    stats = np.array(numeric, np.float64).reshape(-1, len(_NUMERIC)).T
-    x = cohort.numeric[rows]
     return Fitted(
       config=self.config,
-      numeric_names=cohort.numeric_names,
-      categorical_names=cohort.categorical_names,
-      **dict(zip(_NUMERIC, stats, strict=True)),
-      seen=np.isfinite(x).any(axis=0),
-      gaps=~np.isfinite(x).all(axis=0),
-      levels=tuple(levels),
-      codes_seen=np.array(codes_seen, bool).reshape(-1, self.config.max_levels),
-      image_stats=pixels_lib.image_stats(cohort, rows),
+      kinds={name: x.kind for name, x in cohort.modalities.items()},
+      fits={
+        name: kinds.of(x).fit(x, rows, self.config)
+        for name, x in cohort.modalities.items()
+      },
       constant=_fit_constant(cohort, rows),
       training=(cohort, rows),
     )
@@ -94,185 +77,126 @@ class Fitted:
 
   Attributes:
     config: as given.
-    numeric_names: (fn,) columns, found by name in other cohorts.
-    categorical_names: (fc,) columns.
-    bend: (fn,) 1 for columns with a long tail of high values, -1 of low
-      ones, which are replaced by bend log(shift + bend (x - origin)); or 0.
-    origin: (fn,) where such a column begins, opposite to its tail.
-    shift: (fn,) positive.
-    low: (fn,) values below (then) are raised to it.
-    high: (fn,) values above are lowered to it.
-    centre: (fn,) training mean within [low, high].
-    scale: (fn,) training standard deviation within; 1 for constants.
-    seen: (fn,) bool, whether training has any value. Columns without stay
-      missing everywhere: no model has learnt what to make of them.
-    gaps: (fn,) bool, whether any training value is missing.
-    levels: by column, the str level of each code from FIRST_LEVEL on.
-    codes_seen: (fc, max_levels) bool, which codes training has.
-    image_stats: 'mean' (c,) and 'std' (c,), float32 on the 0..1 scale.
+    kinds: by modality, the name of its kind.
+    fits: by modality, what its kind has fitted.
     constant: (s,) what an arm without its modality predicts, as scores: the
       training prevalence (see `links.constant_logits`) or mean; 0 (median
       risk) for survival.
-    training: the cohort and rows that `pixel_fit` reads when first asked for,
+    training: the cohort and rows that `reduction` reads when first asked for,
       since it costs seconds that most arms never need. It is not saved: None
       in what `from_arrays` gives.
+    reductions: by modality, those that were asked for.
   """
 
   config: config_lib.PreprocessConfig
-  numeric_names: tuple[str, ...]
-  categorical_names: tuple[str, ...]
-  bend: np.ndarray
-  origin: np.ndarray
-  shift: np.ndarray
-  low: np.ndarray
-  high: np.ndarray
-  centre: np.ndarray
-  scale: np.ndarray
-  seen: np.ndarray
-  gaps: np.ndarray
-  levels: tuple[np.ndarray, ...]
-  codes_seen: np.ndarray
-  image_stats: dict[str, np.ndarray]
+  kinds: Mapping[str, str]
+  fits: Mapping[str, Any]
   constant: np.ndarray
   training: tuple[cohort_lib.Cohort, np.ndarray] | None = dataclasses.field(
-    default=None, repr=False, compare=False
+    default=None, repr=False
   )
+  reductions: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-  def ehr(self, cohort: cohort_lib.Cohort) -> dict[str, np.ndarray]:
-    """Inputs of neural models for n studies.
+  def kind(self, modality: str) -> kinds.Kind:
+    """The kind of a modality."""
+    return kinds.get(self.kinds[modality])
 
-    Returns:
-      'numeric' (n, fn) float32 standardised, 0 where missing; 'observed'
-      (n, fn) float32 0 or 1; 'categorical' (n, fc) int32 codes.
-
-    Raises:
-      UserError: naming a column that the cohort lacks.
-    """
-    raw = self._numeric(cohort)
-    return {
-      'numeric': self._standardise(raw).astype(np.float32),
-      'observed': np.isfinite(raw).astype(np.float32),
-      'categorical': self._categorical(cohort),
-    }
-
-  def design(
-    self, cohort: cohort_lib.Cohort
-  ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """(n, p) float64 for linear learners, and the p column names.
-
-    Standardised numeric columns with the training mean where missing, an
-    indicator 'NAME missing' for those with gaps in training, and an indicator
-    'NAME = LEVEL' for each level, 'other' and 'missing' that training has.
-    Columns constant in training are left out.
+  def shown(
+    self, cohort: cohort_lib.Cohort, modality: str
+  ) -> modality_lib.Modality:
+    """A modality of a cohort.
 
     Raises:
-      UserError: naming a column that the cohort lacks.
+      UserError: if the cohort lacks it, or it is of another kind there.
     """
-    raw = self._numeric(cohort)
-    x, codes = self._standardise(raw), self._categorical(cohort)
-    columns, names = [], []
-    for j, name in enumerate(self.numeric_names):
-      if self.high[j] > self.low[j]:
-        columns.append(x[:, j])
-        names.append(name)
-      if self.gaps[j] and self.seen[j]:
-        columns.append(~np.isfinite(raw[:, j]))
-        names.append(f'{name} missing')
-    for j, name in enumerate(self.categorical_names):
-      seen = np.flatnonzero(self.codes_seen[j])
-      for code in seen if len(seen) > 1 else ():
-        columns.append(codes[:, j] == code)
-        names.append(f'{name} = {self._level(j, code)}')
-    out = np.zeros((len(cohort), len(columns)))
-    for j, column in enumerate(columns):
-      out[:, j] = column
-    return out, tuple(names)
-
-  def table(self, cohort: cohort_lib.Cohort) -> tuple[np.ndarray, np.ndarray]:
-    """(n, fn + fc) float64 for tree learners, and which are categorical.
-
-    Numeric values as they are, then categorical codes; NaN where missing. A
-    column without any training value is 0 throughout.
-
-    Raises:
-      UserError: naming a column that the cohort lacks.
-    """
-    codes = self._categorical(cohort).astype(np.float64)
-    codes[codes == MISSING] = np.nan
-    numeric = self._numeric(cohort)
-    numeric[:, ~self.seen] = 0.0
-    codes[:, ~self.codes_seen[:, OTHER:].any(axis=1)] = 0.0
-    x = np.concatenate([numeric, codes], axis=1)
-    kinds = np.repeat([False, True], [numeric.shape[1], codes.shape[1]])
-    return x, kinds
-
-  def levels_of(self, cohort: cohort_lib.Cohort) -> list[dict[str, str]]:
-    """By column, which cells of `cohort` are levels of training, and which.
-
-    A cell is the level that is spelt alike, else the only one of the same
-    number (see `spellings.match`): '1.0' is '1'.
-
-    Raises:
-      UserError: naming a column that the cohort lacks.
-    """
-    at = _places(
-      cohort, 'categorical', self.categorical_names, cohort.categorical_names
-    )
-    found = []
-    for column, levels in zip(at, self.levels, strict=True):
-      cells = {x for x in cohort.categorical[:, column] if x is not None}
-      matched = spellings.match(levels.tolist(), cells)
-      found.append({cell: level for level, cell in matched.items()})
+    if modality not in cohort.modalities:
+      raise errors.UserError(
+        f"Cohort '{cohort.name}' lacks the modality '{modality}' that training "
+        f'used. It has {", ".join(cohort.modalities) or "none"}.'
+      )
+    found = cohort.modalities[modality]
+    if found.kind != self.kinds[modality]:
+      raise errors.UserError(
+        f"Cohort '{cohort.name}': modality '{modality}' is of kind "
+        f"'{found.kind}', but was of kind '{self.kinds[modality]}' in training."
+      )
     return found
 
-  def pixels(self, cohort: cohort_lib.Cohort) -> np.ndarray:
-    """(n, q) float64 components and histograms (see data/pixels.py).
+  def columns(
+    self, cohort: cohort_lib.Cohort, modality: str, learner: str
+  ) -> kinds.Columns:
+    """A modality of n studies as columns (`Kind.columns`).
 
     Raises:
-      UserError: for another number of channels than in training, or where
-        they were not saved.
+      UserError: if the cohort lacks what training used.
     """
-    return pixels_lib.transform(self.pixel_fit, cohort)
-
-  @functools.cached_property
-  def pixel_fit(self) -> pixels_lib.PixelFit:
-    """What `pixels` uses; fitted on the training part when first asked for."""
-    if self.training is None:
-      raise errors.UserError(
-        'This preprocessing was saved without its principal components: no '
-        'arm of that run used them.'
+    found, kind = self.shown(cohort, modality), self.kind(modality)
+    with _named(cohort, modality):
+      return kind.columns(
+        self.fits[modality], self.reduction(modality), found, learner
       )
-    cohort, rows = self.training
-    return pixels_lib.fit(
-      cohort,
-      rows,
-      size=self.config.pixel_size,
-      components=self.config.pixel_components,
-      bins=self.config.histogram_bins,
-    )
 
-  def to_arrays(self, *, pixels: bool = True) -> dict[str, np.ndarray]:
+  def derived(
+    self, cohort: cohort_lib.Cohort, modality: str
+  ) -> Mapping[str, Any]:
+    """What models of this fit get beside what is held (`Kind.derived`).
+
+    Raises:
+      UserError: if the cohort lacks what training used.
+    """
+    found = self.shown(cohort, modality)
+    with _named(cohort, modality):
+      return self.kind(modality).derived(self.fits[modality], found.data)
+
+  def reduction(self, modality: str) -> Any:
+    """What `columns` needs beside the fit; fitted when first asked for.
+
+    Raises:
+      UserError: if it was not saved.
+    """
+    if modality not in self.reductions:
+      if self.training is None:
+        raise errors.UserError(
+          f"This preprocessing was saved without the reduction of '{modality}':"
+          ' no arm of that run used it.'
+        )
+      cohort, rows = self.training
+      self.reductions[modality] = self.kind(modality).fit_reduction(
+        cohort.modalities[modality], rows, self.config
+      )
+    return self.reductions[modality]
+
+  def levels(self, cohort: cohort_lib.Cohort) -> list[kinds.Levels]:
+    """What cells of other data are to models of this fit (`Kind.levels`).
+
+    Modalities that the cohort lacks are passed over.
+
+    Raises:
+      UserError: if one that it has lacks what training used.
+    """
+    out: list[kinds.Levels] = []
+    for name, fit in self.fits.items():
+      if name in cohort.modalities:
+        found = self.shown(cohort, name)
+        with _named(cohort, name):
+          out += self.kind(name).levels(fit, found)
+    return out
+
+  def to_arrays(self, reduced: Collection[str] = ()) -> dict[str, np.ndarray]:
     """Everything as arrays without objects, for `np.savez` and the like.
 
     Args:
-      pixels: whether to keep what `pixels` needs too.
+      reduced: modalities whose reductions are kept too.
     """
-    out = {
-      f'config/{f.name}': np.array(getattr(self.config, f.name))
-      for f in dataclasses.fields(self.config)
-    }
-    for name in _ARRAYS:
-      out[name] = getattr(self, name)
-    for name in ('numeric_names', 'categorical_names'):
-      out[name] = np.array(getattr(self, name), np.str_)
-    out['num_levels'] = np.array([len(x) for x in self.levels], np.int64)
-    empty = np.array([], np.str_)
-    out['levels'] = np.concatenate([empty, *self.levels])
-    for name, x in self.image_stats.items():
-      out[f'image_stats/{name}'] = x
-    if pixels:
-      for f in dataclasses.fields(pixels_lib.PixelFit):
-        out[_PIXELS + f.name] = getattr(self.pixel_fit, f.name)
+    out = arrays_lib.to_arrays(self.config, 'config/')
+    out['constant'] = self.constant
+    out['modalities'] = np.array(list(self.kinds), np.str_)
+    out['kinds'] = np.array(list(self.kinds.values()), np.str_)
+    for name, fit in self.fits.items():
+      out |= arrays_lib.to_arrays(fit, f'{name}/{_FIT}/')
+      reduction = self.reduction(name) if name in reduced else None
+      if reduction is not None:
+        out |= arrays_lib.to_arrays(reduction, f'{name}/{_REDUCTION}/')
     return out
 
   @classmethod
@@ -282,127 +206,49 @@ class Fitted:
     Raises:
       UserError: if something is missing in `arrays`.
     """
-    try:
-      config = config_lib.PreprocessConfig(
-        **{
-          f.name: int(arrays[f'config/{f.name}'])
-          for f in dataclasses.fields(config_lib.PreprocessConfig)
-        }
+    config = arrays_lib.from_arrays(
+      config_lib.PreprocessConfig, arrays, 'config/'
+    )
+    for name in ('constant', 'modalities', 'kinds'):
+      if name not in arrays:
+        raise errors.UserError(
+          f'Saved preprocessing is incomplete: {name} is missing.'
+        )
+    names = [str(x) for x in arrays['modalities']]
+    of_kind = dict(zip(names, map(str, arrays['kinds']), strict=True))
+    fits, reductions = {}, {}
+    for name, kind_name in of_kind.items():
+      kind = kinds.get(kind_name)
+      fits[name] = arrays_lib.from_arrays(
+        kind.fitted, arrays, f'{name}/{_FIT}/'
       )
-      ends = np.cumsum(arrays['num_levels'])[:-1]
-      levels = np.split(arrays['levels'], ends) if len(ends) else []
-      if len(arrays['num_levels']) == 1:
-        levels = [arrays['levels']]
-      fitted = cls(
-        config=config,
-        numeric_names=tuple(str(x) for x in arrays['numeric_names']),
-        categorical_names=tuple(str(x) for x in arrays['categorical_names']),
-        levels=tuple(levels),
-        image_stats={k: arrays[f'image_stats/{k}'] for k in ('mean', 'std')},
-        **{name: np.asarray(arrays[name]) for name in _ARRAYS},
-      )
-      if _PIXELS + 'mean' in arrays:
-        fields = dataclasses.fields(pixels_lib.PixelFit)
-        fit = {f.name: np.asarray(arrays[_PIXELS + f.name]) for f in fields}
-        fitted.__dict__['pixel_fit'] = pixels_lib.PixelFit(**fit)
-    except KeyError as e:
-      raise errors.UserError(
-        f'Saved preprocessing is incomplete: {e.args[0]} is missing.'
-      ) from None
-    return fitted
-
-  def _level(self, column: int, code: int) -> str:
-    if code in (MISSING, OTHER):
-      return ('missing', 'other')[code]
-    return str(self.levels[column][code - FIRST_LEVEL])
-
-  def _numeric(self, cohort: cohort_lib.Cohort) -> np.ndarray:
-    """(n, fn) float64 copy, NaN where missing or never seen in training."""
-    at = _places(cohort, 'numeric', self.numeric_names, cohort.numeric_names)
-    x = np.array(cohort.numeric[:, at], np.float64)
-    x[~np.isfinite(x)] = np.nan
-    x[:, ~self.seen] = np.nan
-    return x
-
-  def _categorical(self, cohort: cohort_lib.Cohort) -> np.ndarray:
-    """(n, fc) int32 codes."""
-    out = np.zeros((len(cohort), len(self.levels)), np.int32)
-    for j, levels in enumerate(self.levels_of(cohort)):
-      column = cohort.categorical_names.index(self.categorical_names[j])
-      codes = _codes_of(self.levels[j])
-      known = {cell: codes[level] for cell, level in levels.items()}
-      out[:, j] = _codes(cohort.categorical[:, column], known)
-    return out
-
-  def _standardise(self, raw: np.ndarray) -> np.ndarray:
-    x = _bend(raw, self.bend, self.origin, self.shift)
-    x = (np.clip(x, self.low, self.high) - self.centre) / self.scale
-    return np.where(np.isnan(x), 0.0, np.clip(x, -CLIP, CLIP))
+      prefix = f'{name}/{_REDUCTION}/'
+      if kind.reduction is None:
+        reductions[name] = None
+      elif any(key.startswith(prefix) for key in arrays):
+        reductions[name] = arrays_lib.from_arrays(
+          kind.reduction, arrays, prefix
+        )
+    return cls(
+      config=config,
+      kinds=of_kind,
+      fits=fits,
+      constant=np.asarray(arrays['constant']),
+      reductions=reductions,
+    )
 
 
-_NUMERIC = ('bend', 'origin', 'shift', 'low', 'high', 'centre', 'scale')
-_ARRAYS = (*_NUMERIC, 'seen', 'gaps', 'codes_seen', 'constant')
-
-
-def _bend(x, bend, origin, shift):
-  """`x`, as a log where `bend` is not 0."""
-  above = np.maximum(bend * (x - origin), 0.0)
-  return np.where(bend == 0, x, bend * np.log(above + shift))
-
-
-def _fit_numeric(x: np.ndarray) -> tuple[float, ...]:
-  """The values of _NUMERIC for (n,) values with NaN."""
-  x = x[np.isfinite(x)]
-  plain = 0.0, 0.0, 1.0
-  if not len(x):
-    return *plain, 0.0, 0.0, 0.0, 1.0
-  if x.min() == x.max():
-    return *plain, x[0], x[0], x[0], 1.0
-  low, high, centre, scale = _moments(x)
-  inside = (np.clip(x, low, high) - centre) / scale
-  skew = np.mean(inside**3)
-  if abs(skew) <= _SKEW:
-    return *plain, low, high, centre, scale
-  bend = np.sign(skew)
-  origin = x.min() if bend > 0 else x.max()
-  above = bend * (x - origin)
-  bent = bend, origin, np.median(above[above > 0])
-  return *bent, *_moments(_bend(x, *bent))
-
-
-def _moments(x: np.ndarray) -> tuple[float, float, float, float]:
-  """Fences of (n,) values, and mean and standard deviation within."""
-  low, high = x.min(), x.max()
-  first, third = np.quantile(x, (0.25, 0.75))
-  if third > first:
-    reach = _FENCE * (third - first)
-    low, high = max(low, first - reach), min(high, third + reach)
-  x = np.clip(x, low, high)
-  return low, high, x.mean(), x.std() or 1.0
-
-
-def _fit_levels(
-  values: np.ndarray, config: config_lib.PreprocessConfig
-) -> np.ndarray:
-  """Levels of (n,) str or None, most frequent first, ties by name."""
-  observed = [x for x in values if x is not None]
-  if not observed:
-    return np.array([], np.str_)
-  names, counts = np.unique(np.array(observed, np.str_), return_counts=True)
-  order = np.argsort(-counts, kind='stable')
-  order = order[counts[order] >= config.min_level_count]
-  return names[order[: config.max_levels - FIRST_LEVEL]]
-
-
-def _codes_of(levels: np.ndarray) -> dict[str, int]:
-  """The code of each level."""
-  return {str(x): FIRST_LEVEL + i for i, x in enumerate(levels)}
-
-
-def _codes(values: np.ndarray, known: Mapping[str, int]) -> np.ndarray:
-  """(n,) int codes of (n,) str or None, by the code of each known value."""
-  known = {**known, None: MISSING}
-  return np.array([known.get(x, OTHER) for x in values], int)
+@contextlib.contextmanager
+def _named(cohort: cohort_lib.Cohort, modality: str) -> Iterator[None]:
+  """Names cohort and modality in what a kind has to complain of."""
+  try:
+    yield
+  except errors.UserError as e:
+    text = str(e)
+    raise errors.UserError(
+      f"Cohort '{cohort.name}', modality '{modality}': "
+      f'{text[0].lower()}{text[1:]}'
+    ) from None
 
 
 def _fit_constant(cohort: cohort_lib.Cohort, rows: np.ndarray) -> np.ndarray:
@@ -410,18 +256,3 @@ def _fit_constant(cohort: cohort_lib.Cohort, rows: np.ndarray) -> np.ndarray:
   weight = None if cohort.weight is None else cohort.weight[rows]
   logits = links.constant_logits(cohort.task, cohort.labels[rows], weight)
   return links.scores_from_logits(cohort.task, logits[None])[0]
-
-
-def _places(
-  cohort: cohort_lib.Cohort, kind: str, wanted: tuple, found: tuple
-) -> list[int]:
-  """Column numbers in the cohort of the columns that training had."""
-  missing = [x for x in wanted if x not in found]
-  if missing:
-    others = {*cohort.numeric_names, *cohort.categorical_names} - {*found}
-    note = ' (it has another type there)' if missing[0] in others else ''
-    raise errors.UserError(
-      f"Cohort '{cohort.name}' lacks the {kind} column '{missing[0]}' that "
-      f'training used{note}. Its {kind} columns: {", ".join(found) or "none"}.'
-    )
-  return [found.index(x) for x in wanted]

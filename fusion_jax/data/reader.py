@@ -5,14 +5,20 @@ import os
 import pathlib
 from collections.abc import Callable
 
-import numpy as np
-
-from fusion_jax.core import commands, errors, files
-from fusion_jax.data import checks, file_facts, synthetic, tables, withhold
+from fusion_jax.core import commands, errors, files, types
+from fusion_jax.data import (
+  checks,
+  five,
+  synthetic,
+  tables,
+  tfds_files,
+  withhold,
+)
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
+from fusion_jax.data import modality as modality_lib
 
 DESCRIPTOR = 'cohort.toml'
 # Of public data sets, whose files everyone has to get for themselves.
@@ -46,15 +52,39 @@ def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
   """
   config_lib.check(config)
   taken = [withhold.parse(text) for text in config.withhold]
-  if config.name in synthetic.WORLDS:
+  if config.name in synthetic.NAMES:
     cohort = _world(config)
+  elif config.name.startswith(tfds_files.PREFIX):
+    cohort = _tfds(config)
   else:
     examination = _examine(config, None)
     checks.raise_errors(examination)
     cohort = _assemble(examination)
   for modality, share in taken:
     cohort = withhold.withhold(cohort, modality, share)
-  return cohort
+  return cohort.only(config.modalities) if config.modalities else cohort
+
+
+def describe(
+  config: config_lib.CohortConfig,
+) -> tuple[tuple[str, str, str], ...]:
+  """Names, kinds and sides of a cohort's modalities; no data are read.
+
+  Raises:
+    UserError: for a name that is no world, folder, data set or descriptor.
+  """
+  config_lib.check(config)
+  if config.name == five.NAME:
+    found = [(m, *x) for m, x in five.KINDS.items()]
+  elif config.name in synthetic.NAMES:
+    found = list(synthetic.MODALITIES)
+  elif config.name.startswith(tfds_files.PREFIX):
+    found = tfds_files.describe(config.name.removeprefix(tfds_files.PREFIX))
+  else:
+    descriptor = descriptor_lib.load(locate(config.name, config.data_root)[0])
+    found = [(x.name, x.kind, x.side) for x in descriptor.sections.values()]
+  wanted = config.modalities or [name for name, _, _ in found]
+  return tuple(x for x in found if x[0] in wanted)
 
 
 def inspect(
@@ -68,8 +98,10 @@ def inspect(
     UserError: where there is nothing to inspect.
   """
   config_lib.check(config)
-  if config.name in synthetic.WORLDS:
+  if config.name in synthetic.NAMES:
     return Opened(_world(config))
+  if config.name.startswith(tfds_files.PREFIX):
+    return Opened(_tfds(config))
   examination = _examine(config, on_progress)
   cohort = None if examination.failed else _assemble(examination)
   return Opened(cohort, tuple(examination.problems))
@@ -103,13 +135,13 @@ def locate(name: str, data_root: str = '') -> tuple[pathlib.Path, pathlib.Path]:
       )
   elif not files.regular(path).is_file():
     guess = errors.nearest(
-      name, [*synthetic.WORLDS, *descriptors, *_siblings(path)]
+      name, [*synthetic.NAMES, *descriptors, *_siblings(path)]
     )
     hint = f" Did you mean '{guess}'?" if guess else ''
     where = '' if path.is_absolute() else f' in {os.getcwd()}'
     raise errors.UserError(
       f"No cohort '{name}': neither a built-in world "
-      f'({", ".join(synthetic.WORLDS)}) nor a shipped descriptor '
+      f'({", ".join(synthetic.NAMES)}) nor a shipped descriptor '
       f'({", ".join(descriptors)}) nor a folder with {DESCRIPTOR} nor a .toml '
       f'file{where}.{hint}'
     )
@@ -140,6 +172,8 @@ def _world(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
       f"'{config.name}'."
     )
   options = {'task': config.task} if config.task else {}
+  if config.name == five.NAME:
+    return _five(config)
   return synthetic.make(
     config.name,
     n=config.n or WORLD_STUDIES,
@@ -149,6 +183,32 @@ def _world(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
     absent_images=config.absent_images,
     absent_ehr=config.absent_ehr,
     **options,
+  )
+
+
+def _tfds(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
+  for key in (*_WORLD_KEYS, 'data_root', 'image_size'):
+    if getattr(config, key):
+      raise errors.UserError(
+        f'cohort.{key} = {getattr(config, key)} means nothing for a data set '
+        f"that is read as it was written ('{config.name}')."
+      )
+  return tfds_files.load(config.name.removeprefix(tfds_files.PREFIX))
+
+
+def _five(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
+  for key in ('informative_missing', 'absent_images', 'absent_ehr'):
+    if getattr(config, key):
+      raise errors.UserError(
+        f'cohort.{key} = {getattr(config, key)} means nothing for the world '
+        f"'{five.NAME}': take a modality from some studies with "
+        f'cohort.withhold={five.IMAGE}:0.2 instead.'
+      )
+  return synthetic.make_five(
+    n=config.n or WORLD_STUDIES,
+    size=config.image_size or WORLD_SIZE,
+    seed=config.seed,
+    task=config.task or types.BINARY,
   )
 
 
@@ -193,65 +253,30 @@ def _examine(config, on_progress) -> checks.Examination:
 
 
 def _assemble(examination: checks.Examination) -> cohort_lib.Cohort:
-  r, decoded = examination.records, examination.decoded
+  r = examination.records
   d = r.descriptor
-  numeric = _stack(r.numeric, len(r), np.float64)
-  categorical = _stack(r.categorical, len(r), object)
-  digest = cohort_lib.content_digest(
-    [
-      r.task.kind,
-      *r.task.names,
-      r.study,
-      r.patient,
-      bool(d.patient),
-      r.labels,
-      decoded.digest if decoded else None,
-      *r.numeric,
-      numeric,
-      *r.categorical,
-      categorical,
-      r.fold,
-      r.site,
-      *(x for pair in r.groups.items() for x in pair),
-      r.weight,
-      d.orientation,
-      *(() if r.index_time is None else ('index_time', r.index_time)),
-    ]
-  )
+  modalities = {
+    name: modality_lib.Modality.of(section.kind, section.side, data)
+    for name, section in d.sections.items()
+    if (data := examination.data.get(name)) is not None
+  }
   return cohort_lib.Cohort(
     name=d.name,
     task=r.task,
-    digest=digest,
     study=r.study,
     patient=r.patient,
+    labels=r.labels,
+    modalities=modalities,
     time_unit=d.time_unit,
     patient_note=d.patient_reason,
-    labels=r.labels,
-    images=decoded.images if decoded else None,
-    image_mask=decoded.mask if decoded else None,
-    numeric=numeric,
-    numeric_names=tuple(r.numeric),
-    categorical=categorical,
-    categorical_names=tuple(r.categorical),
     fold=r.fold,
     site=r.site,
     index_time=r.index_time,
     groups=r.groups,
     weight=r.weight,
-    orientation_free=d.orientation == 'free',
-    unknown_codes=r.unknown_codes,
-    image_facts=file_facts.read(r.root, r.paths, decoded) if decoded else {},
     notes=d.notes + r.notes,
     warnings=r.warnings,
     steps=r.steps,
     licence=d.licence,
     citation=d.citation,
   )
-
-
-def _stack(columns, n: int, dtype) -> np.ndarray:
-  """(n, f) array of the columns."""
-  out = np.empty((n, len(columns)), dtype)
-  for at, values in enumerate(columns.values()):
-    out[:, at] = values
-  return out

@@ -21,6 +21,7 @@ from fusion_jax.data import (
   keys,
   labels,
   looks,
+  modality,
   numbers,
   readings,
   tables,
@@ -52,10 +53,13 @@ class Records:
     fold: (n,) int or None.
     site: (n,) str or None.
     index_time: (n,) float64 days or numbers, NaN where illegal; or None.
+    index_is_date: whether it was read from dates; None without.
     groups: by name, (n,) str.
     weight: (n,) float64 or None.
-    paths: per study, the paths of its images relative to the data folder.
-    path_lines: per study, the line each path comes from.
+    paths: by modality of files, per study the paths of its files relative to
+      the data folder.
+    path_lines: likewise, the line each path comes from.
+    views: by modality of named views, per study which view each path shows.
     notes: sentences about what was left out.
     warnings: sentences that are warnings of every report.
     steps: from the rows that were read to the n studies.
@@ -75,16 +79,27 @@ class Records:
   fold: np.ndarray | None
   site: np.ndarray | None
   index_time: np.ndarray | None
+  index_is_date: bool | None
   groups: dict[str, np.ndarray]
   weight: np.ndarray | None
-  paths: list[list[str]]
-  path_lines: list[list[int]]
+  paths: dict[str, list[list[str]]]
+  path_lines: dict[str, list[list[int]]]
+  views: dict[str, list[list[int]]]
   notes: tuple[str, ...]
   warnings: tuple[str, ...]
   steps: tuple[cohort_lib.Step, ...]
 
   def __len__(self) -> int:
     return len(self.study)
+
+  @property
+  def all_paths(self) -> list[list[str]]:
+    """Per study the paths of its files of all modalities."""
+    by_modality = list(self.paths.values())
+    return [
+      [path for x in by_modality for path in x[study]]
+      for study in range(len(self))
+    ]
 
 
 def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
@@ -117,18 +132,49 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   table, notes, steps = exclusions.apply(d, every, findings)
   study = _identifiers(table, d.study, 'study', findings)
   first, row_of, study = _first_rows(study)
-  paths, path_lines = image_paths.resolve(
-    d, table, every, root, row_of, len(first), findings
-  )
+  paths, path_lines, views = {}, {}, {}
+  for section in d.sections.values():
+    if section.by_study:
+      name = section.name
+      # Views keep their places, so each is looked up on its own.
+      parts = [(x,) for x in section.path] if section.views else [section.path]
+      found = [
+        image_paths.resolve(
+          d.of(dataclasses.replace(section, path=x)),
+          table,
+          every,
+          root,
+          row_of,
+          len(first),
+          findings,
+        )
+        for x in parts
+      ]
+      paths[name], path_lines[name] = (
+        [[y for part in study for y in part] for study in zip(*x, strict=True)]
+        for x in zip(*found, strict=True)
+      )
+      if section.views:
+        views[name] = _views(section, [x for x, _ in found], findings)
   if d.exclude_without_image:
-    seen = np.array([bool(x) for x in paths])
+    imaging = [
+      paths[x.name]
+      for x in d.sections.values()
+      if x.side == modality.IMAGING and x.name in paths
+    ]
+    seen = np.array([any(x) for x in zip(*imaging, strict=True)])
     left = seen[row_of]
     table, more, steps = exclusions.without_image(d, table, left, steps)
     notes += more
     row_of = (np.cumsum(seen) - 1)[row_of[left]]
     first, study = np.unique(row_of, return_index=True)[1], study[seen]
-    paths = [x for x in paths if x]
-    path_lines = [x for x in path_lines if x]
+    paths, path_lines, views = (
+      {
+        name: [x for x, kept in zip(values, seen, strict=True) if kept]
+        for name, values in found.items()
+      }
+      for found in (paths, path_lines, views)
+    )
   if len(first) < len(table):
     _check_repeats(d, table, first, row_of, findings)
   table = table.rows(first)
@@ -153,10 +199,12 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
     fold=columns.fold(),
     site=columns.names(d.site) if d.site else None,
     index_time=columns.index_time(),
+    index_is_date=columns.index_is_date,
     groups={x: columns.names(x) for x in d.groups},
     weight=columns.weight(),
     paths=paths,
     path_lines=path_lines,
+    views=views,
     notes=notes + features.notes,
     # What is not plausible was taken away: no reader may miss it.
     warnings=features.notes,
@@ -164,11 +212,28 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   )
 
 
+def _views(section, paths, findings) -> list[list[int]]:
+  """Per study, the number of the view that each of its paths shows."""
+  for view, of_view in zip(section.views, paths, strict=True):
+    for names in of_view:
+      if len(names) > 1:
+        findings.add(
+          f"view '{view}' of '{section.name}' is {len(names)} files of one "
+          f"study: '{names[0]}' and '{names[1]}'.",
+          kind='several files of a view',
+        )
+  return [
+    [k for k, names in enumerate(study) for _ in names]
+    for study in zip(*paths, strict=True)
+  ]
+
+
 def _check_columns(d, table) -> None:
   named = d.named_columns()
-  for pattern in d.images:
-    for column in image_paths.fields(pattern, d.path) or (pattern,):
-      named.setdefault(column, 'images')
+  for section in d.sections.values():
+    for pattern in section.path if section.by_study else ():
+      for column in image_paths.fields(pattern, d.path) or (pattern,):
+        named.setdefault(column, 'images' if d.images else 'path')
   for column, key in named.items():
     if column in table.nested:
       raise errors.UserError(
@@ -263,6 +328,7 @@ class _Columns:
     self._d = d
     self._table = table
     self._findings = findings
+    self.index_is_date: bool | None = None
 
   def _bad(self, row, column, message, kind):
     self._findings.add(
@@ -321,7 +387,7 @@ class _Columns:
       return None
     text = self._table.columns[column]
     given = {x for x in set(text) if x is not None}
-    dates = any(
+    dates = self.index_is_date = any(
       math.isnan(numbers.number(x)) and not math.isnan(tables.days(x))
       for x in given
     )

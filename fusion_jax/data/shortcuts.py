@@ -66,8 +66,9 @@ def check(records, targets: Sequence[tuple[str, np.ndarray]]) -> None:
       unknown.
   """
   _check_columns(records)
-  if any(records.paths):
-    _check_presence(records, targets)
+  if any(records.all_paths):
+    for name, paths in records.paths.items():
+      _check_presence(records, name, paths, targets)
     _check_words(records, targets)
 
 
@@ -115,7 +116,7 @@ def says_origin(column: str) -> bool:
 def _folders(records) -> np.ndarray:
   """(n,) the folder of each study's first image, None without one."""
   found = np.full(len(records), None, object)
-  for at, paths in enumerate(records.paths):
+  for at, paths in enumerate(records.all_paths):
     if paths:
       found[at] = pathlib.PurePosixPath(paths[0]).parent.as_posix()
   return found
@@ -134,16 +135,17 @@ def _is_one_to_one(values, folders) -> bool:
   return few and len(pairs) == len(levels) == len(names)
 
 
-def _check_presence(records, targets) -> None:
+def _check_presence(records, modality, paths, targets) -> None:
   """Whether a study has an image must not tell the label."""
-  absent = np.array([not x for x in records.paths])
+  absent = np.array([not x for x in paths])
+  what = 'an image' if len(records.paths) == 1 else f"'{modality}'"
   for name, target in targets:
     auroc = indicator_auroc(absent, target)
     if auroc:
       y = target == 1
       _warn(
         records,
-        f'whether a study has an image predicts {name}: AUROC {auroc:.3f} '
+        f'whether a study has {what} predicts {name}: AUROC {auroc:.3f} '
         f'from that alone ({1 - absent[y].mean():.0%} of the studies with it '
         f'have one, {1 - absent[target == 0].mean():.0%} of the others).',
       )
@@ -151,8 +153,9 @@ def _check_presence(records, targets) -> None:
 
 def _check_words(records, targets) -> None:
   """Paths of images must not spell the label."""
-  has = np.array([bool(x) for x in records.paths])
-  spelt = [_spelt(paths) for paths in records.paths]
+  every = records.all_paths
+  has = np.array([bool(x) for x in every])
+  spelt = [_spelt(paths) for paths in every]
   common = list(_common_words(spelt, has.sum()))
   for (name, target), texts in zip(targets, _texts(records), strict=True):
     target = np.where(has, target, np.nan)

@@ -15,7 +15,7 @@ import numpy as np
 from fusion_jax.core import errors, files, plain, spellings, text_tables, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import tables
+from fusion_jax.data import content, tables
 
 SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
 PARTS = ('train', 'valid', 'test')
@@ -161,7 +161,7 @@ def stratum(
 
 def digest(split: Split, cohort: cohort_lib.Cohort) -> str:
   """Hex hash of the study ids of each part."""
-  return cohort_lib.content_digest(
+  return content.digest(
     np.sort(cohort.study[getattr(split, part)]) for part in PARTS
   )
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import render, worlds
+from fusion_jax.data import five, modality, render, worlds
+from fusion_jax.data.kinds import image, table
 
 WORLDS = (
   'complementary',
@@ -15,6 +16,13 @@ WORLDS = (
   'image_only',
   'ehr_only',
   'null',
+)
+# Those of two modalities, and the one of five.
+NAMES = (*WORLDS, five.NAME)
+# Names, kinds and sides of those of two.
+MODALITIES = (
+  (types.IMAGE, image.NAME, modality.IMAGING),
+  (types.EHR, table.NAME, modality.RECORD),
 )
 SITES = ('north', 'harbour', 'east')
 SMALLEST_SIZE = 16
@@ -122,43 +130,54 @@ def make(
   study = np.array([f'S{i + 1:0{width}d}' for i in range(n)])
   patient_id = np.array([f'P{i + 1:0{width}d}' for i in range(patients)])
   site_name = np.array(SITES)[site]
-  digest = cohort_lib.content_digest(
-    [
-      task,
-      *_TASKS[task].names,
-      study,
-      patient,
-      site,
-      labels,
-      images,
-      absent[types.IMAGE],
-      record.numeric,
-      record.categorical,
-      index_time,
-    ]
-  )
+  modalities = {
+    types.IMAGE: modality.Modality.of(
+      image.NAME,
+      modality.IMAGING,
+      image.Data(images, ~absent[types.IMAGE][:, None], orientation_free=True),
+    ),
+    types.EHR: modality.Modality.of(
+      table.NAME,
+      modality.RECORD,
+      table.Data(
+        record.numeric,
+        worlds.NUMERIC_NAMES,
+        record.categorical,
+        worlds.CATEGORICAL_NAMES,
+      ),
+    ),
+  }
   return cohort_lib.Cohort(
     name=world,
     task=_TASKS[task],
-    digest=digest,
     study=study,
     patient=patient_id[patient],
     labels=labels,
+    modalities=modalities,
     time_unit='days' if task == types.SURVIVAL else '',
-    images=images,
-    image_mask=~absent[types.IMAGE][:, None],
-    numeric=record.numeric,
-    numeric_names=worlds.NUMERIC_NAMES,
-    categorical=record.categorical,
-    categorical_names=worlds.CATEGORICAL_NAMES,
     site=site_name,
     index_time=index_time,
     groups={'sex': record.sex, 'site': site_name},
-    orientation_free=True,
     oracle=oracle,
     notes=('Generated data: nothing in it comes from a person.',),
     licence='Apache-2.0',
   )
+
+
+def make_five(
+  *, n: int, size: int, seed: int, task: str = types.BINARY
+) -> cohort_lib.Cohort:
+  """The world of five modalities (data/five.py).
+
+  Raises:
+    UserError: for an argument outside its legal set.
+  """
+  if task != types.BINARY:
+    raise errors.UserError(
+      f"World '{five.NAME}': task = {task}: only binary is made."
+    )
+  _check(five.NAME, n, size, seed, 0.0, 0.0, task)
+  return five.make(n=n, size=size, seed=seed, task=_TASKS[task])
 
 
 def _index_time(patient, rng) -> np.ndarray:
@@ -172,8 +191,8 @@ def _index_time(patient, rng) -> np.ndarray:
 
 
 def _check(world, n, size, seed, absent_images, absent_ehr, task) -> None:
-  if world not in WORLDS:
-    raise errors.unknown_name('world', world, WORLDS)
+  if world not in NAMES:
+    raise errors.unknown_name('world', world, NAMES)
   if task not in _TASKS:
     raise errors.unknown_name('task', task, _TASKS)
   for name, value, least in (

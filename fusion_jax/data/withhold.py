@@ -4,15 +4,12 @@ It answers what training with missing modalities does. Who loses what follows
 from the seed and the study ids, not from the order of the rows.
 """
 
-import dataclasses
 import hashlib
 
 import numpy as np
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
-
-MODALITIES = (types.IMAGE, types.EHR)
 
 
 def parse(text: str) -> tuple[str, float]:
@@ -22,8 +19,6 @@ def parse(text: str) -> tuple[str, float]:
     UserError: if it is not of this form, or the share not from 0 to 1.
   """
   modality, _, share = text.partition(':')
-  if modality not in MODALITIES:
-    raise errors.unknown_name('modality', modality, MODALITIES, where=text)
   try:
     value = float(share)
   except ValueError:
@@ -47,7 +42,7 @@ def withhold(
 
   Args:
     cohort: n studies.
-    modality: 'image' or 'ehr'.
+    modality: name of one of its modalities.
     share: of the studies that lose it; the nearest whole number of them.
     seed: of the choice.
 
@@ -62,23 +57,10 @@ def withhold(
   can_lose = np.any(others, axis=0) if others else np.zeros(len(cohort), bool)
   rank = np.argsort(np.argsort(_hashes(cohort.study, modality, seed)))
   lost = (rank < round(share * len(cohort))) & can_lose
-  keep = ~lost
-  changes: dict = {}
-  if modality == types.IMAGE:
-    shape = (-1, *[1] * (cohort.images.ndim - 1))
-    changes['images'] = np.where(keep.reshape(shape), cohort.images, 0)
-    changes['images'] = changes['images'].astype(cohort.images.dtype)
-    changes['image_mask'] = cohort.image_mask & keep[:, None]
-  else:
-    changes['numeric'] = np.where(keep[:, None], cohort.numeric, np.nan)
-    categorical = cohort.categorical.copy()
-    categorical[lost] = None
-    changes['categorical'] = categorical
   text = f'{cohort.digest}/{modality}/{share!r}/{seed}'
-  return dataclasses.replace(
-    cohort,
+  return cohort.with_modalities(
+    {modality: cohort.modalities[modality].without(lost)},
     digest=hashlib.sha256(text.encode()).hexdigest()[: len(cohort.digest)],
-    **changes,
   )
 
 

@@ -1,7 +1,7 @@
 """What every encoder offers, and the registries of those that exist."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 
@@ -12,9 +12,9 @@ ENCODERS = {
   kind: registry.Registry(
     f'{kind} encoder', package=f'fusion_jax.encoders.{kind}'
   )
-  for kind in ('image', 'table', 'vector')
+  for kind in ('image', 'volume', 'table', 'series', 'vector')
 }
-IMAGE, TABLE, VECTOR = ENCODERS.values()
+IMAGE, VOLUME, TABLE, SERIES, VECTOR = ENCODERS.values()
 
 
 class Encoder(Protocol):
@@ -24,15 +24,20 @@ class Encoder(Protocol):
   between modalities can be placed after any of them), then `readout`.
 
   Attributes:
-    stages: hidden -> hidden, in order; may be empty.
+    stages: (hidden, train) -> hidden, in order; may be empty.
   """
 
-  stages: Sequence[Callable[..., Any]]
+  stages: Sequence[Callable[..., types.Hidden]]
 
-  def stem(self, inputs: dict[str, jax.Array], *, train: bool) -> Any:
-    """First hidden state of a batch of inputs."""
+  def stem(self, inputs: dict[str, jax.Array], *, train: bool) -> types.Hidden:
+    """First hidden state of a batch of inputs.
 
-  def readout(
-    self, hidden: Any, inputs: dict[str, jax.Array], *, train: bool
-  ) -> types.Features:
+    Args:
+      inputs: of the modality, zero where a study lacks it, and 'present' (b,)
+        bool, which says where. What is computed over studies, as by batch
+        normalisation, leaves the others out.
+      train: whether dropout and the like are on.
+    """
+
+  def readout(self, hidden: types.Hidden, *, train: bool) -> types.Features:
     """Pooled (b, c) vectors and (b, t, c) tokens of the last hidden state."""

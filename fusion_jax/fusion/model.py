@@ -1,14 +1,14 @@
 """The one model class: encoders, exchanges between them, and a combiner."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import protocol as fusion_protocol
 
@@ -36,11 +36,14 @@ class ModelConfig:
     encoders: by modality the model sees.
     combiner: spec of the combiner.
     frozen: modalities whose encoder receives no gradient.
+    exchanges: (k, spec) pairs: what passes between encoders after k of their
+      stages, 0 being after the stem; at most one for each k.
   """
 
   encoders: tuple[tuple[str, EncoderConfig], ...]
   combiner: str = 'concat'
   frozen: tuple[str, ...] = ()
+  exchanges: tuple[tuple[int, str], ...] = ()
 
   @property
   def modalities(self) -> tuple[str, ...]:
@@ -58,6 +61,11 @@ def _blank(tree: Any, present: jax.Array) -> Any:
   return jax.tree.map(one, tree)
 
 
+def encoder_name(modality: str) -> str:
+  """The name of an encoder's part in the tree of parameters."""
+  return f'encoders_{modality}'
+
+
 class FusionModel(nn.Module):
   """Encoders by modality, exchanges between their stages, one combiner.
 
@@ -67,17 +75,18 @@ class FusionModel(nn.Module):
   Attributes:
     encoders: by modality, modules that follow `encoders.protocol.Encoder`.
     combiner: (features, present, train) -> (logits, out).
-    exchanges: by stage number k, (hidden, present) -> hidden, run after every
-      encoder has done its stage k.
+    exchanges: by k as text, modules that follow `protocol.Exchange`, run once
+      every encoder has done k of its stages, or all if it has fewer.
     frozen: modalities whose features are cut from the gradient.
+    remat: whether the backward pass runs each stage again instead of keeping
+      what the forward pass made inside it.
   """
 
   encoders: Mapping[str, nn.Module]
   combiner: nn.Module
-  exchanges: Mapping[int, Callable[..., Any]] = dataclasses.field(
-    default_factory=dict
-  )
+  exchanges: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   frozen: tuple[str, ...] = ()
+  remat: bool = False
 
   def encode(
     self, batch: types.Batch, *, train: bool
@@ -85,45 +94,115 @@ class FusionModel(nn.Module):
     """Features by modality; those in `batch.features` are used as they are."""
     live = [m for m in self.encoders if m not in batch.features]
     present = {m: batch.present[m] for m in self.encoders}
-    inputs = {m: _blank(batch.inputs[m], present[m]) for m in live}
+    inputs = {
+      m: {**_blank(batch.inputs[m], present[m]), 'present': present[m]}
+      for m in live
+    }
     hidden = {m: self.encoders[m].stem(inputs[m], train=train) for m in live}
     stages = max((len(self.encoders[m].stages) for m in live), default=0)
-    for k in range(stages):
+    self._check_exchanges(stages)
+    for k in range(stages + 1):
       for m in live:
-        if k < len(self.encoders[m].stages):
-          hidden[m] = self.encoders[m].stages[k](hidden[m], train=train)
-      if k in self.exchanges:
-        hidden = self.exchanges[k](hidden, present)
+        if 0 < k <= len(self.encoders[m].stages):
+          stage = self.encoders[m].stages[k - 1]
+          hidden[m] = self._run(stage, hidden[m], train)
+      if str(k) in self.exchanges:
+        # A frozen encoder must not learn through what others see of it.
+        seen = {
+          m: jax.lax.stop_gradient(x) if m in self.frozen else x
+          for m, x in hidden.items()
+        }
+        hidden = self.exchanges[str(k)](seen, present, train=train)
     features = dict(batch.features)
     for m in live:
-      features[m] = self.encoders[m].readout(hidden[m], inputs[m], train=train)
+      features[m] = self.encoders[m].readout(hidden[m], train=train)
       if m in self.frozen:
         features[m] = jax.lax.stop_gradient(features[m])
     return {m: _blank(features[m], present[m]) for m in self.encoders}
 
-  def __call__(self, batch: types.Batch, *, train: bool = False):
-    """Returns ((b, s) logits, out); out holds 'features' by modality."""
+  def _run(self, stage, hidden, train):
+    def run(module, hidden):
+      return module(hidden, train=train)
+
+    return (nn.remat(run) if self.remat else run)(stage, hidden)
+
+  def _check_exchanges(self, stages: int) -> None:
+    for k in self.exchanges:
+      if int(k) > stages:
+        raise errors.UserError(
+          f'There is an exchange after {k} stages, but the encoders have at '
+          f'most {stages}: give 0 (after the stem) to {stages}.'
+        )
+
+  def __call__(
+    self, batch: types.Batch, *, train: bool = False, alone: bool = False
+  ):
+    """Returns ((b, s) logits, out); out holds 'features' by modality.
+
+    With `alone`, out['alone'] holds by modality the (b, s) logits of the
+    combiner where every study has that modality's features at most.
+    """
     features = self.encode(batch, train=train)
     present = {m: batch.present[m] for m in self.encoders}
     logits, out = self.combiner(features, present, train=train)
-    return logits, {**out, 'features': features}
+    out = {**out, 'features': features}
+    if alone:
+      out['alone'] = {
+        m: self._alone(m, features, present, train) for m in self.encoders
+      }
+    return logits, out
+
+  def _alone(self, modality, features, present, train):
+    nobody = jnp.zeros_like(present[modality])
+    only = {m: p if m == modality else nobody for m, p in present.items()}
+    seen = {m: _blank(x, only[m]) for m, x in features.items()}
+    return self.combiner(seen, only, train=train)[0]
 
 
-def create_model(config: ModelConfig, task: types.Task) -> FusionModel:
+def create_model(
+  config: ModelConfig,
+  task: types.Task,
+  *,
+  axis_name: str | None = None,
+  remat: bool = False,
+) -> FusionModel:
   """Builds the model that `config` names, with `task.num_outputs` logits.
 
+  Args:
+    config: its parts.
+    task: what is predicted.
+    axis_name: the mapped axis over which a batch is cut, which statistics over
+      studies have to cross; None where XLA sees whole batches.
+    remat: see `FusionModel`.
+
   Raises:
-    UserError: for an unknown encoder, combiner or argument.
+    UserError: for an unknown encoder, combiner, exchange or argument, or two
+      exchanges at one place.
   """
   encoders = {
     modality: protocol.ENCODERS[encoder.kind].build(
-      encoder.spec, **dict(encoder.given)
+      encoder.spec, axis_name=axis_name, **dict(encoder.given)
     )
     for modality, encoder in config.encoders
   }
   combiner = fusion_protocol.COMBINERS.build(
     config.combiner, num_outputs=task.num_outputs
   )
+  exchanges = {
+    str(k): fusion_protocol.EXCHANGES.build(part)
+    for k, part in config.exchanges
+  }
+  if len(exchanges) < len(config.exchanges) or any(
+    k < 0 for k, _ in config.exchanges
+  ):
+    raise errors.UserError(
+      'Exchanges come after 0, 1, 2, ... stages, one at most after each: '
+      f'got {", ".join(str(k) for k, _ in config.exchanges)}.'
+    )
   return FusionModel(
-    encoders=encoders, combiner=combiner, frozen=tuple(config.frozen)
+    encoders=encoders,
+    combiner=combiner,
+    exchanges=exchanges,
+    frozen=tuple(config.frozen),
+    remat=remat,
   )

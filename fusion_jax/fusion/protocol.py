@@ -1,4 +1,4 @@
-"""What combiners offer, and the registry of those that exist."""
+"""What combiners and exchanges offer, and the registries of both."""
 
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from fusion_jax.core import registry, types
 
 COMBINERS = registry.Registry('combiner', package='fusion_jax.fusion.combiners')
+EXCHANGES = registry.Registry('exchange', package='fusion_jax.fusion.exchanges')
 
 
 class Combiner(Protocol):
@@ -26,6 +27,28 @@ class Combiner(Protocol):
 
     Args:
       features: by modality.
+      present: by modality, (b,) bool.
+      train: whether dropout and the like are on.
+    """
+
+
+class Exchange(Protocol):
+  """A linen module that lets encoders see each other between two stages."""
+
+  def __call__(
+    self,
+    hidden: dict[str, types.Hidden],
+    present: dict[str, jax.Array],
+    *,
+    train: bool,
+  ) -> dict[str, types.Hidden]:
+    """Returns hidden states of the same shapes.
+
+    What is exchanged with a modality that a study lacks must have no effect on
+    the others, whatever its hidden state holds.
+
+    Args:
+      hidden: by modality whose encoder is run.
       present: by modality, (b,) bool.
       train: whether dropout and the like are on.
     """

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 import rich.console
 from absl import flags
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import examples, external, runner, store
 from fusion_jax.ablation import progress as progress_lib
@@ -43,6 +42,12 @@ _ARMS = flags.DEFINE_string(
   None,
   'Comma-separated arms to run, with those that they build on; all that are '
   'possible if empty.',
+)
+_ARM = flags.DEFINE_multi_string(
+  'arm', [], 'NAME=ARM(part=value,...): one more arm, made of a known one.'
+)
+_IMPORT = flags.DEFINE_multi_string(
+  'import', [], 'A module that registers parts of its own.'
 )
 _FOLDS = flags.DEFINE_integer('folds', None, 'Test parts of each repeat.')
 _REPEATS = flags.DEFINE_integer('repeats', None, 'How often folds are drawn.')
@@ -107,12 +112,12 @@ def also_run(config: config_lib.ExperimentConfig) -> list[str]:
     are no arms of the table are not told.
   """
   builders: dict[tuple[str, ...], list[str]] = {}
+  arms = config.known_arms
   for name in config.run_arms:
     added = tuple(
       other
-      for other in config.arms[name].upstream
-      if other not in config.run_arms
-      and config.arms[other].strategy != arms_lib.UPSTREAM
+      for other in arms[name].upstream
+      if other not in config.run_arms and not arms[other].extracts
     )
     if added:
       builders.setdefault(added, []).append(name)
@@ -148,6 +153,8 @@ def run() -> int:
       'parallel.strategy': _PARALLEL.value,
     },
     _SET.value,
+    arms=_ARM.value,
+    imports=_IMPORT.value,
   )
   folder = pathlib.Path(_OUT.value or config_lib.default_folder(config))
   console = terminal.Console()

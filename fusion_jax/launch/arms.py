@@ -1,9 +1,11 @@
-"""Lists the arms, what they are made of and the tasks they can be trained for.
+"""Lists arms and parts: what they are made of and what they can do.
 
   fusion-jax arms
   fusion-jax arms --config=RUN/config.json
+  fusion-jax arms --import=my.parts --arm='mine=joint(image=my_net)'
 
-The names are those of --arms and of --set=arms.NAME.PART=... elsewhere.
+Arms are named in --arms, and parts in --arm=NAME=ARM(part=value,...), whose
+grammar is in docs/configuration.md.
 """
 
 import rich.box
@@ -11,8 +13,10 @@ import rich.table
 import rich.text
 from absl import flags
 
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.core import types
+from fusion_jax.ablation import arm as arm_lib
+from fusion_jax.ablation import roster, views
+from fusion_jax.core import spec, types
+from fusion_jax.fusion import late
 from fusion_jax.launch import settings, terminal
 
 _CONFIG = flags.DEFINE_string(
@@ -23,19 +27,31 @@ _CONFIG = flags.DEFINE_string(
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of any setting; may be repeated.'
 )
+_ARM = flags.DEFINE_multi_string(
+  'arm', [], 'NAME=ARM(part=value,...): one more arm, made of a known one.'
+)
+_IMPORT = flags.DEFINE_multi_string(
+  'import', [], 'A module that registers parts of its own.'
+)
 
 
-def _parts(arm: arms_lib.ArmConfig) -> str:
-  """What --set=arms.NAME.PART=... can exchange, as it stands."""
-  named = {
-    'learner': arm.learner,
-    'image_encoder': arm.image_encoder,
-    'ehr_encoder': arm.ehr_encoder,
-    'combiner': arm.combiner,
-    'rule': arm.rule,
-    'image_input': arm.image_input,
-  }
-  return ' '.join(f'{k}={v}' for k, v in named.items() if v)
+def _parts(arm: arm_lib.Arm) -> str:
+  """What --arm=NAME=ARM(...) can replace, as it stands."""
+  named = {m: _input(x) for m, x in arm.inputs.items()}
+  named |= {'combiner': arm.combiner, 'rule': arm.rule}
+  named |= {k: spec.text(v) for k, v in arm.train.items()}
+  inside = ' '.join(f'{k}={v}' for k, v in named.items() if v)
+  return f'{arm.learner}: {inside}'
+
+
+def _input(x: arm_lib.Input) -> str:
+  if x.view == views.RAW:
+    return x.encoder or x.view
+  if x.view == views.LOGITS:
+    return x.of
+  within = [f'of={x.of}'] if x.of else []
+  within += [f'encoder={x.encoder}'] if x.encoder else []
+  return x.view + (f'({",".join(within)})' if within else '')
 
 
 def _table(*columns: str) -> rich.table.Table:
@@ -53,37 +69,58 @@ def _table(*columns: str) -> rich.table.Table:
   return table
 
 
-def run() -> int:
-  """Does it; returns the exit code."""
-  arms = settings.resolve(_CONFIG.value, {}, _SET.value).arms
-  listed = {
-    name: arm
-    for strategy in arms_lib.STRATEGIES
-    for name, arm in arms.items()
-    if arm.strategy == strategy != arms_lib.UPSTREAM
-  }
-  console = terminal.Console()
+def _print_arms(console, arms) -> None:
+  listed = {name: arms[name] for name in roster.listed(arms)}
   for name, arm in listed.items():
     kind = f'{arm.strategy} {arm.type}'.strip()
     line = f'{name:<16}{kind:<10}{arm.summary}'
     console.print(rich.text.Text(line), soft_wrap=True)
   tasks = _table('arm', *types.TASK_KINDS, 'if absent')
+  made = _table('arm', 'interactions', 'made of')
   for name, arm in listed.items():
-    claims = arms_lib.claims(arm)
-    tasks.add_row(
-      name,
-      *('yes' if kind in claims.tasks else '-' for kind in types.TASK_KINDS),
-      claims.absent,
+    claims = roster.claims(arm)
+    tasks.add_row(name, *_tasks(claims.tasks), claims.absent)
+    several = len(arm.modalities) > 1
+    interacts = 'yes' if claims.interactions else 'no'
+    made.add_row(
+      name, interacts if several else '', rich.text.Text(_parts(arm))
     )
   console.print()
   console.print(tasks)
   console.print()
-  parts = _table('arm', 'interactions', 'made of')
-  for name, arm in listed.items():
-    several = len(arm.modalities) > 1
-    interacts = 'yes' if arms_lib.claims(arm).interactions else 'no'
-    parts.add_row(
-      name, interacts if several else '', rich.text.Text(_parts(arm))
-    )
-  console.print(parts)
+  console.print(made)
+  console.print()
+
+
+def _tasks(known) -> list[str]:
+  return ['yes' if kind in known else '-' for kind in types.TASK_KINDS]
+
+
+def _print_parts(console) -> None:
+  lines = []
+  for known in roster.REGISTRIES:
+    for name in known.names():
+      entry = known.get(name)
+      claims = ''.join(f'; {k}: {_said(v)}' for k, v in entry.claims.items())
+      lines.append(f'{known.kind} {entry}: {entry.summary}{claims}')
+  for rule in late.RULES:
+    lines.append(f'late rule {rule}; tasks: {_said(late.TASKS[rule])}')
+  for line in lines:
+    console.print(rich.text.Text(line), soft_wrap=True)
+
+
+def _said(value) -> str:
+  if isinstance(value, tuple):
+    return ', '.join(value)
+  return {True: 'yes', False: 'no'}.get(value, str(value))
+
+
+def run() -> int:
+  """Does it; returns the exit code."""
+  config = settings.resolve(
+    _CONFIG.value, {}, _SET.value, arms=_ARM.value, imports=_IMPORT.value
+  )
+  console = terminal.Console()
+  _print_arms(console, config.known_arms)
+  _print_parts(console)
   return 0

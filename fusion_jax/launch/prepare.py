@@ -22,7 +22,7 @@ from fusion_jax.data import (
   distributions,
   draft,
   reader,
-  tfds_export,
+  tfds_files,
 )
 from fusion_jax.evaluation import caveats
 from fusion_jax.launch import terminal
@@ -107,7 +107,7 @@ def _check(console: rich.console.Console) -> int:
     f'{words.counted(failed, "error")}, {words.counted(warnings, "warning")}.'
   )
   if opened.cohort is not None and _EXPORT_TFDS.value:
-    folder = tfds_export.export(opened.cohort, _EXPORT_TFDS.value)
+    folder = tfds_files.export(opened.cohort, _EXPORT_TFDS.value)
     console.print(f"Exported to '{folder}'.", soft_wrap=True)
   return 1 if failed else 0
 

@@ -16,9 +16,13 @@ class ParallelConfig:
     devices: how many local devices to use; 0 means all.
     fleet: how one device runs several members: 'map' (one after the other),
       'vmap' (batched) or 'auto' (map on CPU, vmap elsewhere).
+    feed: 'resident' (the cohort lies on the devices) or 'stream' (batches are
+      read from the host's memory or files one by one, for cohorts that are
+      larger than the devices' memory; needs strategy 'jit').
   """
 
   strategy: str = 'jit'
   shard: str = 'auto'
   devices: int = 0
   fleet: str = 'auto'
+  feed: str = 'resident'

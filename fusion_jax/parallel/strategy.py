@@ -15,6 +15,7 @@ import numpy as np
 
 from fusion_jax.core import errors
 from fusion_jax.parallel import config as parallel_config
+from fusion_jax.parallel import placed
 
 P = jax.sharding.PartitionSpec
 
@@ -23,8 +24,14 @@ MEMBERS = 'members'
 STRATEGIES = ('jit', 'pmap')
 SHARDS = ('auto', DATA, MEMBERS)
 FLEETS = ('auto', 'map', 'vmap')
+RESIDENT = 'resident'
+STREAM = 'stream'
+FEEDS = (RESIDENT, STREAM)
 
 _BATCH_AXIS = 2
+# Cohorts beside the latest one that stay on the devices; larger ones come and
+# go.
+_PLACED = placed.Placed(most_bytes=2 << 30)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +80,32 @@ class Strategy:
     return lambda *args: jax.lax.map(lambda x: f(*x), args)
 
   def place_shared(self, shared: Any) -> Any:
-    """Puts `shared` on every device."""
-    if len(self.devices) == 1 or self.kind == 'pmap':
-      return jax.device_put(shared, self.devices[0])
-    replicated = jax.sharding.NamedSharding(self._mesh, P())
-    return jax.device_put(shared, replicated)
+    """Puts `shared` on every device; what is there already is used again.
+
+    Nobody may write into its arrays afterwards.
+    """
+    where: Any = self.devices[0]
+    if len(self.devices) > 1 and self.kind != 'pmap':
+      where = jax.sharding.NamedSharding(self._mesh, P())
+    return jax.tree.map(lambda x: _PLACED.put(x, where), shared)
+
+  def place_cut(self, tree: Any, axis: int | None) -> Any:
+    """Puts arrays on the devices, `axis` cut over them; whole if None."""
+    if len(self.devices) == 1:
+      return jax.device_put(tree, self.devices[0])
+    spec = P() if axis is None else P(*(None,) * axis, DATA)
+    return jax.device_put(tree, jax.sharding.NamedSharding(self._mesh, spec))
+
+  def place_members(self, members: Any) -> Any:
+    """Puts `members` where a program of this strategy wants them."""
+    if self.kind == 'pmap':
+      return members  # It cuts and places them itself.
+    where: Any = self.devices[0]
+    if len(self.devices) > 1:
+      spec = P(MEMBERS) if self.shard == MEMBERS else P()
+      where = jax.sharding.NamedSharding(self._mesh, spec)
+    # A copy: programs overwrite what they are given.
+    return jax.device_put(members, where, may_alias=False)
 
   def compile(
     self,
@@ -204,6 +232,7 @@ def create_strategy(
     ('parallel.strategy', config.strategy, STRATEGIES),
     ('parallel.shard', config.shard, SHARDS),
     ('parallel.fleet', config.fleet, FLEETS),
+    ('parallel.feed', config.feed, FEEDS),
   ):
     if value not in legal:
       raise errors.unknown_name(f'{name} value', value, legal)
@@ -213,9 +242,16 @@ def create_strategy(
       f'parallel.devices={config.devices}: this process has {len(local)} '
       f'devices; give 1 to {len(local)}, or 0 for all.'
     )
+  if config.feed == STREAM and config.strategy != 'jit':
+    raise errors.UserError(
+      f"parallel.feed='{STREAM}' needs parallel.strategy='jit', not "
+      f"'{config.strategy}'."
+    )
   devices = tuple(local[: config.devices or len(local)])
   shard = config.shard
-  if shard == 'auto':
+  if config.feed == STREAM:
+    shard = DATA  # Models are trained one after the other.
+  elif shard == 'auto':
     shard = MEMBERS if members >= len(devices) else DATA
   fleet = config.fleet
   if fleet == 'auto':

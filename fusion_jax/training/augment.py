@@ -1,12 +1,16 @@
 """Random changes of training images, drawn study by study.
 
-Every random number is drawn from a key and the study's position in the batch,
-so the same batch is augmented alike however it is sharded.
+Every random number is drawn from a key and the study's row in its cohort, so
+that a study is changed alike in whatever batch and shard it is.
 """
+
+import zlib
+from collections.abc import Collection
 
 import jax
 import jax.numpy as jnp
 
+from fusion_jax.core import types
 from fusion_jax.training import config as training_config
 
 # Random numbers drawn for an image: two mirrors, a quarter turn, two shifts, a
@@ -38,7 +42,7 @@ def _one(draws, image, *, turn, shift, brightness):
 def augment(
   key: jax.Array,
   pixels: jax.Array,
-  position: jax.Array,
+  row: jax.Array,
   *,
   config: training_config.TrainingConfig,
   orientation_free: bool,
@@ -48,7 +52,7 @@ def augment(
   Args:
     key: of the training step.
     pixels: with mean 0 and standard deviation 1 over the training part.
-    position: (b,) place of each study in the batch.
+    row: (b,) number of each study in its cohort.
     config: which changes, and how large.
     orientation_free: whether mirroring and turning keep an image's meaning.
   """
@@ -56,12 +60,43 @@ def augment(
   shift = round(config.crop * min(h, w))
   turn = config.flip and orientation_free
 
-  def study(position, images):
-    draws = jax.random.uniform(jax.random.fold_in(key, position), (i, _DRAWS))
+  def study(row, images):
+    draws = jax.random.uniform(jax.random.fold_in(key, row), (i, _DRAWS))
     return jax.vmap(
       lambda d, x: _one(
         d, x, turn=turn, shift=shift, brightness=config.brightness
       )
     )(draws, images)
 
-  return jax.vmap(study)(position, pixels)
+  return jax.vmap(study)(row, pixels)
+
+
+def of_batches(
+  config: training_config.TrainingConfig, *, free: Collection[str]
+):
+  """(key, batch) -> batch that changes all images; None if none are changed.
+
+  Args:
+    config: which changes, and how large.
+    free: modalities of which mirroring and turning keep the meaning.
+  """
+  if not config.augment:
+    return None
+
+  def change(key: jax.Array, batch: types.Batch) -> types.Batch:
+    inputs = dict(batch.inputs)
+    for name, values in inputs.items():
+      if 'pixels' in values:
+        # By the name, so that another modality beside it changes nothing.
+        own = jax.random.fold_in(key, zlib.crc32(name.encode()))
+        pixels = augment(
+          own,
+          values['pixels'],
+          batch.row,
+          config=config,
+          orientation_free=name in free,
+        )
+        inputs[name] = {**values, 'pixels': pixels}
+    return batch.replace(inputs=inputs)
+
+  return change

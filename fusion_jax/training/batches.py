@@ -1,35 +1,61 @@
 """A cohort that lives on the device, and batches gathered from it."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import flax.struct
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohorts
-from fusion_jax.data import pixels
+from fusion_jax.data import kind as kind_lib
+from fusion_jax.data import ragged
+
+# Of what differs by source, that which has one entry a study.
+BY_STUDY = ('vector', 'derived')
+# Kinds of parts beside those of modalities: a vector that an encoder of vectors
+# reads, and features that stand for what an encoder would make.
+VECTOR, FEATURES = '(vector)', '(features)'
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+  """What the models of one fit see of one modality.
+
+  Attributes:
+    kind: name of the modality's kind, VECTOR or FEATURES.
+    derived: by name, (N, ...) arrays of the studies of its data
+      (`Kind.derived`).
+    constants: by name, small arrays (`Kind.constants`).
+    vector: VECTOR and FEATURES: (n, q) float32 of the cohort's studies.
+  """
+
+  kind: str
+  derived: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  constants: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  vector: np.ndarray | None = None
+
+  @property
+  def arrays(self) -> dict[str, Any]:
+    """What differs between fits."""
+    if self.vector is not None:
+      return {'vector': self.vector}
+    return {'derived': dict(self.derived), 'constants': dict(self.constants)}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Source:
   """What the models fitted on one training part see of the whole cohort.
 
   Attributes:
-    ehr: `Fitted.ehr`, or None if no model reads it.
-    image_stats: `Fitted.image_stats`; None if no model reads pixels.
-    image_vector: (n, q) reduced pixels for early fusion, type I.
-    image_features: (n, c) frozen encodings for early fusion, type II.
+    parts: by modality.
     label_mean: of the training labels (regression; otherwise 0).
     label_std: likewise (otherwise 1).
   """
 
-  ehr: dict[str, np.ndarray] | None = None
-  image_stats: dict[str, np.ndarray] | None = None
-  image_vector: np.ndarray | None = None
-  image_features: np.ndarray | None = None
+  parts: Mapping[str, Part]
   label_mean: float = 0.0
   label_std: float = 1.0
 
@@ -47,15 +73,18 @@ class Resident:
   """The arrays of a cohort on the device; d sources, n studies.
 
   Attributes:
-    shared: 'pixels' (n, i, h, w, c), 'mask' (n, i), 'labels' (n, l),
-      'label_mask' (n, l) and 'present' by modality (n,).
+    shared: 'labels' (n, l), 'label_mask' (n, l), by modality 'present' (n,),
+      'rows' (n,), the study of its data that each study shows, and 'held', what
+      is kept of it (`Kind.held`).
     sourced: what differs by source, each leaf (d, ...).
-    scale: largest value a pixel can hold.
+    kinds: modalities that models see, and of which kind their parts are.
+    whole: whether the n studies are those of one batch, in its order.
   """
 
   shared: dict[str, Any]
   sourced: dict[str, Any]
-  scale: float = flax.struct.field(pytree_node=False)
+  kinds: tuple[tuple[str, str], ...] = flax.struct.field(pytree_node=False)
+  whole: bool = flax.struct.field(pytree_node=False, default=False)
 
 
 @flax.struct.dataclass
@@ -65,12 +94,10 @@ class RowPlan:
   Attributes:
     rows: (..., b) int32 row numbers; (m, s, b) for a fleet's epoch.
     weight: (..., b) float32.
-    position: (..., b) int32 place in the batch.
   """
 
   rows: jax.Array
   weight: jax.Array
-  position: jax.Array
 
 
 def make_resident(data: FleetData) -> Resident:
@@ -81,55 +108,117 @@ def make_resident(data: FleetData) -> Resident:
     'labels': np.where(known, cohort.labels, 0.0).astype(np.float32),
     'label_mask': known,
     'present': {m: np.asarray(p) for m, p in cohort.present.items()},
+    'rows': {},
+    'held': {},
   }
   sourced: dict[str, Any] = {
     'label_mean': np.array([s.label_mean for s in data.sources], np.float32),
     'label_std': np.array([s.label_std for s in data.sources], np.float32),
   }
-  first = data.sources[0]
-  scale = 1.0
-  for name in ('ehr', 'image_stats', 'image_vector', 'image_features'):
-    if getattr(first, name) is not None:
-      sourced[name] = jax.tree.map(
-        lambda *x: np.stack(x), *[getattr(s, name) for s in data.sources]
-      )
-  if first.image_stats is not None:
-    shared['pixels'] = np.ascontiguousarray(cohort.images)
-    shared['mask'] = np.asarray(cohort.image_mask)
-    scale = pixels.full_scale(cohort.images)
-  return Resident(shared=shared, sourced=sourced, scale=scale)
+  sourced['parts'] = jax.tree.map(
+    lambda *x: np.stack(x),
+    *[{m: p.arrays for m, p in s.parts.items()} for s in data.sources],
+  )
+  kinds = tuple((m, p.kind) for m, p in data.sources[0].parts.items())
+  for m, kind in kinds:
+    if kind not in (VECTOR, FEATURES):
+      modality = cohort.modalities[m]
+      shared['rows'][m] = modality.rows.astype(np.int32)
+      held = kind_lib.get(kind).held(modality.data)
+      shared['held'][m] = {k: np.asarray(x) for k, x in held.items()}
+  return Resident(shared=shared, sourced=sourced, kinds=kinds)
+
+
+def free(cohort: cohorts.Cohort) -> frozenset[str]:
+  """The modalities of which mirroring and turning keep the meaning."""
+  return frozenset(
+    m
+    for m, x in cohort.modalities.items()
+    if getattr(x.data, 'orientation_free', False)
+  )
+
+
+def _rows(values: Any, at: jax.Array) -> Any:
+  """Rows of arrays by study, or of what is ragged."""
+  if isinstance(values, ragged.Ragged):
+    return values.rows(at)
+  # What a window has made of it has its rows already.
+  return values if isinstance(values, dict) else values[at]
 
 
 def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
   """The batch that `plan` (b,) names, as members of `source` see it."""
-  rows = plan.rows
+  # Without an index a batch that is cut over devices stays where it is.
+  rows = slice(None) if resident.whole else plan.rows
   shared = resident.shared
   sourced = jax.tree.map(lambda x: x[source], resident.sourced)
   inputs: dict[str, Any] = {}
   features: dict[str, types.Features] = {}
-  if 'pixels' in shared:
-    stats = sourced['image_stats']
-    values = shared['pixels'][rows].astype(jnp.float32) / resident.scale
-    inputs[types.IMAGE] = {
-      'pixels': (values - stats['mean']) / stats['std'],
-      'mask': shared['mask'][rows],
-    }
-  if 'image_vector' in sourced:
-    vector = sourced['image_vector'][rows].astype(jnp.float32)
-    inputs[types.IMAGE] = {'vector': vector}
-  if 'image_features' in sourced:
-    pooled = sourced['image_features'][rows].astype(jnp.float32)
-    features[types.IMAGE] = types.Features.of_vector(pooled)
-  if 'ehr' in sourced:
-    inputs[types.EHR] = {k: v[rows] for k, v in sourced['ehr'].items()}
+  for m, kind in resident.kinds:
+    part = sourced['parts'][m]
+    if kind == FEATURES:
+      features[m] = types.Features.of_vector(part['vector'][rows])
+    elif kind == VECTOR:
+      inputs[m] = {'vector': part['vector'][rows]}
+    else:
+      # Studies may be shown the data of others: see data/modality.py.
+      at = rows if resident.whole else shared['rows'][m][rows]
+      values = {**shared['held'][m], **part['derived']}
+      values = {k: _rows(x, at) for k, x in values.items()}
+      inputs[m] = kind_lib.get(kind).inputs(part['constants'], values)
   labels = shared['labels'][rows]
   labels = (labels - sourced['label_mean']) / sourced['label_std']
   return types.Batch(
     inputs=inputs,
-    present={m: p[rows] for m, p in shared['present'].items()},
+    # A row of weight 0 only fills the batch up: nothing of it may count, not
+    # even in statistics over studies.
+    present={
+      m: p[rows] & (plan.weight > 0) for m, p in shared['present'].items()
+    },
     labels=labels,
     label_mask=shared['label_mask'][rows],
     weight=plan.weight,
-    position=plan.position,
+    row=plan.rows,
     features=features,
+  )
+
+
+def window(resident: Resident, source: int, rows: np.ndarray) -> Resident:
+  """The studies `rows` (b,) of host arrays, as one source sees them.
+
+  Only these are read of arrays that are mapped from a file.
+  """
+  shared, one = resident.shared, slice(source, source + 1)
+  held, parts = {}, {}
+  for m, kind in resident.kinds:
+    part = resident.sourced['parts'][m]
+    if kind in (VECTOR, FEATURES):
+      parts[m] = {'vector': part['vector'][one][:, rows]}
+      continue
+    at = shared['rows'][m][rows]
+    held[m] = {k: np.asarray(x[at]) for k, x in shared['held'][m].items()}
+    # The first axis are sources, of which one is left.
+    derived = {
+      k: jax.tree.map(
+        lambda x: x[None],
+        _rows(jax.tree.map(lambda x: x[source], values), at),
+      )
+      for k, values in part['derived'].items()
+    }
+    constants = jax.tree.map(lambda x: x[one], part['constants'])
+    parts[m] = {'derived': derived, 'constants': constants}
+  by_study = ('labels', 'label_mask', 'present')
+  return resident.replace(
+    shared={
+      'rows': {},
+      'held': held,
+      **jax.tree.map(
+        lambda x: np.asarray(x[rows]), {k: shared[k] for k in by_study}
+      ),
+    },
+    sourced={
+      **{k: resident.sourced[k][one] for k in ('label_mean', 'label_std')},
+      'parts': parts,
+    },
+    whole=True,
   )

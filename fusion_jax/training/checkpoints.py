@@ -19,6 +19,8 @@ from fusion_jax.training import neural
 
 _FACTS = 'facts.json'
 _TREE = 'tree'
+# Beside the collections of a model, none of which is called so.
+_ARRAYS = 'arrays'
 
 
 def save(
@@ -42,7 +44,7 @@ def save(
   facts = {
     f.name: getattr(fitted, f.name)
     for f in dataclasses.fields(fitted)
-    if f.name != 'params'
+    if f.name not in ('params', 'collections')
   }
   arrays = {k: np.asarray(v) for k, v in arrays.items()}
   numbers = {k: v for k, v in arrays.items() if v.dtype.kind in 'biuf'}
@@ -50,9 +52,9 @@ def save(
   # Orbax refuses arrays without elements: their shapes are kept beside them.
   shapes = {k: [list(v.shape), v.dtype.str] for k, v in numbers.items()}
   tree = {
-    'params': fitted.params,
-    'arrays': {
-      '_': np.zeros(1),
+    **fitted.variables,
+    _ARRAYS: {
+      '_': np.zeros(1),  # Orbax refuses a tree without leaves.
       **{k: v for k, v in numbers.items() if v.size},
     },
   }
@@ -76,13 +78,13 @@ def load(
   tree = ocp.load(path / _TREE)
   facts = content['fitted']
   facts['history'] = tuple(tuple(x) for x in facts['history'])
+  stored = tree.pop(_ARRAYS)
+  tree = jax.tree.map(np.asarray, tree)
   fitted = neural.FittedNeural(
-    params=jax.tree.map(np.asarray, tree['params']), **facts
+    params=tree.pop('params'), collections=tree, **facts
   )
   arrays = {
-    k: np.asarray(tree['arrays'][k])
-    if k in tree['arrays']
-    else np.zeros(*shape)
+    k: np.asarray(stored[k]) if k in stored else np.zeros(*shape)
     for k, shape in content['shapes'].items()
   }
   arrays |= {k: np.array(v, str) for k, v in content['texts'].items()}

@@ -4,13 +4,15 @@ import dataclasses
 import math
 
 from fusion_jax.core import errors
+from fusion_jax.training import optimizers, protocol
 
 CLASS_BALANCES = ('none', 'balanced')
+DTYPES = ('float32', 'bfloat16')
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-  """Configuration of neural training (AdamW, early stopping on validation).
+  """Configuration of neural training, stopped early by validation.
 
   Attributes:
     epochs: most passes over the training part; more where these would be
@@ -19,15 +21,30 @@ class TrainingConfig:
     batch_size: studies a step.
     learning_rate: peak of the schedule.
     weight_decay: decoupled, on kernels and embeddings only.
-    warmup: fraction of all steps in which the rate rises linearly; it then
-      falls to 0 along a cosine.
+    optimizer: spec of one of `optimizers.OPTIMIZERS`.
+    schedule: spec of one of `optimizers.SCHEDULES`: the course of the rate
+      after the warm-up.
+    warmup: fraction of all steps in which the rate rises linearly.
+    groups: REGEX:RATE, factors on the learning rate of the parameters in whose
+      path the expression is found; 0 freezes them. The first that fits counts.
     patience: epochs without a lower validation loss before a model stops;
       more where these would be fewer than `least_patience` steps.
     least_patience: steps without a lower validation loss that a model is given
       at least.
     average: decay of the moving average of the parameters, which is what is
-      validated and kept (Polyak and Juditsky 1992); 0 keeps the last ones.
-    clip_norm: largest global gradient norm.
+      validated and kept (Polyak and Juditsky 1992); 0 for none.
+    clip_norm: largest global gradient norm; 0 for no limit.
+    dtype: of the forward and backward pass in training, 'float32' or
+      'bfloat16'; parameters, losses and predictions are float32 in any case.
+    accumulate: parts in which a batch is passed through the model one after
+      the other, to save memory; the step is that of the whole batch but for
+      dropout and statistics over studies, which are drawn and taken by part.
+    methods: specs of `protocol.METHODS`, applied in order around the step.
+    remat: whether the backward pass computes each encoder stage again instead
+      of keeping what is inside it, to save memory.
+    save_minutes: minutes between two times that a fleet in training is kept
+      on disk, to go on from after it was killed; 0 for never.
+    save_epochs: likewise, epochs.
     class_balance: 'none', or 'balanced' to weight each class (binary,
       multiclass) by the inverse of its share of the training part.
     augment: whether training images are changed at random.
@@ -43,11 +60,20 @@ class TrainingConfig:
   batch_size: int = 32
   learning_rate: float = 1e-3
   weight_decay: float = 0.05
+  optimizer: str = 'adamw'
+  schedule: str = 'cosine'
   warmup: float = 0.1
+  groups: tuple[str, ...] = ()
   patience: int = 8
   least_patience: int = 200
   average: float = 0.98
   clip_norm: float = 1.0
+  dtype: str = 'float32'
+  accumulate: int = 1
+  remat: bool = False
+  methods: tuple[str, ...] = ()
+  save_minutes: float = 10.0
+  save_epochs: int = 0
   class_balance: str = 'none'
   augment: bool = True
   flip: bool = True
@@ -80,6 +106,9 @@ def check(config: TrainingConfig) -> None:
     ('least_patience', 0, None),
     ('average', 0, 1),
     ('clip_norm', 0, None),
+    ('accumulate', 1, 1024),
+    ('save_minutes', 0, None),
+    ('save_epochs', 0, None),
     ('crop', 0, 0.5),
     ('brightness', 0, 1),
   ):
@@ -89,7 +118,12 @@ def check(config: TrainingConfig) -> None:
       raise errors.UserError(
         f'training.{name}={value}: expected a number {legal}.'
       )
-  if config.class_balance not in CLASS_BALANCES:
-    raise errors.unknown_name(
-      'training.class_balance value', config.class_balance, CLASS_BALANCES
-    )
+  for name, legal in (('class_balance', CLASS_BALANCES), ('dtype', DTYPES)):
+    value = getattr(config, name)
+    if value not in legal:
+      raise errors.unknown_name(f'training.{name} value', value, legal)
+  optimizers.OPTIMIZERS.check(config.optimizer, where='training.optimizer')
+  optimizers.SCHEDULES.check(config.schedule, where='training.schedule')
+  optimizers.parse_groups(config.groups)
+  for method in config.methods:
+    protocol.METHODS.check(method, where='training.methods')

@@ -5,17 +5,18 @@ all of which are data: the arm is one compiled program, mapped over members.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, step, tasks
+from fusion_jax.training import batches, protocol, step, tasks
 from fusion_jax.training import config as training_config
 
 
@@ -30,7 +31,7 @@ class MemberState:
     epochs: () int32 most epochs.
     patience: () int32 epochs without a lower validation loss before it stops.
     epoch: () int32 epochs done.
-    best_params: averaged parameters at the lowest validation loss.
+    best: averaged variables at the lowest validation loss.
     best_loss: () float32 that loss.
     best_epoch: () int32 the epoch after which it was reached, from 1.
     stopped: () bool, once `epochs` are done, `patience` is spent or the loss
@@ -44,7 +45,7 @@ class MemberState:
   epochs: jax.Array
   patience: jax.Array
   epoch: jax.Array
-  best_params: Any
+  best: dict[str, Any]
   best_loss: jax.Array
   best_epoch: jax.Array
   stopped: jax.Array
@@ -68,7 +69,8 @@ class Programs:
     task: gives the loss.
     optimizer: from `optimizers.create_optimizer`.
     config: of the training.
-    orientation_free: whether images may be mirrored and turned.
+    methods: applied around each step.
+    augment: changes training batches at random, or None.
     map_members: turns a function of one member into one of all.
     collective: how a shard of a batch reaches the others.
   """
@@ -77,7 +79,8 @@ class Programs:
   task: types.Task
   optimizer: optax.GradientTransformation
   config: training_config.TrainingConfig
-  orientation_free: bool
+  methods: Sequence[protocol.Method]
+  augment: step.BatchChange | None
   map_members: Callable[..., Any]
   collective: tasks.Collective
 
@@ -98,6 +101,7 @@ class Programs:
         total_steps=member['steps'] * member['epochs'],
         learning_rate=member['learning_rate'],
         weight_decay=member['weight_decay'],
+        average=self.config.average > 0,
       )
       return MemberState(
         train=train,
@@ -106,7 +110,7 @@ class Programs:
         epochs=member['epochs'],
         patience=member['patience'],
         epoch=jnp.zeros((), jnp.int32),
-        best_params=train.params,
+        best=train.used,
         best_loss=jnp.full((), jnp.inf, jnp.float32),
         best_epoch=jnp.zeros((), jnp.int32),
         stopped=jnp.zeros((), bool),
@@ -124,8 +128,11 @@ class Programs:
 
     def run(member, plan):
       member, train_loss = self._train(member, shared, plan.train)
-      valid_loss = self._valid_loss(member, shared, plan.valid)
-      return self._judge(member, valid_loss), (train_loss, valid_loss)
+      found = self._all_logits(
+        member.train.used, member.source, shared, plan.valid
+      )
+      valid_loss = self.valid_loss(*found, plan.valid)
+      return self.judge(member, valid_loss), (train_loss, valid_loss)
 
     def rest(member, plan):
       del plan
@@ -136,28 +143,38 @@ class Programs:
 
     return self.map_members(one)(members, plan)
 
+  def advance(self, carry, source, shared, rows):
+    """One step on one batch.
+
+    `carry` is the training state, the first step whose loss was not finite (0
+    if none was), and the (sum, weight) of the epoch's losses so far.
+    """
+    train, failed, sums = carry
+    batch = batches.gather(shared, source, rows)
+    train, metrics = step.train_step(
+      train,
+      batch,
+      model=self.model,
+      task=self.task,
+      optimizer=self.optimizer,
+      config=self.config,
+      methods=self.methods,
+      augment=self.augment,
+      collective=self.collective,
+    )
+    loss, weight = metrics['loss']
+    first_fault = (failed == 0) & ~jnp.isfinite(loss)
+    failed = jnp.where(first_fault, train.step, failed)
+    return train, failed, (sums[0] + loss, sums[1] + weight)
+
   def _train(self, member, shared, plan):
     def feed(carry, item):
       number, rows = item
 
       def go(carry):
-        train, failed, sums = carry
-        batch = batches.gather(shared, member.source, rows)
-        train, metrics = step.train_step(
-          train,
-          batch,
-          model=self.model,
-          task=self.task,
-          optimizer=self.optimizer,
-          config=self.config,
-          orientation_free=self.orientation_free,
-          collective=self.collective,
-        )
-        loss, weight = metrics['loss']
-        first_fault = (failed == 0) & ~jnp.isfinite(loss)
-        failed = jnp.where(first_fault, train.step, failed)
-        return train, failed, (sums[0] + loss, sums[1] + weight)
+        return self.advance(carry, member.source, shared, rows)
 
+      # Members have epochs of different lengths, and one plan for all.
       return jax.lax.cond(
         number < member.steps, go, lambda carry: carry, carry
       ), None
@@ -170,28 +187,33 @@ class Programs:
     member = member.replace(train=train, failed_step=failed)
     return member, loss / jnp.maximum(weight, 1e-6)
 
-  def _logits(self, params, source, shared, plan):
-    """(s, b, outputs) logits of `plan`, and its batches' labels."""
+  def logits(self, variables, source, shared, rows):
+    """(b, outputs) logits of one batch, its labels and which are known."""
+    batch = batches.gather(shared, source, rows)
+    # Not in training: statistics over studies are the stored ones.
+    logits, _ = self.model.apply(variables, batch)
+    return logits, batch.labels, batch.label_mask
+
+  def _all_logits(self, variables, source, shared, plan):
+    """What `logits` gives for each batch of `plan` (s, b)."""
 
     def feed(_, rows):
-      batch = batches.gather(shared, source, rows)
-      logits, _ = self.model.apply({'params': params}, batch)
-      return None, (logits, batch.labels, batch.label_mask)
+      return None, self.logits(variables, source, shared, rows)
 
     return jax.lax.scan(feed, None, plan)[1]
 
-  def _valid_loss(self, member, shared, plan):
-    logits, labels, mask = self._logits(
-      member.train.average, member.source, shared, plan
-    )
-    weight = plan.weight.reshape(-1)
+  def valid_loss(self, logits, labels, mask, plan):
+    """The mean loss of (s, b, ...) validation batches, taken as one.
+
+    The loss of a survival task compares all of them.
+    """
     flat = types.Batch(
       inputs={},
       present={},
       labels=labels.reshape(-1, labels.shape[-1]),
       label_mask=mask.reshape(-1, mask.shape[-1]),
-      weight=weight,
-      position=plan.position.reshape(-1),
+      weight=plan.weight.reshape(-1),
+      row=plan.rows.reshape(-1),
     )
     sums = tasks.loss_sums(
       self.task, logits.reshape(-1, logits.shape[-1]), flat, self.collective
@@ -199,17 +221,18 @@ class Programs:
     loss, weight = self.collective.psum(sums)
     return loss / jnp.maximum(weight, 1e-6)
 
-  def _judge(self, member, valid_loss):
+  def judge(self, member, valid_loss):
+    """The member after an epoch: its best variables, and whether it stops."""
     better = valid_loss < member.best_loss
     epoch = member.epoch + 1
     best_epoch = jnp.where(better, epoch, member.best_epoch)
     going = (epoch - best_epoch < member.patience) & (epoch < member.epochs)
     return member.replace(
       epoch=epoch,
-      best_params=jax.tree.map(
+      best=jax.tree.map(
         lambda new, old: jnp.where(better, new, old),
-        member.train.average,
-        member.best_params,
+        member.train.used,
+        member.best,
       ),
       best_loss=jnp.where(better, valid_loss, member.best_loss),
       best_epoch=best_epoch,
@@ -217,10 +240,12 @@ class Programs:
     )
 
   def predict(self, members, shared: batches.Resident, plan: batches.RowPlan):
-    """(m, s, b, outputs) logits; `members` holds 'params' and 'source'."""
+    """(m, s, b, outputs) logits; `members` holds 'variables' and 'source'."""
 
     def one(member, plan):
-      return self._logits(member['params'], member['source'], shared, plan)[0]
+      return self._all_logits(
+        member['variables'], member['source'], shared, plan
+      )[0]
 
     return self.map_members(one)(members, plan)
 
@@ -236,15 +261,25 @@ class Programs:
 
     def one(member, plan):
       def feed(_, rows):
-        batch = batches.gather(shared, member['source'], rows)
-        features = self.model.apply(
-          {'params': member['params']},
-          batch,
-          train=False,
-          method=self.model.encode,
+        return None, self.features(
+          member['variables'], member['source'], shared, rows, modality
         )
-        return None, features[modality].pooled
 
       return jax.lax.scan(feed, None, plan)[1]
 
     return self.map_members(one)(members, plan)
+
+  def features(self, variables, source, shared, rows, modality: str):
+    """(b, c) pooled features of `modality` of one batch."""
+    batch = batches.gather(shared, source, rows)
+    found = self.model.apply(
+      variables, batch, train=False, method=self.model.encode
+    )
+    return found[modality].pooled
+
+
+def stacked(*x):
+  """Leaves of several states as one, on the host."""
+  # Keys are no numbers to NumPy.
+  keys = jax.dtypes.issubdtype(x[0].dtype, jax.dtypes.prng_key)
+  return jnp.stack(x) if keys else np.stack(x)

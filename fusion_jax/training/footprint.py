@@ -11,7 +11,7 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, neural, optimizers
+from fusion_jax.training import augment, batches, neural, optimizers, protocol
 from fusion_jax.training import config as training_config
 from fusion_jax.training import step as step_lib
 
@@ -88,21 +88,29 @@ def measure(
     config: of the training.
     encode: whether its features are what is wanted of it, not its logits.
   """
-  model = models.create_model(model_config, task)
+  model = models.create_model(model_config, task, remat=config.remat)
   resident = batches.make_resident(data)
   one = _batch(resident, 1)
 
-  def predict(params, batch):
+  def predict(variables, batch):
     if not encode:
-      return model.apply({'params': params}, batch)[0]
-    features = model.apply(
-      {'params': params}, batch, train=False, method=model.encode
-    )
+      return model.apply(variables, batch)[0]
+    features = model.apply(variables, batch, train=False, method=model.encode)
     return {m: x.pooled for m, x in features.items()}
 
-  compiled = jax.jit(predict).lower(fitted.params, one).compile()
-  params, one = jax.device_put((fitted.params, one))
-  optimizer = optimizers.create_optimizer(config=config)
+  compiled = jax.jit(predict).lower(fitted.variables, one).compile()
+  variables, one = jax.device_put((fitted.variables, one))
+  optimizer = optimizers.create_optimizer(
+    optimizer=config.optimizer,
+    clip_norm=config.clip_norm,
+    groups=config.groups,
+  )
+
+  change = augment.of_batches(config, free=batches.free(data.cohort))
+
+  methods = protocol.create_methods(
+    config.methods, task=task, modalities=model_config.modalities
+  )
 
   def start(batch):
     return step_lib.create_train_state(
@@ -113,6 +121,7 @@ def measure(
       total_steps=jnp.ones((), jnp.int32),
       learning_rate=jnp.float32(config.learning_rate),
       weight_decay=jnp.float32(config.weight_decay),
+      average=config.average > 0,
     )
 
   def train(state, batch):
@@ -123,24 +132,25 @@ def measure(
       task=task,
       optimizer=optimizer,
       config=config,
-      orientation_free=data.cohort.orientation_free,
+      methods=methods,
+      augment=change,
     )
 
-  batch = jax.eval_shape(lambda: _batch(resident, config.batch_size))
+  # What is fed is padded likewise.
+  size = -(-config.batch_size // config.accumulate) * config.accumulate
+  batch = jax.eval_shape(lambda: _batch(resident, size))
   state = jax.eval_shape(start, batch)
   trained = jax.jit(train, donate_argnums=0).lower(state, batch).compile()
   return Footprint(
     flops=_flops(compiled),
     memory_bytes=_memory(trained),
-    predict=lambda: jax.block_until_ready(compiled(params, one)),
+    predict=lambda: jax.block_until_ready(compiled(variables, one)),
   )
 
 
 def _batch(resident: batches.Resident, size: int) -> types.Batch:
   plan = batches.RowPlan(
-    rows=np.zeros(size, np.int32),
-    weight=np.ones(size, np.float32),
-    position=np.arange(size, dtype=np.int32),
+    rows=np.zeros(size, np.int32), weight=np.ones(size, np.float32)
   )
   return batches.gather(resident, np.int32(0), plan)
 

@@ -1,22 +1,34 @@
 """The neural learner: fits, applies and encodes with fleets of models."""
 
 import dataclasses
+import functools
+import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent import futures
 from typing import Any
 
+import flax
 import jax
 import numpy as np
+import optax
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import strategy as strategies
-from fusion_jax.training import batches, fleet, optimizers, tasks
+from fusion_jax.training import (
+  augment,
+  batches,
+  fleet,
+  loop,
+  optimizers,
+  protocol,
+  resume,
+  running,
+  tasks,
+)
 from fusion_jax.training import config as training_config
-
-EVALUATION_BATCH = 64
+from fusion_jax.training import feed as feeds
 
 EpochCallback = Callable[[int, int, np.ndarray, np.ndarray, np.ndarray], None]
 
@@ -49,6 +61,8 @@ class FittedNeural:
 
   Attributes:
     params: the averaged ones with the lowest validation loss.
+    collections: by name, the model's other variables at that epoch, such as
+      'batch_stats'; averaged likewise, and mostly empty.
     label_mean: what is added to logits: of the training labels (regression),
       less the median training log hazard (survival), otherwise 0.
     label_std: of the training labels (regression; otherwise 1).
@@ -69,6 +83,12 @@ class FittedNeural:
   history: tuple[tuple[float, float], ...]
   failure: str
   parameters: int
+  collections: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def variables(self) -> dict[str, Any]:
+    """All that the model is applied with."""
+    return {'params': self.params, **self.collections}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,125 +96,36 @@ class FleetResult:
   """What fitting a fleet gives: models, and what they cost in seconds.
 
   Under pmap, which compiles at the first call, `compile_seconds` is about 0
-  and compilation is part of `seconds`.
+  and compilation is part of `seconds`. `sizes` are numbers of members of the
+  programs that trained them, in turn.
   """
 
   fitted: list[FittedNeural]
   seconds: float
   compile_seconds: float
+  sizes: tuple[int, ...]
 
 
 def _programs(model_config, task, training, cohort, strategy):
   axis = strategy.axis_name
   return fleet.Programs(
-    model=models.create_model(model_config, task),
+    model=models.create_model(
+      model_config, task, axis_name=axis, remat=training.remat
+    ),
     task=task,
-    optimizer=optimizers.create_optimizer(config=training),
+    optimizer=optimizers.create_optimizer(
+      optimizer=training.optimizer,
+      clip_norm=training.clip_norm,
+      groups=training.groups,
+    ),
     config=training,
-    orientation_free=cohort.orientation_free,
+    methods=protocol.create_methods(
+      training.methods, task=task, modalities=model_config.modalities
+    ),
+    augment=augment.of_batches(training, free=batches.free(cohort)),
     map_members=strategy.map_members,
     collective=tasks.over_axis(axis) if axis else tasks.LOCAL,
   )
-
-
-def _pad_members(items: Sequence[Any], multiple: int) -> list[Any]:
-  items = list(items)
-  # A loop over one member would be unrolled, compiled differently and give
-  # results that differ in the last bit from those of a whole fleet.
-  size = max(len(items), 2)
-  size += -size % multiple
-  return items + [items[-1]] * (size - len(items))
-
-
-def _row_plan(
-  rows: Sequence[np.ndarray],
-  weights: Sequence[np.ndarray],
-  *,
-  size: int,
-  steps: int,
-  width: int,
-) -> batches.RowPlan:
-  """Cuts each member's rows into `steps` batches of `size`, padded to `width`.
-
-  Rows beyond `steps * size` are left out; what is short is padding.
-  """
-  shape = (len(rows), steps, width)
-  plan_rows = np.zeros(shape, np.int32)
-  plan_weights = np.zeros(shape, np.float32)
-  for k, (r, w) in enumerate(zip(rows, weights, strict=True)):
-    r, w = r[: steps * size], w[: steps * size]
-    for target, values in ((plan_rows, r), (plan_weights, w)):
-      padded = np.zeros(steps * size, target.dtype)
-      padded[: len(values)] = values
-      target[k, :, :size] = padded.reshape(steps, size)
-  position = np.broadcast_to(np.arange(width, dtype=np.int32), shape)
-  return batches.RowPlan(
-    rows=plan_rows, weight=plan_weights, position=np.ascontiguousarray(position)
-  )
-
-
-def _round_up(n: int, multiple: int) -> int:
-  return -(-n // multiple) * multiple
-
-
-def _weights(cohort, task, rows, class_balance: str) -> np.ndarray:
-  """(len(rows),) training weights."""
-  weight = np.ones(len(cohort)) if cohort.weight is None else cohort.weight
-  weight = np.asarray(weight, np.float64)[rows]
-  if class_balance == 'balanced' and task.kind in (
-    types.BINARY,
-    types.MULTICLASS,
-  ):
-    codes = cohort.labels[rows, 0].astype(int)
-    counts = np.bincount(codes, weights=weight, minlength=2)
-    share = counts[codes] / counts.sum()
-    weight = weight / (share * np.count_nonzero(counts))
-  return weight
-
-
-class _Feed:
-  """Plans of the rows that each epoch feeds to the members of a fleet."""
-
-  def __init__(self, cohort, task, members, training, multiple):
-    self._members = members
-    self._train = [m.train for m in members]
-    balance = training.class_balance
-    self._weights = [_weights(cohort, task, r, balance) for r in self._train]
-    self._size = training.batch_size
-    self._width = _round_up(self._size, multiple)
-    self.steps = [max(1, len(r) // self._size) for r in self._train]
-    # By member, so that none depends on which others are trained beside it.
-    self.epochs, self.patience = zip(
-      *(training_config.epochs_and_patience(training, s) for s in self.steps),
-      strict=True,
-    )
-    valid = [m.valid for m in members]
-    self.valid = _evaluation_plan(
-      valid, [_weights(cohort, task, r, 'none') for r in valid], multiple
-    )
-
-  def first(self) -> batches.RowPlan:
-    return self._plan(self._train, self._weights, steps=1)
-
-  def epoch(self, epoch: int) -> fleet.EpochPlan:
-    rows, weights = [], []
-    for m, r, w in zip(self._members, self._train, self._weights, strict=True):
-      order = np.random.default_rng([m.seed, epoch]).permutation(len(r))
-      rows.append(r[order])
-      weights.append(w[order])
-    train = self._plan(rows, weights, steps=max(self.steps))
-    return fleet.EpochPlan(train=train, valid=self.valid)
-
-  def _plan(self, rows, weights, *, steps):
-    return _row_plan(
-      rows, weights, size=self._size, steps=steps, width=self._width
-    )
-
-
-def _evaluation_plan(rows, weights, multiple) -> batches.RowPlan:
-  size = _round_up(EVALUATION_BATCH, multiple)
-  steps = max(1, -(-max(len(r) for r in rows) // size))
-  return _row_plan(rows, weights, size=size, steps=steps, width=size)
 
 
 def fit_fleet(
@@ -206,6 +137,7 @@ def fit_fleet(
   config: training_config.TrainingConfig,
   parallel: parallel_config.ParallelConfig,
   on_epoch: EpochCallback | None = None,
+  folder: str | os.PathLike | None = None,
 ) -> FleetResult:
   """Trains all members with one compiled program.
 
@@ -219,20 +151,16 @@ def fit_fleet(
     on_epoch: called after each epoch with its number (from 1), the most that
       there can be, and (m,) arrays of training losses, validation losses and
       whether a member has stopped.
+    folder: of this fit alone, where it is kept every `config.save_minutes` and
+      `config.save_epochs`. A fit that finds the progress of the very same fit
+      there goes on from it. Whoever has kept the models removes the folder.
   """
   start = time.perf_counter()
   strategy = strategies.create_strategy(parallel, members=len(members))
   programs = _programs(model_config, task, config, data.cohort, strategy)
-  real = len(members)
-  padded = _pad_members(members, strategy.member_multiple)
-  feed = _Feed(
-    data.cohort,
-    task,
-    padded,
-    config,
-    strategy.batch_multiple,
-  )
-  resident = strategy.place_shared(batches.make_resident(data))
+  padded = running.padded(members, strategy.member_multiple)
+  feed = feeds.Feed(data.cohort, task, padded, config, strategy.batch_multiple)
+  resident = batches.make_resident(data)
   numbers = {
     'seed': np.array([m.seed for m in padded], np.uint32),
     'source': np.array([m.source for m in padded], np.int32),
@@ -242,43 +170,65 @@ def fit_fleet(
     'learning_rate': _numbers(padded, 'learning_rate', config),
     'weight_decay': _numbers(padded, 'weight_decay', config),
   }
-  first, plan = feed.first(), feed.epoch(1)
-  compiling = time.perf_counter()
-  # Side by side, since compiling a program keeps about one core busy.
-  with futures.ThreadPoolExecutor() as pool:
-    starting = pool.submit(
-      strategy.compile, programs.initialise, numbers, resident, first
+  saver = None
+  if folder is not None:
+    saver = resume.Saver(
+      folder,
+      key=_fingerprint(model_config, task, data, resident, members, config),
+      epochs=config.save_epochs,
+      minutes=config.save_minutes,
     )
-    shapes = jax.eval_shape(programs.initialise, numbers, resident, first)
-    running = pool.submit(
-      strategy.compile, programs.epoch, shapes, resident, plan, donate=True
-    )
-    initialise, run_epoch = starting.result(), running.result()
-  compile_seconds = time.perf_counter() - compiling
-  states = initialise(numbers, resident, first)
-  history: list[list[tuple[float, float]]] = [[] for _ in range(real)]
-  for epoch in range(1, max(feed.epochs) + 1):
-    plan = feed.epoch(epoch)
-    states, losses = run_epoch(states, resident, plan)
-    train_loss, valid_loss = (np.asarray(x)[:real] for x in losses)
-    stopped = np.asarray(states.stopped)[:real]
-    for k in range(real):
-      # A member that had already stopped reports NaN losses: not an epoch.
-      if int(states.epoch[k]) == epoch:
-        history[k].append((float(train_loss[k]), float(valid_loss[k])))
-    if on_epoch:
-      on_epoch(epoch, max(feed.epochs), train_loss, valid_loss, stopped)
-    if stopped.all():
+  streamed = parallel.feed == strategies.STREAM
+  going = (loop.Loop if streamed else running.Running)(
+    programs=programs,
+    strategy=strategy,
+    feed=feed,
+    resident=resident if streamed else strategy.place_shared(resident),
+    numbers=numbers,
+    members=len(members),
+  )
+  history: list[list[tuple[float, float]]] = [[] for _ in members]
+  before = 0
+  saved = saver.load(going.shapes()) if saver else None
+  if saved:
+    history, before = saved.history, saved.epoch
+    going.restore(saved.states)
+  else:
+    going.start()
+  most = max(feed.epochs)
+  for epoch in range(before + 1, most + 1):
+    if going.stopped().all():
       break
-  host = jax.device_get(states)
+    resting = going.stopped()
+    train_loss, valid_loss, stopped = going.epoch(epoch)
+    for k in np.flatnonzero(~resting):
+      history[k].append((float(train_loss[k]), float(valid_loss[k])))
+    if saver and saver.due(epoch):
+      saver.save(resume.Progress(going.host(), epoch, history))
+    if on_epoch:
+      on_epoch(epoch, most, train_loss, valid_loss, stopped)
+    going.compact()
+  host = going.host()
   fitted = [
-    _fitted(host, k, data.sources[members[k].source], history[k], feed.steps[k])
-    for k in range(real)
+    _fitted(host, k, data.sources[m.source], history[k], feed.steps[k])
+    for k, m in enumerate(members)
   ]
   if task.kind == types.SURVIVAL:
     fitted = _centred(fitted, members, model_config, task, data, parallel)
-  seconds = time.perf_counter() - start - compile_seconds
-  return FleetResult(fitted, seconds, compile_seconds)
+  seconds = time.perf_counter() - start - going.compile_seconds
+  return FleetResult(fitted, seconds, going.compile_seconds, tuple(going.sizes))
+
+
+def _fingerprint(model_config, task, data, resident, members, config) -> str:
+  """Of all that the parameters of a fleet follow from."""
+  # How often it is saved is not among it.
+  config = dataclasses.replace(config, save_epochs=0, save_minutes=0.0)
+  return resume.fingerprint(
+    (repr(model_config), repr(task), repr(config), data.cohort.digest),
+    (jax.__version__, flax.__version__, optax.__version__),
+    resident.sourced,
+    [dataclasses.asdict(m) for m in members],
+  )
 
 
 def _centred(fitted, members, model_config, task, data, parallel):
@@ -309,7 +259,8 @@ def _numbers(members, name, config) -> np.ndarray:
 
 
 def _fitted(states, k, source, history, steps) -> FittedNeural:
-  params = jax.tree.map(lambda x: np.asarray(x[k]), states.best_params)
+  best = jax.tree.map(lambda x: np.asarray(x[k]), states.best)
+  params = best.pop('params')
   failure = ''
   failed_step = int(states.failed_step[k])
   if failed_step:
@@ -317,6 +268,7 @@ def _fitted(states, k, source, history, steps) -> FittedNeural:
     failure = f'loss is not finite at epoch {epoch + 1}, step {at + 1}'
   return FittedNeural(
     params=params,
+    collections=best,
     label_mean=source.label_mean,
     label_std=source.label_std,
     epochs=int(states.epochs[k]),
@@ -328,24 +280,39 @@ def _fitted(states, k, source, history, steps) -> FittedNeural:
   )
 
 
-def _apply(run, *, model_config, task, data, fitted, sources, rows, parallel):
-  """Runs a per-study program of each model on its own rows."""
+def _apply(
+  run, one, *, model_config, task, data, fitted, sources, rows, parallel
+):
+  """Runs a per-study program of each model on its own rows.
+
+  `run` gives it for all models and batches, `one` for one of either.
+  """
   strategy = strategies.create_strategy(parallel, members=len(fitted))
   training = training_config.TrainingConfig()
   programs = _programs(model_config, task, training, data.cohort, strategy)
+  resident = batches.make_resident(data)
+  if parallel.feed == strategies.STREAM:
+    return loop.apply(
+      one(programs),
+      strategy=strategy,
+      resident=resident,
+      variables=[f.variables for f in fitted],
+      sources=sources,
+      rows=rows,
+    )
   multiple = strategy.member_multiple
-  all_rows = _pad_members(rows, multiple)
-  plan = _evaluation_plan(
+  all_rows = running.padded(rows, multiple)
+  plan = feeds.evaluation_plan(
     all_rows, [np.ones(len(r)) for r in all_rows], strategy.batch_multiple
   )
   members = {
-    'params': jax.tree.map(
+    'variables': jax.tree.map(
       lambda *x: np.stack(x),
-      *_pad_members([f.params for f in fitted], multiple),
+      *running.padded([f.variables for f in fitted], multiple),
     ),
-    'source': np.array(_pad_members(sources, multiple), np.int32),
+    'source': np.array(running.padded(sources, multiple), np.int32),
   }
-  resident = strategy.place_shared(batches.make_resident(data))
+  resident = strategy.place_shared(resident)
   program = run(programs)
   compiled = strategy.compile(program, members, resident, plan, per_study=True)
   result = np.asarray(compiled(members, resident, plan))
@@ -369,6 +336,7 @@ def predict_fleet(
   """
   logits = _apply(
     lambda programs: programs.predict,
+    lambda programs: lambda *args: programs.logits(*args)[0],
     model_config=model_config,
     task=task,
     data=data,
@@ -395,15 +363,9 @@ def encode_fleet(
   modality: str = types.IMAGE,
 ) -> list[np.ndarray]:
   """Pooled (len(rows), c) features of `modality`, for each model."""
-
-  def run(programs):
-    def encode(members, shared, plan):
-      return programs.encode(members, shared, plan, modality=modality)
-
-    return encode
-
   return _apply(
-    run,
+    lambda programs: functools.partial(programs.encode, modality=modality),
+    lambda programs: functools.partial(programs.features, modality=modality),
     model_config=model_config,
     task=task,
     data=data,

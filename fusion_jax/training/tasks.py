@@ -24,11 +24,13 @@ class Collective:
   Attributes:
     psum: the sum of an array, or of a pytree, over shards.
     gather: (b_local, ...) -> (b, ...) rows of all shards.
+    mean: the mean of an array over shards.
     index: number of this shard, so that shards draw dropout apart.
   """
 
   psum: Callable = _same
   gather: Callable = _same
+  mean: Callable = _same
   index: Callable = lambda: 0
 
 
@@ -40,6 +42,7 @@ def over_axis(name: str) -> Collective:
   return Collective(
     psum=lambda x: jax.lax.psum(x, name),
     gather=lambda x: jax.lax.all_gather(x, name, tiled=True),
+    mean=lambda x: jax.lax.pmean(x, name),
     index=lambda: jax.lax.axis_index(name),
   )
 

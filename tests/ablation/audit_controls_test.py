@@ -1,6 +1,5 @@
 """Tests of audits of the experiment itself."""
 
-import dataclasses
 import pathlib
 
 import numpy as np
@@ -69,7 +68,7 @@ class DuplicatesTest(absltest.TestCase):
     data = audited.clean()
     images = data.images.copy()
     images[: audited.N // 10] = images[-(audited.N // 10) :]
-    data = dataclasses.replace(data, images=images)
+    data = tiny.changed(data, images=images)
     folder = pathlib.Path(self.create_tempdir().full_path)
     found = audited.audit(data, 'duplicates', folder=folder)['duplicates']
     self.assertTrue(found['alarm'])

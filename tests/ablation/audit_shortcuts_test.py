@@ -10,7 +10,7 @@ from fusion_jax.ablation import audit_config, audits
 from fusion_jax.data import config as data_config
 from fusion_jax.data import reader, splits
 from fusion_jax.evaluation import config as evaluation_config
-from tests import imports
+from tests import imports, tiny
 from tests.ablation import audited
 from tests.data import folders
 
@@ -38,21 +38,21 @@ class ShortcutsTest(absltest.TestCase):
       np.random.default_rng(0).random(audited.N) < 0.1
     )
     numeric[:, 1] = np.where(gap, np.nan, 1.0)
-    self._only(dataclasses.replace(data, numeric=numeric), 'missingness')
+    self._only(tiny.changed(data, numeric=numeric), 'missingness')
 
   def test_unknown_codes_tied_to_the_label(self):
     data = audited.clean()
     side = data.categorical.copy()
     side[audited.positive(data), 0] = 'UNK'
     codes = {data.categorical_names[0]: ('UNK',)}
-    coded = dataclasses.replace(data, categorical=side, unknown_codes=codes)
+    coded = tiny.changed(data, categorical=side, unknown_codes=codes)
     found = self._only(coded, 'missingness')
     self.assertIn(
       f'values declared unknown ({data.categorical_names[0]} is UNK)',
       found['sentence'],
     )
     # An ordinary level is no business of this audit.
-    other = dataclasses.replace(data, categorical=side)
+    other = tiny.changed(data, categorical=side)
     self.assertFalse(
       audited.audit(other, 'missingness')['missingness']['alarm']
     )
@@ -62,7 +62,7 @@ class ShortcutsTest(absltest.TestCase):
     mask = data.image_mask.copy()
     mask[audited.positive(data)] = False
     images = np.where(mask[:, :, None, None, None], data.images, 0)
-    data = dataclasses.replace(data, image_mask=mask, images=images)
+    data = tiny.changed(data, image_mask=mask, images=images)
     # Facts about images that are not there must not repeat it.
     self._only(data, 'missingness')
 
@@ -85,14 +85,14 @@ class ShortcutsTest(absltest.TestCase):
     data = audited.clean()
     images = data.images // 2
     images[audited.positive(data)] += 40
-    self._only(dataclasses.replace(data, images=images), 'brightness')
+    self._only(tiny.changed(data, images=images), 'brightness')
 
   def test_borders_tied_to_the_label(self):
     data = audited.clean()
     images = data.images.copy()
     images[audited.positive(data), :, :1] = 128
     found = self._only(
-      dataclasses.replace(data, images=images), 'acquisition', ['brightness']
+      tiny.changed(data, images=images), 'acquisition', ['brightness']
     )
     self.assertIn('made in different ways', found['sentence'])
 
@@ -101,7 +101,7 @@ class ShortcutsTest(absltest.TestCase):
     size = np.where(audited.positive(data), 2000.0, 1000.0)
     rng = np.random.default_rng(0)
     path = rng.permutation(audited.N).astype(float)
-    data = dataclasses.replace(
+    data = tiny.changed(
       data, image_facts={'file size': size, 'path number': path}
     )
     self._only(data, 'acquisition')
@@ -213,7 +213,7 @@ class HistoryTest(absltest.TestCase):
     )
     data = reader.open_cohort(config)
     # Which answers are 'unknown' tells a little more: first without it.
-    history = dataclasses.replace(data, unknown_codes={})
+    history = tiny.changed(data, unknown_codes={})
     for cohort, name, least, most in (
       (history, 'missingness', 0.86, 0.885),
       (data, 'missingness', 0.87, 0.91),

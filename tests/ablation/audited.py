@@ -1,6 +1,5 @@
 """A cohort to audit, whose facts say nothing of its label."""
 
-import dataclasses
 import functools
 
 import numpy as np
@@ -21,7 +20,7 @@ def clean(kind=types.BINARY):
   data = tiny.cohort(N, kind=kind, seed=3, images=2)
   rng = np.random.default_rng(5)
   images = rng.integers(0, 256, data.images.shape, dtype=np.uint8)
-  return dataclasses.replace(
+  return tiny.changed(
     data,
     images=images,
     groups={'sex': rng.choice(['f', 'm'], N)},

@@ -1,6 +1,5 @@
 """Tests of Table 1, by hand and by what it must not tell."""
 
-import dataclasses
 import statistics
 
 import numpy as np
@@ -8,7 +7,6 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import characteristics
 from fusion_jax.core import types
-from fusion_jax.data import cohort as cohort_lib
 from tests import tiny
 
 
@@ -16,7 +14,7 @@ def make(values, levels, labels, *, site=None, kind='binary', **changes):
   """A cohort of a number and a category, one patient a study."""
   n = len(labels)
   labels = np.asarray(labels, float).reshape(n, -1)
-  return cohort_lib.Cohort(
+  return tiny.pair(
     name='c',
     task=tiny.task_of(kind),
     digest='d',
@@ -125,7 +123,7 @@ class NumbersTest(parameterized.TestCase):
 
   def test_age_and_sex_come_first(self):
     cohort = make([1, 2], ['a', 'b'], [0, 1])
-    cohort = dataclasses.replace(
+    cohort = tiny.changed(
       cohort,
       groups={'sex_at_birth': np.array(['f', 'm'])},
       numeric=np.array([[1.0, 50.0], [2.0, 60.0]]),

@@ -7,7 +7,7 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import arms, learners
+from fusion_jax.ablation import families, learners
 from fusion_jax.core import links, types
 from fusion_jax.data import inner, preprocess
 from fusion_jax.parallel import config as parallel_config
@@ -26,11 +26,13 @@ ARMS = (
   'late_stack',
   'late_mean_recalibrated',
 )
-# What --set=arms.late_mean.rule=mean_recalibrated makes of it.
+
+KNOWN = families.review(families.USUAL)
+# What --arm='late_mean_recalibrated=late_mean(rule=mean_recalibrated)' adds.
 PARTS = {
-  **arms.ARMS,
+  **KNOWN,
   'late_mean_recalibrated': dataclasses.replace(
-    arms.ARMS['late_mean'], rule='mean_recalibrated'
+    KNOWN['late_mean'], rule='mean_recalibrated'
   ),
 }
 
@@ -49,9 +51,11 @@ def job_of(cohort, arm, cuts=1, **small):
   size = len(cohort), cohort.task.num_outputs
   return learner_test.job(
     cohort,
-    features=tuple(
-      rng.normal(size=(2 * cuts, len(cohort), 3)).astype(np.float32)
-    ),
+    features={
+      'image': tuple(
+        rng.normal(size=(2 * cuts, len(cohort), 3)).astype(np.float32)
+      )
+    },
     logits={m: rng.normal(size=size) for m in ('image', 'ehr')}
     if arm.startswith('late')
     else None,
@@ -166,11 +170,12 @@ class ClassicalLearnersTest(parameterized.TestCase):
     cohort = tiny.cohort()
     job = job_of(cohort, 'early_pca', inner_folds=3)
     one = learner_of('early_pca', cohort.task)
-    pixels = len(job.inputs.fitted.pixel_fit.mean)
-    found = one._candidates(job.inputs, pixels + 7)
+    pixels = len(job.inputs.fitted.reduction('image').mean)
+    found = one._candidates(job.inputs, 0)
     self.assertEqual([int(x[:pixels].sum()) for x in found], [1, 2, 4, pixels])
     for columns in found:
       self.assertTrue(columns[pixels:].all())
+      self.assertLen(columns, one._table(job.inputs, 0)[0].shape[1])
 
   @parameterized.parameters('image_pca', 'early_pca', 'early_trees')
   def test_what_an_absent_image_holds_changes_nothing(self, arm):
@@ -180,7 +185,7 @@ class ClassicalLearnersTest(parameterized.TestCase):
       cohort.images[~cohort.image_mask] = value
       job = job_of(cohort, arm)
       absent = ~cohort.present['image']
-      for features in job.inputs.features:
+      for features in job.inputs.features['image']:
         features[absent] = value
       one = learner_of(arm, cohort.task)
       rows = np.arange(len(cohort))

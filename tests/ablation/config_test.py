@@ -1,34 +1,35 @@
 """Tests of the configuration of an ablation."""
 
 import dataclasses
+import json
+import pathlib
 
 from absl.testing import absltest, parameterized
 
+from fusion_jax.ablation import arm_text, saved
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
 
+ARM = '--arm='
+
 
 def config(*overrides):
-  return core_config.apply_overrides(
-    config_lib.ExperimentConfig(), overrides, flag='--set'
-  )
+  """A configuration with settings, and arms as '--arm=NAME=ARM()'."""
+  arms = [x.removeprefix(ARM) for x in overrides if x.startswith(ARM)]
+  base = config_lib.ExperimentConfig(arms=dict(map(arm_text.split, arms)))
+  settings = [x for x in overrides if not x.startswith(ARM)]
+  return core_config.apply_overrides(base, settings, flag='--set')
 
 
 class ConfigTest(parameterized.TestCase):
   def test_saved_and_loaded(self):
     path = self.create_tempfile('config.json').full_path
-    given = config('run_arms=image,ehr', 'arms.joint.combiner=additive')
-    core_config.save(given, path)
-    loaded = core_config.load(config_lib.ExperimentConfig, path)
+    given = config('run_arms=image,ehr', '--arm=flat=joint(combiner=additive)')
+    pathlib.Path(path).write_text(json.dumps(saved.to_json(given)))
+    loaded = saved.load(path)
     self.assertEqual(loaded, given)
-    self.assertEqual(loaded.arms['joint'].combiner, 'additive')
-
-  def test_parts_of_arms_can_be_set(self):
-    with self.assertRaisesRegex(errors.UserError, "Did you mean 'joint'"):
-      config('arms.jiont.combiner=additive')
-    with self.assertRaisesRegex(errors.UserError, "mean 'image_encoder'"):
-      config('arms.joint.image_encodr=resnet')
+    self.assertEqual(loaded.known_arms['flat'].combiner, 'additive')
 
   @parameterized.parameters(
     'seeds=0',
@@ -66,14 +67,18 @@ class ConfigTest(parameterized.TestCase):
       config_lib.check(config(override))
 
   def test_more_arms_than_a_comparison_holds(self):
-    few = config_lib.ExperimentConfig()
-    arms = {f'arm{i}': few.arms['ehr_linear'] for i in range(300)}
-    with self.assertRaisesRegex(errors.UserError, '300 are defined, at most'):
-      config_lib.check(dataclasses.replace(few, arms=arms))
+    for count, found in ((300, 300), (90, 109)):
+      arms = {f'arm{i}': 'ehr_linear' for i in range(count)}
+      with self.assertRaisesRegex(errors.UserError, f'{found} are defined'):
+        config_lib.check(config_lib.ExperimentConfig(arms=arms))
 
   def test_arms_are_checked(self):
-    with self.assertRaisesRegex(errors.UserError, 'arms.joint.combiner'):
-      config_lib.check(config('arms.joint.combiner=none'))
+    with self.assertRaisesRegex(errors.UserError, 'arms.flat.combiner'):
+      config_lib.check(config('--arm=flat=joint(combiner=nothing)'))
+    with self.assertRaisesRegex(
+      errors.UserError, r'^arms.long: training.epochs=0: expected'
+    ):
+      config_lib.check(config('--arm=long=joint(epochs=0)'))
 
   @parameterized.parameters(
     ('complementary', 'complementary'),
@@ -116,6 +121,48 @@ class ConfigTest(parameterized.TestCase):
     self.assertEqual((found.seeds, found.trials), (3, 4))
     self.assertEqual(
       dataclasses.replace(found, run_arms=now, seeds=2, trials=4), given
+    )
+
+  def test_definitions_of_arms_are_only_ever_added(self):
+    before, now = (
+      config(f'--arm={x}=joint(epochs={k})', f'imports={x}')
+      for k, x in enumerate(('a', 'b'), 1)
+    )
+    kept = core_config.to_dict(before)
+    found = config_lib.extended(kept, now)
+    self.assertEqual(
+      found.arms, {'a': 'joint(epochs=1)', 'b': 'joint(epochs=2)'}
+    )
+    self.assertEqual(found.imports, ('a', 'b'))
+    self.assertEqual(config_lib.first_difference(kept, now), '')
+    self.assertEqual(
+      config_lib.default_folder(before), config_lib.default_folder(now)
+    )
+
+  def test_an_arm_keeps_its_definition(self):
+    kept = core_config.to_dict(
+      config('--arm=a=joint(epochs=1,combiner=concat)')
+    )
+    for same in ('--arm=a=joint( epochs = 1, combiner=concat)', '--arm=b=a()'):
+      self.assertEqual(config_lib.redefined(kept, config(same)), '')
+    self.assertEqual(
+      config_lib.redefined(kept, config('--arm=a=joint(epochs=2)')),
+      "arm 'a' is joint(epochs=1,combiner=concat) there and joint(epochs=2) "
+      'here',
+    )
+    self.assertEqual(
+      config_lib.redefined(kept, config('--arm=ehr=ehr(epochs=2)')),
+      "arm 'ehr' is ehr() there and ehr(epochs=2) here",
+    )
+
+  def test_a_setting_that_a_folder_does_not_name_had_its_default(self):
+    kept = core_config.to_dict(config())
+    del kept['training']['average'], kept['arms'], kept['seeds']
+    self.assertEqual(config_lib.first_difference(kept, config()), '')
+    self.assertEqual(config_lib.extended(kept, config()), config())
+    self.assertEqual(
+      config_lib.first_difference(kept, config('training.average=0')),
+      'training.average is 0.98 there and 0.0 here',
     )
 
   def test_first_difference(self):

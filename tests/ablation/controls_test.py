@@ -158,7 +158,7 @@ class ControlsTest(ControlsTestCase):
   def test_a_modality_that_is_ignored_changes_nothing(self):
     # One pixel value in every image: no model can make anything of it.
     cohort = tiny.cohort()
-    blank = dataclasses.replace(cohort, images=np.full_like(cohort.images, 9))
+    blank = tiny.changed(cohort, images=np.full_like(cohort.images, 9))
     _, table, _ = self._run(
       *ALL, cohort=blank, arms='run_arms=ehr_linear,early_pca'
     )
@@ -178,7 +178,7 @@ class ControlsTest(ControlsTestCase):
       found, done = real(cohort, condition, splits, seed=seed)
       rng = np.random.default_rng(0)
       garbage = rng.integers(0, 255, found.images.shape).astype(np.uint8)
-      return dataclasses.replace(found, images=garbage), done
+      return tiny.changed(found, images=garbage), done
 
     with mock.patch.object(changes, 'change', change):
       _, second, _ = self._run('controls.conditions=image_absent')
@@ -214,7 +214,7 @@ class ControlsTest(ControlsTestCase):
     rules = ('late_mean', 'late_stack', 'late_vote')
     summary, table, _ = self._run(
       *ALL,
-      *(f'arms.{rule}.upstream=image_pca,ehr_linear' for rule in rules),
+      *(f'--arm={x}={x}(image=image_pca,ehr=ehr_linear)' for x in rules),
       arms=f'run_arms={",".join(rules)}',
     )
     for fold in (0, 1):

@@ -1,6 +1,5 @@
 """Tests of images of one cohort with records of another."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -35,14 +34,14 @@ class CrossedTest(runner_test.RunnerTestCase):
     rng = np.random.default_rng(0)
     n = len(cohort)
     image, ehr = rng.integers(0, n, (2, 700))
-    records = dataclasses.replace(cohort, images=None, image_mask=None)
+    records = tiny.changed(cohort, images=None, image_mask=None)
     sides = {
       types.IMAGE: crossed.Side(cohort),
       types.EHR: crossed.Side(records),
     }
     at = {types.IMAGE: image, types.EHR: ehr}
     # The same pairs as studies of their own.
-    made = dataclasses.replace(
+    made = tiny.changed(
       crossed.repeated(cohort, image),
       numeric=cohort.numeric[ehr],
       categorical=cohort.categorical[ehr],

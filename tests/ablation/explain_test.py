@@ -1,6 +1,5 @@
 """Tests of permuted columns and hidden areas."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -24,7 +23,7 @@ def quadrant(n=240, size=16, seed=0):
   images[:, :, size // 2 :, : size // 2] += (
     30 * bright[:, None, None, None, None]
   )
-  return dataclasses.replace(
+  return tiny.changed(
     cohort,
     images=np.clip(images, 0, 255).astype(np.uint8),
     labels=(bright + 0.3 * rng.normal(size=n) > 0).astype(float)[:, None],
@@ -88,7 +87,7 @@ class ImportanceTest(ExplainTestCase):
       numeric[here, 0] = cohort.numeric[rows[order], 0]
       # A study without a record is given none.
       self.assertTrue(np.isnan(numeric[1::5]).all())
-      changed = dataclasses.replace(cohort, numeric=numeric)
+      changed = tiny.changed(cohort, numeric=numeric)
       side = crossed.Side(changed)
       logits = work.logits(
         'early_pca',
@@ -118,7 +117,7 @@ class ImportanceTest(ExplainTestCase):
     cohort = tiny.cohort(120)
     numeric = cohort.numeric.copy()
     numeric[:, 1] = 3.0
-    cohort = dataclasses.replace(cohort, numeric=numeric)
+    cohort = tiny.changed(cohort, numeric=numeric)
     work, folds = self.trained(cohort, 'ehr_linear')
     found = self._importance(work, cohort, folds, 'ehr_linear')
     entry = next(x for x in found if x['column'] == 'noise')

@@ -68,9 +68,7 @@ class ExternalTest(parameterized.TestCase):
 
   def _spelt(self, cohort, **levels):
     cells = [levels.get(x, x) for x in cohort.categorical[:, 0]]
-    return dataclasses.replace(
-      cohort, categorical=np.array(cells, object)[:, None]
-    )
+    return tiny.changed(cohort, categorical=np.array(cells, object)[:, None])
 
   def test_levels_of_the_same_number_are_the_same(self):
     cohort = others(tiny.cohort(absent=True))
@@ -128,7 +126,7 @@ class ExternalTest(parameterized.TestCase):
 
   def test_other_patients_and_columns_in_another_order(self):
     cohort = tiny.cohort(60, seed=3)
-    cohort = dataclasses.replace(
+    cohort = tiny.changed(
       others(cohort),
       numeric=cohort.numeric[:, ::-1],
       numeric_names=cohort.numeric_names[::-1],
@@ -231,12 +229,12 @@ class ExternalTest(parameterized.TestCase):
 
   def test_what_is_missing_is_named(self):
     whole = others(tiny.cohort(60))
-    lacking = dataclasses.replace(
+    lacking = tiny.changed(
       whole, numeric=whole.numeric[:, 1:], numeric_names=('noise',)
     )
     with self.assertRaisesRegex(errors.UserError, "column 'lab'"):
       self._apply(lacking)
-    lacking = dataclasses.replace(whole, images=None, image_mask=None)
+    lacking = tiny.changed(whole, images=None, image_mask=None)
     with self.assertRaisesRegex(
       errors.UserError, 'no image data.*Give --arms=ehr_linear,ehr_trees'
     ):

@@ -10,15 +10,24 @@ import numpy as np
 import rich.console
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import external, footprints, progress, runner, store
+from fusion_jax.ablation import (
+  external,
+  families,
+  footprints,
+  progress,
+  runner,
+  store,
+)
 from fusion_jax.core import errors
 from fusion_jax.data import config as data_config
 from fusion_jax.data import pixels, reader, withhold
 from fusion_jax.evaluation import config as evaluation_config
 from fusion_jax.training import config as training_config
 from fusion_jax.training import footprint
+from tests import tiny
+
+KNOWN = families.review(families.USUAL)
 
 # Of one channel, with a histogram of 3 bins.
 _PIXELS, _COMPONENTS = 8 * 8, 4
@@ -30,13 +39,9 @@ _FEATURES = 64
 
 def _config(**cohort):
   # Cheap to train: elastic nets are fused.
-  late = {'upstream': ('image_pca', 'ehr_linear')}
   arms = {
-    **arms_lib.ARMS,
-    **{
-      arm: dataclasses.replace(arms_lib.ARMS[arm], **late)
-      for arm in ('late_mean', 'late_stack')
-    },
+    arm: f'{arm}(image=image_pca,ehr=ehr_linear)'
+    for arm in ('late_mean', 'late_stack')
   }
   return config_lib.ExperimentConfig(
     cohort=data_config.CohortConfig(n=120, image_size=16, **cohort),
@@ -111,7 +116,7 @@ class FootprintsTest(parameterized.TestCase):
   def test_what_cannot_be_measured_is_said_before_anything_is_trained(self):
     cohort = reader.open_cohort(_config().cohort)
     half = np.arange(len(cohort)) % 2 == 0
-    apart = dataclasses.replace(
+    apart = tiny.changed(
       cohort,
       image_mask=cohort.image_mask & half[:, None],
       numeric=np.where(half[:, None], np.nan, cohort.numeric),

@@ -7,13 +7,15 @@ import pathlib
 import numpy as np
 from absl.testing import absltest
 
-from fusion_jax.ablation import arms, hazards
+from fusion_jax.ablation import families, hazards
 from fusion_jax.core import baseline, errors, types
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import config as evaluation_config
 from fusion_jax.evaluation import predictions
 from tests import tiny
 from tests.ablation import runner_test
+
+KNOWN = families.review(families.USUAL)
 
 
 def _at(*times):
@@ -54,7 +56,7 @@ class HazardsTest(absltest.TestCase):
   def _estimate(self, arm, times, **changes):
     cohort = dataclasses.replace(self.cohort, **changes)
     return hazards.Hazards.estimate(
-      cohort, arms.ARMS[arm], rows=self.rows, logits=self.logits, times=times
+      cohort, KNOWN[arm], rows=self.rows, logits=self.logits, times=times
     )
 
   def test_what_the_arm_sees_and_what_it_does_not(self):
@@ -63,7 +65,7 @@ class HazardsTest(absltest.TestCase):
     seen = self.cohort.present['image'][self.rows]
     self.assertGreater((~seen).sum(), 5)
     curves = found.survival(
-      self.cohort, arms.ARMS['image_pca'], rows=self.rows, logits=self.logits
+      self.cohort, KNOWN['image_pca'], rows=self.rows, logits=self.logits
     )
     self.assertEqual(list(curves), ['0.5', '1'])
     labels = self.cohort.labels[self.rows]
@@ -92,7 +94,7 @@ class HazardsTest(absltest.TestCase):
     np.testing.assert_array_equal(one.marginal, found.marginal[1:2])
     curves = found.survival(
       self.cohort,
-      arms.ARMS['ehr_linear'],
+      KNOWN['ehr_linear'],
       rows=self.rows,
       logits=self.logits,
     )

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import classical_learners, nodes
+from fusion_jax.ablation import classical_learners, nodes, rule_learner
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import types
 from fusion_jax.data import preprocess
@@ -30,7 +30,9 @@ TEST_LOGITS = nodes.LOGITS.format(part='test')
 LATE = ('late_mean', 'late_weighted', 'late_stack')
 # Late rules on arms that need no compiler.
 CLASSICAL = ('ehr_linear', 'ehr_trees', 'image_pca', 'early_pca', *LATE)
-CLASSICAL_LATE = tuple(f'arms.{x}.upstream=image_pca,ehr_linear' for x in LATE)
+CLASSICAL_LATE = tuple(
+  f'--arm={x}={x}(image=image_pca,ehr=ehr_linear)' for x in LATE
+)
 # Tuned by an inner cross-validation, as most cohorts are (not as in tiny runs).
 SMALL = 'small_below=1000'
 NEURAL = (
@@ -63,7 +65,7 @@ def changed(cohort, at):
     types.REGRESSION: lambda y: 1000.0 - 7.0 * y,
     types.SURVIVAL: lambda y: np.stack([100.0 / y[:, 0], 1 - y[:, 1]], 1),
   }.get(cohort.task.kind, lambda y: 1 - y)(labels[at])
-  return dataclasses.replace(
+  return tiny.changed(
     cohort,
     digest=f'{cohort.digest}-changed',
     images=images,
@@ -212,18 +214,38 @@ class PlantedLeakTest(LeakageTestCase):
 
     arms = ('ehr_linear', 'early_pca')
     found = self.leaking(preprocess.Preprocessor, 'fit', leak, arms)
-    self.assertIn('fitted.npz/centre', found['ehr_linear'])
+    self.assertIn('fitted.npz/ehr/fit/centre', found['ehr_linear'])
     self.assertIn('fitted.npz/pixels/components', found['early_pca'])
     for arm in arms:
       self.assertIn('0/linear.npz/coefficients', found[arm])
 
   @parameterized.parameters(
-    ('ElasticNet', 'train', 'ehr_linear', '0/linear.npz/coefficients'),
-    ('ElasticNet', 'valid', 'ehr_linear', '0/linear.npz/coefficients'),
-    ('Trees', 'train', 'ehr_trees', '0/trees.npz/0/forest/value'),
-    ('Trees', 'valid', 'ehr_trees', '0/trees.npz/0/forest/value'),
-    ('Rule', 'valid', 'late_weighted', 'rule.json'),
-    ('Rule', 'valid', 'late_stack', 'rule.json'),
+    (
+      classical_learners.ElasticNet,
+      'train',
+      'ehr_linear',
+      '0/linear.npz/coefficients',
+    ),
+    (
+      classical_learners.ElasticNet,
+      'valid',
+      'ehr_linear',
+      '0/linear.npz/coefficients',
+    ),
+    (
+      classical_learners.Trees,
+      'train',
+      'ehr_trees',
+      '0/trees.npz/0/forest/value',
+    ),
+    (
+      classical_learners.Trees,
+      'valid',
+      'ehr_trees',
+      '0/trees.npz/0/forest/value',
+    ),
+    (rule_learner.Rule, 'valid', 'late_weighted', 'rule.json'),
+    (rule_learner.Rule, 'valid', 'late_stack', 'rule.json'),
   )
   def test_learners_that_use_test_rows(self, learner, part, arm, name):
     def leak(real, self, jobs, on_epoch=None):
@@ -238,7 +260,7 @@ class PlantedLeakTest(LeakageTestCase):
       )
 
     found = self.leaking(
-      getattr(classical_learners, learner),
+      learner,
       'fit',
       leak,
       (arm,),
@@ -265,8 +287,7 @@ class ExtractorLeakageTest(LeakageTestCase):
     found = self.pair(
       arms,
       *small,
-      'arms.extractor.image_encoder=raw',
-      'arms.extractor.image_input=pixels',
+      '--arm=extractor=extractor(image=reduced(encoder=raw))',
     )
     self.assert_blind(*found, arms)
 

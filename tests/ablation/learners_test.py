@@ -2,40 +2,41 @@
 
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import (
-  arms,
-  classical_learners,
-  learners,
-  neural_learner,
-)
+from fusion_jax.ablation import families, learners
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
 from tests import tiny
 
-_KINDS = {
-  arms.NEURAL: neural_learner.Neural,
-  arms.ELASTIC_NET: classical_learners.ElasticNet,
-  arms.TREES: classical_learners.Trees,
-  arms.RULE: classical_learners.Rule,
-}
+KNOWN = families.review(families.USUAL)
+
+
+def create(arm):
+  return learners.create_learner(
+    arm,
+    tiny.task_of('binary'),
+    training=training_config.TrainingConfig(),
+    parallel=parallel_config.ParallelConfig(),
+  )
 
 
 class LearnersTest(parameterized.TestCase):
-  @parameterized.parameters(*arms.ARMS)
+  @parameterized.parameters(*KNOWN)
   def test_every_arm_has_the_learner_it_names(self, name):
-    arm, task = arms.ARMS[name], tiny.task_of('binary')
-    found = learners.create_learner(
-      arm,
-      task,
-      training=training_config.TrainingConfig(),
-      parallel=parallel_config.ParallelConfig(),
-    )
-    self.assertIs(type(found), _KINDS[arm.learner])
-    self.assertEqual((found.arm, found.task), (arm, task))
+    found = create(KNOWN[name])
+    self.assertIs(type(found), learners.LEARNERS[KNOWN[name].learner])
+    self.assertIs(type(found), learners.of(KNOWN[name]))
+    self.assertEqual(found.arm, KNOWN[name])
+    self.assertEqual(found.task, tiny.task_of('binary'))
 
   def test_every_kind_is_some_arm_s(self):
-    self.assertEqual({a.learner for a in arms.ARMS.values()}, set(_KINDS))
-    self.assertEqual(set(arms.LEARNERS), set(_KINDS))
+    found = {a.learner for a in KNOWN.values()}
+    self.assertEqual(found, set(learners.LEARNERS))
+
+  @parameterized.parameters(*learners.LEARNERS)
+  def test_what_is_searched_are_settings(self, name):
+    cls = learners.LEARNERS[name]
+    self.assertContainsSubset(cls.space, cls.settings)
+    self.assertEqual(bool(cls.settings), bool(cls.group))
 
 
 if __name__ == '__main__':

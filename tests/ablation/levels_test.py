@@ -1,7 +1,5 @@
 """Tests of fusion_jax.ablation.levels."""
 
-import dataclasses
-
 import numpy as np
 from absl.testing import absltest
 
@@ -13,7 +11,7 @@ from tests import tiny
 def spelt(*cells, n=24):
   cohort = tiny.cohort(n)
   column = np.array([cells[i % len(cells)] for i in range(n)], object)
-  return dataclasses.replace(cohort, categorical=column[:, None])
+  return tiny.changed(cohort, categorical=column[:, None])
 
 
 def fits(cohort):

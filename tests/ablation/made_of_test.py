@@ -4,10 +4,11 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import made_of
+from fusion_jax.ablation import families, made_of
 from fusion_jax.ablation import store as store_lib
 from tests.ablation import config_test
+
+KNOWN = families.review(families.USUAL)
 
 
 class MadeOfTest(parameterized.TestCase):
@@ -119,13 +120,13 @@ class MadeOfTest(parameterized.TestCase):
     self.assertEqual(made['hyperparameters'], {})
     self.assertEqual(made['epochs'], {'planned': 30, 'run': None, 'kept': None})
 
-  @parameterized.parameters(*[x for x in arms_lib.ARMS])
+  @parameterized.parameters(*[x for x in KNOWN])
   def test_every_arm(self, arm):
     made = self._make(arm)
     self.assertEqual(made['differs'], {})
     self.assertEqual(
       [x['modality'] for x in made['inputs']],
-      list(arms_lib.ARMS[arm].modalities),
+      list(KNOWN[arm].modalities),
     )
 
   @parameterized.parameters(
@@ -134,8 +135,14 @@ class MadeOfTest(parameterized.TestCase):
     ('parallel.devices=1', {}),
     ('cohort.image_size=48', {'cohort.image_size': 48}),
     ('splits.folds=7', {'splits.folds': 7}),
-    ('arms.joint.combiner=additive', {'arms.joint.combiner': 'additive'}),
-    ('arms.image.combiner=concat', {}),
+    (
+      '--arm=joint=joint(combiner=additive,epochs=9)',
+      {
+        'arms.joint': 'joint(combiner=additive,epochs=9)',
+        'training.epochs': 9,
+      },
+    ),
+    ('--arm=image=image(combiner=concat)', {}),
     ('classical.l2=3', {}),
   )
   def test_what_differs(self, override, expected):

@@ -7,7 +7,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from sklearn import metrics
 
-from fusion_jax.ablation import arms, learner, learners, neural_learner
+from fusion_jax.ablation import families, learner, learners, neural_learner
 from fusion_jax.core import types
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
@@ -15,15 +15,17 @@ from fusion_jax.training import neural
 from tests import tiny
 from tests.ablation import learner_test
 
+KNOWN = families.review(families.USUAL)
+
 HYPER = {'learning_rate': 3e-3, 'weight_decay': 0.01}
 
 
-def learner_of(arm, task):
+def learner_of(arm, task, **changes):
   return learners.create_learner(
-    arms.ARMS[arm],
+    KNOWN[arm],
     task,
     training=training_config.TrainingConfig(
-      epochs=2, least_steps=0, least_patience=0, batch_size=16
+      epochs=2, least_steps=0, least_patience=0, batch_size=16, **changes
     ),
     parallel=parallel_config.ParallelConfig(devices=1),
   )
@@ -33,7 +35,7 @@ def job_of(cohort, **options):
   rng = np.random.default_rng(0)
   features = rng.normal(size=(2, len(cohort), 3)).astype(np.float32)
   return learner_test.job(
-    cohort, features=tuple(features), hyper=HYPER, **options
+    cohort, features={'image': tuple(features)}, hyper=HYPER, **options
   )
 
 
@@ -76,6 +78,26 @@ class NeuralLearnerTest(parameterized.TestCase):
     trained, logits = self._round_trip('ehr', cohort)
     self.assertLen(trained.models, 1)
     self.assertEqual(logits.shape[1], 1)
+
+  def test_a_fleet_that_was_stopped_goes_on(self):
+    cohort = tiny.cohort()
+    job = job_of(cohort)
+    one = learner_of('ehr', cohort.task, save_epochs=1)
+    one.folder = pathlib.Path(self.create_tempdir().full_path) / 'fleet'
+    told = []
+
+    def stop(*seen):
+      told.append(seen[0])
+      if len(told) == 1:
+        raise KeyboardInterrupt
+
+    with self.assertRaises(KeyboardInterrupt):
+      one.fit([job], stop)
+    (trained,) = one.fit([job], stop)
+    self.assertEqual(told, [1, 2])
+    whole = learner_of('ehr', cohort.task)
+    (other,) = whole.fit([job])
+    self.assertEqual(trained.history, other.history)
 
   def test_reduced_pixels(self):
     trained, _ = self._round_trip('early_raw', tiny.cohort(absent=True))

@@ -7,11 +7,13 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import arms, nodes, outcome
+from fusion_jax.ablation import families, nodes, outcome
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import types
 from tests import tiny
 from tests.ablation import config_test, plan_test
+
+KNOWN = families.review(families.USUAL)
 
 
 class OutcomeTest(absltest.TestCase):
@@ -57,7 +59,7 @@ class OutcomeTest(absltest.TestCase):
     self._land('image', [0.2, 0.1, 0.3])
     self._land('extractor', [0.1])
     self._land('image_linear', [0.2, 0.3, 0.1])
-    found = outcome.costs(self.store, self.plan, arms.ARMS)
+    found = outcome.costs(self.store, self.plan, KNOWN)
     self.assertEqual(list(found), ['image', 'image_linear'])
     self.assertEqual(found['image']['parameters'], 11)
     self.assertEqual(found['image']['seconds'], 6)
@@ -97,7 +99,7 @@ class TogetherTest(absltest.TestCase):
 class RecalibratedFormTest(parameterized.TestCase):
   def _reasons(self, kind='binary', *, rule='mean', miscalibrated=True):
     flag = {'miscalibrated': miscalibrated, 'reasons': ['The slope is 3.90.']}
-    arm = dataclasses.replace(arms.ARMS['late_mean'], rule=rule)
+    arm = dataclasses.replace(KNOWN['late_mean'], rule=rule)
     predictions = mock.Mock(task=types.Task(kind, ('y',)))
     summary = {
       'arms': {
@@ -117,7 +119,7 @@ class RecalibratedFormTest(parameterized.TestCase):
     with mock.patch.object(
       outcome.summary_lib, 'summarise', return_value=summary
     ):
-      found = outcome._summarise({**arms.ARMS, 'late_x': arm}, predictions)
+      found = outcome._summarise({**KNOWN, 'late_x': arm}, predictions)
     flags = {a: x['probabilities'] for a, x in found['arms'].items()}
     self.assertEqual(flags['ehr']['reasons'], ['kept'])
     self.use = found['use']
@@ -131,10 +133,10 @@ class RecalibratedFormTest(parameterized.TestCase):
       self._reasons(kind, rule=rule),
       [
         'Its recalibrated form is trained by '
-        f'--set=arms.late_x.rule={rule}_recalibrated.'
+        f'--arm=late_x_recalibrated=late_x(rule={rule}_recalibrated).'
       ],
     )
-    mend = f'--set=arms.late_x.rule={rule}_recalibrated'
+    mend = f'--arm=late_x_recalibrated=late_x(rule={rule}_recalibrated)'
     self.assertEqual(
       self.use['sentence'], f'None is advised. Recalibrated: {mend}.'
     )

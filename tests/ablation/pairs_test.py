@@ -37,7 +37,7 @@ def fitted(arm, cohort, *, rows, hyper=None):
     learner.Inputs(
       cohort.subset(rows),
       inputs.fitted,
-      tuple(x[rows] for x in inputs.features),
+      {m: tuple(x[rows] for x in f) for m, f in inputs.features.items()},
       {m: x[rows] for m, x in logits.items()},
     ),
   )
@@ -132,7 +132,7 @@ class GridTest(parameterized.TestCase):
     image, ehr = rng.integers(0, 2, (2, 400))
     pixels = np.zeros_like(cohort.images)
     pixels += (64 + 128 * image)[:, None, None, None, None].astype(np.uint8)
-    cohort = dataclasses.replace(
+    cohort = tiny.changed(
       cohort,
       images=pixels,
       numeric=np.stack([ehr, rng.normal(size=400)], axis=1).astype(float),
@@ -140,9 +140,9 @@ class GridTest(parameterized.TestCase):
     )
     job = neural_learner_test.job_of(cohort)
     # Trees on both features as they are: each is the other's condition.
-    features = (image[:, None].astype(np.float32),) * 2
+    features = {'image': (image[:, None].astype(np.float32),) * 2}
     one = learners.create_learner(
-      neural_learner_test.arms.ARMS['early_trees'],
+      neural_learner_test.KNOWN['early_trees'],
       cohort.task,
       training=None,
       parallel=None,
@@ -151,7 +151,9 @@ class GridTest(parameterized.TestCase):
     (trained,) = one.fit([dataclasses.replace(job, inputs=inputs, hyper={})])
     rows = job.split.test
     seen = learner.Inputs(
-      cohort.subset(rows), inputs.fitted, tuple(x[rows] for x in features)
+      cohort.subset(rows),
+      inputs.fitted,
+      {m: tuple(x[rows] for x in f) for m, f in features.items()},
     )
     grid = pairs.logits(one, trained, seen)
 

@@ -5,9 +5,11 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import plan
+from fusion_jax.ablation import keys as keys_lib
+from fusion_jax.ablation import learners, plan
 from fusion_jax.core import errors, types
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.parallel import strategy
 from tests import tiny
 from tests.ablation import config_test
 
@@ -112,7 +114,7 @@ class KeyTest(parameterized.TestCase):
     'training.epochs=3',
     'training.weight_decay=.2',
     'preprocess.max_levels=9',
-    'arms.image.combiner=concat',
+    '--arm=image=image(combiner=concat)',
     'parallel.strategy=pmap',
     'parallel.shard=data',
     'parallel.fleet=vmap',
@@ -124,8 +126,8 @@ class KeyTest(parameterized.TestCase):
   @parameterized.parameters(
     'evaluation.margin=.05',
     'classical.l2=3',
-    'arms.image.summary=other words for it',
-    'arms.joint.combiner=additive',
+    '--arm=joint=joint(combiner=additive)',
+    'imports=json',
     'cohort.cache_dir=elsewhere',
     'parallel.devices=1',
   )
@@ -154,43 +156,59 @@ class KeyTest(parameterized.TestCase):
 
   def test_sources_and_versions(self):
     base = keys()
-    with mock.patch.object(plan, 'source_digest', lambda learner: 'new'):
+    with mock.patch.object(keys_lib, 'source_digest', lambda arm: 'new'):
       self.assertEmpty(base & keys())
-    with mock.patch.object(plan, 'environment', lambda learner: {'jax': '9'}):
+    with mock.patch.object(keys_lib, 'environment', lambda arm: {'jax': '9'}):
       self.assertEmpty(base & keys())
 
-  def test_sources_leave_out_what_comes_after_training(self):
-    for learner, names in plan.SOURCES.items():
-      for name in names:
-        self.assertNotIn(name.split('/')[0], ('evaluation', 'report'), learner)
-        self.assertNotEqual(name, 'ablation')
-    digests = [plan.source_digest(x) for x in ('neural', 'trees', 'rule')]
-    self.assertLen(set(digests), 3)
+  def test_settings_of_an_arm_change_its_keys(self):
+    base = keys(listed=('ehr', 'ehr_trees'))
+    for definition in (
+      'ehr=ehr(epochs=3)',
+      'ehr=ehr(learning_rate=.5)',
+      'ehr=ehr(ehr=mlp(width=8))',
+      'ehr_trees=ehr_trees(l2=7)',
+    ):
+      found = keys(f'--arm={definition}', listed=('ehr', 'ehr_trees'))
+      self.assertLen(base & found, 2, definition)
 
-  def test_what_makes_a_node_is_a_source(self):
-    for learner, names in plan.SOURCES.items():
-      self.assertIn('ablation/nodes.py', names, learner)
-      self.assertIn('data', names, learner)
+  def test_what_equals_the_default_counts_as_not_given(self):
+    for definition in (
+      'image=image()',
+      'image=image(image=resnet(depth=1),epochs=30)',
+      'image=image(combiner=additive())',
+    ):
+      self.assertEqual(keys(), keys(f'--arm={definition}'), definition)
 
-  def test_what_reduces_pixels_is_in_every_environment(self):
-    for learner in plan.SOURCES:
-      self.assertContainsSubset(
-        ('numpy', 'scipy', 'scikit-learn'), plan.environment(learner)
-      )
 
-  def test_sources_exist(self):
-    package = plan._ROOT
-    for names in plan.SOURCES.values():
-      for name in names:
-        self.assertTrue((package / name).exists(), name)
+class ParallelTest(parameterized.TestCase):
+  @parameterized.parameters(
+    # Eight devices; two folds of as many seeds.
+    ('ehr', 1, strategy.DATA),
+    ('ehr', 3, strategy.DATA),
+    ('ehr', 4, strategy.MEMBERS),
+    ('extractor', 2, strategy.MEMBERS),
+  )
+  def test_sharding_follows_from_the_whole_plan(self, arm, seeds, shard):
+    listed = ('ehr', 'image_linear')
+    config = config_test.config(f'seeds={seeds}')
+    made = make(f'seeds={seeds}', listed=listed)
+    with self.subTest('auto'):
+      found = plan.parallel_of(config, made, arm)
+      self.assertEqual(found.shard, shard)
+      self.assertEqual(found.devices, config.parallel.devices)
+    with self.subTest('as configured'):
+      config = config_test.config(f'seeds={seeds}', 'parallel.shard=data')
+      found = plan.parallel_of(config, made, arm)
+      self.assertEqual(found.shard, strategy.DATA)
 
 
 class SearchTest(parameterized.TestCase):
-  @parameterized.parameters(*plan.SPACES)
+  @parameterized.parameters(*learners.LEARNERS)
   def test_the_first_trial_is_the_configured_one(self, learner):
     config = config_test.config('training.learning_rate=.01', 'classical.l2=7')
     found = plan.hyperparameters(config, learner, 0)
-    self.assertEqual(set(found), set(plan.SPACES[learner]))
+    self.assertEqual(set(found), set(learners.LEARNERS[learner].space))
     if learner == 'neural':
       self.assertEqual(found['learning_rate'], 0.01)
     if learner == 'trees':

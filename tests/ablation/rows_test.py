@@ -5,26 +5,28 @@ import dataclasses
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import arms, rows
+from fusion_jax.ablation import families, rows
 from fusion_jax.core import errors, types
 from tests import tiny
+
+KNOWN = families.review(families.USUAL)
 
 
 class RowsTest(parameterized.TestCase):
   def test_presence_by_arm(self):
     cohort = tiny.cohort(absent=True)
-    image = rows.present(arms.ARMS['image'], cohort)
+    image = rows.present(KNOWN['image'], cohort)
     np.testing.assert_array_equal(image, cohort.present['image'])
-    self.assertTrue(rows.present(arms.ARMS['joint'], cohort).all())
+    self.assertTrue(rows.present(KNOWN['joint'], cohort).all())
 
   def test_usable_rows_see_something_and_have_a_label(self):
     cohort = tiny.cohort(absent=True)
     labels = cohort.labels.copy()
     labels[6] = np.nan
     cohort = dataclasses.replace(cohort, labels=labels)
-    found = rows.usable(arms.ARMS['image'], cohort, np.arange(5, 9))
+    found = rows.usable(KNOWN['image'], cohort, np.arange(5, 9))
     np.testing.assert_array_equal(found, [7, 8])  # 5 has no image, 6 no label
-    found = rows.usable(arms.ARMS['joint'], cohort, np.arange(5, 9))
+    found = rows.usable(KNOWN['joint'], cohort, np.arange(5, 9))
     np.testing.assert_array_equal(found, [5, 7, 8])
 
   @parameterized.parameters(*types.TASK_KINDS)

@@ -185,9 +185,7 @@ class UnforeseenTest(runner_test.RunnerTestCase):
     numeric, categorical = cohort.numeric.copy(), cohort.categorical.copy()
     numeric[split.train, 0] = np.nan
     categorical[split.train, 0] = None
-    cohort = dataclasses.replace(
-      cohort, numeric=numeric, categorical=categorical
-    )
+    cohort = tiny.changed(cohort, numeric=numeric, categorical=categorical)
     report, _, _ = runner_test.run(self.path, cohort=cohort)
     self.assertEmpty(report.failures)
     self.assertLen(report.summary['arms'], 4)

@@ -1,6 +1,5 @@
 """Tests of runs: whole ones, extended ones, interrupted and failing ones."""
 
-import dataclasses
 import io
 import json
 import pathlib
@@ -11,7 +10,6 @@ import pytest
 import rich.console
 from absl.testing import absltest, parameterized
 
-from fusion_jax.ablation import arms as arms_lib
 from fusion_jax.ablation import (
   checksums,
   learner,
@@ -350,7 +348,7 @@ class BadInputTest(RunnerTestCase):
 
 
 def tiny_without_images():
-  return dataclasses.replace(tiny.cohort(), images=None, image_mask=None)
+  return tiny.changed(tiny.cohort(), images=None, image_mask=None)
 
 
 class FailureTest(RunnerTestCase):
@@ -490,10 +488,11 @@ class NeuralRunTest(RunnerTestCase):
     self.assertLen(models['arms']['extractor'], 2)
     # No second stage is trained on features of a study that their encoder
     # was trained on.
+    known = config_test.config().known_arms
     for name in ('image_linear', 'early_features', 'early_trees'):
       for fold in (0, 1):
-        encoders = trained[arms_lib.ARMS['extractor'].summary, fold]
-        stages = trained[arms_lib.ARMS[name].summary, fold]
+        encoders = trained[known['extractor'].summary, fold]
+        stages = trained[known[name].summary, fold]
         for encoder, stage in zip(encoders, stages, strict=True):
           self.assertNotEmpty(stage)
           self.assertEmpty(encoder & stage)

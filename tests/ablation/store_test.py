@@ -179,6 +179,22 @@ class StoreTest(parameterized.TestCase):
         self.assertEqual(self._left(), ['k'])
     self.assertTrue((elsewhere / 'kept').exists())
 
+  def test_a_fleet_in_training_is_kept_until_its_arm_is_done(self):
+    elsewhere = self.path.with_name('elsewhere')
+    elsewhere.mkdir()
+    with self.store.open(self.config):
+      for arm in ('image', 'joint'):
+        (self.store.training_folder(arm) / '3').mkdir(parents=True)
+    with self.store.open(self.config):
+      self.assertEqual(self._left(), ['.training-image', '.training-joint'])
+      self.store.remove_training('image')
+      self.assertEqual(self._left(), ['.training-joint'])
+      (self.path / 'nodes' / '.training-ehr').symlink_to(elsewhere)
+      self.assertFalse(self.store.training_folder('ehr').exists())
+      self.store.seal()
+      self.assertEqual(self._left(), [])
+    self.assertTrue(elsewhere.is_dir())
+
   def test_a_folder_where_a_file_should_be(self):
     with self.store.open(self.config):
       pass

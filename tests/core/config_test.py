@@ -41,6 +41,7 @@ class OverridesTest(parameterized.TestCase):
     ('training.limit=7', 7),
     ('training.limit=none', None),
     ('arms.joint.epochs=9', 9),
+    ('names=f(a=1,b=(2,3)),g', ('f(a=1,b=(2,3))', 'g')),
   )
   def test_reads_values_as_the_fields_type(self, override, expected):
     changed = config.apply_overrides(Outer(), [override], flag='--set')

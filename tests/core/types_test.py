@@ -1,5 +1,6 @@
 import jax
 import jax.numpy as jnp
+import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
@@ -57,7 +58,7 @@ class BatchTest(absltest.TestCase):
       labels=jnp.zeros((2, 1)),
       label_mask=jnp.ones((2, 1), bool),
       weight=jnp.ones(2),
-      position=jnp.arange(2),
+      row=jnp.arange(2),
     )
     self.assertEqual(batch.features, {})
     doubled = jax.jit(lambda b: jax.tree.map(lambda x: x + x, b))(
@@ -66,6 +67,19 @@ class BatchTest(absltest.TestCase):
     self.assertIsInstance(doubled, types.Batch)
     self.assertEqual(doubled.features['image'].pooled[0, 0], 2)
     self.assertEqual(doubled.inputs['ehr']['numeric'].shape, (2, 5))
+
+
+class HiddenTest(absltest.TestCase):
+  def test_pools_what_was_observed(self):
+    x = jnp.arange(24.0).reshape(2, 3, 2, 2)
+    mask = jnp.array([[True, False, True], [False] * 3])
+    pooled = types.Hidden(x.at[0, 1].set(jnp.nan), mask).pooled()
+    np.testing.assert_allclose(pooled[0], x[0, [0, 2]].mean((0, 1)))
+    np.testing.assert_array_equal(pooled[1], 0)
+
+  def test_a_vector_is_its_own_pool(self):
+    x = jnp.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(types.Hidden.of_vector(x).pooled(), x)
 
 
 if __name__ == '__main__':

@@ -61,7 +61,7 @@ class DescriptorTest(parameterized.TestCase):
   @parameterized.parameters(
     ('numric = ["x"]', "unknown key 'numric'. Did you mean 'numeric'?"),
     ('license = "MIT"', "Did you mean 'licence'?"),
-    ('version = 2', 'version = 2 is not known'),
+    ('version = 3', 'version = 3 is not known'),
     ('image_size = "big"', 'image_size must be a whole number'),
     ('groups = "sex"', 'groups must be a list of texts'),
     ('fold = 3', 'fold must be a text'),

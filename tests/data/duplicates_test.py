@@ -1,6 +1,5 @@
 """Tests of the search for nearly identical images."""
 
-import dataclasses
 import pathlib
 import stat
 
@@ -26,7 +25,7 @@ def scenes(n=N, size=40, seed=0):
 def cohort(images, *, patient=None, free=False) -> cohort_lib.Cohort:
   n = len(images)
   own = np.array([f'p{i:03d}' for i in range(n)])
-  return cohort_lib.Cohort(
+  return tiny.pair(
     name='scenes',
     task=tiny.task_of('binary'),
     digest='scenes',
@@ -140,7 +139,7 @@ class DuplicatesTest(parameterized.TestCase):
     )
 
   def test_no_images(self):
-    data = dataclasses.replace(tiny.cohort(6), images=None, image_mask=None)
+    data = tiny.changed(tiny.cohort(6), images=None, image_mask=None)
     self.assertEmpty(pairs(duplicates.find(data)))
 
 

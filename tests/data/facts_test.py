@@ -28,7 +28,7 @@ class FactsTest(absltest.TestCase):
     images[3, :, :, -1] = 0
     mask = cohort.image_mask.copy()
     mask[5, 1] = mask[6] = False
-    cohort = dataclasses.replace(cohort, images=images, image_mask=mask)
+    cohort = tiny.changed(cohort, images=images, image_mask=mask)
     found = facts.acquisition(cohort).numeric
     self.assertEqual(found['top border'][3], 2 / 8)
     self.assertEqual(found['right border'][3], 1 / 8)
@@ -50,7 +50,7 @@ class FactsTest(absltest.TestCase):
     cohort = tiny.cohort(12)
     images = np.repeat(cohort.images, 3, axis=-1).copy()
     images[..., 1] //= 2
-    found = facts.brightness(dataclasses.replace(cohort, images=images)).numeric
+    found = facts.brightness(tiny.changed(cohort, images=images)).numeric
     self.assertTrue(
       (found['channel 1 mean'] < 0.6 * found['channel 0 mean']).all()
     )
@@ -98,7 +98,7 @@ class FactsTest(absltest.TestCase):
     self.assertEmpty(facts.subgroups(tiny.cohort(4)).categorical)
 
   def test_a_cohort_without_images(self):
-    cohort = dataclasses.replace(tiny.cohort(4), images=None, image_mask=None)
+    cohort = tiny.changed(tiny.cohort(4), images=None, image_mask=None)
     self.assertEmpty(facts.acquisition(cohort))
     self.assertEmpty(facts.brightness(cohort))
 

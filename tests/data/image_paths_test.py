@@ -52,8 +52,10 @@ class SeveralRowsTest(parameterized.TestCase):
     r = self._read(table)
     self.assertEqual(r.findings.finished(), [])
     self.assertLen(r, 24)
-    self.assertEqual(r.paths[0], ['images/s000.png', 'images/s005.png'])
-    self.assertEqual(r.path_lines[0], [2, 26])
+    self.assertEqual(
+      r.paths['image'][0], ['images/s000.png', 'images/s005.png']
+    )
+    self.assertEqual(r.path_lines['image'][0], [2, 26])
 
   def test_rows_of_one_study_must_agree(self):
     table = self._table()
@@ -74,8 +76,10 @@ class SeveralRowsTest(parameterized.TestCase):
     table[1]['file'] = ''
     r = self._read(table)
     self.assertEqual(r.findings.finished(), [])
-    self.assertEqual(r.paths[0], ['images/s000.png', 'images/s001.png'])
-    self.assertEqual(r.paths[1], [])
+    self.assertEqual(
+      r.paths['image'][0], ['images/s000.png', 'images/s001.png']
+    )
+    self.assertEqual(r.paths['image'][1], [])
 
   def test_several_patterns_and_stars(self):
     toml = folders.TOML.replace(
@@ -91,10 +95,10 @@ class SeveralRowsTest(parameterized.TestCase):
     r = records.read(r.descriptor, r.root)
     self.assertEqual(r.findings.finished(), [])
     self.assertEqual(
-      r.paths[0],
+      r.paths['image'][0],
       ['images/s000.png', 'images/more.png', 'images/more_2.png'],
     )
-    self.assertLen(r.paths[1], 1)
+    self.assertLen(r.paths['image'][1], 1)
 
   def test_missing_images(self):
     table = self._table()
@@ -109,7 +113,7 @@ class SeveralRowsTest(parameterized.TestCase):
     r = self._read(table, self._TOML + 'missing_images = "absent"')
     (problem,) = r.findings.finished()
     self.assertFalse(problem.is_error)
-    self.assertEqual(r.paths[:2], [[], []])
+    self.assertEqual(r.paths['image'][:2], [[], []])
     self.assertEndsWith(
       str(problem),
       '2 of 24 named images are not there; their studies are taken to have '
@@ -144,7 +148,7 @@ class _Files(parameterized.TestCase):
       path.parent.mkdir(parents=True, exist_ok=True)
       path.write_bytes(name.encode())
     r = records.read(descriptor.load(folder / 'cohort.toml'), folder)
-    return r.paths, [str(x) for x in r.findings.finished()]
+    return r.paths['image'], [str(x) for x in r.findings.finished()]
 
 
 class OneStudyEachTest(_Files):
@@ -269,7 +273,7 @@ class InsideTest(_Files):
     root = folder.with_name(folder.name + '_link')
     os.symlink(folder, root)
     r = records.read(descriptor.load(folder / 'cohort.toml'), root)
-    return r.paths, [str(x) for x in r.findings.finished()]
+    return r.paths['image'], [str(x) for x in r.findings.finished()]
 
   @parameterized.parameters(
     ('images/s003.png', '{out}/s000.png'), ('images', '{out}')

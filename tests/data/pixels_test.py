@@ -1,4 +1,3 @@
-import dataclasses
 import pathlib
 
 import numpy as np
@@ -6,9 +5,10 @@ from absl.testing import absltest, parameterized
 from sklearn import linear_model, metrics
 
 from fusion_jax.core import errors, types
-from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import pixels, preprocess, reader, synthetic
+from fusion_jax.data import kind, pixels, preprocess, reader, synthetic
+from fusion_jax.data.kinds import image
+from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / 'shared' / 'data'
@@ -16,7 +16,7 @@ SHARED = ROOT.parent / 'shared' / 'data'
 
 def pictures(images, mask=None, labels=None):
   n = len(images)
-  return cohort_lib.Cohort(
+  return tiny.pair(
     name='pictures',
     task=types.Task(types.BINARY, ('y',)),
     digest='',
@@ -35,7 +35,31 @@ def noise(*shape, dtype=np.uint8, seed=0):
 
 def fit(cohort, rows=None, *, size=8, components=4, bins=4):
   rows = np.arange(len(cohort)) if rows is None else rows
-  return pixels.fit(cohort, rows, size=size, components=components, bins=bins)
+  shown = cohort.modalities['image']
+  return pixels.fit(
+    image.blocks(shown, rows),
+    len(rows),
+    space=2,
+    channels=shown.data.images.shape[-1],
+    size=size,
+    components=components,
+    bins=bins,
+  )
+
+
+def transform(fitted, cohort):
+  return (
+    image.Image()
+    .columns(None, fitted, cohort.modalities['image'], kind.LINEAR)
+    .x
+  )
+
+
+def stats(cohort, rows):
+  shown = cohort.modalities['image']
+  return pixels.channel_stats(
+    image.blocks(shown, rows), shown.data.images.shape[-1]
+  )
 
 
 class ImageStatsTest(parameterized.TestCase):
@@ -43,17 +67,17 @@ class ImageStatsTest(parameterized.TestCase):
   def test_equals_numpy_over_existing_images(self, dtype):
     x = noise(5, 2, 6, 7, 3, dtype=dtype)
     mask = np.array([[1, 1], [1, 0], [0, 0], [1, 1], [1, 0]], bool)
-    stats = pixels.image_stats(pictures(x, mask), np.array([0, 1, 2]))
+    found = stats(pictures(x, mask), np.array([0, 1, 2]))
     rows = x[:3][mask[:3]] / np.iinfo(dtype).max
-    np.testing.assert_allclose(stats['mean'], rows.mean((0, 1, 2)), rtol=1e-6)
-    np.testing.assert_allclose(stats['std'], rows.std((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(found['mean'], rows.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(found['std'], rows.std((0, 1, 2)), rtol=1e-6)
 
   def test_blank_or_absent_images(self):
     x = np.zeros((2, 1, 4, 4, 1), np.uint8)
     for mask in (np.ones((2, 1), bool), np.zeros((2, 1), bool)):
-      stats = pixels.image_stats(pictures(x, mask), np.arange(2))
-      np.testing.assert_array_equal(stats['mean'], [0])
-      np.testing.assert_array_equal(stats['std'], [1])
+      found = stats(pictures(x, mask), np.arange(2))
+      np.testing.assert_array_equal(found['mean'], [0])
+      np.testing.assert_array_equal(found['std'], [1])
 
 
 class ReduceTest(parameterized.TestCase):
@@ -78,7 +102,7 @@ class TransformTest(parameterized.TestCase):
     cohort = pictures(noise(40, 1, 8, 8, c))
     rows = np.arange(25)
     fitted = fit(cohort, rows)
-    out = pixels.transform(fitted, cohort)
+    out = transform(fitted, cohort)
     self.assertEqual(out.shape, (40, q))
     self.assertLessEqual(abs(out).max(), pixels.CLIP)
     components = out[rows, :4]
@@ -104,24 +128,21 @@ class TransformTest(parameterized.TestCase):
     cohort = pictures(x, mask)
     fitted = fit(cohort)
     # Undo the scaling, which is the same for all.
-    raw = pixels.transform(fitted, cohort) * fitted.std + fitted.mean
+    raw = transform(fitted, cohort) * fitted.std + fitted.mean
     alone = [
-      pixels.transform(fitted, pictures(x[:, i : i + 1])) * fitted.std
-      + fitted.mean
+      transform(fitted, pictures(x[:, i : i + 1])) * fitted.std + fitted.mean
       for i in (0, 1)
     ]
     np.testing.assert_allclose(raw[0], (alone[0][0] + alone[1][0]) / 2)
     np.testing.assert_allclose(raw[4], alone[0][4])
-    np.testing.assert_array_equal(pixels.transform(fitted, cohort)[5], 0)
+    np.testing.assert_array_equal(transform(fitted, cohort)[5], 0)
 
   def test_garbage_in_absent_images_changes_nothing(self):
     mask = np.random.default_rng(1).random((12, 2)) < 0.6
     x, y = noise(12, 2, 8, 8, 3), noise(12, 2, 8, 8, 3, seed=9)
     y[mask] = x[mask]
     a, b = pictures(x, mask), pictures(y, mask)
-    np.testing.assert_array_equal(
-      pixels.transform(fit(a), a), pixels.transform(fit(b), b)
-    )
+    np.testing.assert_array_equal(transform(fit(a), a), transform(fit(b), b))
 
   @parameterized.named_parameters(
     ('fewer_images_than_components', noise(3, 1, 8, 8, 1)),
@@ -135,26 +156,19 @@ class TransformTest(parameterized.TestCase):
     fitted = fit(cohort)
     new = pictures(noise(7, 1, *images.shape[2:], dtype=images.dtype))
     for x in (cohort, new):
-      self.assertTrue(np.isfinite(pixels.transform(fitted, x)).all())
+      self.assertTrue(np.isfinite(transform(fitted, x)).all())
 
   def test_chunks_do_not_show(self):
     cohort = pictures(noise(1100, 1, 4, 4, 1))
     fitted = fit(cohort, np.arange(20))
-    whole = pixels.transform(fitted, cohort)
-    part = pixels.transform(fitted, cohort.subset(np.arange(500, 560)))
+    whole = transform(fitted, cohort)
+    part = transform(fitted, cohort.subset(np.arange(500, 560)))
     np.testing.assert_allclose(whole[500:560], part, atol=1e-6)
 
   def test_other_channels(self):
     fitted = fit(pictures(noise(5, 1, 8, 8, 3)))
     with self.assertRaisesRegex(errors.UserError, '1 channels'):
-      pixels.transform(fitted, pictures(noise(5, 1, 8, 8, 1)))
-
-  def test_a_cohort_without_images(self):
-    fitted = fit(pictures(noise(5, 1, 8, 8, 1)))
-    bare = dataclasses.replace(
-      pictures(noise(2, 1, 8, 8, 1)), images=None, image_mask=None
-    )
-    np.testing.assert_array_equal(pixels.transform(fitted, bare), 0)
+      transform(fitted, pictures(noise(5, 1, 8, 8, 1)))
 
 
 class RecipeTest(parameterized.TestCase):
@@ -165,7 +179,7 @@ class RecipeTest(parameterized.TestCase):
     for i in tested:
       train, test = fold != i, fold == i
       fitted = preprocess.Preprocessor().fit(cohort, np.flatnonzero(train))
-      x = fitted.pixels(cohort)
+      x = fitted.columns(cohort, 'image', kind.LINEAR).x
       model = linear_model.LogisticRegression(C=penalty, max_iter=2000)
       model.fit(x[train], labels[train])
       score = model.decision_function(x[test])

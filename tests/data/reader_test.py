@@ -35,7 +35,7 @@ class ReaderTest(parameterized.TestCase):
     self.assertEqual(c.name, 'mine')
     self.assertEqual(c.task.kind, 'binary')
     self.assertEqual(c.images.shape, (24, 1, 9, 9, 3))
-    self.assertEqual(c.modalities, ('image', 'ehr'))
+    self.assertEqual(list(c.modalities), ['image', 'ehr'])
     self.assertEqual(c.numeric_names, ('age',))
     self.assertEqual(c.categorical_names, ('region', 'smokes'))
     self.assertEqual(c.numeric.dtype, np.float64)
@@ -93,7 +93,7 @@ class ReaderTest(parameterized.TestCase):
     (self.folder / 'cohort.toml').write_text(toml)
     c = self._open()
     self.assertIsNone(c.images)
-    self.assertEqual(c.modalities, ('ehr',))
+    self.assertEqual(list(c.modalities), ['ehr'])
 
   def test_digest_is_the_content(self):
     base = self._open().digest

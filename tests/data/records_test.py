@@ -25,8 +25,8 @@ class RecordsTest(parameterized.TestCase):
     self.assertLen(r, 24)
     self.assertTrue(np.isnan(r.numeric['age'][3]))
     self.assertEqual(set(r.categorical['smokes']), {'true', 'false', 'UNK'})
-    self.assertEqual(r.paths[2], ['images/s002.png'])
-    self.assertEqual(r.path_lines[2], [4])
+    self.assertEqual(r.paths['image'][2], ['images/s002.png'])
+    self.assertEqual(r.path_lines['image'][2], [4])
 
   def test_codes_in_numbers_are_a_level_not_missing(self):
     table = folders.rows()
@@ -244,8 +244,8 @@ class RecordsTest(parameterized.TestCase):
     self.assertLen(r, 21)
     self.assertNotIn('s005', r.study)
     self.assertEqual(r.table.columns['study'].tolist(), r.study.tolist())
-    self.assertEqual(r.paths[0], ['images/s001.png'])
-    self.assertEqual(r.path_lines[0], [3])
+    self.assertEqual(r.paths['image'][0], ['images/s001.png'])
+    self.assertEqual(r.path_lines['image'][0], [3])
     self.assertEqual(
       [(x.step, x.studies, x.reason) for x in r.steps],
       [('read', 24, ''), ('excluded', 3, 'without an image'), ('kept', 21, '')],
@@ -271,7 +271,7 @@ class RecordsTest(parameterized.TestCase):
     r = records.read(descriptor.load(folder / 'cohort.toml'), folder)
     self.assertEqual(r.study.tolist(), ['s000', 's006', 's007'])
     self.assertEqual(
-      r.paths,
+      r.paths['image'],
       [['images/0.png', 'images/1.png'], ['images/6.png'], ['images/7.png']],
     )
     self.assertEqual(r.table.lines.tolist(), [2, 8, 9])

@@ -4,7 +4,6 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
-from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import inner, splits, synthetic
 from tests import tiny
@@ -12,7 +11,7 @@ from tests import tiny
 
 def bare(patient, labels, *, kind=types.BINARY, names=('y',), **fields):
   n = len(patient)
-  return cohort_lib.Cohort(
+  return tiny.pair(
     name='bare',
     task=types.Task(kind, names),
     digest='',
@@ -78,7 +77,7 @@ class KFoldTest(parameterized.TestCase):
     cohort = synthetic.make('complementary', n=150, size=16)
     config = config_lib.SplitConfig(folds=3)
     rng = np.random.default_rng(0)
-    other = dataclasses.replace(
+    other = tiny.changed(
       cohort,
       images=rng.permutation(cohort.images),
       numeric=np.full(cohort.numeric.shape, np.nan),

@@ -14,6 +14,17 @@ INPUTS = {
     'pixels': jnp.ones((2, 1, 8, 8, 1)),
     'mask': jnp.ones((2, 1), bool),
   },
+  'volume': {
+    'voxels': jnp.ones((2, 4, 4, 4, 1)),
+    'mask': jnp.ones(2, bool),
+  },
+  'series': {
+    'time': -jnp.ones((2, 4)),
+    'code': jnp.ones((2, 4), jnp.int32),
+    'value': jnp.ones((2, 4)),
+    'valued': jnp.ones((2, 4)),
+    'mask': jnp.ones((2, 4), bool),
+  },
   'vector': {'vector': jnp.ones((2, 5))},
   'table': {
     'numeric': jnp.ones((2, 3)),
@@ -32,16 +43,20 @@ class ConformanceTest(parameterized.TestCase):
   @parameterized.parameters(*REGISTERED)
   def test_every_registered_encoder_follows_the_protocol(self, kind, name):
     registry = protocol.ENCODERS[kind]
-    encoder = registry.build(name, levels=4)
+    encoder = registry.build(name, levels=4, num_codes=5, axis_name=None)
     self.assertTrue(registry.get(name).summary)
-    inputs = INPUTS[kind]
+    inputs = {**INPUTS[kind], 'present': jnp.ones(2, bool)}
 
     def run(encoder, inputs):
       hidden = encoder.stem(inputs, train=False)
+      self.assertIsInstance(hidden, types.Hidden)
       for stage in encoder.stages:
         self.assertIn('train', inspect.signature(stage).parameters)
         hidden = stage(hidden, train=False)
-      return encoder.readout(hidden, inputs, train=False)
+        self.assertEqual(hidden.x.shape[:1], (2,))
+        leading = hidden.x.shape[: hidden.mask.ndim]
+        self.assertEqual(hidden.mask.shape, leading)
+      return encoder.readout(hidden, train=False)
 
     features, _ = jax.jit(
       lambda key: encoder.init_with_output(key, inputs, method=run)
@@ -55,7 +70,7 @@ class ConformanceTest(parameterized.TestCase):
     vector = jnp.arange(10.0).reshape(2, 5)
     encoder = raw.raw()
     hidden = encoder.stem({'vector': vector}, train=False)
-    features = encoder.readout(hidden, {}, train=False)
+    features = encoder.readout(hidden, train=False)
     np.testing.assert_array_equal(features.pooled, vector)
 
 

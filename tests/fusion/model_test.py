@@ -6,7 +6,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
+from fusion_jax.encoders import protocol
 from fusion_jax.fusion import model as models
+from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.training import batches, step
 from tests import tiny
 
@@ -16,9 +18,7 @@ BOTH = (types.IMAGE, types.EHR)
 def _batch(n=24, *, absent=False, **changes):
   cohort = tiny.cohort(n, absent=absent)
   data = batches.FleetData(cohort, (tiny.source(cohort, **changes),))
-  plan = batches.RowPlan(
-    rows=jnp.arange(n), weight=jnp.ones(n), position=jnp.arange(n)
-  )
+  plan = batches.RowPlan(rows=jnp.arange(n), weight=jnp.ones(n))
   return batches.gather(batches.make_resident(data), 0, plan), cohort.task
 
 
@@ -28,7 +28,7 @@ def _gradients(config, batch, task):
   run = functools.partial(
     step.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
   )
-  return params, jax.jit(run)(params, batch)[1]
+  return params, jax.jit(run)(params, batch).gradients
 
 
 def _largest(tree):
@@ -60,8 +60,9 @@ class StrategiesMeanWhatTheReviewDefinesTest(parameterized.TestCase):
   def test_early_type_1_has_no_encoder(self):
     cohort = tiny.cohort(24)
     batch, task = _batch(
-      image_stats=None,
-      image_vector=np.ones((len(cohort), 7), np.float32),
+      image_part=batches.Part(
+        batches.VECTOR, vector=np.ones((len(cohort), 7), np.float32)
+      ),
     )
     config = tiny.model_config(image='raw', image_kind='vector', ehr='raw')
     params, _ = _gradients(config, batch, task)
@@ -98,40 +99,87 @@ class StrategiesMeanWhatTheReviewDefinesTest(parameterized.TestCase):
       )
 
 
+def _everything():
+  """Every registered encoder with every combiner and exchange."""
+  # Small ones compile in a second; parts without arguments are as they are.
+  small = {'resnet': 'resnet(widths=(4,))', 'mlp': 'mlp(width=8)'}
+  images = [
+    (kind, small.get(name, name))
+    for kind in ('image', 'vector')
+    for name in protocol.ENCODERS[kind].names()
+  ]
+  return [
+    ((kind, image), small.get(ehr, ehr), combiner, exchange)
+    for kind, image in images
+    for ehr in protocol.TABLE.names()
+    for combiner in fusion_protocol.COMBINERS.names()
+    for exchange in ('', *fusion_protocol.EXCHANGES.names())
+  ]
+
+
 class MaskedMeansMaskedTest(parameterized.TestCase):
-  @parameterized.parameters('concat', 'additive')
-  def test_garbage_in_an_absent_modality_changes_nothing(self, combiner):
-    batch, task = _batch(absent=True)
-    config = tiny.model_config(combiner=combiner)
+  @parameterized.parameters(*_everything())
+  def test_an_absent_modality_has_no_effect(
+    self, image, ehr, combiner, exchange
+  ):
+    changes = {}
+    if image[0] == 'vector':
+      vector = np.random.default_rng(0).normal(size=(24, 3))
+      changes = {
+        'image_stats': None,
+        'image_vector': vector.astype(np.float32),
+      }
+    batch, task = _batch(absent=True, **changes)
+    batch = batch.replace(
+      # Some studies have neither.
+      present={
+        types.IMAGE: jnp.arange(24) % 5 > 0,
+        types.EHR: jnp.arange(24) % 5 % 4 != 1,
+      }
+    )
+    config = tiny.model_config(
+      image_kind=image[0],
+      image=image[1],
+      ehr=ehr,
+      combiner=combiner,
+      exchanges=((0, exchange),) if exchange else (),
+    )
     model = models.create_model(config, task)
-    params = jax.jit(model.init)(jax.random.key(0), batch)
-    clean, _ = model.apply(params, batch)
+    run = jax.jit(
+      functools.partial(
+        step.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
+      )
+    )
+    variables = jax.jit(model.init)(jax.random.key(0), batch)
+    params = jax.tree.map(
+      # Exchanges start without effect: as if they were trained.
+      lambda x: x + 0.1 * jax.random.normal(jax.random.key(x.size), x.shape),
+      variables.pop('params'),
+    )
 
     def spoil(tree, present):
       def one(x):
-        if not jnp.issubdtype(x.dtype, jnp.floating):
-          return x
         gone = ~present.reshape((-1,) + (1,) * (x.ndim - 1))
-        return jnp.where(gone, jnp.nan, x)
+        garbage = jnp.nan if jnp.issubdtype(x.dtype, jnp.floating) else 1
+        return jnp.where(gone, jnp.array(garbage, x.dtype), x)
 
       return jax.tree.map(one, tree)
 
     dirty = batch.replace(
       inputs={m: spoil(x, batch.present[m]) for m, x in batch.inputs.items()}
     )
-    np.testing.assert_array_equal(clean, model.apply(params, dirty)[0])
-    _, before = _gradients(config, batch, task)
-    _, after = _gradients(config, dirty, task)
-    jax.tree.map(np.testing.assert_array_equal, before, after)
-
-  @parameterized.parameters(*BOTH)
-  def test_an_absent_modality_gets_no_gradient(self, modality):
-    batch, task = _batch()
-    nobody = {**batch.present, modality: jnp.zeros(24, bool)}
-    _, gradients = _gradients(
-      tiny.model_config(), batch.replace(present=nobody), task
+    clean, spoiled = (
+      run(params, x, collections=variables) for x in (batch, dirty)
     )
-    self.assertEqual(_largest(gradients[f'encoders_{modality}']), 0.0)
+    self.assertTrue(np.isfinite(clean.sums['loss'][0]))
+    jax.tree.map(np.testing.assert_array_equal, clean, spoiled)
+    for modality in BOTH:
+      nobody = {**batch.present, modality: jnp.zeros(24, bool)}
+      found = run(
+        params, batch.replace(present=nobody), collections=variables
+      ).gradients
+      self.assertEqual(_largest(found.get(f'encoders_{modality}', {})), 0.0)
+      self.assertEqual(_largest(found.get('exchanges_0', {})), 0.0)
 
   def test_cached_features_replace_the_encoder(self):
     batch, task = _batch(absent=True)
@@ -147,6 +195,56 @@ class MaskedMeansMaskedTest(parameterized.TestCase):
     )
 
 
+class ExchangesTest(parameterized.TestCase):
+  def test_one_that_does_nothing_yet_changes_nothing(self):
+    batch, task = _batch(absent=True)
+    plain, exchanging = (
+      models.create_model(
+        tiny.model_config(image='resnet(widths=(4,))', exchanges=exchanges),
+        task,
+      )
+      for exchanges in ((), ((0, 'film'), (1, 'film')))
+    )
+    variables = jax.jit(exchanging.init)(jax.random.key(0), batch)
+    self.assertContainsSubset(
+      {'exchanges_0', 'exchanges_1'}, variables['params']
+    )
+    one, two = (
+      jax.jit(m.apply)(variables, batch)[0] for m in (plain, exchanging)
+    )
+    np.testing.assert_allclose(one, two, atol=1e-6)
+
+  def test_a_frozen_encoder_learns_nothing_through_them(self):
+    batch, task = _batch()
+    config = tiny.model_config(
+      image='resnet(widths=(4,))',
+      frozen=(types.IMAGE,),
+      exchanges=((1, 'film'),),
+    )
+    model = models.create_model(config, task)
+    params = jax.jit(model.init)(jax.random.key(0), batch)['params']
+    params = jax.tree.map(lambda x: x + 0.1, params)
+    run = functools.partial(
+      step.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
+    )
+    gradients = jax.jit(run)(params, batch).gradients
+    self.assertEqual(_largest(gradients['encoders_image']), 0.0)
+    self.assertGreater(_largest(gradients['exchanges_1']), 0.0)
+
+  def test_impossible_places(self):
+    batch, task = _batch()
+    for places, message in (
+      ((-1,), 'got -1'),
+      ((0, 0), 'one at most after each: got 0, 0'),
+    ):
+      config = tiny.model_config(exchanges=tuple((k, 'film') for k in places))
+      with self.assertRaisesRegex(errors.UserError, message):
+        models.create_model(config, task)
+    config = tiny.model_config(types.EHR, exchanges=((2, 'film'),))
+    with self.assertRaisesRegex(errors.UserError, 'at most 1: give 0 '):
+      models.create_model(config, task).init(jax.random.key(0), batch)
+
+
 class NamesTest(absltest.TestCase):
   def test_unknown_names_suggest_the_nearest(self):
     task = tiny.task_of(types.BINARY)
@@ -154,6 +252,7 @@ class NamesTest(absltest.TestCase):
       (tiny.model_config(image='resnt'), 'resnet'),
       (tiny.model_config(ehr='mpl'), 'mlp'),
       (tiny.model_config(combiner='adaptive'), 'additive'),
+      (tiny.model_config(exchanges=((0, 'flim'),)), 'film'),
     ):
       with self.assertRaisesRegex(errors.UserError, f"mean '{hint}'"):
         models.create_model(config, task)

@@ -129,7 +129,7 @@ class AblateTest(parameterized.TestCase):
     done = ablate(
       self.work,
       '--arms=ehr_linear,late_mean',
-      '--set=arms.late_mean.upstream=image_pca,ehr_linear',
+      '--arm=late_mean=late_mean(image=image_pca,ehr=ehr_linear)',
       *SMALL[1:],
       report=False,
     )

@@ -5,10 +5,12 @@ import io
 import rich.console
 from absl.testing import absltest
 
-from fusion_jax.ablation import arms
+from fusion_jax.ablation import families
 from fusion_jax.core import types
 from fusion_jax.launch import arms as launcher
 from tests.launch import ablate_test
+
+KNOWN = families.review(families.USUAL)
 
 
 class ArmsTest(absltest.TestCase):
@@ -16,16 +18,19 @@ class ArmsTest(absltest.TestCase):
     done = ablate_test.ablate(ablate_test.ROOT, module='arms')
     self.assertEqual(done.returncode, 0, done.stderr)
     lines = done.stdout.splitlines()
-    listed = [n for n, a in arms.ARMS.items() if a.strategy != 'upstream']
+    listed = [n for n, a in KNOWN.items() if a.strategy != 'upstream']
     self.assertEqual([x.split()[0] for x in lines[: len(listed)]], listed)
-    (heads,) = [x for x in lines if 'multilabel' in x and 'survival' in x]
+    (heads,) = [x for x in lines if x.split()[:2] == ['arm', 'binary']]
     self.assertEqual(heads.split()[0], 'arm')
     rows = [x.split() for x in lines[len(listed) :] if 'late_vote' in x]
     self.assertEqual(rows[0][1:6], ['yes', 'yes', 'yes', '-', '-'])
-    self.assertNotIn('extractor', done.stdout)
+    self.assertNotIn('image encoders trained', done.stdout)
+    (part,) = [x for x in lines if x.startswith('combiner concat(')]
+    self.assertIn('dropout=0.5', part)
+    self.assertIn('interactions: yes', part)
 
   def test_nothing_is_cut_on_a_narrow_terminal(self):
-    for names in (arms.ARMS, ['a_name_that_is_longer_than_others']):
+    for names in (KNOWN, ['a_name_that_is_longer_than_others']):
       table = launcher._table('arm', *types.TASK_KINDS, 'if absent')
       for name in names:
         cells = ['yes'] * len(types.TASK_KINDS)
@@ -38,10 +43,10 @@ class ArmsTest(absltest.TestCase):
 
   def test_exchanged_parts_show(self):
     done = ablate_test.ablate(
-      ablate_test.ROOT, '--set=arms.joint.combiner=additive', module='arms'
+      ablate_test.ROOT, '--arm=flat=joint(combiner=additive)', module='arms'
     )
     (row,) = [
-      x for x in done.stdout.splitlines() if x.split()[:2] == ['joint', 'no']
+      x for x in done.stdout.splitlines() if x.split()[:2] == ['flat', 'no']
     ]
     self.assertIn('combiner=additive', row)
 

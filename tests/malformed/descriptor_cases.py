@@ -58,7 +58,7 @@ CASES = (
   _read('emoji', 'a :+1: b', case.toml(name='"a :+1: b"')),
   _read('controls', 'a]0;titleb', case.toml(name='"a\\u001b]0;title\\u0007b"')),
   _read('long_name', _EVENTS, case.toml(name=f'"{"x" * 10_000}"')),
-  _key('version_2', 'version = 2', version='2'),
+  _key('version_3', 'version = 3', version='3'),
   _key('version_text', "version = '1'", version='"1"'),
   _key('version_true', 'version = True', version='true'),
   _key('version_float', 'version = 1.0', version='1.0'),

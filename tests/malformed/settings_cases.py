@@ -42,13 +42,7 @@ def _flag(name, words, *flags, files=()):
 
 
 def _arms(count: int) -> str:
-  arm = {
-    'summary': 'x',
-    'strategy': 'single',
-    'learner': 'elastic_net',
-    'modalities': ['ehr'],
-  }
-  return json.dumps({'arms': {f'arm{i}': arm for i in range(count)}})
+  return json.dumps({'arms': {f'arm{i}': 'ehr_linear' for i in range(count)}})
 
 
 def _splits(change=None) -> str:
@@ -154,12 +148,26 @@ CASES = (
   _config('kind_list', 'expected', '{"seeds": [1]}'),
   _config('kind_group', 'expected a group', '{"training": 1}'),
   _config('kind_tuple', 'expected', '{"run_arms": "ehr"}'),
-  _config('arm_incomplete', 'missing', '{"arms": {"x": {}}}'),
+  _config('version', 'versions 1 and 2 are known', '{"version": 3}'),
+  _config('version_1_arm', 'cannot be translated', '{"arms": {"x": {}}}'),
   _config(
-    'arm_unknown_key', 'Unknown config name', '{"arms": {"x": {"y": 1}}}'
+    'version_1_part',
+    'cannot be translated: arms.joint.y=1',
+    '{"arms": {"joint": {"y": 1}}}',
   ),
-  _config('arm_number', 'expected a group', '{"arms": {"x": 1}}'),
-  _config('no_arms', 'Unknown arm', '{"arms": {}}'),
+  _config('arm_number', 'expected', '{"arms": {"x": 1}}'),
+  _config('arm_unknown', "Did you mean 'joint'", '{"arms": {"x": "jiont"}}'),
+  _config('arm_blank', 'expected a name', '{"arms": {"x": ""}}'),
+  _config('arm_name', 'letters, digits', '{"arms": {"../x": "joint"}}'),
+  _config('arm_itself', 'Unknown arm', '{"arms": {"x": "x"}}'),
+  _config('family', "Did you mean 'review'", '{"families": ["reveiw"]}'),
+  _config('import', 'cannot be imported', '{"imports": ["no.such.module"]}'),
+  _config('import_path', 'cannot be imported', '{"imports": ["../x"]}'),
+  _config(
+    'modality_kind',
+    "Did you mean 'image'",
+    '{"modalities": [{"name": "x", "kind": "imag", "side": "imaging"}]}',
+  ),
   _config('many_arms', 'at most 100', _arms(300)),
   _set('no_value', 'Expected NAME=VALUE', 'seeds'),
   _set('no_name', 'Expected NAME=VALUE', '=1'),
@@ -221,6 +229,17 @@ CASES = (
   _set('strategy', 'Unknown', 'parallel.strategy=pjit'),
   _set('home', 'No cohort', 'cohort.name=~nobody_of_that_name/x'),
   _flag('arm', "Did you mean 'joint'", '--arms=jiont'),
+  _flag('arm_text', "Did you mean 'joint'", '--arm=x=jiont()'),
+  _flag('arm_no_name', 'expected NAME=ARM', '--arm=joint(epochs=3)'),
+  _flag('arm_open', 'is no part such as', '--arm=x=joint(image=resnet('),
+  _flag('arm_deep', 'levels of parentheses', f'--arm=x=joint({"a=b(" * 99}'),
+  _flag('arm_long', 'at most 4096', f'--arm=x=joint(a={"9" * 9999})'),
+  _flag('arm_absurd', 'from 1 to 100000', '--arm=x=joint(epochs=9999999)'),
+  _flag('arm_nan', 'expected', '--arm=x=joint(learning_rate=nan)'),
+  _flag('arm_path', 'expected NAME=ARM', '--arm=../x=joint()'),
+  _flag('arm_twice', 'same name', '--arm=x=joint()', '--arm=x=ehr()'),
+  _flag('import', 'cannot be imported', '--import=no.such.module'),
+  _flag('import_blank', 'cannot be imported', '--import='),
   _flag('cohort', "Did you mean 'synergy'", '--cohort=sinergy'),
   _flag('folds', 'folds', '--folds=x'),
   _flag('trials', 'trials', '--trials=1.5'),
@@ -228,7 +247,7 @@ CASES = (
   _flag('examples', '-1', '--examples=-1'),
   _flag('footprint', 'footprint', '--footprint=maybe'),
   _flag('argument', "Unexpected argument 'x'", 'x'),
-  _flag('unknown', "Did you mean '--arms'", '--arm=x'),
+  _flag('unknown', "Did you mean '--arms'", '--amrs=x'),
   _flag('controls_in_flag', 'Unknown flag', '--\x1b[2J=1'),
   _flag('long', 'characters', f'--cohort={"x" * 50_000}'),
   _flag('out_file', "'f' is a file", '--out=f', files={'f': 'x'}),

@@ -7,6 +7,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
+from fusion_jax.data import preprocess, synthetic
 from fusion_jax.training import batches
 from tests import tiny
 
@@ -15,7 +16,6 @@ def _plan(rows):
   return batches.RowPlan(
     rows=np.asarray(rows, np.int32),
     weight=np.ones(len(rows), np.float32),
-    position=np.arange(len(rows), dtype=np.int32),
   )
 
 
@@ -35,7 +35,7 @@ class BatchesTest(parameterized.TestCase):
     np.testing.assert_allclose(
       batch.labels, (labels - own.label_mean) / own.label_std, rtol=1e-5
     )
-    stats = own.image_stats
+    stats = own.parts[types.IMAGE].constants
     pixels = cohort.images[rows].astype(np.float32) / 255
     np.testing.assert_allclose(
       batch.inputs[types.IMAGE]['pixels'],
@@ -44,13 +44,18 @@ class BatchesTest(parameterized.TestCase):
       atol=1e-5,
     )
     for name, column in batch.inputs[types.EHR].items():
-      np.testing.assert_array_equal(column, own.ehr[name][rows])
+      own_column = own.parts[types.EHR].derived[name]
+      np.testing.assert_array_equal(column, own_column[rows])
 
   def test_a_member_sees_its_own_source(self):
     cohort = tiny.cohort()
     own = tiny.source(cohort)
+    part = own.parts[types.EHR]
+    part = dataclasses.replace(
+      part, derived=jax.tree.map(lambda x: x + 1, part.derived)
+    )
     other = dataclasses.replace(
-      own, ehr=jax.tree.map(lambda x: x + 1, own.ehr), label_mean=0.5
+      own, parts={**own.parts, types.EHR: part}, label_mean=0.5
     )
     resident = batches.make_resident(batches.FleetData(cohort, (own, other)))
     first, second = (
@@ -65,18 +70,20 @@ class BatchesTest(parameterized.TestCase):
   def test_vectors_and_features_take_the_place_of_pixels(self):
     cohort = tiny.cohort()
     values = np.arange(2.0 * len(cohort)).reshape(-1, 2)
-    source = tiny.source(cohort, image_stats=None)
     vector, features = (
       batches.gather(
         batches.make_resident(
           batches.FleetData(
-            cohort, (dataclasses.replace(source, **{name: values}),)
+            cohort,
+            (
+              tiny.source(cohort, image_part=batches.Part(kind, vector=values)),
+            ),
           )
         ),
         0,
         _plan([4, 5]),
       )
-      for name in ('image_vector', 'image_features')
+      for kind in (batches.VECTOR, batches.FEATURES)
     )
     np.testing.assert_array_equal(
       vector.inputs[types.IMAGE]['vector'], values[4:6]
@@ -85,6 +92,46 @@ class BatchesTest(parameterized.TestCase):
     np.testing.assert_array_equal(
       features.features[types.IMAGE].pooled, values[4:6]
     )
+
+  def test_a_study_is_shown_the_data_that_its_modality_says(self):
+    cohort = tiny.cohort()
+    order = np.arange(len(cohort))[::-1]
+    moved = cohort.with_modalities(
+      {m: cohort.modalities[m].take(order) for m in (types.IMAGE, types.EHR)},
+      digest='moved',
+    )
+    source = tiny.source(cohort)
+    plain, other = (
+      batches.gather(
+        batches.make_resident(batches.FleetData(x, (source,))), 0, _plan(rows)
+      )
+      for x, rows in ((cohort, order[[3, 5]]), (moved, [3, 5]))
+    )
+    jax.tree.map(np.testing.assert_array_equal, plain.inputs, other.inputs)
+    np.testing.assert_array_equal(
+      other.labels, np.nan_to_num(cohort.labels[[3, 5]])
+    )
+
+  def test_every_kind_is_fed(self):
+    cohort = synthetic.make_five(n=30, size=16, seed=0)
+    fitted = preprocess.Preprocessor().fit(cohort, np.arange(20))
+    parts = {
+      m: batches.Part(
+        x.kind,
+        derived=fitted.derived(cohort, m),
+        constants=fitted.kind(m).constants(fitted.fits[m]),
+      )
+      for m, x in cohort.modalities.items()
+    }
+    source = batches.Source(parts)
+    resident = batches.make_resident(
+      batches.FleetData(cohort, (source, source))
+    )
+    batch = jax.jit(batches.gather)(resident, 1, _plan([4, 5, 29]))
+    self.assertEqual(set(batch.inputs), set(cohort.modalities))
+    for inputs in batch.inputs.values():
+      for x in inputs.values():
+        self.assertEqual(x.shape[0], 3)
 
 
 if __name__ == '__main__':

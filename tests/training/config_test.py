@@ -19,6 +19,7 @@ class CheckTest(parameterized.TestCase):
     ('patience', 0),
     ('average', 2.0),
     ('crop', 0.6),
+    ('accumulate', 0),
   )
   def test_impossible_values_are_named(self, name, value):
     config = dataclasses.replace(
@@ -30,6 +31,20 @@ class CheckTest(parameterized.TestCase):
   def test_unknown_balance(self):
     config = training_config.TrainingConfig(class_balance='balancd')
     with self.assertRaisesRegex(errors.UserError, "mean 'balanced'"):
+      training_config.check(config)
+
+  @parameterized.parameters(
+    ('dtype', 'float16', "mean 'bfloat16'"),
+    ('optimizer', 'adam', r"mean 'adamw'\?"),
+    ('optimizer', 'sgd(momentum=high)', 'training.optimizer.*a number'),
+    ('schedule', 'cosin', "mean 'cosine'"),
+    ('groups', ('encoders',), 'training.groups'),
+  )
+  def test_unknown_parts(self, name, value, message):
+    config = dataclasses.replace(
+      training_config.TrainingConfig(), **{name: value}
+    )
+    with self.assertRaisesRegex(errors.UserError, message):
       training_config.check(config)
 
 

@@ -18,7 +18,6 @@ def _plan(rows):
   return batches.RowPlan(
     rows=rows,
     weight=np.ones(rows.shape, np.float32),
-    position=np.broadcast_to(np.arange(rows.shape[-1]), rows.shape),
   )
 
 
@@ -31,9 +30,10 @@ class ProgramsTest(absltest.TestCase):
         tiny.model_config(types.EHR, combiner='additive'), cohort.task
       ),
       task=cohort.task,
-      optimizer=optimizers.create_optimizer(config=CONFIG),
+      optimizer=optimizers.create_optimizer(),
       config=CONFIG,
-      orientation_free=True,
+      methods=(),
+      augment=None,
       map_members=jax.vmap,
       collective=tasks.LOCAL,
     )
@@ -99,7 +99,7 @@ class ProgramsTest(absltest.TestCase):
       return max(jax.tree.leaves(gaps))
 
     moved = distance(state.train.params, first.train.params)
-    behind = distance(state.train.params, state.train.average)
+    behind = distance(state.train.params, state.train.average['params'])
     self.assertGreater(behind, 0.0)
     self.assertLess(behind, moved)
 

@@ -1,13 +1,16 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, optimizers, step, tasks
+from fusion_jax.training import augment, batches, optimizers, step, tasks
 from fusion_jax.training import config as training_config
 from tests import tiny
+from tests.training import steps
 
 P = jax.sharding.PartitionSpec
 CONFIG = training_config.TrainingConfig()
@@ -21,7 +24,6 @@ def _setup(kind):
   plan = batches.RowPlan(
     rows=jnp.arange(64),
     weight=jnp.array(rng.integers(0, 3, 64), jnp.float32),
-    position=jnp.arange(64),
   )
   batch = batches.gather(batches.make_resident(data), 0, plan)
   if kind == types.REGRESSION:
@@ -37,10 +39,6 @@ def _without_dropout(model):
     for k, v in model.encoders.items()
   }
   return model.clone(encoders=quiet, combiner=model.combiner.clone(dropout=0.0))
-
-
-def _norm(tree):
-  return np.sqrt(sum(float((x**2).sum()) for x in jax.tree.leaves(tree)))
 
 
 class OneStepOnEightDevicesTest(parameterized.TestCase):
@@ -62,7 +60,7 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
         collective=collective,
       )
 
-    (loss, weight), expected = jax.jit(gradients)(params, batch)
+    expected_sums, expected, *_ = jax.jit(gradients)(params, batch)
     if strategy == 'jit':
       mesh = jax.make_mesh(
         (8,), ('data',), axis_types=(jax.sharding.AxisType.Auto,)
@@ -71,7 +69,7 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
         batch, jax.sharding.NamedSharding(mesh, P('data'))
       )
       everywhere = jax.device_put(params, jax.sharding.NamedSharding(mesh, P()))
-      sums, actual = jax.jit(gradients)(everywhere, spread)
+      sums, actual, *_ = jax.jit(gradients)(everywhere, spread)
     else:
       spread = jax.tree.map(lambda x: x.reshape(8, 8, *x.shape[1:]), batch)
       mapped = jax.pmap(
@@ -80,17 +78,145 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
         in_axes=(None, 0),
         out_axes=None,
       )
-      sums, actual = mapped(params, spread)
-    np.testing.assert_allclose(sums[0] / sums[1], loss / weight, rtol=1e-5)
+      sums, actual, *_ = mapped(params, spread)
+    np.testing.assert_allclose(
+      np.divide(*sums['loss']), np.divide(*expected_sums['loss']), rtol=1e-5
+    )
     difference = jax.tree.map(lambda a, b: np.subtract(a, b), actual, expected)
-    self.assertLess(_norm(difference), 1e-5 * _norm(expected))
-    self.assertGreater(_norm(expected), 0.0)
+    self.assertLess(steps.norm(difference), 1e-5 * steps.norm(expected))
+    self.assertGreater(steps.norm(expected), 0.0)
+
+
+class ConfigTest(parameterized.TestCase):
+  @parameterized.parameters(2, 8)
+  def test_a_batch_in_parts_is_the_whole_batch(self, parts):
+    for kind in (types.BINARY, types.MULTILABEL):
+      setup = steps.record(kind)
+      whole, cut = (
+        steps.train(dataclasses.replace(CONFIG, accumulate=k), setup=setup)
+        for k in (1, parts)
+      )
+      gap = jax.tree.map(jnp.subtract, whole[1].params, cut[1].params)
+      self.assertLess(steps.norm(gap), 1e-6 * steps.norm(whole[1].params))
+      for one, other in zip(whole[2], cut[2], strict=True):
+        np.testing.assert_allclose(one['loss'], other['loss'], rtol=1e-6)
+
+  def test_parts_are_spread_evenly_over_devices(self):
+    parts = step._parts({'x': jnp.arange(12)}, 3)['x']
+    np.testing.assert_array_equal(parts[0], [0, 3, 6, 9])
+
+  def test_survival_compares_whole_batches(self):
+    with self.assertRaisesRegex(errors.UserError, 'needs training.accumulate'):
+      steps.train(
+        dataclasses.replace(CONFIG, accumulate=2),
+        setup=steps.record(types.SURVIVAL),
+      )
+
+  @parameterized.parameters('adamw', 'sgd')
+  def test_what_is_frozen_stays_bit_for_bit(self, optimizer):
+    config = dataclasses.replace(
+      CONFIG, optimizer=optimizer, groups=('encoders_ehr/first:0',)
+    )
+    first, last, _ = steps.train(config)
+    for kept in (last.params, last.used['params']):
+      jax.tree.map(
+        np.testing.assert_array_equal,
+        first.params['encoders_ehr']['first'],
+        kept['encoders_ehr']['first'],
+      )
+    for name in ('embed', 'stages_0'):
+      for a, b in zip(
+        jax.tree.leaves(first.params['encoders_ehr'][name]),
+        jax.tree.leaves(last.params['encoders_ehr'][name]),
+        strict=True,
+      ):
+        self.assertGreater(float(abs(a - b).max()), 0.0)
+
+  def test_a_group_moves_at_its_own_rate(self):
+    config = dataclasses.replace(CONFIG, groups=('encoders_ehr:0.1',))
+    first, last, _ = steps.train(config, 1)
+    _, plain, _ = steps.train(CONFIG, 1)
+    for name, rate in (('encoders_ehr', 0.1), ('combiner', 1.0)):
+      moved, other = (
+        jax.tree.map(jnp.subtract, x.params[name], first.params[name])
+        for x in (last, plain)
+      )
+      np.testing.assert_allclose(
+        steps.norm(moved), rate * steps.norm(other), rtol=1e-3
+      )
+
+  def test_a_group_of_nothing_names_the_parameters(self):
+    config = dataclasses.replace(CONFIG, groups=('encoders_image:0',))
+    with self.assertRaisesRegex(errors.UserError, 'combiner/head/bias'):
+      steps.train(config)
+
+  def test_half_precision_is_of_the_pass_alone(self):
+    half = dataclasses.replace(CONFIG, dtype='bfloat16')
+    first, last, metrics = steps.train(half)
+    for x in jax.tree.leaves((last.params, last.average, metrics)):
+      self.assertEqual(x.dtype, jnp.float32)
+    _, single, _ = steps.train(CONFIG)
+    moved = jax.tree.map(jnp.subtract, single.params, first.params)
+    gap = jax.tree.map(jnp.subtract, single.params, last.params)
+    self.assertBetween(steps.norm(gap), 1e-7, 0.3 * steps.norm(moved))
+    model, task, batch = steps.record()
+    text = str(
+      jax.make_jaxpr(
+        lambda params: (
+          step.loss_and_gradients(
+            params,
+            batch,
+            model=model,
+            task=task,
+            key=jax.random.key(0),
+            config=half,
+          ).gradients
+        )
+      )(first.params)
+    )
+    self.assertIn('bf16[24,8]', text)
+
+  def test_computing_stages_again_changes_nothing(self):
+    model, task, batch = steps.record()
+    again = model.clone(remat=True)
+    one, two = (
+      steps.train(CONFIG, setup=(m, task, batch))[1].params
+      for m in (model, again)
+    )
+    gap = jax.tree.map(jnp.subtract, one, two)
+    self.assertLess(steps.norm(gap), 1e-6 * steps.norm(one))
+    jaxpr = jax.make_jaxpr(
+      lambda params: (
+        step.loss_and_gradients(
+          params, batch, model=again, task=task, key=jax.random.key(0)
+        ).gradients
+      )
+    )(one)
+    self.assertIn('remat', str(jaxpr))
+
+  def test_no_average_takes_no_memory(self):
+    _, last, _ = steps.train(dataclasses.replace(CONFIG, average=0.0))
+    self.assertIsNone(last.average)
+    jax.tree.map(
+      np.testing.assert_array_equal, last.used, {'params': last.params}
+    )
+
+  def test_a_constant_rate_goes_on(self):
+    # After the end of the schedule.
+    for schedule, moves in (('cosine', False), ('constant', True)):
+      config = dataclasses.replace(
+        CONFIG, schedule=schedule, optimizer='sgd(momentum=0)'
+      )
+      _, before, _ = steps.train(config, 11)
+      _, after, _ = steps.train(config, 12)
+      gap = jax.tree.map(jnp.subtract, before.params, after.params)
+      self.assertEqual(steps.norm(gap) > 0, moves)
 
 
 class StepTest(parameterized.TestCase):
   def test_is_pure_and_reproducible(self):
     model, task, batch = _setup(types.BINARY)
-    optimizer = optimizers.create_optimizer(config=CONFIG)
+    optimizer = optimizers.create_optimizer()
     state = step.create_train_state(
       model=model,
       optimizer=optimizer,
@@ -109,7 +235,7 @@ class StepTest(parameterized.TestCase):
         task=task,
         optimizer=optimizer,
         config=CONFIG,
-        orientation_free=True,
+        augment=augment.of_batches(CONFIG, free=['image']),
       )
 
     run = jax.jit(run)
@@ -126,7 +252,7 @@ class StepTest(parameterized.TestCase):
   def test_steps_lower_the_loss(self):
     model, task, batch = _setup(types.BINARY)
     config = training_config.TrainingConfig(augment=False)
-    optimizer = optimizers.create_optimizer(config=config)
+    optimizer = optimizers.create_optimizer()
     state = step.create_train_state(
       model=model,
       optimizer=optimizer,

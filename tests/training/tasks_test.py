@@ -23,7 +23,7 @@ def _example(kind, n=40, seed=0, ties=False):
     labels=jnp.array(np.where(known, labels, 0.0), jnp.float32),
     label_mask=jnp.array(known),
     weight=jnp.array(weight, jnp.float32),
-    position=jnp.arange(n),
+    row=jnp.arange(n),
   )
   return task, logits, labels, weight, batch
 

@@ -19,7 +19,9 @@ from experiments.studies.calibration import cells, scores
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
+from fusion_jax.data import modality
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.data.kinds import table
 from fusion_jax.evaluation import (
   bounds,
   comparison,
@@ -101,8 +103,18 @@ def _cohort(name, *, study, patient, labels, numeric) -> cohort_lib.Cohort:
     study=study,
     patient=patient,
     labels=labels,
-    numeric=numeric,
-    numeric_names=tuple(f'x{j}' for j in range(numeric.shape[1])),
+    modalities={
+      types.EHR: modality.Modality.of(
+        table.NAME,
+        modality.RECORD,
+        table.Data(
+          numeric,
+          tuple(f'x{j}' for j in range(numeric.shape[1])),
+          np.zeros((len(study), 0), object),
+          (),
+        ),
+      )
+    },
   )
 
 

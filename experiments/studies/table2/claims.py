@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 
-STRATEGIES = (arms_lib.EARLY, arms_lib.JOINT, arms_lib.LATE)
+STRATEGIES = (arm_lib.EARLY, arm_lib.JOINT, arm_lib.LATE)
 
 YES, NO, UNCLEAR = 'yes', 'no', 'unclear'
 AGREES, QUALIFIED, DISAGREES = 'agrees', 'qualified', 'disagrees'

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 
 from experiments.studies.table2 import claims, criteria, measure, roster, work
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 
 ARMS = {
-  arms_lib.EARLY: ('early_pca', 'early_trees'),
-  arms_lib.JOINT: ('joint',),
-  arms_lib.LATE: ('late_mean', 'late_stack'),
+  arm_lib.EARLY: ('early_pca', 'early_trees'),
+  arm_lib.JOINT: ('joint',),
+  arm_lib.LATE: ('late_mean', 'late_stack'),
 }
 
 
@@ -40,7 +40,7 @@ def run(at: work.Work) -> claims.Row:
   least, most = min(gains), max(gains)
   checks = {}
   for strategy in claims.STRATEGIES:
-    expected = criteria.holds(strategy == arms_lib.LATE)
+    expected = criteria.holds(strategy == arm_lib.LATE)
     checks[strategy] = []
     for arm in ARMS[strategy]:
       kept = gains[least][arm] - criteria.GAIN_SHARE * gains[most][arm]

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from experiments.studies.table2 import claims, criteria, measure, roster, work
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.core import types
@@ -29,11 +29,11 @@ def drawn(
 
   return dataclasses.replace(
     config,
-    training=dataclasses.replace(config.training, **setting(arms_lib.NEURAL)),
+    training=dataclasses.replace(config.training, **setting('neural')),
     classical=dataclasses.replace(
       config.classical,
-      **setting(arms_lib.ELASTIC_NET),
-      **setting(arms_lib.TREES),
+      **setting('elastic_net'),
+      **setting('trees'),
     ),
   )
 
@@ -81,7 +81,7 @@ def run(at: work.Work) -> claims.Row:
   by_seed = [tested[0], *(areas(x) for x in seeds[1:])]
   checks = {}
   for strategy in claims.STRATEGIES:
-    expected = criteria.holds(strategy != arms_lib.JOINT)
+    expected = criteria.holds(strategy != arm_lib.JOINT)
     checks[strategy] = []
     for arm in roster.ARMS[strategy]:
       chosen = int(np.argmax([v[arm].value for v in valid]))

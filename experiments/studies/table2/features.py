@@ -12,8 +12,8 @@ from experiments.studies.table2 import (
   shared_world,
   work,
 )
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import external, frozen
+from fusion_jax.ablation import arm as arm_lib
+from fusion_jax.ablation import external, families, frozen
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
@@ -24,9 +24,9 @@ TRUE, SHUFFLED = 'shared', 'shuffled'
 _ARMS = ('image', 'early_features', 'joint')
 # The arm whose image encoder a strategy uses.
 _ENCODERS = {
-  arms_lib.EARLY: arms_lib.EXTRACTOR,
-  arms_lib.JOINT: 'joint',
-  arms_lib.LATE: 'image',
+  arm_lib.EARLY: families.EXTRACTOR,
+  arm_lib.JOINT: 'joint',
+  arm_lib.LATE: 'image',
 }
 _METRIC = 'r2'
 _PENALTIES = np.logspace(-2, 4, 13)
@@ -135,7 +135,7 @@ def run(at: work.Work) -> claims.Row:
     replicates=s.replicates,
   )
   checks = {}
-  for strategy in (arms_lib.EARLY, arms_lib.LATE):
+  for strategy in (arm_lib.EARLY, arm_lib.LATE):
     arm = _ENCODERS[strategy]
     moved = change(features[TRUE][arm], features[SHUFFLED][arm])
     checks[strategy] = [
@@ -151,13 +151,13 @@ def run(at: work.Work) -> claims.Row:
   details = measure.by_arm(
     {x: r2[x] for x in ('alone', 'joint', 'joint_shuffled')}
   )
-  checks[arms_lib.JOINT] = []
+  checks[arm_lib.JOINT] = []
   for other, about in (
     ('alone', 'against the encoder trained alone'),
     ('joint_shuffled', 'against joint training with exchanged records'),
   ):
     numbers = (r2['joint'] - r2[other]).numbers()
-    checks[arms_lib.JOINT].append(
+    checks[arm_lib.JOINT].append(
       claims.Check(
         'joint',
         about,

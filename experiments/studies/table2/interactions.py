@@ -3,14 +3,14 @@
 import dataclasses
 
 from experiments.studies.table2 import claims, criteria, measure, roster, work
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 
 # Linear learners model interactions in no strategy and are left out.
 ARMS = {
-  arms_lib.EARLY: ('early_raw', 'early_features', 'early_trees'),
-  arms_lib.JOINT: ('joint', 'joint_raw_ehr'),
-  arms_lib.LATE: ('late_mean', 'late_vote', 'late_stack'),
+  arm_lib.EARLY: ('early_raw', 'early_features', 'early_trees'),
+  arm_lib.JOINT: ('joint', 'joint_raw_ehr'),
+  arm_lib.LATE: ('late_mean', 'late_vote', 'late_stack'),
 }
 _CHANCE = 0.5
 
@@ -31,7 +31,7 @@ def run(at: work.Work) -> claims.Row:
   controls = found.summary['controls']
   checks = {}
   for strategy in claims.STRATEGIES:
-    expected = claims.NO if strategy == arms_lib.LATE else claims.YES
+    expected = claims.NO if strategy == arm_lib.LATE else claims.YES
     checks[strategy] = []
     for arm in ARMS[strategy]:
       share = areas[arm].shifted(-_CHANCE).over(best).numbers()

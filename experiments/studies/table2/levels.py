@@ -7,28 +7,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.studies.table2 import claims, criteria, work
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import learner as learner_lib
-from fusion_jax.ablation import neural_learner
-from fusion_jax.core import types
+from fusion_jax.ablation import learners, neural_learner, views
 from fusion_jax.data import config as data_config
 from fusion_jax.data import preprocess, synthetic
 from fusion_jax.fusion import model as models
 from fusion_jax.training import batches, step
 
 INPUT, FEATURES, PREDICTION = 'input', 'learned features', 'prediction'
-RAW = 'raw'
 _STUDIES, _CHANNELS = 32, 8
 
 
-def levels(arm: arms_lib.ArmConfig) -> dict[str, str]:
+def levels(arm: arm_lib.Arm) -> dict[str, str]:
   """By modality, what of it the arm joins with the other."""
-  if arm.learner == arms_lib.RULE:
+  if learners.of(arm).joins:
     return dict.fromkeys(arm.modalities, PREDICTION)
-  image = INPUT if arm.image_input == arms_lib.PIXELS else FEATURES
-  learned = arm.ehr_encoder not in ('', RAW)
-  return {types.IMAGE: image, types.EHR: FEATURES if learned else INPUT}
+  return {
+    m: FEATURES
+    if x.view == views.FEATURES or x.encoder not in ('', arm_lib.PLAIN)
+    else INPUT
+    for m, x in arm.inputs.items()
+  }
 
 
 @functools.cache
@@ -38,27 +39,27 @@ def _material():
   return cohort, preprocessor.fit(cohort, np.arange(_STUDIES))
 
 
-def reached(
-  config: config_lib.ExperimentConfig, arm: arms_lib.ArmConfig
-) -> list[str]:
+def reached(config: config_lib.ExperimentConfig, arm: arm_lib.Arm) -> list[str]:
   """Modalities whose encoder gets a gradient of the arm's own loss.
 
   The gradient is computed, of the untrained model on a few studies. Arms that
   are no networks have none.
   """
-  if arm.learner != arms_lib.NEURAL:
+  if not learners.of(arm).encodes:
     return []
   cohort, fitted = _material()
   learner = neural_learner.Neural(
     arm, cohort.task, config.training, config.parallel
   )
   features = np.random.default_rng(0).standard_normal((_STUDIES, _CHANNELS))
-  inputs = learner_lib.Inputs(cohort, fitted, (features.astype(np.float32),))
+  given = (features.astype(np.float32),)
+  inputs = learner_lib.Inputs(
+    cohort, fitted, dict.fromkeys(arm.second_stage, given)
+  )
   data = batches.FleetData(cohort, (learner.source(inputs, 0),))
   rows = batches.RowPlan(
     rows=jnp.arange(_STUDIES),
     weight=jnp.ones(_STUDIES),
-    position=jnp.arange(_STUDIES),
   )
   batch = batches.gather(batches.make_resident(data), 0, rows)
   model = models.create_model(learner.model_config(inputs), cohort.task)
@@ -87,10 +88,12 @@ def run(at: work.Work) -> claims.Row:
   config = config_lib.ExperimentConfig()
   checks = {}
   for strategy in claims.STRATEGIES:
-    arms = {n: a for n, a in config.arms.items() if a.strategy == strategy}
+    arms = {
+      n: a for n, a in config.known_arms.items() if a.strategy == strategy
+    }
     joined = {n: levels(a) for n, a in arms.items()}
     trained = {n: reached(config, a) for n, a in arms.items()}
-    expected = criteria.holds(strategy == arms_lib.JOINT)
+    expected = criteria.holds(strategy == arm_lib.JOINT)
     unlike = [n for n, x in joined.items() if len(set(x.values())) > 1]
     fitting = [n for n, x in trained.items() if x]
     checks[strategy] = [

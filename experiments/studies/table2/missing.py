@@ -3,7 +3,7 @@
 import dataclasses
 
 from experiments.studies.table2 import claims, criteria, measure, roster, work
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.core import types
 
 # Withheld from studies in the run that is trained with missing modalities.
@@ -18,9 +18,9 @@ def expected(strategy: str, training: str) -> str:
   Joint fusion predicts 'unless specialised' not; training with modalities
   missing is what specialises it.
   """
-  if strategy == arms_lib.JOINT:
+  if strategy == arm_lib.JOINT:
     return claims.YES if training == WITH_MISSING else claims.NO
-  return claims.YES if strategy == arms_lib.LATE else claims.NO
+  return claims.YES if strategy == arm_lib.LATE else claims.NO
 
 
 def run(at: work.Work) -> claims.Row:

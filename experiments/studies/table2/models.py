@@ -1,9 +1,9 @@
 """Row 5: how many models an arm needs, counted from the plan."""
 
 from experiments.studies.table2 import claims, criteria, work
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import learner
+from fusion_jax.ablation import learner, learners
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.core import types
 
@@ -26,18 +26,17 @@ def needed(
     cohort_digest='',
     cells=[plan_lib.Cell(0, 0, '')],
   )
-  trained = [a for a in plan.nodes if config.arms[a].learner != arms_lib.RULE]
+  arms = config.known_arms
+  trained = [a for a in plan.nodes if not learners.of(arms[a]).joins]
   return trained, sum(
-    len(plan.nodes[a]) * learner.models_per_node(config.arms[a], small=False)
+    len(plan.nodes[a]) * learner.models_per_node(arms[a], small=False)
     for a in trained
   )
 
 
-def expected(arm: arms_lib.ArmConfig) -> str:
+def expected(arm: arm_lib.Arm) -> str:
   """Several where predictions are joined, or features of a trained CNN."""
-  several = (
-    arm.strategy == arms_lib.LATE or arm.image_input == arms_lib.FEATURES
-  )
+  several = arm.strategy == arm_lib.LATE or arm.second_stage
   return claims.NO if several else claims.YES
 
 
@@ -48,7 +47,7 @@ def run(at: work.Work) -> claims.Row:
   checks = {}
   for strategy in claims.STRATEGIES:
     checks[strategy] = []
-    for name, arm in config.arms.items():
+    for name, arm in config.known_arms.items():
       if arm.strategy == strategy:
         trained, fits = needed(config, name)
         checks[strategy].append(

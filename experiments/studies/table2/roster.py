@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from experiments.studies.table2 import claims, work
-from fusion_jax.ablation import arms as arms_lib
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import external
 
 SINGLES = ('image', 'ehr')
 ARMS: Mapping[str, tuple[str, ...]] = {
-  arms_lib.EARLY: ('early_pca', 'early_features', 'early_trees'),
-  arms_lib.JOINT: ('joint',),
-  arms_lib.LATE: ('late_mean', 'late_stack'),
+  arm_lib.EARLY: ('early_pca', 'early_features', 'early_trees'),
+  arm_lib.JOINT: ('joint',),
+  arm_lib.LATE: ('late_mean', 'late_stack'),
 }
 
 # The configured setting on complete data, which two experiments share.

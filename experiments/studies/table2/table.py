@@ -19,8 +19,7 @@ from experiments.studies.table2 import (
   models,
   work,
 )
-from fusion_jax.ablation import arms as arms_lib
-from fusion_jax.ablation import plan as plan_lib
+from fusion_jax.ablation import families, keys
 from fusion_jax.core import errors, files
 
 VERSION = 1
@@ -80,8 +79,8 @@ def _causes(settings: work.Settings) -> str:
   total = hashlib.sha256(
     json.dumps(dataclasses.asdict(settings), sort_keys=True).encode()
   )
-  for learner in arms_lib.LEARNERS:
-    total.update(plan_lib.source_digest(learner).encode())
+  for arm in families.review(families.USUAL).values():
+    total.update(keys.source_digest(arm).encode())
   for path in sorted(pathlib.Path(__file__).parent.glob('*.py')):
     if path.stem not in _NO_CAUSE:
       total.update(path.read_bytes())

@@ -19,9 +19,9 @@ from fusion_jax.core import config as core_config
 NEURAL = ('ehr', 'early_raw')
 ARMS = (*NEURAL, 'ehr_linear', 'ehr_trees', 'image_pca', 'late_stack')
 EPOCHS = 6
+_LATE = {'late_stack': 'late_stack(image=image_pca,ehr=ehr_linear)'}
 _SETTINGS = (
   f'run_arms={",".join(ARMS)}',
-  'arms.late_stack.upstream=image_pca,ehr_linear',
   'cohort.n=120',
   'cohort.image_size=16',
   'splits.folds=2',
@@ -39,7 +39,7 @@ _SETTINGS = (
 def config() -> config_lib.ExperimentConfig:
   """Of the small run."""
   return core_config.apply_overrides(
-    config_lib.ExperimentConfig(), _SETTINGS, flag='--set'
+    config_lib.ExperimentConfig(arms=_LATE), _SETTINGS, flag='--set'
   )
 
 

@@ -60,12 +60,13 @@ class Stage(nn.Module):
   depth: int
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, hidden: types.Hidden, *, train: bool) -> types.Hidden:
     """Maps (..., h, w, c) to (..., h / stride, w / stride, channels)."""
     del train
+    x = hidden.x
     for k in range(self.depth):
       x = Block(self.channels, stride=1 if k else self.stride)(x)
-    return x
+    return hidden.replace(x=x)
 
 
 class ResNet(nn.Module):
@@ -90,19 +91,19 @@ class ResNet(nn.Module):
     ]
     self.last = _norm(self.widths[-1])
 
-  def stem(self, inputs, *, train: bool) -> jax.Array:
+  def stem(self, inputs, *, train: bool) -> types.Hidden:
     """Maps pixels (b, i, h, w, c) to hidden (b, i, h, w, widths[0])."""
     del train
-    return self.first(inputs['pixels'])
+    return types.Hidden(self.first(inputs['pixels']), inputs['mask'])
 
-  def readout(self, hidden, inputs, *, train: bool) -> types.Features:
+  def readout(self, hidden, *, train: bool) -> types.Features:
     """Features whose pooled vector is the mean over a study's images."""
     del train
-    hidden = nn.relu(self.last(hidden))
-    b, i, h, w, c = hidden.shape
-    tokens = hidden.reshape(b, i * h * w, c)  # (b, t, c)
-    mask = jnp.repeat(inputs['mask'], h * w, axis=1)  # (b, t)
-    weight = mask.astype(hidden.dtype)[..., None]
+    x = nn.relu(self.last(hidden.x))
+    b, i, h, w, c = x.shape
+    tokens = x.reshape(b, i * h * w, c)  # (b, t, c)
+    mask = jnp.repeat(hidden.mask, h * w, axis=1)  # (b, t)
+    weight = mask.astype(x.dtype)[..., None]
     pooled = (tokens * weight).sum(1) / jnp.maximum(weight.sum(1), 1.0)
     return types.Features(pooled=pooled, tokens=tokens, token_mask=mask)
 

@@ -48,10 +48,11 @@ class Dense(nn.Module):
   dropout: float
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, hidden: types.Hidden, *, train: bool) -> types.Hidden:
     """Maps (b, f) to (b, width)."""
-    x = nn.relu(nn.Dense(self.width)(x))
-    return nn.Dropout(self.dropout, deterministic=not train)(x)
+    x = nn.relu(nn.Dense(self.width)(hidden.x))
+    x = nn.Dropout(self.dropout, deterministic=not train)(x)
+    return hidden.replace(x=x)
 
 
 class MLP(nn.Module):
@@ -74,15 +75,16 @@ class MLP(nn.Module):
     self.first = Dense(self.width, self.dropout)
     self.stages = [Dense(self.width, self.dropout)]
 
-  def stem(self, inputs, *, train: bool) -> jax.Array:
+  def stem(self, inputs, *, train: bool) -> types.Hidden:
     """Maps numeric, observed (b, fn) and categorical (b, fc) to (b, width)."""
     embedded = self.embed(inputs['categorical'])
-    return self.first(flatten(inputs, embedded), train=train)
+    x = flatten(inputs, embedded)
+    return self.first(types.Hidden.of_vector(x), train=train)
 
-  def readout(self, hidden, inputs, *, train: bool) -> types.Features:
+  def readout(self, hidden, *, train: bool) -> types.Features:
     """Features whose only token is the pooled vector."""
-    del inputs, train
-    return types.Features.of_vector(hidden)
+    del train
+    return types.Features.of_vector(hidden.x)
 
 
 @protocol.TABLE.register(

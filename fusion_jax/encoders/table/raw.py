@@ -18,16 +18,16 @@ class RawEHR(nn.Module):
   levels: int
   stages = ()
 
-  def stem(self, inputs, *, train: bool) -> jax.Array:
+  def stem(self, inputs, *, train: bool) -> types.Hidden:
     """Maps numeric, observed (b, fn) and categorical (b, fc) to (b, f)."""
     del train
     onehot = jax.nn.one_hot(inputs['categorical'], self.levels)
-    return mlp.flatten(inputs, onehot)
+    return types.Hidden.of_vector(mlp.flatten(inputs, onehot))
 
-  def readout(self, hidden, inputs, *, train: bool) -> types.Features:
+  def readout(self, hidden, *, train: bool) -> types.Features:
     """Features whose only token is the pooled vector."""
-    del inputs, train
-    return types.Features.of_vector(hidden)
+    del train
+    return types.Features.of_vector(hidden.x)
 
 
 @protocol.TABLE.register(

@@ -1,7 +1,6 @@
 """A vector as it is, such as an image already reduced: no parameters."""
 
 import flax.linen as nn
-import jax
 
 from fusion_jax.core import types
 from fusion_jax.encoders import protocol
@@ -12,15 +11,15 @@ class RawVector(nn.Module):
 
   stages = ()
 
-  def stem(self, inputs, *, train: bool) -> jax.Array:
+  def stem(self, inputs, *, train: bool) -> types.Hidden:
     """The vector itself, (b, q)."""
     del train
-    return inputs['vector']
+    return types.Hidden.of_vector(inputs['vector'])
 
-  def readout(self, hidden, inputs, *, train: bool) -> types.Features:
+  def readout(self, hidden, *, train: bool) -> types.Features:
     """Features with the vector as pooled value and as the only token."""
-    del inputs, train
-    return types.Features.of_vector(hidden)
+    del train
+    return types.Features.of_vector(hidden.x)
 
 
 @protocol.VECTOR.register('raw', summary='the vector as it is; no parameters')

@@ -20,7 +20,7 @@ def _encode(module, inputs, params=None):
     hidden = module.stem(inputs, train=False)
     for stage in module.stages:
       hidden = stage(hidden, train=False)
-    return module.readout(hidden, inputs, train=False)
+    return module.readout(hidden, train=False)
 
   if params is None:
     params = module.init(jax.random.key(0), inputs, method=run)

@@ -18,7 +18,7 @@ class RawEHRTest(absltest.TestCase):
 
     def run(module, inputs):
       hidden = module.stem(inputs, train=False)
-      return module.readout(hidden, inputs, train=False)
+      return module.readout(hidden, train=False)
 
     module = protocol.TABLE.get('raw').build(levels=3)
     self.assertIsInstance(module, raw.RawEHR)

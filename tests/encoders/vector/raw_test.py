@@ -14,7 +14,7 @@ class RawVectorTest(absltest.TestCase):
 
     def run(module, inputs):
       hidden = module.stem(inputs, train=False)
-      return module.readout(hidden, inputs, train=False)
+      return module.readout(hidden, train=False)
 
     module = protocol.VECTOR.get('raw').build()
     self.assertIsInstance(module, raw.RawVector)

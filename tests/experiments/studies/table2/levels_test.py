@@ -4,8 +4,10 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.studies.table2 import claims, levels
-from fusion_jax.ablation import arms
 from fusion_jax.ablation import config as config_lib
+from fusion_jax.ablation import families
+
+KNOWN = families.review(families.USUAL)
 
 
 class LevelsTest(parameterized.TestCase):
@@ -18,16 +20,14 @@ class LevelsTest(parameterized.TestCase):
     ('late_mean', levels.PREDICTION, levels.PREDICTION),
   )
   def test_levels(self, arm, image, ehr):
-    self.assertEqual(
-      levels.levels(arms.ARMS[arm]), {'image': image, 'ehr': ehr}
-    )
+    self.assertEqual(levels.levels(KNOWN[arm]), {'image': image, 'ehr': ehr})
 
   @parameterized.parameters(
     ('early_features', []), ('early_pca', []), ('late_stack', [])
   )
   def test_no_gradient_reaches_an_encoder(self, arm, expected):
     config = config_lib.ExperimentConfig()
-    self.assertEqual(levels.reached(config, arms.ARMS[arm]), expected)
+    self.assertEqual(levels.reached(config, KNOWN[arm]), expected)
 
   @pytest.mark.slow
   def test_the_row(self):

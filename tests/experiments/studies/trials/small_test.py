@@ -4,7 +4,7 @@ import shutil
 from absl.testing import absltest
 
 from experiments.studies.trials import small
-from fusion_jax.ablation import config, plan
+from fusion_jax.ablation import config, learners
 from fusion_jax.ablation import store as store_lib
 from tests.ablation import runner_test
 
@@ -13,10 +13,11 @@ class SmallTest(absltest.TestCase):
   def test_an_arm_of_every_learner(self):
     found = small.config()
     config.check(found)
-    learners = {found.arms[name].learner for name in small.ARMS}
-    self.assertEqual(learners, set(plan.SPACES))
+    arms = found.known_arms
+    used = {arms[name].learner for name in small.ARMS}
+    self.assertEqual(used, set(learners.LEARNERS))
     for name in small.NEURAL:
-      self.assertEqual(found.arms[name].learner, 'neural')
+      self.assertEqual(arms[name].learner, 'neural')
 
   def test_results_leave_out_times_alone(self):
     base = pathlib.Path(self.create_tempdir().full_path)

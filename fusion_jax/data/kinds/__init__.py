@@ -1,0 +1,1 @@
+"""Kinds of modalities, one file each: all that a modality ever needs."""

@@ -1,0 +1,1 @@
+"""Series encoders, one file each."""

@@ -1,0 +1,53 @@
+"""A multilayer perceptron over a given vector."""
+
+import flax.linen as nn
+
+from fusion_jax.core import types
+from fusion_jax.encoders import protocol
+
+
+class Dense(nn.Module):
+  """Affine map, ReLU and dropout."""
+
+  width: int
+  dropout: float
+
+  @nn.compact
+  def __call__(self, hidden: types.Hidden, *, train: bool) -> types.Hidden:
+    """Maps (b, c) to (b, width)."""
+    x = nn.relu(nn.Dense(self.width)(hidden.x))
+    x = nn.Dropout(self.dropout, deterministic=not train)(x)
+    return hidden.replace(x=x)
+
+
+class MLP(nn.Module):
+  """Hidden layers of one width.
+
+  Attributes:
+    width: of the hidden layers and of the pooled features.
+    depth: hidden layers.
+    dropout: rate after each of them.
+  """
+
+  width: int = 64
+  depth: int = 2
+  dropout: float = 0.5
+
+  def setup(self):
+    self.stages = [Dense(self.width, self.dropout) for _ in range(self.depth)]
+
+  def stem(self, inputs, *, train: bool) -> types.Hidden:
+    """The vector itself, (b, c)."""
+    del train
+    return types.Hidden.of_vector(inputs['vector'])
+
+  def readout(self, hidden, *, train: bool) -> types.Features:
+    """Features whose only token is the pooled vector."""
+    del train
+    return types.Features.of_vector(hidden.x)
+
+
+@protocol.VECTOR.register('mlp', summary='MLP over the vector')
+def mlp(*, width: int = 64, depth: int = 2, dropout: float = 0.5) -> MLP:
+  """The default encoder of vectors."""
+  return MLP(width, depth, dropout)

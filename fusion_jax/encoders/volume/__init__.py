@@ -1,0 +1,1 @@
+"""Volume encoders, one file each."""

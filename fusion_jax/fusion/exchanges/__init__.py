@@ -1,0 +1,1 @@
+"""Exchanges between encoders, one file each."""

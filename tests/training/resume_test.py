@@ -1,0 +1,181 @@
+"""Tests of fits that are stopped and go on."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from unittest import mock
+
+import jax
+import numpy as np
+import pytest
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import types
+from fusion_jax.parallel import config as parallel_config
+from fusion_jax.training import config as training_config
+from fusion_jax.training import neural, resume
+from tests import tiny
+from tests.encoders import normalised  # noqa: F401
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONFIG = training_config.TrainingConfig(
+  epochs=5, least_steps=0, least_patience=0, batch_size=16, save_epochs=1
+)
+MODEL = tiny.model_config(types.EHR, ehr='normalised', combiner='concat')
+
+
+class StoppedError(Exception):
+  pass
+
+
+def fit(folder=None, *, config=CONFIG, stop=None, seeds=(0, 1), kind='binary'):
+  """A fit that is stopped during the epoch after `stop`, and its epochs."""
+  cohort = tiny.cohort(kind=kind)
+  rows = np.arange(96)
+  seen = []
+
+  def told(epoch, *rest):
+    del rest
+    seen.append(epoch)
+    if epoch == stop:
+      raise StoppedError
+
+  options = {
+    'model_config': MODEL,
+    'task': cohort.task,
+    'data': tiny.fleet_data(cohort),
+    'members': [neural.Member(rows[:64], rows[64:80], seed=s) for s in seeds],
+    'config': config,
+    'parallel': parallel_config.ParallelConfig(devices=1),
+  }
+  try:
+    return neural.fit_fleet(**options, on_epoch=told, folder=folder), seen
+  except StoppedError:
+    return None, seen
+
+
+def content(fitted):
+  """Bytes of all that a fit gives."""
+  return [
+    resume.fingerprint(f.variables, f.history, f.best_epoch, f.valid_loss)
+    for f in fitted
+  ]
+
+
+class ResumeTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path) / 'fit'
+
+  @parameterized.parameters('binary', 'survival')
+  def test_ends_bit_for_bit_as_if_never_stopped(self, kind):
+    whole, _ = fit(kind=kind)
+    _, before = fit(self.folder, stop=3, kind=kind)
+    self.assertEqual(before, [1, 2, 3])
+    # The latest alone is kept.
+    self.assertEqual([x.name for x in self.folder.iterdir()], ['3'])
+    found, after = fit(self.folder, kind=kind)
+    self.assertEqual(after, [4, 5])
+    self.assertEqual(content(found.fitted), content(whole.fitted))
+    self.assertEqual([x.name for x in self.folder.iterdir()], ['5'])
+
+  def test_every_some_epochs(self):
+    config = dataclasses.replace(CONFIG, save_epochs=2)
+    fit(self.folder, config=config, stop=3)
+    self.assertEqual(fit(self.folder, config=config)[1], [3, 4, 5])
+
+  def test_every_some_minutes(self):
+    config = dataclasses.replace(CONFIG, save_epochs=0, save_minutes=1e-9)
+    fit(self.folder, config=config, stop=2)
+    self.assertEqual(fit(self.folder, config=config)[1], [3, 4, 5])
+
+  def test_how_often_it_is_saved_may_change_and_nothing_else(self):
+    for change, goes_on in (
+      ({'config': dataclasses.replace(CONFIG, save_epochs=2)}, True),
+      ({'config': dataclasses.replace(CONFIG, learning_rate=0.1)}, False),
+      ({'seeds': (0, 2)}, False),
+      ({'seeds': (0,)}, False),
+    ):
+      fit(self.folder, stop=4)
+      _, seen = fit(self.folder, **change)
+      self.assertEqual(seen[0], 5 if goes_on else 1)
+
+  def test_what_is_damaged_is_not_used(self):
+    fit(self.folder, stop=4)
+    facts = self.folder / '4' / 'facts.json'
+    told = json.loads(facts.read_text())
+    for spoil in (
+      lambda: facts.write_text(json.dumps({**told, 'content': 'x'})),
+      lambda: facts.write_text('{'),
+      facts.unlink,
+    ):
+      spoil()
+      self.assertEqual(fit(self.folder, stop=4)[1][0], 1)
+      facts.write_text(json.dumps(told))
+
+  def test_a_fit_that_was_over_trains_no_more(self):
+    fit(self.folder, stop=5)
+    found, seen = fit(self.folder)
+    self.assertEqual(seen, [])
+    self.assertEqual(content(found.fitted), content(fit()[0].fitted))
+
+  def test_a_disk_that_is_full_stops_nothing(self):
+    fit(self.folder, stop=2)
+    with mock.patch.object(
+      resume.ocp, 'save', side_effect=ValueError('No space left on device')
+    ):
+      found, _ = fit(self.folder)
+    self.assertEqual(content(found.fitted), content(fit()[0].fitted))
+    self.assertEqual([x.name for x in self.folder.iterdir()], ['2'])
+
+  def test_keys_and_empty_arrays_come_back(self):
+    saver = resume.Saver(self.folder, key='a', epochs=1, minutes=0)
+    states = {
+      'key': jax.random.split(jax.random.key(3), 2),
+      'none': np.zeros((2, 0), np.float32),
+      'x': np.arange(4.0).reshape(2, 2),
+    }
+    saver.save(resume.Progress(states, 7, [[(0.5, 0.25)], []]))
+    found = saver.load(states)
+    self.assertEqual((found.epoch, found.history), (7, [[(0.5, 0.25)], []]))
+    np.testing.assert_array_equal(
+      jax.random.key_data(found.states['key']),
+      jax.random.key_data(states['key']),
+    )
+    for name in ('none', 'x'):
+      np.testing.assert_array_equal(found.states[name], states[name])
+    other = resume.Saver(self.folder, key='b', epochs=1, minutes=0)
+    self.assertIsNone(other.load(states))
+
+  @pytest.mark.slow
+  def test_killed_without_warning(self):
+    command = [
+      sys.executable,
+      '-c',
+      'import pathlib, sys\n'
+      'from tests import conftest\n'
+      'from tests.training import resume_test as t\n'
+      'import dataclasses\n'
+      't.fit(pathlib.Path(sys.argv[1]), config=dataclasses.replace(t.CONFIG, '
+      'epochs=100000))',
+      str(self.folder),
+    ]
+    process = subprocess.Popen(
+      command, cwd=ROOT, env={**os.environ, 'PYTHONPATH': str(ROOT)}
+    )
+    while not (self.folder / '20').exists():
+      self.assertIsNone(process.poll())
+      time.sleep(0.01)
+    process.kill()
+    process.wait()
+    config = dataclasses.replace(CONFIG, epochs=100000)
+    begun = fit(self.folder, config=config, stop=60)[1][0]
+    self.assertGreaterEqual(begun, 20)
+
+
+if __name__ == '__main__':
+  absltest.main()
