@@ -145,6 +145,8 @@ def _leaves(group: str) -> dict[str, tuple]:
       value = getattr(owner, field.name)
       if dataclasses.is_dataclass(value) and group != 'run':
         waiting[f'{prefix}{field.name}.'] = value
+      elif field.name == 'modalities' and group == 'run':
+        continue  # The cohort says them.
       elif not dataclasses.is_dataclass(value) and not isinstance(value, dict):
         found[prefix + field.name] = value, meanings.get(field.name, '')
   return found

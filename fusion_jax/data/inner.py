@@ -9,6 +9,7 @@ import numpy as np
 from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.data import strata as strata_lib
 
 # What the random numbers of each division are told apart by.
 _HALVES, _FOLDS = 2, 4
@@ -42,8 +43,8 @@ def halves(
     )
   place = [seed, split.repeat, split.fold, _HALVES]
   rng = np.random.default_rng([*place, number] if number else place)
-  strata = splits_lib.stratum(cohort, split.train)
-  part = splits_lib.divide(patients, strata, np.full(2, 0.5), rng)
+  strata = strata_lib.stratum(cohort, split.train)
+  part = strata_lib.divide(patients, strata, np.full(2, 0.5), rng)
   return split.train[part == 0], split.train[part == 1]
 
 
@@ -68,9 +69,9 @@ def folds(
       'Training and validation together have one patient: nothing can be '
       'tuned by cross-validation.'
     )
-  return splits_lib.divide(
+  return strata_lib.divide(
     patients,
-    splits_lib.stratum(cohort, rows),
+    strata_lib.stratum(cohort, rows),
     np.full(count, 1 / count),
     np.random.default_rng([seed, _FOLDS]),
   )

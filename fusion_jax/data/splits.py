@@ -16,14 +16,13 @@ from fusion_jax.core import errors, files, plain, spellings, text_tables, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import content, tables
+from fusion_jax.data import strata as strata_lib
 
 SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
 PARTS = ('train', 'valid', 'test')
 _DEFAULT_FOLDS = 3
 # More divisions than any spread needs.
 MOST_REPEATS = 1000
-# Strata that continuous labels are cut into.
-_QUANTILES = 4
 _MOST_DIGITS = 9
 _COLUMNS = ('study_id', 'repeat', 'fold', 'part')
 
@@ -112,51 +111,17 @@ def _whole(cohort, config) -> list[Split]:
       for i, name in enumerate(names)
     ]
   k = config.folds or _DEFAULT_FOLDS
-  strata = stratum(cohort)
+  strata = strata_lib.stratum(cohort)
   _check_folds(cohort, strata, k)
   out = []
   for repeat in range(config.repeats):
     rng = np.random.default_rng([config.seed, repeat])
-    part = divide(cohort.patient, strata, np.full(k, 1 / k), rng)
+    part = strata_lib.divide(cohort.patient, strata, np.full(k, 1 / k), rng)
     for i in range(k):
       out.append(
         _with_valid(cohort, part != i, part == i, repeat, i, i, config)
       )
   return out
-
-
-def stratum(
-  cohort: cohort_lib.Cohort, rows: np.ndarray | None = None
-) -> np.ndarray:
-  """(rows,) int: what is kept in equal shares in every part.
-
-  The class; for several labels the rarest one a study has; quartiles of a
-  continuous label; for survival the event. Unknown labels are one stratum.
-
-  Args:
-    cohort: n studies.
-    rows: the studies that are divided, all if None. Which label is rare and
-      where quartiles lie is read from them alone, so that labels of a test
-      part have no say in how the others are divided.
-  """
-  kind = cohort.task.kind
-  y = cohort.labels if rows is None else cohort.labels[rows]
-  if kind == types.SURVIVAL:
-    y = y[:, 1]
-  elif kind == types.MULTILABEL:
-    order = np.argsort(np.nansum(y == 1, axis=0), kind='stable')
-    has = y[:, order] == 1
-    first = np.where(has.any(axis=1), order[has.argmax(axis=1)], y.shape[1])
-    y = np.where(np.isnan(y).all(axis=1), np.nan, first)
-  elif kind == types.REGRESSION:
-    y = y[:, 0]
-    known = y[~np.isnan(y)]
-    if len(known):
-      cuts = np.quantile(known, np.arange(1, _QUANTILES) / _QUANTILES)
-      y = np.where(np.isnan(y), np.nan, np.digitize(y, np.unique(cuts)))
-  else:
-    y = y[:, 0]
-  return np.where(np.isnan(y), -1, y).astype(int)
 
 
 def digest(split: Split, cohort: cohort_lib.Cohort) -> str:
@@ -417,7 +382,9 @@ def _with_valid(cohort, kept, tested, repeat, fold, number, config) -> Split:
     )
   rng = np.random.default_rng([config.seed, repeat, number, 1])
   shares = np.array([1 - config.valid_fraction, config.valid_fraction])
-  part = divide(cohort.patient[rest], stratum(cohort, rest), shares, rng)
+  part = strata_lib.divide(
+    cohort.patient[rest], strata_lib.stratum(cohort, rest), shares, rng
+  )
   return Split(
     repeat, fold, rest[part == 0], rest[part == 1], np.flatnonzero(tested)
   )
@@ -431,7 +398,9 @@ def _thinned(split: Split, cohort, config) -> Split:
       [config.seed, split.repeat, split.fold, 3, number]
     )
     shares = np.array([config.train_fraction, 1 - config.train_fraction])
-    part = divide(cohort.patient[rows], stratum(cohort, rows), shares, rng)
+    part = strata_lib.divide(
+      cohort.patient[rows], strata_lib.stratum(cohort, rows), shares, rng
+    )
     kept.append(rows[part == 0])
     if not len(kept[-1]):
       raise errors.UserError(
@@ -439,46 +408,6 @@ def _thinned(split: Split, cohort, config) -> Split:
         f"{split.fold} of cohort '{cohort.name}' no {PARTS[number]} studies."
       )
   return dataclasses.replace(split, train=kept[0], valid=kept[1])
-
-
-def divide(
-  patient: np.ndarray,
-  strata: np.ndarray,
-  shares: np.ndarray,
-  rng: np.random.Generator,
-) -> np.ndarray:
-  """(n,) part of each study: patients whole, strata in the given shares.
-
-  Patients are dealt one by one, those with studies of rare strata first, each
-  to the part that then lies closest to its share of every stratum. Ties fall
-  by chance, and no part is left empty where there are patients enough.
-  """
-  _, inverse = np.unique(patient, return_inverse=True)
-  _, level = np.unique(strata, return_inverse=True)
-  patients, levels, k = inverse.max() + 1, level.max() + 1, len(shares)
-  counts = np.zeros((patients, levels))
-  np.add.at(counts, (inverse, level), 1.0)
-  # In units of a stratum's size, so that rare strata count as much as common
-  # ones; the last column balances the number of studies.
-  load = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
-  load /= load.sum(axis=0)
-  order = rng.permutation(patients)
-  # The hardest first: many studies, or a large piece of a rare stratum.
-  order = order[np.argsort(-load[order].max(axis=1), kind='stable')]
-  held = np.zeros((k, load.shape[1]))
-  part_of = np.zeros(patients, int)
-  for dealt, i in enumerate(order):
-    # The increase of sum (held / share - 1)^2 share, per part.
-    added = load[i]
-    cost = (added * (2 * (held - shares[:, None]) + added)).sum(axis=1)
-    cost = cost / shares
-    empty = (held.sum(axis=1) == 0).sum()
-    if patients - dealt <= empty:
-      cost = np.where(held.sum(axis=1) == 0, cost, np.inf)
-    best = np.flatnonzero(cost <= cost.min() + 1e-12)
-    part_of[i] = rng.choice(best)
-    held[part_of[i]] += added
-  return part_of[inverse]
 
 
 def _fault(cells: list[str], row_of: dict[str, int]) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from absl.testing import absltest, parameterized
 from fusion_jax.core import errors, types
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import inner, splits, synthetic
+from fusion_jax.data import strata as strata_lib
 from tests import tiny
 
 
@@ -53,7 +54,7 @@ class KFoldTest(parameterized.TestCase):
       [(r, f) for r in range(2) for f in range(folds)],
     )
     assert_sound(self, cohort, found)
-    strata = splits.stratum(cohort)
+    strata = strata_lib.stratum(cohort)
     share = np.bincount(strata + 1, minlength=8) / 400
     for split in found:
       for part in splits.PARTS:
@@ -125,20 +126,6 @@ class KFoldTest(parameterized.TestCase):
         bare([*range(4)], [[1, 0], [2, 0], [3, 1], [4, 0]], **task),
         config_lib.SplitConfig(folds=2),
       )
-
-
-class StratumTest(absltest.TestCase):
-  def test_multilabel_is_the_rarest_that_a_study_has(self):
-    labels = [[1, 0], [1, 1], [1, np.nan], [0, 0], [np.nan, np.nan]]
-    cohort = bare([*range(5)], labels, kind=types.MULTILABEL, names=('a', 'b'))
-    np.testing.assert_array_equal(splits.stratum(cohort), [0, 1, 0, 2, -1])
-
-  def test_regression_quartiles(self):
-    labels = [*range(8), np.nan]
-    cohort = bare([*range(9)], labels, kind=types.REGRESSION)
-    np.testing.assert_array_equal(
-      splits.stratum(cohort), [0, 0, 1, 1, 2, 2, 3, 3, -1]
-    )
 
 
 class SuppliedTest(parameterized.TestCase):
@@ -352,7 +339,7 @@ class TestLabelsTest(parameterized.TestCase):
     labels = [*range(8), 100, 200, 300, 400]
     cohort = bare([*range(12)], labels, kind=types.REGRESSION)
     np.testing.assert_array_equal(
-      splits.stratum(cohort, np.arange(8)), [0, 0, 1, 1, 2, 2, 3, 3]
+      strata_lib.stratum(cohort, np.arange(8)), [0, 0, 1, 1, 2, 2, 3, 3]
     )
 
 
