@@ -77,10 +77,13 @@ def change(
 ) -> tuple[cohort_lib.Cohort, list[splits_lib.Split]]:
   """The cohort with one modality of the splits' test studies changed.
 
+  The modalities of a side are changed alike: exchanged or withheld together.
+
   Args:
     cohort: as it is.
-    condition: MODALITY_KIND. 'permuted': exchanged among the patients of a test
-      part (`derangement`), presence included. 'noise': meaningless data drawn
+    condition: NAME_KIND, the name of a modality or of a side (`Cohort.named`).
+      'permuted': exchanged among the patients of a test part (`derangement`),
+      presence included. 'noise': meaningless data drawn
       after the training part's (`Kind.noise`); studies without the modality
       stay without. 'absent': withheld from every study.
     splits: whose test parts are changed; they share no study (`together`).
@@ -92,9 +95,10 @@ def change(
     With noise the modality is there in test parts only.
   """
   name, kind = condition.rsplit('_', 1)
-  modality = cohort.modalities[name]
+  named = {m: cohort.modalities[m] for m in cohort.named(name)}
   rows, lost = np.arange(len(cohort)), np.zeros(len(cohort), bool)
-  drawn, done = [], []
+  drawn: dict[str, list[modality_lib.Data]] = {m: [] for m in named}
+  done = []
   for split in splits:
     rng = np.random.default_rng(
       [seed, zlib.crc32(condition.encode()), split.repeat, split.fold]
@@ -107,16 +111,16 @@ def change(
     elif kind == ABSENT:
       lost[split.test] = True
     else:
-      drawn.append(
-        kinds.of(modality).noise(modality, split.test, split.train, rng)
-      )
+      for m, x in named.items():
+        drawn[m].append(kinds.of(x).noise(x, split.test, split.train, rng))
     done.append(split)
   if kind == NOISE and done:
-    changed = _noise(modality, drawn, np.concatenate([s.test for s in done]))
+    tested = np.concatenate([s.test for s in done])
+    changed = {m: _noise(x, drawn[m], tested) for m, x in named.items()}
   else:
-    changed = modality.take(rows).without(lost)
+    changed = {m: x.take(rows).without(lost) for m, x in named.items()}
   digest = f'{cohort.digest}/{condition}'
-  return cohort.with_modalities({name: changed}, digest=digest), done
+  return cohort.with_modalities(changed, digest=digest), done
 
 
 def _noise(modality, drawn, rows) -> modality_lib.Modality:

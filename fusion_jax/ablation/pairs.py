@@ -1,6 +1,7 @@
-"""What a fitted fusion model makes of every image with every record.
+"""What a fusion model makes of every imaging side with every record side.
 
-For n studies the grid holds f(image of i, EHR of j) for all i and j. Everything
+For n studies the grid holds f(imaging of i, record of j) for all i and j; the
+modalities of a side stay together. Everything
 that depends on one modality only is computed n times: encodings of neural
 models, columns of classical ones, upstream predictions of late rules. Only the
 head is run n^2 times. Models that exchange between encoders have no such head
@@ -23,6 +24,7 @@ from fusion_jax.ablation import classical_learners, neural_learner, rule_learner
 from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import modality as modality_lib
 from fusion_jax.fusion import model as models
 from fusion_jax.training import batches
 
@@ -47,10 +49,10 @@ def logits(
   trained: learner_lib.Trained,
   inputs: learner_lib.Inputs,
 ) -> np.ndarray:
-  """(n, n, s) float64; entry [i, j] is for the image of i with the EHR of j.
+  """(n, n, s) float64; entry [i, j]: the imaging of i with the record of j.
 
   Args:
-    learner: of an arm of both modalities.
+    learner: of an arm of both sides.
     trained: its models.
     inputs: what they see of n studies; with all their upstream logits.
   """
@@ -60,7 +62,8 @@ def logits(
 @logits.register
 def _of_rule(learner: rule_learner.Rule, trained, inputs):
   n = len(inputs.cohort)
-  return _rule(trained.models[0], inputs).reshape(n, n, -1)
+  found = _rule(trained.models[0], learner.arm.terms, inputs)
+  return found.reshape(n, n, -1)
 
 
 @logits.register
@@ -89,32 +92,36 @@ def whole(
   """Like `logits`, by running the whole model on all n^2 pairs."""
   n = len(inputs.cohort)
   found = []
-  for at in _chunks(n, _WHOLE_PAIRS):
+  for at in _chunks(inputs.cohort, _WHOLE_PAIRS):
     seen = _paired(inputs, at)
-    rows = np.arange(len(at[types.IMAGE]))
+    rows = np.arange(len(next(iter(at.values()))))
     found += learner.logits([trained], [seen], [rows])
   return np.concatenate(found).reshape(n, n, -1)
 
 
-def _chunks(n: int, size: int):
+def _chunks(cohort: cohort_lib.Cohort, size: int):
   """By modality, the studies of the pairs [i, j], in order."""
+  n = len(cohort)
   for start in range(0, n * n, size):
     pair = np.arange(start, min(start + size, n * n))
-    yield {types.IMAGE: pair // n, types.EHR: pair % n}
+    yield {
+      m: pair // n if x.side == modality_lib.IMAGING else pair % n
+      for m, x in cohort.modalities.items()
+    }
 
 
 def _paired(inputs, at) -> learner_lib.Inputs:
-  """Inputs of studies made of one's image and another's EHR."""
+  """Inputs of studies made of one's imaging and another's record."""
   cohort = inputs.cohort
-  image = at[types.IMAGE]
-  number = np.arange(len(image)).astype(str)
+  pairs = len(next(iter(at.values())))
+  number = np.arange(pairs).astype(str)
   made = cohort_lib.Cohort(
     name=cohort.name,
     task=cohort.task,
     digest=cohort.digest,
     study=number,
     patient=number,
-    labels=np.full((len(image), cohort.task.num_labels), np.nan),
+    labels=np.full((pairs, cohort.task.num_labels), np.nan),
     modalities={m: x.take(at[m]) for m, x in cohort.modalities.items()},
   )
   return learner_lib.Inputs(
@@ -125,15 +132,18 @@ def _paired(inputs, at) -> learner_lib.Inputs:
   )
 
 
-def _rule(rule, inputs) -> np.ndarray:
-  present = inputs.cohort.present
+def _rule(rule, terms, inputs) -> np.ndarray:
+  present = {
+    term: np.any([inputs.cohort.present[m] for m in modalities], axis=0)
+    for term, (_, modalities) in terms.items()
+  }
   return np.concatenate(
     [
       rule.apply(
         {m: x[at[m]] for m, x in inputs.logits.items()},
         {m: present[m][at[m]] for m in inputs.logits},
       )
-      for at in _chunks(len(inputs.cohort), _PAIRS)
+      for at in _chunks(inputs.cohort, _PAIRS)
     ]
   )
 
@@ -145,7 +155,7 @@ def _classical(learner, model, inputs, half) -> np.ndarray:
       model.logits(
         np.concatenate([x[at[m]] for m, (x, _) in blocks.items()], axis=1)
       )
-      for at in _chunks(len(inputs.cohort), _PAIRS)
+      for at in _chunks(inputs.cohort, _PAIRS)
     ]
   )
 
@@ -166,8 +176,8 @@ def _neural(learner, model, inputs, half) -> np.ndarray:
   features = jax.tree.map(lambda *x: jnp.concatenate(x), *encoded)
   present = {m: p[rows] for m, p in inputs.cohort.present.items()}
   found = []
-  for at in _chunks(n, _PAIRS):
-    pairs = len(at[types.IMAGE])
+  for at in _chunks(inputs.cohort, _PAIRS):
+    pairs = len(next(iter(at.values())))
     at = {m: np.pad(x, (0, _PAIRS - pairs)) for m, x in at.items()}
     found.append(
       np.asarray(head(model.variables, features, present, at))[:pairs]
@@ -194,7 +204,7 @@ def _programs(config: models.ModelConfig, task: types.Task):
   @jax.jit
   def head(variables, features, present, at):
     # What a combiner does not read of the features is never gathered.
-    size = at[types.IMAGE].shape[0]
+    size = next(iter(at.values())).shape[0]
     batch = types.Batch(
       inputs={},
       present={m: p[at[m]] for m, p in present.items()},

@@ -236,11 +236,27 @@ class Cohort:
     kept = {k: v for k, v in self.modalities.items() if k in names}
     return dataclasses.replace(self, modalities=kept, digest='')
 
+  def named(self, name: str) -> list[str]:
+    """The modalities that a name stands for: one, or all of a side.
+
+    Raises:
+      UserError: for a name of neither.
+    """
+    if name in self.modalities:
+      return [name]
+    side = SIDES.get(name)
+    if side is None:
+      known = [*self.modalities, *SIDES]
+      raise errors.unknown_name('modality or side', name, known)
+    return [m for m, x in self.modalities.items() if x.side == side]
+
   def of_kind(self, kind: str) -> dict[str, modality_lib.Modality]:
     """The modalities of a kind, by name."""
     return {k: v for k, v in self.modalities.items() if v.kind == kind}
 
 
+# What the sides are called where arms, conditions and scores are named.
+SIDES = {types.IMAGE: modality_lib.IMAGING, types.EHR: modality_lib.RECORD}
 # The arrays by study beside modalities, groups and the oracle.
 _BY_STUDY = (
   'study',
