@@ -28,6 +28,7 @@ from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import schemes
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import (
   advice,
@@ -316,9 +317,7 @@ def finish(
     cohort={
       **_cohort_facts(cohort, test, splits, config.evaluation),
       **(
-        {'division': splits_lib.described(cohort, config.splits)}
-        if splits
-        else {}
+        {'division': schemes.described(cohort, config.splits)} if splits else {}
       ),
     },
     sections={

@@ -34,7 +34,7 @@ from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import commands, errors, words
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import reader
+from fusion_jax.data import reader, schemes
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import summary as summary_lib
@@ -95,7 +95,7 @@ def run(
   splits = splits_lib.make_splits(cohort, config.splits)
   progress.message(
     f'{words.counted(len(splits), "fold")}: '
-    f'{splits_lib.described(cohort, config.splits)}'
+    f'{schemes.described(cohort, config.splits)}'
   )
   for split in splits:
     _check_split(cohort, split)

@@ -15,7 +15,7 @@ import numpy as np
 from fusion_jax.core import errors, files, plain, spellings, text_tables, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
-from fusion_jax.data import content, tables
+from fusion_jax.data import content, schemes, tables
 from fusion_jax.data import strata as strata_lib
 
 SCHEMES = ('auto', 'kfold', 'site', 'column', 'time', 'file')
@@ -62,39 +62,8 @@ def make_splits(
   return splits
 
 
-def described(cohort: cohort_lib.Cohort, config: config_lib.SplitConfig) -> str:
-  """How folds are made, in words that follow 'folds were'."""
-  scheme = _scheme(cohort, config)
-  if scheme != 'kfold':
-    return {
-      'file': 'read from a file',
-      'site': 'made of one site each',
-      'column': "those of the cohort's fold column",
-      'time': 'cut by index time, each later than its training part',
-    }[scheme]
-  text = 'drawn at random by patient, with like shares of each outcome'
-  given = _supplied_folds(cohort)
-  if given:
-    text += (
-      f"; the {given} folds of the cohort's fold column were not used "
-      "(splits.scheme='column' uses them)"
-    )
-  return text
-
-
-def _supplied_folds(cohort) -> int:
-  return 0 if cohort.fold is None else len(np.unique(cohort.fold))
-
-
-def _scheme(cohort, config) -> str:
-  if config.scheme != 'auto':
-    return config.scheme
-  given = _supplied_folds(cohort)
-  return 'column' if given and config.folds in (0, given) else 'kfold'
-
-
 def _whole(cohort, config) -> list[Split]:
-  scheme = _scheme(cohort, config)
+  scheme = schemes.chosen(cohort, config)
   if scheme == 'file':
     return load(config.file, cohort)
   if scheme != 'kfold':

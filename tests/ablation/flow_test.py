@@ -9,6 +9,7 @@ from fusion_jax.ablation import flow
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits
 from tests import tiny
+from tests.ablation import runner_test
 
 
 class StepsTest(absltest.TestCase):
@@ -68,6 +69,19 @@ class PartsTest(parameterized.TestCase):
       },
     }
     self.assertEqual(entry['test']['events'], events[kind]())
+
+
+class DivisionTest(runner_test.RunnerTestCase):
+  def test_the_command_and_the_summary_say_how_folds_were_made(self):
+    cohort = tiny.cohort()
+    patient = np.unique(cohort.patient, return_inverse=True)[1]
+    cohort = dataclasses.replace(cohort, fold=patient % 5)
+    report, _, shown = runner_test.run(
+      self.path, cohort=cohort, arms='run_arms=ehr_linear'
+    )
+    found = report.summary['cohort']['division']
+    self.assertIn('the 5 folds', found)
+    self.assertIn(f'2 folds: {found}', runner_test.one_line(shown))
 
 
 if __name__ == '__main__':

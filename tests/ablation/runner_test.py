@@ -135,9 +135,6 @@ class ClassicalRunTest(RunnerTestCase):
       _, _, shown = run(self.path)
     create.assert_not_called()
     self.assertIn('8 of them finished before', shown)
-    self.assertIn('2 folds: drawn at random by patient', one_line(shown))
-    division = json.loads((self.path / 'summary.json').read_text())['cohort']
-    self.assertIn('drawn at random by patient', division['division'])
     self.assertEqual(comparable(self.path), before)
 
   def test_another_arm_or_seed_runs_only_what_is_new(self):

@@ -143,14 +143,6 @@ class SuppliedTest(parameterized.TestCase):
       self.assertEqual([x.fold for x in found], [1, 2, 3, 4])
       for split in found:
         np.testing.assert_array_equal(cohort.fold[split.test], split.fold)
-    self.assertEqual(
-      splits.described(cohort, config_lib.SplitConfig()),
-      "those of the cohort's fold column",
-    )
-    told = splits.described(cohort, config_lib.SplitConfig(folds=3))
-    self.assertIn('at random by patient', told)
-    self.assertIn('the 4 folds', told)
-    self.assertIn('not used', told)
     drawn = splits.make_splits(cohort, config_lib.SplitConfig(folds=3))
     self.assertLen(drawn, 3)
 
