@@ -4,6 +4,7 @@ import re
 
 from absl.testing import absltest, parameterized
 
+from fusion_jax.launch import command
 from tests import imports
 
 # Lower floors never import higher ones, and packages of one floor do not
@@ -18,8 +19,9 @@ FLOORS = {
   'evaluation': 4,
   'ablation': 5,
   'report': 6,
+  'launch': 7,
 }
-EXPERIMENTS = 7
+EXPERIMENTS = 8
 
 # What a room may import of ours besides itself, where that is less than all
 # lower floors: evaluation takes arrays, report takes a summary.
@@ -74,6 +76,8 @@ LAZY = (
 # Files that have no test file of their own, and why.
 WITHOUT_TEST = {
   'fusion_jax/parallel/config.py': 'fields only; strategy_test.py tries each',
+  'fusion_jax/launch/configs/default.py': 'fields only; settings_test.py makes',
+  'fusion_jax/launch/configs/quick.py': 'fields only; settings_test.py makes',
 }
 
 BANNED_NAMES = ('utils', 'util', 'helpers', 'helper', 'misc', 'common')
@@ -170,6 +174,23 @@ class ArchitectureTest(absltest.TestCase):
             missing.append(f'{path}:{item.line}: {item.name}')
     self.assertEmpty(missing)
 
+  def test_nothing_installed_imports_experiments(self):
+    found = [
+      f'{path}:{item.line}'
+      for path in imports.python_files('fusion_jax')
+      for item in imports.parse((imports.ROOT / path).read_text(), path=path)
+      if item.name.split('.')[0] == 'experiments'
+    ]
+    self.assertEmpty(found)
+
+  def test_entries_of_the_checkout_are_the_commands(self):
+    entries = {
+      path.removeprefix('experiments/').removesuffix('.py')
+      for path in imports.python_files('experiments')
+      if path.count('/') == 1 and not path.endswith('__init__.py')
+    }
+    self.assertSameElements(entries, command.COMMANDS)
+
   def test_every_library_file_has_its_test_file(self):
     missing = {
       path
@@ -196,7 +217,8 @@ class CheckerTest(parameterized.TestCase):
     ('training/x.py', 'from fusion_jax.evaluation import metrics', 'must not'),
     ('evaluation/x.py', 'from fusion_jax.data import cohort', 'must not'),
     ('evaluation/x.py', 'import fusion_jax.training.neural', 'must not'),
-    ('ablation/x.py', 'import experiments.ablate', 'must not import'),
+    ('ablation/x.py', 'from fusion_jax.launch import output', 'must not'),
+    ('launch/x.py', 'import experiments.ablate', 'must not import'),
     ('report/x.py', 'from fusion_jax.evaluation import metrics', 'must not'),
     ('core/x.py', "NAME = 'fusion_jax.encoders.image'", 'must not import'),
     ('core/x.py', 'def f():\n  from fusion_jax import ablation', 'must not'),

@@ -6,10 +6,13 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import tomllib
+import zipfile
 
 import pytest
 from absl.testing import absltest
@@ -137,7 +140,7 @@ class MetadataTest(absltest.TestCase):
     """A folder without __init__.py would be left out of the wheel."""
     folders = {
       pathlib.PurePosixPath(x).parent
-      for x in imports.python_files(*imports.PRODUCT)
+      for x in imports.python_files('fusion_jax')
     }
     lost = [
       x.as_posix()
@@ -199,8 +202,10 @@ from absl import flags
 for name in {modules}:
   importlib.import_module(name)
   # Launchers are programs of their own and use the same flag names.
-  for flag in list(flags.FLAGS.flags_by_module_dict().get(name, [])):
-    delattr(flags.FLAGS, flag.name)
+  for module, found in list(flags.FLAGS.flags_by_module_dict().items()):
+    if module.split('.')[0] in {imports.PRODUCT}:
+      for flag in list(found):
+        delattr(flags.FLAGS, flag.name)
 """
     )
     self.assertEqual(result.returncode, 0, result.stderr)
@@ -211,18 +216,79 @@ for name in {modules}:
     result = run_python(
       BLOCK
       + f"""
-import runpy
+import sys
 sys.argv = ['ablate', '--arms=ehr,ehr_linear,late_mean,image', '--folds=2',
             '--set=cohort.n=120', '--set=cohort.image_size=16',
             '--set=training.epochs=1', '--set=training.least_steps=0',
             '--out={out}']
-runpy.run_module('experiments.ablate', run_name='__main__')
+from fusion_jax.launch import command
+command.main('ablate')
 """,
       COLUMNS='100',
     )
     self.assertEqual(result.returncode, 0, result.stderr)
     summary = json.loads(pathlib.Path(out, 'summary.json').read_text())
     self.assertIn('late_mean', summary['arms'])
+
+
+@pytest.mark.slow
+class WheelTest(absltest.TestCase):
+  """What is installed, away from the checkout."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.work = pathlib.Path(cls.enter_context(tempfile.TemporaryDirectory()))
+    tree = cls.work / 'tree'
+    # What a build leaves behind would be packed again by the next one.
+    shutil.copytree(
+      imports.ROOT, tree, ignore=shutil.ignore_patterns('.*', 'build', '*.egg*')
+    )
+    cls.pip('wheel', '--no-deps', f'--wheel-dir={cls.work}', tree)
+    (cls.wheel,) = cls.work.glob('*.whl')
+    cls.site = cls.work / 'site'
+    cls.pip('install', '--no-deps', f'--target={cls.site}', cls.wheel)
+
+  @staticmethod
+  def pip(*arguments):
+    done = subprocess.run(
+      [sys.executable, '-m', 'pip', '--disable-pip-version-check', *arguments],
+      capture_output=True,
+      text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+  def _run(self, *arguments):
+    return subprocess.run(
+      [self.site / 'bin' / 'fusion-jax', *arguments],
+      cwd=self.create_tempdir().full_path,
+      env={**os.environ, 'PYTHONPATH': str(self.site)},
+      capture_output=True,
+      text=True,
+    )
+
+  def test_it_holds_the_library_and_nothing_else(self):
+    with zipfile.ZipFile(self.wheel) as f:
+      names = f.namelist()
+    tops = {x.partition('/')[0] for x in names}
+    info = f'fusion_jax-{fusion_jax.__version__}.dist-info'
+    self.assertEqual(tops, {'fusion_jax', info})
+    tracked = {
+      path.relative_to(imports.ROOT).as_posix()
+      for path in (imports.ROOT / 'fusion_jax').rglob('*')
+      if path.is_file() and '__pycache__' not in path.parts
+    }
+    packed = {x for x in names if x.startswith('fusion_jax/')}
+    self.assertEqual(packed, tracked)
+
+  def test_the_command_finds_what_is_shipped(self):
+    done = self._run('--version')
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual(done.stdout, f'fusion-jax {fusion_jax.__version__}\n')
+    done = self._run('arms', '--config=quick')
+    self.assertEqual(done.returncode, 0, done.stderr)
+    done = self._run('prepare', '--cohort=pad_ufes20_lesions')
+    self.assertIn(f'{self.site}/fusion_jax/data/descriptors/', done.stderr)
 
 
 if __name__ == '__main__':

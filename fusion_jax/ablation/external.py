@@ -22,7 +22,14 @@ from fusion_jax.ablation import (
 )
 from fusion_jax.ablation import hazards as hazards_lib
 from fusion_jax.ablation import store as store_lib
-from fusion_jax.core import errors, identifiers, spellings, types, words
+from fusion_jax.core import (
+  commands,
+  errors,
+  identifiers,
+  spellings,
+  types,
+  words,
+)
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
 from fusion_jax.data import reader, synthetic
@@ -280,8 +287,12 @@ def _hazards(
     raise errors.UserError(
       f'evaluation.horizons={",".join(f"{t:g}" for t in asked)}: the run in '
       f"'{run.path}' knows survival at {known}. Name other times there first: "
-      f'python -m experiments.ablate --config={run.path / store_lib.CONFIG} '
-      f'--out={run.path} --set=evaluation.horizons=...'
+      + commands.line(
+        'ablate',
+        f'--config={run.path / store_lib.CONFIG}',
+        f'--out={run.path}',
+        '--set=evaluation.horizons=...',
+      )
     )
   if not times:
     return {}

@@ -12,8 +12,8 @@ from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import frozen, outcome
 from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import store as store_lib
+from fusion_jax.core import commands, errors
 from fusion_jax.core import config as core_config
-from fusion_jax.core import errors
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import predictions as predictions_lib
@@ -22,7 +22,7 @@ from fusion_jax.evaluation import predictions as predictions_lib
 STALE = (
   'Curves of missing modalities or of fewer patients were made before arms, '
   'seeds or settings of the evaluation changed, or are damaged, and are left '
-  'out: run experiments.robustness again.'
+  f'out: run {commands.line("robustness")} again.'
 )
 _STATE = 'state'
 

@@ -24,7 +24,8 @@ def facts() -> dict[str, Any]:
 def command() -> str:
   """The command line as it can be given again, less the interpreter's path."""
   spec = getattr(sys.modules.get('__main__'), '__spec__', None)
-  name = [sys.argv[0]] if spec is None else ['python', '-m', spec.name]
+  program = pathlib.Path(sys.argv[0]).name
+  name = [program] if spec is None else ['python', '-m', spec.name]
   return shlex.join([*name, *sys.argv[1:]])
 
 

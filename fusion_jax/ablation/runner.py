@@ -31,7 +31,7 @@ from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import progress as progress_lib
 from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.ablation import store as store_lib
-from fusion_jax.core import errors
+from fusion_jax.core import commands, errors
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import reader
 from fusion_jax.data import splits as splits_lib
@@ -42,7 +42,7 @@ from fusion_jax.parallel import strategy
 _AGAIN = 'it is made again where it is needed'
 _LOST = (
   'curves of missing modalities and of fewer patients are left out: run '
-  'experiments.robustness again'
+  f'{commands.line("robustness")} again'
 )
 # Of a node's record, what logs and saved models repeat.
 _FACTS = ('arm', 'repeat', 'fold', 'seed', 'trial', 'hyper', 'valid_loss')

@@ -32,7 +32,7 @@ import numpy as np
 from fusion_jax.ablation import checksums, own_files
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import saved as saved_lib
-from fusion_jax.core import errors, files
+from fusion_jax.core import commands, errors, files
 
 CONFIG = saved_lib.CONFIG
 SPLITS = 'splits.csv'
@@ -312,10 +312,10 @@ class Store:
 
   def again(self) -> str:
     """The command that makes again what is damaged or lacks, as a sentence."""
-    return (
-      'To make it again: python -m experiments.ablate '
-      f'--config={self.path / CONFIG} --out={self.path}'
+    command = commands.line(
+      'ablate', f'--config={self.path / CONFIG}', f'--out={self.path}'
     )
+    return f'To make it again: {command}'
 
   def write(
     self,

@@ -15,9 +15,10 @@ class CohortConfig:
   """Which cohort to open.
 
   Attributes:
-    name: a built-in world, a folder that holds cohort.toml, or a .toml file.
-    data_root: where a .toml file's tables and images are; empty for the
-      folder the file is in.
+    name: a built-in world, a descriptor that is shipped, a folder that holds
+      cohort.toml, or a .toml file.
+    data_root: where a descriptor's tables and images are; empty for the
+      folder that a .toml file is in.
     image_size: side of the square images in pixels; 0 means the world's own
       size, the descriptor's `image_size`, or else the longest side found in
       the images, at most 64.

@@ -8,7 +8,7 @@ import dataclasses
 import os
 import pathlib
 
-from fusion_jax.core import errors, files, text_tables
+from fusion_jax.core import commands, errors, files, text_tables
 from fusion_jax.data import (
   draft_features,
   draft_labels,
@@ -46,10 +46,11 @@ def propose(folder: str | os.PathLike) -> str:
   )
   table = dataclasses.replace(tables.read(folder / name), file=name)
   draft = drafting.Draft(table)
+  check = commands.line('prepare', '--cohort=THIS_FILE', '--data_root=FOLDER')
   draft.lines += [
     f"# A first draft from the files in '{folder.resolve().name}': read every",
     '# line, correct it, then check it with',
-    '# python -m experiments.prepare --cohort=THIS_FILE --data_root=FOLDER',
+    f'# {check}',
     'version = 1',
   ]
   draft.set('name', folder.resolve().name, "the folder's name")

@@ -1,4 +1,4 @@
-"""Opens a cohort: a built-in world, a folder or a descriptor file."""
+"""Opens a cohort: a built-in world, a descriptor that is shipped or a file."""
 
 import dataclasses
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fusion_jax.core import errors, files
+from fusion_jax.core import commands, errors, files
 from fusion_jax.data import checks, file_facts, synthetic, tables, withhold
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as config_lib
@@ -15,6 +15,8 @@ from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 
 DESCRIPTOR = 'cohort.toml'
+# Of public data sets, whose files everyone has to get for themselves.
+_SHIPPED = pathlib.Path(__file__).with_name('descriptors')
 WORLD_STUDIES = 1500
 WORLD_SIZE = 32
 _WORLD_KEYS = (
@@ -73,27 +75,42 @@ def inspect(
   return Opened(cohort, tuple(examination.problems))
 
 
+def shipped() -> dict[str, pathlib.Path]:
+  """The descriptors of the library, by name."""
+  return {x.stem: x for x in sorted(_SHIPPED.glob('*.toml'))}
+
+
 def locate(name: str, data_root: str = '') -> tuple[pathlib.Path, pathlib.Path]:
   """The descriptor file and the data folder that `name` stands for.
 
   Raises:
     UserError: saying what was looked for.
   """
-  path = pathlib.Path(os.path.expanduser(name))
-  if path.is_dir():
+  descriptors = shipped()
+  path = descriptors.get(name) or pathlib.Path(os.path.expanduser(name))
+  if name in descriptors:
+    if not data_root:
+      raise errors.UserError(
+        f"Cohort '{name}' is a descriptor without data: say with "
+        f"--data_root=DIR where the files are that '{path}' speaks of."
+      )
+  elif path.is_dir():
     path = path / DESCRIPTOR
     if not files.regular(path).is_file():
       raise errors.UserError(
         f"Folder '{name}' holds no {DESCRIPTOR}. Write a first one with: "
-        f'python -m experiments.prepare --draft={name}'
+        + commands.line('prepare', f'--draft={name}')
       )
   elif not files.regular(path).is_file():
-    guess = errors.nearest(name, [*synthetic.WORLDS, *_siblings(path)])
+    guess = errors.nearest(
+      name, [*synthetic.WORLDS, *descriptors, *_siblings(path)]
+    )
     hint = f" Did you mean '{guess}'?" if guess else ''
     raise errors.UserError(
       f"No cohort '{name}': neither a built-in world "
-      f'({", ".join(synthetic.WORLDS)}) nor a folder with {DESCRIPTOR} nor a '
-      f'.toml file in {os.getcwd()}.{hint}'
+      f'({", ".join(synthetic.WORLDS)}) nor a shipped descriptor '
+      f'({", ".join(descriptors)}) nor a folder with {DESCRIPTOR} nor a .toml '
+      f'file in {os.getcwd()}.{hint}'
     )
   elif path.suffix != '.toml':
     raise errors.UserError(

@@ -120,7 +120,7 @@ def read(folder: str, *, arms: Sequence[str] = ()) -> Pilot:
       is nothing to compare.
   """
   path = pathlib.Path(folder)
-  summary = _summary(path / SUMMARY)
+  summary = summary_of(path)
   kept = summary['evaluation']
   table, part = path / PREDICTIONS, ''
   if not table.is_file():
@@ -204,7 +204,13 @@ def _fewest_share(task, test, patients) -> float | None:
   return min(counts) / patients
 
 
-def _summary(path: pathlib.Path) -> dict:
+def summary_of(folder: pathlib.Path) -> dict:
+  """The summary that a folder holds.
+
+  Raises:
+    UserError: if there is none, or one of another version.
+  """
+  path = folder / SUMMARY
   try:
     content = files.regular(path).read_bytes()
   except FileNotFoundError:

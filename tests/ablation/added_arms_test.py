@@ -8,10 +8,10 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from experiments import settings
 from fusion_jax.ablation import external, saved
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import errors
+from fusion_jax.launch import settings
 from tests.ablation import config_test, runner_test, saved_test
 
 MINE = '--arm=mine=early_pca(l1_ratio=.9)'

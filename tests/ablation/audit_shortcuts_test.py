@@ -202,9 +202,7 @@ class HistoryTest(absltest.TestCase):
     if not PAD.is_dir():
       self.skipTest(f'no {PAD}')
     config = data_config.CohortConfig(
-      name=str(
-        imports.ROOT / 'experiments/cohorts/pad_ufes20_all_columns.toml'
-      ),
+      name='pad_ufes20_all_columns',
       data_root=str(PAD),
       image_size=8,
       cache_dir=self.create_tempdir().full_path,

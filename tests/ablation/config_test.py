@@ -84,7 +84,7 @@ class ConfigTest(parameterized.TestCase):
     ('complementary', 'complementary'),
     ('/data/my cohort/', 'my_cohort'),
     ('/data/lungs/cohort.toml', 'lungs'),
-    ('experiments/cohorts/ham.toml', 'ham'),
+    ('cohorts/ham.toml', 'ham'),
   )
   def test_default_folder(self, name, start):
     folder = config_lib.default_folder(config(f'cohort.name={name}'))

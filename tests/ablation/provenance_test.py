@@ -2,6 +2,7 @@
 
 import pathlib
 import subprocess
+import sys
 from unittest import mock
 
 import jax
@@ -82,6 +83,24 @@ class ProvenanceTest(absltest.TestCase):
     ):
       with mock.patch.object(subprocess, 'run', side_effect=error):
         self.assertEqual(provenance.commit(self.package), {})
+
+  def test_the_command_is_told_as_it_can_be_given_again(self):
+    script, module = mock.Mock(__spec__=None), mock.Mock()
+    module.__spec__ = mock.Mock()
+    module.__spec__.name = 'experiments.ablate'
+    for main, program, told in (
+      (script, '/venv/bin/fusion-jax', 'fusion-jax'),
+      (
+        module,
+        '/x/experiments/ablate.py',
+        'python -m experiments.ablate',
+      ),
+    ):
+      with (
+        mock.patch.dict(sys.modules, {'__main__': main}),
+        mock.patch.object(sys, 'argv', [program, 'ablate', '--out=a b']),
+      ):
+        self.assertEqual(provenance.command(), f"{told} ablate '--out=a b'")
 
 
 if __name__ == '__main__':

@@ -5,11 +5,12 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
+from experiments.studies.published import studies
 from fusion_jax.core import config, errors, files
 from fusion_jax.data import config as data_config
 from fusion_jax.data import descriptor, reader, splits, tables
 from fusion_jax.evaluation import files as predictions
-from fusion_jax.evaluation import published, registration
+from fusion_jax.evaluation import registration
 
 
 class ReplacingTest(parameterized.TestCase):
@@ -114,7 +115,7 @@ class ReadersTest(parameterized.TestCase):
     ('descriptor', 'x.toml', descriptor.load),
     ('predictions', 'x.csv', lambda path: predictions.read(path, None)),
     ('predictions_parquet', 'x.parquet', lambda x: predictions.read(x, None)),
-    ('published', 'x.csv', published.read),
+    ('published', 'x.csv', studies.read),
     ('registration', 'x.json', registration.load),
     ('splits', 'x.csv', lambda path: splits.load(path, None)),
     ('config', 'x.json', lambda x: config.load(data_config.SplitConfig, x)),
@@ -164,7 +165,7 @@ class UserCacheTest(absltest.TestCase):
 
   def test_a_user_without_a_home(self):
     with mock.patch.dict(os.environ, XDG_CACHE_HOME=''):
-      del os.environ['HOME']
+      os.environ.pop('HOME', None)
       with mock.patch('pwd.getpwuid', side_effect=KeyError):
         with self.assertRaisesRegex(errors.UserError, 'no home directory'):
           files.user_cache()

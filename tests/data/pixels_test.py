@@ -181,7 +181,7 @@ class RecipeTest(parameterized.TestCase):
     if not (SHARED / name).is_dir():
       self.skipTest(f'{SHARED / name} is not here')
     config = config_lib.CohortConfig(
-      name=str(ROOT / 'experiments' / 'cohorts' / f'{name}.toml'),
+      name=name,
       data_root=str(SHARED / name),
       cache_dir=self.create_tempdir().full_path,
     )

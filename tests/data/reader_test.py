@@ -4,18 +4,18 @@ import dataclasses
 import os
 import pathlib
 import shutil
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
 from fusion_jax.core import errors
-from fusion_jax.data import config, reader
+from fusion_jax.data import config, descriptor, reader
 from tests.data import folders
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / 'shared' / 'data'
-COHORTS = ROOT / 'experiments' / 'cohorts'
 
 
 class ReaderTest(parameterized.TestCase):
@@ -53,6 +53,21 @@ class ReaderTest(parameterized.TestCase):
     self.assertEqual(c.images.shape[2:4], (5, 5))
     with self.assertRaisesRegex(errors.UserError, '--data_root=DIR'):
       self._open(toml)
+
+  def test_a_shipped_descriptor(self):
+    home = self.create_tempdir('shipped').full_path
+    toml = pathlib.Path(home, 'named.toml')
+    shutil.move(self.folder / 'cohort.toml', toml)
+    with mock.patch.object(reader, '_SHIPPED', pathlib.Path(home)):
+      c = self._open('named', data_root=str(self.folder))
+      self.assertEqual(reader.shipped(), {'named': toml})
+    self.assertEqual(c.name, 'named')
+    self.assertLen(c, 24)
+
+  @parameterized.parameters(*reader.shipped())
+  def test_what_is_shipped_is_legal(self, name):
+    path, _ = reader.locate(name, str(self.folder))
+    self.assertEqual(descriptor.load(path).name, name)
 
   def test_no_patient_column(self):
     toml = folders.TOML.replace(
@@ -160,6 +175,9 @@ class ReaderTest(parameterized.TestCase):
   @parameterized.parameters(
     ('complementry', {}, "Did you mean 'complementary'?"),
     ('nowhere/at/all.toml', {}, 'neither a built-in world'),
+    ('ham1000', {}, "Did you mean 'ham10000_64'?"),
+    ('nowhere', {}, 'a shipped descriptor (ham10000_64, pad_ufes20_'),
+    ('ham10000_64', {}, 'say with --data_root=DIR where the files are'),
     (None, {'n': 5}, 'cohort.n = 5 is only for built-in worlds'),
     (None, {'task': 'survival'}, 'cohort.task = survival is only for'),
     (None, {'absent_images': 0.5}, 'cohort.absent_images = 0.5 is only for'),
@@ -260,7 +278,7 @@ class RealCohortsTest(parameterized.TestCase):
     _twin(folder, name)
     opened = reader.inspect(
       config.CohortConfig(
-        name=str(COHORTS / f'{name}.toml'),
+        name=name,
         data_root=str(folder),
         cache_dir=self.create_tempdir('cache').full_path,
       )
@@ -280,7 +298,7 @@ class RealCohortsTest(parameterized.TestCase):
       self.skipTest(f'the real cohorts are not beside the checkout ({SHARED})')
     opened = reader.inspect(
       config.CohortConfig(
-        name=str(COHORTS / f'{name}.toml'),
+        name=name,
         data_root=str(SHARED / name),
         image_size=8,
         cache_dir=self.create_tempdir().full_path,

@@ -27,7 +27,7 @@ class Case:
     outcome: REFUSED, WARNED or READ.
     words: what its output has to say; of what is read, the right values.
     make: writes the input into an empty folder, in which the launcher runs.
-    module: the launcher.
+    module: the command, or the dotted name of a study.
     flags: of the launcher.
     code: the exit code.
     limits: of resources, by number.

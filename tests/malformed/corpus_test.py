@@ -9,13 +9,13 @@ import re
 import pytest
 from absl.testing import absltest, parameterized
 
+from tests.launch import server
 from tests.malformed import (
   case,
   descriptor_cases,
   image_cases,
   launcher_cases,
   predictions_cases,
-  server,
   settings_cases,
   table_cases,
 )
@@ -46,16 +46,21 @@ class CorpusTest(absltest.TestCase):
 class _CasesTest(parameterized.TestCase):
   """Runs the cases of one share."""
 
-  @classmethod
-  def setUpClass(cls):
-    super().setUpClass()
-    cls.server = cls.enterClassContext(server.Server())
-
   def check(self, x: case.Case) -> None:
     folder = pathlib.Path(self.create_tempdir().full_path) / 'work'
     folder.mkdir()
     x.make(folder)
-    code, out, err = self.server.run(folder, x, _LIMIT)
+    aside = folder.parent / 'aside'
+    aside.mkdir()
+    code, out, err = server.started().run(
+      x.module,
+      x.flags,
+      folder=folder,
+      aside=aside,
+      limit=_LIMIT,
+      limits=x.limits,
+      environment={'XDG_CACHE_HOME': f'{aside}/cache', **x.environment},
+    )
     said = f'{x.name}: {code}\n{out[-3000:]}\n{err[-3000:]}'
     self.assertIsNotNone(code, f'{x.name} hangs')
     self.assertNotIn('Traceback', out + err)

@@ -19,7 +19,7 @@ def _of(
         case.write(folder / f'i/s{i}.png', case.png(i))
 
   return case.Case(
-    f'{module}_{name}',
+    f'{module.rpartition(".")[2]}_{name}',
     case.REFUSED if code else case.READ,
     (words,),
     make,
@@ -37,7 +37,8 @@ def _plan(name, words, *flags):
 
 def _evidence(name, words, content, file='f.csv'):
   flags = (f'--studies={file}', '--out=out')
-  return _of(name, 'evidence', flags, words, content=content)
+  module = 'experiments.studies.evidence'
+  return _of(name, module, flags, words, content=content)
 
 
 CASES = (
@@ -53,7 +54,6 @@ CASES = (
   _plan('arms_infinite', 'from 1 to 100', '--arms=inf'),
   _plan('arms_nan', 'from 1 to 100', '--arms=nan'),
   _plan('folds', 'expected 1', f'--folds={10**30}'),
-  _plan('simulations', 'from 0 to 10000', f'--simulations={10**30}'),
   _plan('studies', 'icc', f'--studies_per_patient={10**30}'),
   _plan('power', 'power=nan', '--power=nan'),
   _plan('margin', '--margin=0', '--margin=0'),

@@ -1,0 +1,1 @@
+"""Studies about the tool itself; `python -m experiments.studies.NAME`."""

@@ -1,0 +1,1 @@
+"""Published studies of fusion: a table of them, and their meta-analysis."""

@@ -1,0 +1,1 @@
+"""The controlled experiments behind experiments/studies/review_table.py."""

@@ -1,1 +1,0 @@
-"""The controlled experiments behind experiments/review_table.py."""
