@@ -32,7 +32,10 @@ _DATA_ROOT = flags.DEFINE_string(
   'data_root', None, "Where a descriptor's table and images are."
 )
 _OUT = flags.DEFINE_string(
-  'out', '', 'The run folder; empty for runs/COHORT-HASH.'
+  'out',
+  '',
+  'The run folder, which the same command goes on in, and another one may add '
+  'arms and seeds to; empty for runs/COHORT-HASH.',
 )
 _ARMS = flags.DEFINE_string(
   'arms',
@@ -58,7 +61,9 @@ _CONFIG = flags.DEFINE_string(
   'A named configuration (default, quick), or a saved config.json.',
 )
 _REGISTERED = flags.DEFINE_string(
-  'registered', None, 'A file that fixed metric, margin, arms and reference.'
+  'registered',
+  None,
+  'A file that fixed metric, margin, estimand, arms and reference beforehand.',
 )
 _CONTROLS = flags.DEFINE_string(
   'controls', None, "Conditions that ask whether a gain is fusion, or 'all'."
@@ -70,7 +75,7 @@ _EXAMPLES = flags.DEFINE_integer(
   'examples',
   None,
   'Put this many studies that fusion repairs and that it breaks into the '
-  'report, with images and record values of these patients.',
+  'report: it then shows images and record values of these patients.',
 )
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of any setting; comes last.'

@@ -18,9 +18,9 @@ SMALL = (
 )
 
 
-def ablate(work, *flags, module='ablate'):
+def ablate(work, *flags, module='ablate', report=True):
   """The finished process of `fusion-jax MODULE` in `work`."""
-  return launched.launch(work, module, *flags, COLUMNS='200')
+  return launched.launch(work, module, *flags, report=report, COLUMNS='200')
 
 
 class AblateTest(parameterized.TestCase):
@@ -131,6 +131,7 @@ class AblateTest(parameterized.TestCase):
       '--arms=ehr_linear,late_mean',
       '--arm=late_mean=late_mean(image=image_pca,ehr=ehr_linear)',
       *SMALL[1:],
+      report=False,
     )
     self.assertEqual(done.returncode, 0, done.stderr)
     line = "Also run, as 'late_mean' builds on it: 'image_pca'.\n"
@@ -140,7 +141,12 @@ class AblateTest(parameterized.TestCase):
 
   def test_flags_come_before_set_and_after_the_named_config(self):
     done = ablate(
-      self.work, *SMALL, '--config=quick', '--set=splits.folds=3', '--out=r'
+      self.work,
+      *SMALL,
+      '--config=quick',
+      '--set=splits.folds=3',
+      '--out=r',
+      report=False,
     )
     self.assertEqual(done.returncode, 0, done.stderr)
     config = json.loads((self.work / 'r' / 'config.json').read_text())

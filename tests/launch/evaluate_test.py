@@ -134,11 +134,13 @@ class EvaluateTest(absltest.TestCase):
     super().setUp()
     self.work = pathlib.Path(self.create_tempdir('work').full_path)
 
-  def _run(self, *flags):
-    return ablate_test.ablate(self.work, *flags, module='evaluate')
+  def _run(self, *flags, report=False):
+    return ablate_test.ablate(
+      self.work, *flags, module='evaluate', report=report
+    )
 
-  def _summary(self, *flags, out='out'):
-    done = self._run(f'--out={out}', QUICK, *flags)
+  def _summary(self, *flags, out='out', report=False):
+    done = self._run(f'--out={out}', QUICK, *flags, report=report)
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertEqual(done.stderr, '')
     self.assertEqual(
@@ -158,7 +160,9 @@ class EvaluateTest(absltest.TestCase):
 
   def test_against_a_named_arm(self):
     save(rows(), self.work / 'p.csv')
-    found, shown = self._summary('--predictions=p.csv', '--reference=labs')
+    found, shown = self._summary(
+      '--predictions=p.csv', '--reference=labs', report=True
+    )
     self.assertEqual(
       [(c['arm'], c['reference']) for c in found['comparisons']],
       [('both', 'labs'), ('ct', 'labs')],

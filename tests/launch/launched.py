@@ -12,11 +12,12 @@ from tests.launch import server
 _LIMIT = 600.0
 
 
-def launch(work, module, *flags, **environment):
+def launch(work, module, *flags, report=True, **environment):
   """The finished process of a command (or a study) in the folder `work`.
 
   It is forked from a process that has imported the library (tests/launch/
-  server.py), so that it starts at once.
+  server.py), so that it starts at once. Without `report`, the page it makes is
+  empty, and there are no figures and tables.
   """
   with tempfile.TemporaryDirectory() as aside:
     code, out, err = server.started().run(
@@ -26,6 +27,7 @@ def launch(work, module, *flags, **environment):
       aside=pathlib.Path(aside),
       limit=_LIMIT,
       environment=environment,
+      report=report,
     )
   assert code is not None, f'{module} {flags} hangs: {err}'
   return subprocess.CompletedProcess([module, *flags], code, out, err)

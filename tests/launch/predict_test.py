@@ -8,14 +8,16 @@ from absl.testing import absltest
 from tests.launch import ablate_test, evaluate_test
 
 
-def predict(work, *flags):
-  return ablate_test.ablate(work, *flags, module='predict')
+def predict(work, *flags, **options):
+  return ablate_test.ablate(work, *flags, module='predict', **options)
 
 
 class PredictTest(absltest.TestCase):
   def test_another_cohort(self):
     work = pathlib.Path(self.create_tempdir().full_path)
-    done = ablate_test.ablate(work, *ablate_test.SMALL, '--out=run')
+    done = ablate_test.ablate(
+      work, *ablate_test.SMALL, '--out=run', report=False
+    )
     self.assertEqual(done.returncode, 0, done.stderr)
     flags = ['--run=run', '--cohort=redundant', '--set=cohort.n=100']
     done = predict(work, *flags)
@@ -34,7 +36,7 @@ class PredictTest(absltest.TestCase):
     )
     with self.subTest('some arms go to a folder of their own'):
       before = (work / folder / 'summary.json').read_bytes()
-      done = predict(work, *flags, '--arms=ehr_linear')
+      done = predict(work, *flags, '--arms=ehr_linear', report=False)
       self.assertEqual(done.returncode, 0, done.stderr)
       last = done.stdout.strip().splitlines()[-1]
       self.assertRegex(last, rf'{folder}-[0-9a-f]{{8}}$')

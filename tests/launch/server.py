@@ -62,6 +62,7 @@ class Server:
     limit: float,
     limits: Mapping[int, int] | None = None,
     environment: Mapping[str, str] | None = None,
+    report: bool = True,
   ) -> tuple[int | None, str, str]:
     """Exit code (None after `limit` seconds), standard output and error.
 
@@ -73,6 +74,8 @@ class Server:
       limit: in seconds.
       limits: what is set by `resource.setrlimit`.
       environment: variables that it gets besides those of the server.
+      report: whether the files of a report are made, which takes seconds; else
+        its page is empty.
     """
     asked = {
       'folder': str(folder),
@@ -82,6 +85,7 @@ class Server:
       'limits': [*(limits or {}).items()],
       'environment': dict(environment or {}),
       'limit': limit,
+      'report': report,
     }
     print(json.dumps(asked), file=self._process.stdin, flush=True)
     code = json.loads(self._process.stdout.readline())
@@ -133,6 +137,9 @@ def _become(command) -> None:
   os.closerange(3, 1024)
   for number, limit in command['limits']:
     resource.setrlimit(number, (limit, limit))
+  if not command['report']:
+    bundle = importlib.import_module('fusion_jax.report.bundle')
+    bundle.contents = lambda *_, **__: {bundle.PAGE: b''}
   code = 0
   try:
     if '.' in module:
