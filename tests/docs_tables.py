@@ -28,9 +28,6 @@ _REVIEW = {
 }
 
 
-_ARMS = families.review(families.USUAL)
-
-
 def pages() -> list:
   docs = imports.ROOT / 'docs'
   return [imports.ROOT / 'README.md', *sorted(docs.glob('*.md'))]
@@ -85,7 +82,7 @@ def _flags(name):
 
 def _listed():
   for strategy in _REVIEW:
-    for name, arm in _ARMS.items():
+    for name, arm in families.review(families.USUAL).items():
       if arm.strategy == strategy:
         yield name, arm
 
@@ -145,11 +142,16 @@ def _leaves(group: str) -> dict[str, tuple]:
       value = getattr(owner, field.name)
       if dataclasses.is_dataclass(value) and group != 'run':
         waiting[f'{prefix}{field.name}.'] = value
-      elif field.name == 'modalities' and group == 'run':
-        continue  # The cohort says them.
-      elif not dataclasses.is_dataclass(value) and not isinstance(value, dict):
+      elif not _is_group(value):
         found[prefix + field.name] = value, meanings.get(field.name, '')
   return found
+
+
+def _is_group(value) -> bool:
+  """Whether a setting is more than one value that --set could read."""
+  if isinstance(value, tuple):
+    return any(map(dataclasses.is_dataclass, value))
+  return dataclasses.is_dataclass(value) or isinstance(value, dict)
 
 
 def written(value) -> str:

@@ -56,8 +56,8 @@ class Run:
   summary: Mapping[str, Any]
 
 
-def open_run(path: str | os.PathLike) -> Run:
-  """Reads a run folder.
+def check_finished(path: str | os.PathLike) -> store_lib.Store:
+  """The folder of a finished run, of whatever version.
 
   Raises:
     UserError: if it is none, has not come to its end or is damaged.
@@ -74,11 +74,24 @@ def open_run(path: str | os.PathLike) -> Run:
         f"The run in '{path}' is not finished: it has no {name}. "
         f'{store.again()}'
       )
-  store.saved_config()
   for name, trouble in store.faults().items():
-    # What was added to a finished run can be made again by itself.
-    if name in (*store_lib.FINISHED, store_lib.CHECKSUMS):
+    # What was added to a finished run can be made again by itself; nothing
+    # that can be read without the configuration depends on it.
+    if name in (*store_lib.FINISHED[1:], store_lib.CHECKSUMS):
       raise errors.UserError(f"'{path / name}' {trouble}. {store.again()}")
+  return store
+
+
+def open_run(path: str | os.PathLike) -> Run:
+  """Reads a run folder.
+
+  Raises:
+    UserError: if it is none, has not come to its end, is damaged or is of a
+      former version.
+  """
+  path = pathlib.Path(path)
+  store = check_finished(path)
+  store.saved_config()
   config = saved.load(path / store_lib.CONFIG)
   models = store.read_json(store_lib.MODELS)
   if not frozen.sound(models):

@@ -14,7 +14,7 @@ from typing import Any
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, views
-from fusion_jax.core import closure, documents, errors, files, types
+from fusion_jax.core import closure, commands, documents, errors, files, types
 from fusion_jax.core import config as core_config
 
 CONFIG = 'config.json'
@@ -66,10 +66,10 @@ def current(
       anew.
   """
   if version_of(data, where=where) != VERSION:
+    command = commands.line('ablate', f'--config={where}', '--out=NEW')
     raise errors.UserError(
       f"'{folder}' is a run of version 1 of the format; its models are not "
-      'read. To make it anew: python -m experiments.ablate '
-      f'--config={where} --out=NEW'
+      f'read. To make it anew: {command}'
     )
   return {k: v for k, v in data.items() if k != _VERSION}
 

@@ -24,7 +24,7 @@ _RUN = flags.DEFINE_string('run', '', 'The folder of a finished run.')
 def _summary(folder: pathlib.Path) -> Mapping[str, Any]:
   if (folder / store.CONFIG).is_file():
     # Only a run has checksums, and may be unfinished.
-    external.open_run(folder)
+    external.check_finished(folder)
   return pilot.summary_of(folder)
 
 

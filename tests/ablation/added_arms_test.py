@@ -98,6 +98,12 @@ class FormerRunTest(runner_test.RunnerTestCase):
     with self.assertRaisesRegex(errors.UserError, 'is a run of version 1'):
       external.open_run(self.old)
 
+  def test_its_summary_can_be_shown_again(self):
+    external.check_finished(self.old)
+    (self.old / store_lib.SUMMARY).write_text('[]')
+    with self.assertRaisesRegex(errors.UserError, 'summary.json. is damaged'):
+      external.check_finished(self.old)
+
   def test_it_is_not_extended(self):
     with self.assertRaisesRegex(errors.UserError, 'is a run of version 1'):
       runner_test.run(self.old)

@@ -36,8 +36,9 @@ def former_folder(path, *overrides, **arms):
   path.mkdir()
   text = json.dumps(former(*overrides, **arms))
   (path / store_lib.CONFIG).write_text(text)
-  for name in (*store_lib.FINISHED[1:], store_lib.CHECKSUMS):
+  for name in store_lib.FINISHED[1:]:
     (path / name).write_text('{}')
+  store_lib.Store(path).seal()
 
 
 class Version2Test(parameterized.TestCase):
