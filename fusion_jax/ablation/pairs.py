@@ -193,8 +193,14 @@ def _create(config: models.ModelConfig, task: types.Task) -> models.FusionModel:
 
 @functools.cache
 def _programs(config: models.ModelConfig, task: types.Task):
-  """Compiled functions for features of a batch and for logits of pairs."""
+  """Compiled functions for features of a batch and for logits of pairs.
+
+  Raises:
+    ValueError: for a model whose encoders exchange something.
+  """
   model = _create(config, task)
+  if model.exchanges:
+    raise ValueError('Its encoders cannot be run one by one.')
 
   @jax.jit
   def encode(variables, resident, plan):

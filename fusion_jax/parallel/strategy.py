@@ -1,9 +1,13 @@
-"""Spreads a program over members of a fleet and over studies of a batch.
+"""Spreads a program over members, studies of a batch and parameters.
 
 A program is `f(members, shared, plan) -> result`, where every leaf of
 `members` has the members on its first axis, `shared` is the same for all, and
 every leaf of `plan` is (m, ..., b): members first, the batch last. Its result
 is either per member, or (m, ..., b, ...) per study with the batch on axis 2.
+
+Devices form a mesh of three axes: `members` divides the models of a fleet,
+`data` and `fsdp` divide each batch, and `fsdp` divides large parameters as well
+(parallel/rules.py). Under jit, XLA puts in what has to be exchanged.
 """
 
 import dataclasses
@@ -16,11 +20,13 @@ import numpy as np
 from fusion_jax.core import errors
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import placed
+from fusion_jax.parallel import rules as rules_lib
 
 P = jax.sharding.PartitionSpec
 
 DATA = 'data'
 MEMBERS = 'members'
+FSDP = rules_lib.FSDP
 STRATEGIES = ('jit', 'pmap')
 SHARDS = ('auto', DATA, MEMBERS)
 FLEETS = ('auto', 'map', 'vmap')
@@ -29,6 +35,8 @@ STREAM = 'stream'
 FEEDS = (RESIDENT, STREAM)
 
 _BATCH_AXIS = 2
+# Devices that share parameters divide a batch like all others.
+_BATCH = (DATA, FSDP)
 # Cohorts beside the latest one that stay on the devices; larger ones come and
 # go.
 _PLACED = placed.Placed(most_bytes=2 << 30)
@@ -43,12 +51,16 @@ class Strategy:
     shard: DATA or MEMBERS.
     devices: those used.
     fleet: 'map' or 'vmap' over the members on one device.
+    fsdp: devices over which parameters are cut.
+    rules: REGEX:CUT, see `rules.parse`.
   """
 
   kind: str
   shard: str
   devices: tuple[jax.Device, ...]
   fleet: str
+  fsdp: int = 1
+  rules: tuple[str, ...] = ()
 
   @property
   def member_multiple(self) -> int:
@@ -67,11 +79,33 @@ class Strategy:
 
   @property
   def _mesh(self) -> jax.sharding.Mesh:
-    return jax.sharding.Mesh(
-      np.array(self.devices),
-      (self.shard,),
-      axis_types=(jax.sharding.AxisType.Auto,),
+    n = len(self.devices)
+    shape = (
+      (n, 1, 1) if self.shard == MEMBERS else (1, n // self.fsdp, self.fsdp)
     )
+    return jax.sharding.Mesh(
+      np.array(self.devices).reshape(shape),
+      (MEMBERS, DATA, FSDP),
+      axis_types=(jax.sharding.AxisType.Auto,) * 3,
+    )
+
+  def _member_shardings(self, members: Any, *, stacked: bool = True) -> Any:
+    """Of every leaf of what differs between members."""
+    mesh, rules = self._mesh, rules_lib.parse(self.rules)
+
+    def one(keys, x):
+      spec = P(MEMBERS) if self.shard == MEMBERS else P()
+      if self.fsdp > 1:
+        spec = rules_lib.spec_of(
+          rules_lib.path_of(keys),
+          x.shape,
+          rules,
+          size=self.fsdp,
+          stacked=stacked,
+        )
+      return jax.sharding.NamedSharding(mesh, spec)
+
+    return jax.tree_util.tree_map_with_path(one, members)
 
   def map_members(self, f: Callable[..., Any]) -> Callable[..., Any]:
     """Runs `f`, written for one member, on all members of one device."""
@@ -93,17 +127,19 @@ class Strategy:
     """Puts arrays on the devices, `axis` cut over them; whole if None."""
     if len(self.devices) == 1:
       return jax.device_put(tree, self.devices[0])
-    spec = P() if axis is None else P(*(None,) * axis, DATA)
+    spec = P() if axis is None else P(*(None,) * axis, _BATCH)
     return jax.device_put(tree, jax.sharding.NamedSharding(self._mesh, spec))
 
-  def place_members(self, members: Any) -> Any:
-    """Puts `members` where a program of this strategy wants them."""
+  def place_members(self, members: Any, *, stacked: bool = True) -> Any:
+    """Puts `members` where a program of this strategy wants them.
+
+    Not `stacked`, they are one member, without the first axis.
+    """
     if self.kind == 'pmap':
       return members  # It cuts and places them itself.
     where: Any = self.devices[0]
     if len(self.devices) > 1:
-      spec = P(MEMBERS) if self.shard == MEMBERS else P()
-      where = jax.sharding.NamedSharding(self._mesh, spec)
+      where = self._member_shardings(members, stacked=stacked)
     # A copy: programs overwrite what they are given.
     return jax.device_put(members, where, may_alias=False)
 
@@ -132,10 +168,10 @@ class Strategy:
     """
     if self.kind == 'pmap':
       return self._pmap(program, per_study)
-    jitted = self._jit(program, members, per_study, donate)
+    jitted = self._jit(program, (members, shared, plan), per_study, donate)
     return jitted.lower(members, shared, plan).compile()
 
-  def _jit(self, program, members, per_study, donate):
+  def _jit(self, program, examples, per_study, donate):
     donated = (0,) if donate else ()
     if len(self.devices) == 1:
       return jax.jit(program, donate_argnums=donated)
@@ -159,11 +195,13 @@ class Strategy:
         donate_argnums=donated,
       )
     whole = jax.sharding.NamedSharding(mesh, P())
-    batch = jax.sharding.NamedSharding(mesh, P(None, None, DATA))
+    batch = jax.sharding.NamedSharding(mesh, P(None, None, _BATCH))
+    # What comes out lies as what went in, so that it can be fed back.
+    out = self._member_shardings(jax.eval_shape(program, *examples))
     return jax.jit(
       program,
-      in_shardings=(whole, whole, batch),
-      out_shardings=batch if per_study else whole,
+      in_shardings=(self._member_shardings(examples[0]), whole, batch),
+      out_shardings=batch if per_study else out,
       donate_argnums=donated,
     )
 
@@ -226,7 +264,8 @@ def create_strategy(
   """Decides how a fleet of `members` models uses the local devices.
 
   Raises:
-    UserError: for an unknown strategy or shard, or more devices than exist.
+    UserError: for an unknown strategy or shard, more devices than exist, or
+      parameters that cannot be cut so.
   """
   for name, value, legal in (
     ('parallel.strategy', config.strategy, STRATEGIES),
@@ -251,9 +290,28 @@ def create_strategy(
   shard = config.shard
   if config.feed == STREAM:
     shard = DATA  # Models are trained one after the other.
+  elif shard == 'auto' and config.fsdp > 1:
+    shard = DATA  # Members that are divided have their parameters apart.
   elif shard == 'auto':
     shard = MEMBERS if members >= len(devices) else DATA
   fleet = config.fleet
   if fleet == 'auto':
     fleet = 'map' if devices[0].platform == 'cpu' else 'vmap'
-  return Strategy(config.strategy, shard, devices, fleet)
+  _check_fsdp(config, len(devices), shard)
+  return Strategy(
+    config.strategy, shard, devices, fleet, config.fsdp, config.rules
+  )
+
+
+def _check_fsdp(config, devices, shard):
+  rules_lib.parse(config.rules)
+  if config.fsdp < 1 or devices % config.fsdp:
+    raise errors.UserError(
+      f'parallel.fsdp={config.fsdp}: parameters are cut over a divisor of the '
+      f'{devices} devices.'
+    )
+  if config.fsdp > 1 and (config.strategy != 'jit' or shard == MEMBERS):
+    raise errors.UserError(
+      f'parallel.fsdp={config.fsdp} needs parallel.strategy=jit and '
+      'parallel.shard=data.'
+    )

@@ -90,6 +90,7 @@ class Programs:
     """First states; `members` holds (m,) of what differs between them."""
 
     def one(member, rows):
+      # Only its shapes count: parameters are drawn from the key.
       first = batches.gather(
         shared, member['source'], jax.tree.map(lambda x: x[0], rows)
       )
@@ -98,6 +99,8 @@ class Programs:
         optimizer=self.optimizer,
         batch=first,
         key=jax.random.key(member['seed']),
+        # Of the longest training it may have: when it will stop is not known,
+        # and the schedule must not depend on who is trained beside it.
         total_steps=member['steps'] * member['epochs'],
         learning_rate=member['learning_rate'],
         weight_decay=member['weight_decay'],
@@ -139,6 +142,8 @@ class Programs:
       return member, (jnp.full((), jnp.nan), jnp.full((), jnp.nan))
 
     def one(member, plan):
+      # Mapped one after the other, members that have stopped cost nothing.
+      # Under vmap this is a selection, and they still compute: see running.py.
       return jax.lax.cond(member.stopped, rest, run, member, plan)
 
     return self.map_members(one)(members, plan)
@@ -168,6 +173,8 @@ class Programs:
     return train, failed, (sums[0] + loss, sums[1] + weight)
 
   def _train(self, member, shared, plan):
+    # A scan, not a loop in Python: one dispatch an epoch instead of one a step,
+    # which is most of the time of small models.
     def feed(carry, item):
       number, rows = item
 
@@ -223,6 +230,7 @@ class Programs:
 
   def judge(self, member, valid_loss):
     """The member after an epoch: its best variables, and whether it stops."""
+    # Never true of NaN, so that a loss that is not finite is never the best.
     better = valid_loss < member.best_loss
     epoch = member.epoch + 1
     best_epoch = jnp.where(better, epoch, member.best_epoch)

@@ -153,7 +153,7 @@ class Loop:
       self._place(jax.tree.map(lambda x, k=k: x[k], states))
 
   def _place(self, state):
-    self._states.append(self._strategy.place_members(state))
+    self._states.append(self._strategy.place_members(state, stacked=False))
 
   def epoch(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Trains epoch `number` of all members that have not stopped.

@@ -377,7 +377,7 @@ def train_step(
     collections=state.collections,
     collective=collective,
   )
-  gradients = found.gradients
+  gradients = found.gradients  # Summed over shards: methods see the batch's.
   for number, method in enumerate(methods):
     if method.changes_gradients:
       gradients = method.gradients(
@@ -401,6 +401,7 @@ def train_step(
     weight_decay=state.weight_decay,
   )
   updates, opt_state = optimizer.update(gradients, opt_state, state.params)
+  # Decay is part of the update, so that a group's rate scales it too.
   updates = _scaled(updates, optimizers.rates(state.params, config.groups))
   for method in methods:
     updates = _in_phase(updates, state, method.phases())

@@ -35,6 +35,12 @@ class CreateTest(parameterized.TestCase):
     ({'fleet': 'scan'}, 'Known parallel.fleet values: auto, map, vmap'),
     ({'devices': 9}, 'has 8 devices'),
     ({'devices': -1}, 'give 1 to 8'),
+    ({'feed': 'steam'}, "Did you mean 'stream'"),
+    ({'fsdp': 3}, 'a divisor of the 8 devices'),
+    ({'fsdp': 0}, 'a divisor of the 8 devices'),
+    ({'fsdp': 2, 'strategy': 'pmap'}, 'needs parallel.strategy=jit'),
+    ({'fsdp': 2, 'shard': 'members'}, 'parallel.shard=data'),
+    ({'rules': ('a:b',)}, 'is no rule such as'),
   )
   def test_bad_values_are_one_line(self, fields, message):
     with self.assertRaisesRegex(errors.UserError, message):
@@ -82,6 +88,42 @@ class CompileTest(parameterized.TestCase):
         rtol=1e-5,
         atol=1e-5,
       )
+
+  def test_large_arrays_of_members_are_cut(self):
+    strategy = strategies.create_strategy(
+      Config(devices=4, fsdp=2, rules=('kernel:largest',)), members=8
+    )
+    self.assertEqual(strategy.shard, 'data')
+    self.assertEqual(strategy.batch_multiple, 4)
+    members = {
+      'kernel': np.ones((3, 16, 32), np.float32),
+      'table': np.ones((3, 16, 32), np.float32),
+      'scale': np.arange(3.0, dtype=np.float32),
+    }
+    rows = np.ones((3, 1, 8), np.float32)
+
+    def program(members, shared, plan):
+      def one(member, rows):
+        return jax.tree.map(lambda x: x * rows.sum() * shared, member)
+
+      return strategy.map_members(one)(members, plan)
+
+    run = strategy.compile(program, members, 0.5, rows, donate=True)
+    found = strategy.place_members(members)
+    for _ in range(2):
+      found = run(found, 0.5, rows)
+      parts = {
+        name: x.addressable_shards[0].data.shape for name, x in found.items()
+      }
+      self.assertEqual(
+        parts, {'kernel': (3, 16, 16), 'table': (3, 16, 32), 'scale': (3,)}
+      )
+    for name, x in members.items():
+      np.testing.assert_allclose(found[name], x * 16)
+    one = strategy.place_members(
+      {'kernel': members['kernel'][0]}, stacked=False
+    )
+    self.assertEqual(one['kernel'].addressable_shards[0].data.shape, (16, 16))
 
   def test_results_can_be_fed_back(self):
     members = jnp.arange(16.0)

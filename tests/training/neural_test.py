@@ -94,6 +94,23 @@ class FleetTest(parameterized.TestCase):
     for a, b in zip(one, eight, strict=True):
       np.testing.assert_allclose(a.history, b.history, rtol=2e-3)
 
+  @parameterized.parameters('resident', 'stream')
+  def test_parameters_that_are_cut_train_alike(self, feed):
+    cohort = tiny.cohort()
+    config = dataclasses.replace(CONFIG, learning_rate=1e-4)
+    model = tiny.model_config(
+      types.EHR, ehr='mlp(dropout=0)', combiner='additive'
+    )
+    one, cut = (
+      _fit(cohort, _members(2), model=model, config=config, parallel=parallel)
+      for parallel in (
+        ONE_DEVICE,
+        parallel_config.ParallelConfig(devices=4, fsdp=2, feed=feed),
+      )
+    )
+    for a, b in zip(one, cut, strict=True):
+      _assert_close(a, b, rtol=1e-5)
+
   def test_vmapped_members_equal_mapped_ones(self):
     cohort = tiny.cohort()
     mapped = _fit(cohort, _members(2), model=EHR)

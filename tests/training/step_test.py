@@ -7,6 +7,8 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
+from fusion_jax.parallel import config as parallel_config
+from fusion_jax.parallel import strategy as strategies
 from fusion_jax.training import augment, batches, optimizers, step, tasks
 from fusion_jax.training import config as training_config
 from tests import tiny
@@ -42,7 +44,9 @@ def _without_dropout(model):
 
 
 class OneStepOnEightDevicesTest(parameterized.TestCase):
-  @parameterized.product(kind=types.TASK_KINDS, strategy=('jit', 'pmap'))
+  @parameterized.product(
+    kind=types.TASK_KINDS, strategy=('jit', 'pmap', 'fsdp')
+  )
   def test_loss_and_gradients_agree_with_one_device(self, kind, strategy):
     self.assertEqual(jax.local_device_count(), 8)
     model, task, batch = _setup(kind)
@@ -61,7 +65,17 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
       )
 
     expected_sums, expected, *_ = jax.jit(gradients)(params, batch)
-    if strategy == 'jit':
+    if strategy == 'fsdp':
+      two = strategies.create_strategy(
+        parallel_config.ParallelConfig(devices=4, fsdp=2), members=1
+      )
+      cut = two.place_members(params, stacked=False)
+      halved = [
+        x.addressable_shards[0].data.size < x.size for x in jax.tree.leaves(cut)
+      ]
+      self.assertGreater(sum(halved), 5)
+      sums, actual, *_ = jax.jit(gradients)(cut, two.place_cut(batch, 0))
+    elif strategy == 'jit':
       mesh = jax.make_mesh(
         (8,), ('data',), axis_types=(jax.sharding.AxisType.Auto,)
       )
