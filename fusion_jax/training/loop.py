@@ -7,7 +7,7 @@ the parameters rather than to the last bit, because a step that is compiled
 alone is fused differently from one inside a loop.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -86,6 +86,7 @@ class Loop:
   Attributes:
     compile_seconds: 0, since programs are compiled as they are first used.
     sizes: members of each program: one.
+    places: all members.
   """
 
   compile_seconds = 0.0
@@ -108,6 +109,7 @@ class Loop:
     self._numbers = numbers
     self._members = members
     self._sources = [int(k) for k in numbers['source']]
+    self.places = list(range(members))
     self._states: list[Any] = []
     # A window holds the one source that its member sees.
     self._start = jax.jit(
@@ -147,8 +149,9 @@ class Loop:
     for k in range(self._members):
       self._place(self._start(*self._initial(k)))
 
-  def restore(self, states: Any) -> None:
+  def restore(self, states: Any, places: Sequence[int]) -> None:
     """Goes on from host states of all members."""
+    del places
     for k in range(self._members):
       self._place(jax.tree.map(lambda x, k=k: x[k], states))
 

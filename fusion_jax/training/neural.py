@@ -192,7 +192,7 @@ def fit_fleet(
   saved = saver.load(going.shapes()) if saver else None
   if saved:
     history, before = saved.history, saved.epoch
-    going.restore(saved.states)
+    going.restore(saved.states, saved.places)
   else:
     going.start()
   most = max(feed.epochs)
@@ -203,11 +203,11 @@ def fit_fleet(
     train_loss, valid_loss, stopped = going.epoch(epoch)
     for k in np.flatnonzero(~resting):
       history[k].append((float(train_loss[k]), float(valid_loss[k])))
+    going.compact()
     if saver and saver.due(epoch):
-      saver.save(resume.Progress(going.host(), epoch, history))
+      saver.save(resume.Progress(going.host(), going.places, epoch, history))
     if on_epoch:
       on_epoch(epoch, most, train_loss, valid_loss, stopped)
-    going.compact()
   host = going.host()
   fitted = [
     _fitted(host, k, data.sources[m.source], history[k], feed.steps[k])

@@ -31,11 +31,14 @@ class Progress:
 
   Attributes:
     states: host arrays of all members.
+    places: the member in each place of the program that trains them: a program
+      of another size would round otherwise.
     epoch: its number.
     history: by member and epoch, training and validation loss.
   """
 
   states: Any
+  places: Sequence[int]
   epoch: int
   history: list[list[tuple[float, float]]]
 
@@ -104,6 +107,7 @@ class Saver:
     facts = {
       'key': self._key,
       'content': fingerprint(leaves),
+      'places': list(progress.places),
       'epoch': progress.epoch,
       'history': progress.history,
     }
@@ -149,7 +153,7 @@ class Saver:
       _like(x, leaf) for x, leaf in zip(found, leaves, strict=True)
     )
     history = [[tuple(x) for x in h] for h in facts['history']]
-    return Progress(states, facts['epoch'], history)
+    return Progress(states, facts['places'], facts['epoch'], history)
 
 
 def _is_key(x) -> bool:

@@ -26,6 +26,7 @@ class Running:
   Attributes:
     compile_seconds: spent so far.
     sizes: members of each program that trained them, in turn.
+    places: the member in each place on the devices; copies fill the last up.
   """
 
   def __init__(
@@ -45,8 +46,7 @@ class Running:
     self._resident = resident
     self._numbers = numbers
     self._members = members
-    # The member in each place on the devices; copies fill the last ones up.
-    self._places = list(range(len(numbers['seed'])))
+    self.places = list(range(len(numbers['seed'])))
     self._left: dict[int, Any] = {}
     self._states: Any = None
     self._run: Any = None
@@ -87,10 +87,15 @@ class Running:
     self.compile_seconds += time.perf_counter() - begun
     self._states = initialise(self._numbers, self._resident, first)
 
-  def restore(self, states: Any) -> None:
-    """Goes on from host states of all members."""
-    last = self._members - 1
-    rows = np.minimum(self._places, last)
+  def restore(self, states: Any, places: Sequence[int]) -> None:
+    """Goes on from host states of all members, those in `places` training."""
+    self.places = list(places)
+    self._left = {
+      k: jax.tree.map(lambda x, k=k: x[k], states)
+      for k in set(range(self._members)) - set(places)
+    }
+    # Copies are of the last member.
+    rows = np.minimum(self.places, self._members - 1)
     self._states = self._strategy.place_members(
       jax.tree.map(lambda x: x[rows], states)
     )
@@ -99,8 +104,8 @@ class Running:
     self.compile_seconds += time.perf_counter() - begun
 
   def _compiled(self, states):
-    plan = self._feed.epoch(1, self._places)
-    self.sizes.append(len(self._places))
+    plan = self._feed.epoch(1, self.places)
+    self.sizes.append(len(self.places))
     return self._strategy.compile(
       self._programs.epoch, states, self._resident, plan, donate=True
     )
@@ -111,7 +116,7 @@ class Running:
     Returns, by member, training loss, validation loss and whether it has
     stopped; losses are NaN where it had before.
     """
-    plan = self._feed.epoch(number, self._places)
+    plan = self._feed.epoch(number, self.places)
     self._states, losses = self._run(self._states, self._resident, plan)
     train, valid = (np.full(self._members, np.nan) for _ in range(2))
     for place, k in self._own():
@@ -121,7 +126,7 @@ class Running:
   def _own(self) -> list[tuple[int, int]]:
     """(place, member) pairs without the copies that fill up."""
     first: dict[int, int] = {}
-    for place, k in enumerate(self._places):
+    for place, k in enumerate(self.places):
       if k < self._members:
         first.setdefault(k, place)
     return [(place, k) for k, place in first.items()]
@@ -142,7 +147,7 @@ class Running:
     going = [(place, k) for place, k in self._own() if not stopped[k]]
     multiple = self._strategy.member_multiple
     size = feeds.round_up(len(going), multiple)
-    if not going or 2 * size > len(self._places):
+    if not going or 2 * size > len(self.places):
       return
     host = jax.device_get(self._states)
     self._left |= {
@@ -152,7 +157,7 @@ class Running:
     }
     going += [going[-1]] * (size - len(going))
     rows = np.array([place for place, _ in going])
-    self._places = [k for _, k in going]
+    self.places = [k for _, k in going]
     self._states = self._strategy.place_members(
       jax.tree.map(lambda x: x[rows], host)
     )

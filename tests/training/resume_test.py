@@ -32,7 +32,17 @@ class StoppedError(Exception):
   pass
 
 
-def fit(folder=None, *, config=CONFIG, stop=None, seeds=(0, 1), kind='binary'):
+def fit(
+  folder=None,
+  *,
+  config=CONFIG,
+  stop=None,
+  seeds=(0, 1),
+  rates=None,
+  kind='binary',
+  fleet='map',
+  model=MODEL,
+):
   """A fit that is stopped during the epoch after `stop`, and its epochs."""
   cohort = tiny.cohort(kind=kind)
   rows = np.arange(96)
@@ -45,12 +55,15 @@ def fit(folder=None, *, config=CONFIG, stop=None, seeds=(0, 1), kind='binary'):
       raise StoppedError
 
   options = {
-    'model_config': MODEL,
+    'model_config': model,
     'task': cohort.task,
     'data': tiny.fleet_data(cohort),
-    'members': [neural.Member(rows[:64], rows[64:80], seed=s) for s in seeds],
+    'members': [
+      neural.Member(rows[:64], rows[64:80], seed=s, learning_rate=r)
+      for s, r in zip(seeds, rates or [None] * len(seeds), strict=True)
+    ],
     'config': config,
-    'parallel': parallel_config.ParallelConfig(devices=1),
+    'parallel': parallel_config.ParallelConfig(devices=1, fleet=fleet),
   }
   try:
     return neural.fit_fleet(**options, on_epoch=told, folder=folder), seen
@@ -82,6 +95,24 @@ class ResumeTest(parameterized.TestCase):
     self.assertEqual(after, [4, 5])
     self.assertEqual(content(found.fitted), content(whole.fitted))
     self.assertEqual([x.name for x in self.folder.iterdir()], ['5'])
+
+  def test_members_that_left_the_devices_stay_away(self):
+    config = dataclasses.replace(CONFIG, epochs=8, patience=1, average=0.0)
+    options = {
+      'config': config,
+      'seeds': (0, 1, 2, 3, 4),
+      'rates': (0.0, 0.0, None, 0.0, 0.0),
+      'fleet': 'vmap',
+      # Without batch statistics, which change its losses at any rate.
+      'model': tiny.model_config(types.EHR, combiner='additive'),
+    }
+    whole, _ = fit(**options)
+    self.assertEqual(whole.sizes, (5, 1))
+    fit(self.folder, stop=3, **options)
+    found, seen = fit(self.folder, **options)
+    self.assertEqual(seen[0], 4)
+    self.assertEqual(found.sizes, (1,))
+    self.assertEqual(content(found.fitted), content(whole.fitted))
 
   def test_every_some_epochs(self):
     config = dataclasses.replace(CONFIG, save_epochs=2)
@@ -139,9 +170,10 @@ class ResumeTest(parameterized.TestCase):
       'none': np.zeros((2, 0), np.float32),
       'x': np.arange(4.0).reshape(2, 2),
     }
-    saver.save(resume.Progress(states, 7, [[(0.5, 0.25)], []]))
+    saver.save(resume.Progress(states, [1, 1], 7, [[(0.5, 0.25)], []]))
     found = saver.load(states)
-    self.assertEqual((found.epoch, found.history), (7, [[(0.5, 0.25)], []]))
+    self.assertEqual((found.epoch, found.places), (7, [1, 1]))
+    self.assertEqual(found.history, [[(0.5, 0.25)], []])
     np.testing.assert_array_equal(
       jax.random.key_data(found.states['key']),
       jax.random.key_data(states['key']),
