@@ -1,9 +1,11 @@
 """Holds the source tree against the floors of the architecture."""
 
+import ast
 import re
 
 from absl.testing import absltest, parameterized
 
+from fusion_jax.core import types
 from fusion_jax.launch import command
 from tests import imports
 
@@ -74,6 +76,19 @@ LAZY = (
   'sksurv',
   'lifelines',
 )
+
+# Where modalities have names: in the worlds, in files of version 1, in families,
+# and where the sides are named after them. All others ask the cohort.
+NAMES_A_MODALITY = {
+  'fusion_jax/ablation/families.py',
+  'fusion_jax/ablation/saved.py',
+  'fusion_jax/core/types.py',
+  'fusion_jax/data/descriptor.py',
+  'fusion_jax/data/draft_modalities.py',
+  'fusion_jax/data/five.py',
+  'fusion_jax/data/synthetic.py',
+  'fusion_jax/data/worlds.py',
+}
 
 # Files that have no test file of their own, and why.
 WITHOUT_TEST = {
@@ -185,6 +200,15 @@ class ArchitectureTest(absltest.TestCase):
     ]
     self.assertEmpty(found)
 
+  def test_modalities_are_not_named(self):
+    found = {
+      path
+      for path in imports.python_files('fusion_jax')
+      if not path.startswith('fusion_jax/data/kinds/')
+      and names_a_modality((imports.ROOT / path).read_text())
+    }
+    self.assertEqual(found, NAMES_A_MODALITY)
+
   def test_entries_of_the_checkout_are_the_commands(self):
     entries = {
       path.removeprefix('experiments/').removesuffix('.py')
@@ -208,8 +232,30 @@ def _test_of(path: str) -> str:
   return own.removesuffix('.py') + '_test.py'
 
 
+def names_a_modality(source: str) -> bool:
+  """Whether code, not prose, names the record or the image of a cohort."""
+  return any(
+    (isinstance(x, ast.Constant) and x.value == types.EHR)
+    or (
+      isinstance(x, ast.Attribute)
+      and x.attr in ('IMAGE', 'EHR')
+      and ast.unparse(x.value) == 'types'
+    )
+    for x in ast.walk(ast.parse(source))
+  )
+
+
 class CheckerTest(parameterized.TestCase):
   """The checker itself: each planted violation is caught, by its name."""
+
+  @parameterized.parameters(
+    ("x = cohort.modalities['ehr']", True),
+    ('x = types.IMAGE', True),
+    ('x = types.SIDES', False),
+    ("'''Sees the ehr.'''", False),
+  )
+  def test_names_of_modalities(self, source, expected):
+    self.assertEqual(names_a_modality(source), expected)
 
   @parameterized.parameters(
     ('core/x.py', 'from fusion_jax.data import cohort', 'must not import'),

@@ -1,6 +1,7 @@
 """A cohort of a few bytes, for tests that need some cohort."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -133,10 +134,80 @@ def pair(**fields) -> cohorts.Cohort:
   return cohorts.Cohort(**fields, modalities=modalities)
 
 
+def images(cohort: cohorts.Cohort) -> np.ndarray | None:
+  """(n, i, h, w, c); None without."""
+  x = cohort.modalities.get(types.IMAGE)
+  return None if x is None else x.given(x.data.images)
+
+
+def image_mask(cohort: cohorts.Cohort) -> np.ndarray:
+  """(n, i) bool."""
+  x = cohort.modalities.get(types.IMAGE)
+  return np.zeros((len(cohort), 0), bool) if x is None else image.mask(x)
+
+
+def image_facts(cohort: cohorts.Cohort) -> dict[str, np.ndarray]:
+  x = cohort.modalities.get(types.IMAGE)
+  return {} if x is None else {k: v[x.rows] for k, v in x.data.facts.items()}
+
+
+def orientation_free(cohort: cohorts.Cohort) -> bool:
+  x = cohort.modalities.get(types.IMAGE)
+  return x is not None and x.data.orientation_free
+
+
+def numeric(cohort: cohorts.Cohort) -> np.ndarray:
+  """(n, f) float64, NaN where missing."""
+  x = cohort.modalities.get(types.EHR)
+  return np.zeros((len(cohort), 0)) if x is None else table.numeric(x)
+
+
+def categorical(cohort: cohorts.Cohort) -> np.ndarray:
+  """(n, f) object, None where missing."""
+  x = cohort.modalities.get(types.EHR)
+  if x is None:
+    return np.zeros((len(cohort), 0), object)
+  return table.categorical(x)
+
+
+def numeric_names(cohort: cohorts.Cohort) -> tuple[str, ...]:
+  x = cohort.modalities.get(types.EHR)
+  return () if x is None else x.data.numeric_names
+
+
+def categorical_names(cohort: cohorts.Cohort) -> tuple[str, ...]:
+  x = cohort.modalities.get(types.EHR)
+  return () if x is None else x.data.categorical_names
+
+
+def unknown_codes(cohort: cohorts.Cohort) -> Mapping[str, tuple[str, ...]]:
+  x = cohort.modalities.get(types.EHR)
+  return {} if x is None else x.data.unknown_codes
+
+
+_READ = (
+  images,
+  image_mask,
+  image_facts,
+  orientation_free,
+  numeric,
+  numeric_names,
+  categorical,
+  categorical_names,
+  unknown_codes,
+)
+
+
+def field(cohort: cohorts.Cohort, name: str):
+  """A field of `pair` or of the cohort."""
+  read = {f.__name__: f for f in _READ}.get(name)
+  return read(cohort) if read else getattr(cohort, name)
+
+
 def changed(cohort: cohorts.Cohort, **fields) -> cohorts.Cohort:
   """`cohort` with some fields of `pair` or of the cohort replaced."""
   known = {
-    name: getattr(cohort, name) for names in _FIELDS.values() for name in names
+    name: field(cohort, name) for names in _FIELDS.values() for name in names
   }
   if 'images' in fields and fields['images'] is None:
     known['image_mask'] = None
@@ -156,13 +227,14 @@ def source(
 
   `image_part` stands for the pixels; `labels` are label_mean and label_std.
   """
-  observed = ~np.isnan(data.numeric)
+  raw = numeric(data)
+  observed = ~np.isnan(raw)
   codes = [
     [{None: 0, 'left': 2, 'right': 3}[v] for v in row]
-    for row in data.categorical
+    for row in categorical(data)
   ]
   columns = {
-    'numeric': np.where(observed, data.numeric, 0.0).astype(np.float32),
+    'numeric': np.where(observed, raw, 0.0).astype(np.float32),
     'observed': observed.astype(np.float32),
     'categorical': np.array(codes, np.int32),
   }

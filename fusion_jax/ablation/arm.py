@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.ablation import views
+from fusion_jax.core import types
 
 SINGLE = 'single'
 EARLY = 'early'
@@ -18,8 +19,7 @@ UPSTREAM = 'upstream'
 # The order of every table; upstream arms train for others and are in none.
 STRATEGIES = (SINGLE, EARLY, JOINT, LATE, UPSTREAM)
 
-IMAGING = 'imaging'
-RECORD = 'record'
+IMAGING, RECORD = types.IMAGING, types.RECORD
 SIDES = (IMAGING, RECORD)
 
 # The name of every encoder without parameters.

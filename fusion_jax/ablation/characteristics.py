@@ -14,6 +14,7 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
+from fusion_jax.data import facts
 from fusion_jax.data import kind as kinds
 from fusion_jax.data import modality as modality_lib
 from fusion_jax.evaluation import groups as groups_lib
@@ -242,20 +243,18 @@ def _features(cohort) -> Iterator[tuple[str, np.ndarray]]:
   features: dict[str, np.ndarray] = {}
   counts: dict[str, np.ndarray] = {}
   for name, modality in cohort.modalities.items():
-    found = kinds.of(modality).described(modality)
-    alone = len(cohort.of_kind(modality.kind)) == 1
-    for what, values in found.items():
-      key = what if alone else f'{name}: {what}'
-      of_record = modality.side == modality_lib.RECORD
-      (features if of_record else counts)[key] = values
+    own = kinds.of(modality).described(modality)
+    of_record = modality.side == modality_lib.RECORD
+    found = features if of_record else counts
+    found |= facts.named(cohort, name, own)
   for name, levels in cohort.groups.items():
     # The site has columns of its own.
     if name not in features and not np.array_equal(levels, cohort.site):
       yield name, levels.astype(object)
   yield from features.items()
   for modality, there in cohort.present.items():
-    name = 'record' if modality == types.EHR else modality
-    yield f'{name} present', np.where(there, _TRUE, _FALSE).astype(object)
+    levels = np.where(there, _TRUE, _FALSE).astype(object)
+    yield f'{types.called(modality)} present', levels
   yield from counts.items()
 
 

@@ -24,6 +24,7 @@ from fusion_jax.core import errors, files, plain, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import pixels, reader
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.data.kinds import image, table
 from fusion_jax.evaluation import entries, thresholds
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import predictions as predictions_lib
@@ -176,7 +177,8 @@ class _Work:
     """Of the record's columns, with the reason where there is none."""
     metric = explain.metric_of(self.cohort.task, self._metric)
     found = {'arm': self.arm, 'metric': metric, 'columns': []}
-    if types.EHR not in self._config.known_arms[self.arm].modalities:
+    seen = self._config.known_arms[self.arm].modalities
+    if not set(self.cohort.of_kind(table.NAME)) & set(seen):
       return {**found, 'reason': f"'{self.arm}' does not see the record."}
     found['columns'] = explain.importance(
       self._models,
@@ -236,11 +238,16 @@ class _Work:
     """The telling columns, beside the training part of the fold's models."""
     train = self._splits[cell].train
     found = []
+    columns = {x.name: x for x in explain.columns(self.cohort)}
     for name in self._telling:
-      numeric = name in self.cohort.numeric_names
-      kind = 'numeric' if numeric else 'categorical'
-      at = getattr(self.cohort, f'{kind}_names').index(name)
-      column = getattr(self.cohort, kind)[:, at]
+      shown = self.cohort.modalities[columns[name].modality]
+      at, width = columns[name].number, len(shown.data.numeric_names)
+      numeric = at < width
+      column = (
+        table.numeric(shown)[:, at]
+        if numeric
+        else table.categorical(shown)[:, at - width]
+      )
       seen = column[train]
       if numeric:
         seen = seen[np.isfinite(seen)]
@@ -267,13 +274,19 @@ class _Work:
 
   def _image(self, row, places, output) -> dict[str, Any]:
     """The image as the models saw it, and the map of what it tells them."""
-    images, mask = self.cohort.images, self.cohort.image_mask[row]
-    if images is None or not mask.any():
+    pictures = self.cohort.of_kind(image.NAME)
+    there = {m: x for m, x in pictures.items() if x.present[row]}
+    if not there:
       return {'image': None, 'map': None, 'images': 0}
-    first = images[row, np.flatnonzero(mask)[0]]
+    known = self._config.known_arms[self.arm].modalities
+    # The first that the arm sees, if it sees any.
+    modality = min(there, key=lambda m: m not in known)
+    shown = there[modality].take(np.array([row]))
+    mask = image.mask(shown)[0]
+    first = shown.given(shown.data.images)[0][np.flatnonzero(mask)[0]]
     found = {'image': _png(first), 'map': None, 'images': int(mask.sum())}
     found['height'], found['width'] = first.shape[:2]
-    if types.IMAGE in self._config.known_arms[self.arm].modalities:
+    if modality in known:
       made = explain.occlusion(
         self._models,
         self.cohort,
@@ -281,6 +294,7 @@ class _Work:
         row=row,
         places=places,
         output=self._output(row, output),
+        modality=modality,
       )
       found['map'] = {
         'values': [[float(f'{x:.4g}') for x in line] for line in made.values],
@@ -308,11 +322,9 @@ def _extreme(values: np.ndarray, at: int) -> dict[str, Any]:
   return {'value': float(values.flat[at]), 'place': ' '.join(place)}
 
 
-def _png(image: np.ndarray) -> str:
+def _png(x: np.ndarray) -> str:
   """(h, w, c) pixels as a PNG file in base64, smaller if they are many."""
-  scaled = np.rint(image / pixels.full_scale(image.dtype)[1] * 255).astype(
-    np.uint8
-  )
+  scaled = np.rint(x / pixels.full_scale(x.dtype)[1] * 255).astype(np.uint8)
   if scaled.shape[-1] not in (1, 3):
     scaled = scaled[..., :1]
   picture = Image.fromarray(scaled[..., 0] if scaled.shape[-1] == 1 else scaled)

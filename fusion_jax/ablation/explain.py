@@ -13,7 +13,7 @@ import numpy as np
 from fusion_jax.ablation import crossed, frozen
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import modality
+from fusion_jax.data import modality as modality_lib
 from fusion_jax.data.kinds import image, table
 from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import metrics, resampling
@@ -32,9 +32,31 @@ _STREAM = 11
 _CELLS, _WIDE = 16, 2
 
 
-def columns(cohort: cohort_lib.Cohort) -> tuple[str, ...]:
-  """The record's columns as they were read, numeric ones first."""
-  return (*cohort.numeric_names, *cohort.categorical_names)
+@dataclasses.dataclass(frozen=True)
+class Column:
+  """A column of one of the tables, as it was read.
+
+  Attributes:
+    modality: the table.
+    number: of the column among its numeric ones, then its categorical ones.
+    name: what reports call it.
+  """
+
+  modality: str
+  number: int
+  name: str
+
+
+def columns(cohort: cohort_lib.Cohort) -> list[Column]:
+  """The columns of all tables, of each the numeric ones first."""
+  tables = cohort.of_kind(table.NAME)
+  found = []
+  for modality, x in tables.items():
+    names = (*x.data.numeric_names, *x.data.categorical_names)
+    for number, name in enumerate(names):
+      shown = name if len(tables) == 1 else f'{modality}: {name}'
+      found.append(Column(modality, number, shown))
+  return found
 
 
 def importance(
@@ -57,7 +79,7 @@ def importance(
 
   Args:
     work: the models.
-    cohort: n studies with a record.
+    cohort: n studies with tables.
     folds: its test parts, with the thresholds of their models.
     arm: one that sees the record.
     metric: what is lost.
@@ -77,7 +99,7 @@ def importance(
   redrawn = resampling.draw(
     np.concatenate([f.patient for f in folds]), replicates=draws, seed=seed
   )
-  names = columns(cohort)
+  every = columns(cohort)
   found = []
   for fold in folds:
     if arm not in fold.scores:
@@ -92,14 +114,14 @@ def importance(
     )
     weights = weights * fold.weight[:, None]
     rng = np.random.default_rng([seed, _STREAM, fold.repeat, fold.fold])
-    cells = _orders(cohort, rows, len(names), repeats, rng)
+    cells = _orders(cohort, rows, every, repeats, rng)
     found.append(
       sign
       * metrics.mean(
         [
           _losses(
             work, cohort, rows, fold, arm, model, metric, cells, weights
-          ).reshape(len(names), repeats, -1)
+          ).reshape(len(every), repeats, -1)
           for model in fold.scores[arm]
         ]
       )
@@ -107,8 +129,8 @@ def importance(
   # (columns, orders, 1 + draws)
   loss = metrics.mean(found)
   entries = []
-  for name, values in zip(names, loss, strict=True):
-    entries.append(_entry(name, values))
+  for column, values in zip(every, loss, strict=True):
+    entries.append(_entry(column.name, values))
   return sorted(
     entries,
     key=lambda x: (x['estimate'] is None, -(x['estimate'] or 0), x['column']),
@@ -132,15 +154,19 @@ def _entry(name, values) -> dict[str, Any]:
   }
 
 
-def _orders(cohort, rows, width, repeats, rng) -> list[tuple[int, np.ndarray]]:
+def _orders(
+  cohort, rows, every, repeats, rng
+) -> list[tuple[Column, np.ndarray]]:
   """Column and donors' row numbers of every permuted test part."""
-  here = np.flatnonzero(cohort.present[types.EHR][rows])
-  donors = []
-  for _ in range(repeats):
-    order = rows.copy()
-    order[here] = rows[rng.permutation(here)]
-    donors.append(order)
-  return [(j, order) for j in range(width) for order in donors]
+  donors: dict[str, list[np.ndarray]] = {}
+  for modality in dict.fromkeys(x.modality for x in every):
+    here = np.flatnonzero(cohort.present[modality][rows])
+    donors[modality] = []
+    for _ in range(repeats):
+      order = rows.copy()
+      order[here] = rows[rng.permutation(here)]
+      donors[modality].append(order)
+  return [(x, order) for x in every for order in donors[x.modality]]
 
 
 def _losses(
@@ -148,21 +174,17 @@ def _losses(
 ) -> np.ndarray:
   """(cells, 1 + draws): the metric as it is, less that of the permuted part."""
   place = fold.repeat, fold.fold, seed
-  image = crossed.Side(crossed.repeated(cohort, rows))
+  base = crossed.Side(crossed.repeated(cohort, rows))
 
   def values(cells):
-    records = [_permuted(cohort, rows, *cell) for cell in cells]
-    n, copies = len(rows), len(cells)
-    side = crossed.Side(_records(cohort, records))
-    logits = work.logits(
-      arm,
-      place,
-      {types.IMAGE: image, types.EHR: side},
-      {
-        types.IMAGE: np.tile(np.arange(n), copies),
-        types.EHR: np.arange(n * copies),
-      },
-    )
+    # All of one table: the other modalities stay as they are.
+    n, copies, changed = len(rows), len(cells), cells[0][0].modality
+    parts = [_permuted(cohort, rows, *x) for x in cells]
+    side = _tables(cohort, changed, parts)
+    sides = {m: base for m in cohort.modalities} | {changed: side}
+    at = {m: np.tile(np.arange(n), copies) for m in cohort.modalities}
+    at[changed] = np.arange(n * copies)
+    logits = work.logits(arm, place, sides, at)
     scores = links.scores_from_logits(cohort.task, logits)
     for part in scores.reshape(copies, n, -1):
       kernel = metrics.prepare(
@@ -175,47 +197,53 @@ def _losses(
       )
       yield kernel(weights)[0]
 
-  (intact,) = values([(0, rows)])
+  (intact,) = values([(cells[0][0], rows)])
   size = max(1, _RECORDS // len(rows))
   found = []
-  for start in range(0, len(cells), size):
-    found += values(cells[start : start + size])
+  for modality in dict.fromkeys(x.modality for x, _ in cells):
+    mine = [x for x in cells if x[0].modality == modality]
+    for start in range(0, len(mine), size):
+      found += values(mine[start : start + size])
   return intact - np.array(found)
 
 
 def _permuted(cohort, rows, column, donors):
   """Numeric and categorical columns of `rows`, one of them of other rows."""
-  numeric, categorical = cohort.numeric[rows], cohort.categorical[rows]
+  shown = cohort.modalities[column.modality]
+  whole = table.numeric(shown), table.categorical(shown)
+  numeric, categorical = (x[rows] for x in whole)
   width = numeric.shape[1]
-  if column < width:
-    numeric[:, column] = cohort.numeric[donors, column]
+  if column.number < width:
+    numeric[:, column.number] = whole[0][donors, column.number]
   else:
-    categorical[:, column - width] = cohort.categorical[donors, column - width]
+    at = column.number - width
+    categorical[:, at] = whole[1][donors, at]
   return numeric, categorical
 
 
-def _records(cohort, parts) -> cohort_lib.Cohort:
-  """A cohort of records alone."""
+def _tables(cohort, modality, parts) -> crossed.Side:
+  """Studies of a table alone, `parts` one after the other."""
   numeric, categorical = (np.concatenate(x) for x in zip(*parts, strict=True))
-  number = np.arange(len(numeric)).astype(str)
+  shown = cohort.modalities[modality]
+  data = dataclasses.replace(
+    shown.data, numeric=numeric, categorical=categorical
+  )
+  return crossed.Side(_alone(cohort, modality, data))
+
+
+def _alone(cohort, modality, data) -> cohort_lib.Cohort:
+  """Studies that have one modality, and no labels."""
+  shown = cohort.modalities[modality]
+  number = np.arange(len(data)).astype(str)
   return cohort_lib.Cohort(
     name=cohort.name,
     task=cohort.task,
     digest=cohort.digest,
     study=number,
     patient=number,
-    labels=np.full((len(numeric), cohort.task.num_labels), np.nan),
+    labels=np.full((len(data), cohort.task.num_labels), np.nan),
     modalities={
-      types.EHR: modality.Modality.of(
-        table.NAME,
-        modality.RECORD,
-        table.Data(
-          numeric,
-          cohort.numeric_names,
-          categorical,
-          cohort.categorical_names,
-        ),
-      )
+      modality: modality_lib.Modality.of(shown.kind, shown.side, data)
     },
   )
 
@@ -244,6 +272,7 @@ def occlusion(
   row: int,
   places: Sequence[frozen.Place],
   output: int,
+  modality: str,
 ) -> Map:
   """Hides one area after another (Zeiler and Fergus 2014, ECCV, section 4.2).
 
@@ -257,11 +286,15 @@ def occlusion(
     arm: whose prediction; 0 everywhere for one that does not see images.
     row: number of a study that has an image.
     places: its models that are asked.
+    modality: the images that are hidden.
     output: which of the s predictions: the logit of a label or class, the value
       (regression) or log relative hazard.
   """
-  h, w, _ = cohort.images.shape[2:]
-  first = int(np.flatnonzero(cohort.image_mask[row])[0])
+  shown = cohort.modalities[modality].take(np.array([row]))
+  own = shown.given(shown.data.images)[0]
+  seen = image.mask(shown)[0]
+  h, w, _ = own.shape[1:]
+  first = int(np.flatnonzero(seen)[0])
   cell = -(-max(h, w) // _CELLS)
   a, b = -(-h // cell), -(-w // cell)
   corners = [
@@ -269,38 +302,32 @@ def occlusion(
     for y in range(1 - _WIDE, a)
     for x in range(1 - _WIDE, b)
   ]
-  record = crossed.Side(crossed.repeated(cohort, np.array([row])))
+  base = crossed.Side(crossed.repeated(cohort, np.array([row])))
+  count = 1 + len(corners)
   found = []
   for place in places:
-    fit = work.fitted(arm, place).fits[types.IMAGE]
+    fit = work.fitted(arm, place).fits[modality]
     colour = np.rint(fit.low + fit.mean * (fit.high - fit.low))
-    hidden = np.repeat(cohort.images[row][None], 1 + len(corners), axis=0)
+    hidden = np.repeat(own[None], count, axis=0)
     for k, (y, x) in enumerate(corners):
       y, x = (slice(max(0, i), i + _WIDE * cell) for i in (y, x))
       hidden[1 + k, first, y, x] = colour
-    shown = _pictures(cohort, row, hidden)
-    at = np.arange(len(shown))
-    logits = work.logits(
-      arm,
-      place,
-      {types.IMAGE: crossed.Side(shown), types.EHR: record},
-      {types.IMAGE: at, types.EHR: np.zeros_like(at)},
+    data = dataclasses.replace(
+      shown.data,
+      images=hidden,
+      mask=np.repeat(seen[None], count, axis=0),
+      facts={},
     )
+    sides = {m: base for m in cohort.modalities}
+    sides[modality] = crossed.Side(_alone(cohort, modality, data))
+    at = {m: np.zeros(count, int) for m in cohort.modalities}
+    at[modality] = np.arange(count)
+    logits = work.logits(arm, place, sides, at)
     values = _value(cohort.task, logits, output)
     found.append(values[0] - values[1:])
   change = np.mean(found, axis=0).reshape(a + _WIDE - 1, b + _WIDE - 1)
   covered = np.lib.stride_tricks.sliding_window_view(change, (_WIDE, _WIDE))
   return Map(covered.mean(axis=(2, 3)), cell, _WIDE * cell)
-
-
-def _pictures(cohort, row, images) -> cohort_lib.Cohort:
-  """The study `row` as often as there are `images`, each with one of them."""
-  alike = crossed.repeated(cohort, np.full(len(images), row))
-  data = image.Data(
-    images, np.repeat(cohort.image_mask[row][None], len(images), axis=0)
-  )
-  shown = modality.Modality.of(image.NAME, modality.IMAGING, data)
-  return alike.with_modalities({types.IMAGE: shown}, digest=alike.digest)
 
 
 def _value(task: types.Task, logits: np.ndarray, output: int) -> np.ndarray:

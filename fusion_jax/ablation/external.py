@@ -32,6 +32,7 @@ from fusion_jax.core import (
 )
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import config as data_config
+from fusion_jax.data import kind as kinds
 from fusion_jax.data import reader, synthetic
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import site_calibration
@@ -105,12 +106,17 @@ def open_run(path: str | os.PathLike) -> Run:
 def cohort_config(
   run: Run, *, name: str, data_root: str = ''
 ) -> data_config.CohortConfig:
-  """How to open another cohort so that its images are as in training."""
-  shape = run.models['image_shape']
+  """How to open another cohort so that its images are as in training.
+
+  Where those of several modalities differ in size, its descriptor has to say
+  which they have.
+  """
+  # Height, width and channels: nothing else has three lengths.
+  sides = {x[0] for x in run.models['shapes'].values() if len(x) == 3}
   return data_config.CohortConfig(
     name=name,
     data_root=data_root,
-    image_size=shape[0] if shape else 0,
+    image_size=sides.pop() if len(sides) == 1 else 0,
     cache_dir=run.config.cohort.cache_dir,
   )
 
@@ -276,13 +282,13 @@ def _check(run, cohort: cohort_lib.Cohort, listed) -> None:
           f"Cohort '{cohort.name}' has no {modality} data, which arm '{arm}' "
           f'needs.{hint}'
         )
-  shape = run.models['image_shape']
-  if shape and cohort.images is not None:
-    found = list(cohort.images.shape[2:])
-    if found != shape:
+  for modality, shape in run.models['shapes'].items():
+    x = cohort.modalities.get(modality)
+    found = x and kinds.of(x).shape(x.data)
+    if found and list(found) != shape:
       raise errors.UserError(
-        f"Images of cohort '{cohort.name}' are {_size(found)}; those the run "
-        f'was trained on are {_size(shape)}.'
+        f"'{modality}' of cohort '{cohort.name}' is {_size(found)}; what the "
+        f'run was trained on is {_size(shape)}.'
       )
 
 
@@ -318,8 +324,7 @@ def _hazards(
 
 
 def _size(shape) -> str:
-  h, w, c = shape
-  return f'{h} x {w} with {c} channel{"s" if c > 1 else ""}'
+  return ' x '.join(map(str, shape))
 
 
 def _check_patients(run, config, cohort) -> list[str]:

@@ -17,7 +17,6 @@ _WORDS = {
   exclusions.EXCLUDED: 'excluded',
   exclusions.KEPT: 'kept',
 }
-_RECORD = 'record'
 
 
 def steps(cohort: cohort_lib.Cohort) -> list[dict[str, Any]]:
@@ -40,7 +39,7 @@ def steps(cohort: cohort_lib.Cohort) -> list[dict[str, Any]]:
 
   count('studies', np.ones(len(cohort), bool))
   for modality, there in cohort.present.items():
-    count(f'without {_called(modality)}', ~there)
+    count(f'without {types.called(modality)}', ~there)
   if len(cohort.modalities) > 1:
     count('with all modalities', np.all([*cohort.present.values()], axis=0))
   if cohort.task.kind == types.MULTILABEL:
@@ -83,7 +82,3 @@ def _entry(step, studies, patients, *, rows=None, reason='') -> dict[str, Any]:
     'patients': patients,
     'reason': reason,
   }
-
-
-def _called(modality: str) -> str:
-  return _RECORD if modality == types.EHR else modality

@@ -133,9 +133,10 @@ def place_of(entry: Mapping[str, Any]) -> Place:
 
 def sound(models: Mapping[str, Any]) -> bool:
   """Whether models.json has the form that is read here."""
-  arms, task = models.get('arms'), models.get('task')
-  if not isinstance(arms, dict) or not isinstance(task, dict):
+  named = [models.get(x) for x in ('arms', 'task', 'shapes')]
+  if not all(isinstance(x, dict) for x in named):
     return False
+  arms, task, _ = named
   return {'kind', 'names'} <= task.keys() and all(
     isinstance(entries, list)
     and all(

@@ -47,7 +47,7 @@ def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
     'strategy': own.strategy,
     'type': own.type,
     'learner': own.learner,
-    'inputs': _inputs(config, own, models.get('image_shape')),
+    'inputs': _inputs(config, own, models.get('shapes', {})),
     'combiner': own.combiner or None,
     'rule': own.rule or None,
     'stands_on': list(own.upstream),
@@ -91,12 +91,13 @@ def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
   return result
 
 
-def _inputs(config, own, shape) -> list[dict[str, Any]]:
+def _inputs(config, own, shapes) -> list[dict[str, Any]]:
   """One entry per modality, in the order in which the arm names them."""
   result = []
   for modality, x in own.inputs.items():
     entry: dict[str, Any] = {
       'modality': modality,
+      'kind': x.kind,
       'encoder': x.encoder or None,
       'view': x.view,
       'image_size': None,
@@ -107,7 +108,7 @@ def _inputs(config, own, shape) -> list[dict[str, Any]]:
       entry['view'] = _PREDICTIONS
     elif x.kind == 'image':
       entry['view'] = _VIEWS.get(x.view, x.view)
-      entry['image_size'] = list(shape) if shape else None
+      entry['image_size'] = shapes.get(modality)
       if x.view == views.REDUCED:
         entry['components'] = config.preprocess.pixel_components
         entry['histogram_bins'] = config.preprocess.histogram_bins

@@ -28,7 +28,7 @@ from fusion_jax.ablation import plan as plan_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
 from fusion_jax.data import cohort as cohort_lib
-from fusion_jax.data import schemes
+from fusion_jax.data import kind, schemes
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import (
   advice,
@@ -69,11 +69,11 @@ def models(
     failed: arms to leave out.
     hazards: survival only: by node.
   """
-  shape = None if cohort.images is None else list(cohort.images.shape[2:])
+  shapes = {m: kind.of(x).shape(x.data) for m, x in cohort.modalities.items()}
   hazards = hazards or {}
   return {
     'task': {'kind': cohort.task.kind, 'names': list(cohort.task.names)},
-    'image_shape': shape,
+    'shapes': {m: list(x) for m, x in shapes.items() if x},
     'horizons': list(next((h.times for h in hazards.values()), ())),
     'arms': {
       arm: [

@@ -9,6 +9,11 @@ import jax.numpy as jnp
 
 IMAGE = 'image'
 EHR = 'ehr'
+# The sides of a fusion by how conditions and scores of reference call them, in
+# the order of sentences. A cohort of one image and one record calls its
+# modalities so too.
+IMAGING, RECORD = 'imaging', 'record'
+SIDES = {IMAGE: IMAGING, EHR: RECORD}
 
 BINARY = 'binary'
 MULTICLASS = 'multiclass'
@@ -22,6 +27,11 @@ MOST_ARMS = 100
 # The least and largest weight of a study.
 WEIGHTS = (1e-9, 1e9)
 TASK_KINDS = (BINARY, MULTICLASS, MULTILABEL, REGRESSION, SURVIVAL)
+
+
+def called(modality: str) -> str:
+  """A modality or side in a sentence."""
+  return RECORD if modality == EHR else modality
 
 
 @dataclasses.dataclass(frozen=True)

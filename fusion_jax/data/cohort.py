@@ -159,69 +159,6 @@ class Cohort:
     modalities = {**self.modalities, **changed}
     return dataclasses.replace(self, modalities=modalities, digest=digest)
 
-  # Rooms that still know one image and one table, by these names.
-
-  @property
-  def images(self) -> np.ndarray | None:
-    """(n, i, h, w, c) of the modality 'image'; None without."""
-    x = self.modalities.get(types.IMAGE)
-    return None if x is None else x.given(x.data.images)
-
-  @property
-  def image_mask(self) -> np.ndarray:
-    """(n, i) bool of the modality 'image'."""
-    x = self.modalities.get(types.IMAGE)
-    if x is None:
-      return np.zeros((len(self), 0), bool)
-    return x.given(x.data.mask) & x.present[:, None]
-
-  @property
-  def image_facts(self) -> dict[str, np.ndarray]:
-    """Facts about the files of the modality 'image'."""
-    x = self.modalities.get(types.IMAGE)
-    return {} if x is None else {k: v[x.rows] for k, v in x.data.facts.items()}
-
-  @property
-  def orientation_free(self) -> bool:
-    """Whether flips and rotations leave the meaning of 'image'."""
-    x = self.modalities.get(types.IMAGE)
-    return x is not None and x.data.orientation_free
-
-  def _columns(self, name: str, empty: Any) -> Any:
-    x = self.modalities.get(types.EHR)
-    return empty if x is None else getattr(x.data, name)
-
-  @property
-  def numeric(self) -> np.ndarray:
-    """(n, f) float64 of the modality 'ehr', NaN where missing."""
-    x = self.modalities.get(types.EHR)
-    if x is None:
-      return np.zeros((len(self), 0))
-    return np.where(x.present[:, None], x.given(x.data.numeric), np.nan)
-
-  @property
-  def categorical(self) -> np.ndarray:
-    """(n, f) object array of the modality 'ehr', None where missing."""
-    x = self.modalities.get(types.EHR)
-    if x is None:
-      return np.zeros((len(self), 0), object)
-    return np.where(x.present[:, None], x.given(x.data.categorical), None)
-
-  @property
-  def numeric_names(self) -> tuple[str, ...]:
-    """(f,) column names of the modality 'ehr'."""
-    return self._columns('numeric_names', ())
-
-  @property
-  def categorical_names(self) -> tuple[str, ...]:
-    """(f,) column names of the modality 'ehr'."""
-    return self._columns('categorical_names', ())
-
-  @property
-  def unknown_codes(self) -> Mapping[str, tuple[str, ...]]:
-    """By column of the modality 'ehr', levels that mean 'unknown'."""
-    return self._columns('unknown_codes', {})
-
   def only(self, names: Collection[str]) -> 'Cohort':
     """The same studies with some of their modalities.
 
@@ -244,9 +181,9 @@ class Cohort:
     """
     if name in self.modalities:
       return [name]
-    side = SIDES.get(name)
+    side = types.SIDES.get(name)
     if side is None:
-      known = [*self.modalities, *SIDES]
+      known = [*self.modalities, *types.SIDES]
       raise errors.unknown_name('modality or side', name, known)
     return [m for m, x in self.modalities.items() if x.side == side]
 
@@ -255,8 +192,6 @@ class Cohort:
     return {k: v for k, v in self.modalities.items() if v.kind == kind}
 
 
-# What the sides are called where arms, conditions and scores are named.
-SIDES = {types.IMAGE: modality_lib.IMAGING, types.EHR: modality_lib.RECORD}
 # The arrays by study beside modalities, groups and the oracle.
 _BY_STUDY = (
   'study',

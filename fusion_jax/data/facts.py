@@ -66,7 +66,9 @@ def missingness(cohort: cohort_lib.Cohort) -> Facts:
   """
   found: dict[str, np.ndarray] = {}
   for name, modality in cohort.modalities.items():
-    found |= _named(cohort, name, kind.of(modality).missing(modality))
+    own = kind.of(modality)
+    found |= named(cohort, name, own.missing(modality))
+    found |= named(cohort, name, own.unknown(modality))
   for modality, there in cohort.present.items():
     found[f'no {modality}'] = ~there
   return Facts({name: x.astype(np.float64) for name, x in found.items()})
@@ -74,14 +76,10 @@ def missingness(cohort: cohort_lib.Cohort) -> Facts:
 
 def coded(cohort: cohort_lib.Cohort) -> list[str]:
   """'NAME is CODE' of every value declared unknown that some study has."""
-  return [
-    f'{name} is {code}'
-    for name, x in zip(
-      cohort.categorical_names, cohort.categorical.T, strict=True
-    )
-    for code in cohort.unknown_codes.get(name, ())
-    if np.equal(x, code).any()
-  ]
+  found: dict[str, np.ndarray] = {}
+  for name, modality in cohort.modalities.items():
+    found |= named(cohort, name, kind.of(modality).unknown(modality))
+  return [name for name, x in found.items() if x.any()]
 
 
 def acquisition(cohort: cohort_lib.Cohort) -> Facts:
@@ -93,7 +91,7 @@ def acquisition(cohort: cohort_lib.Cohort) -> Facts:
   """
   found: dict[str, np.ndarray] = {}
   for name, modality in cohort.modalities.items():
-    found |= _named(cohort, name, kind.of(modality).acquisition(modality))
+    found |= named(cohort, name, kind.of(modality).acquisition(modality))
   return Facts(found)
 
 
@@ -104,7 +102,7 @@ def brightness(cohort: cohort_lib.Cohort) -> Facts:
   """
   found: dict[str, np.ndarray] = {}
   for name, modality in cohort.modalities.items():
-    found |= _named(cohort, name, kind.of(modality).brightness(modality))
+    found |= named(cohort, name, kind.of(modality).brightness(modality))
   return Facts(found)
 
 
@@ -131,7 +129,7 @@ def identifiers(cohort: cohort_lib.Cohort) -> Facts:
     leading = np.array([x[:_LEADING] for x in levels], object)
     categorical[f'{what} leading characters'] = leading[places]
   for name, modality in cohort.modalities.items():
-    numeric |= _named(cohort, name, kind.of(modality).names(modality))
+    numeric |= named(cohort, name, kind.of(modality).names(modality))
   return Facts(numeric, categorical)
 
 
@@ -160,7 +158,7 @@ def _last_number(name: str) -> float:
   return float(digits[-1][-15:]) if digits else -1.0
 
 
-def _named(cohort, modality, columns) -> dict[str, np.ndarray]:
+def named(cohort, modality, columns) -> dict[str, np.ndarray]:
   """Columns of a modality, with its name where others have such columns."""
   mine = cohort.modalities[modality]
   alone = len(cohort.of_kind(mine.kind)) == 1

@@ -121,8 +121,8 @@ def make(
   data[VECTOR], note = _vector(z[VECTOR], stream(5))
   known = {**exact, TABLE: labs, SERIES: vitals, VECTOR: note}
   groups = {
-    'image': (IMAGE, VOLUME),
-    'ehr': (TABLE, SERIES, VECTOR),
+    types.IMAGE: (IMAGE, VOLUME),
+    types.EHR: (TABLE, SERIES, VECTOR),
     'both': MODALITIES,
     **{m: (m,) for m in MODALITIES},
   }

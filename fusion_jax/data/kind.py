@@ -222,6 +222,13 @@ class Kind(abc.ABC):
     del modality
     return {}
 
+  def unknown(
+    self, modality: modality_lib.Modality
+  ) -> Mapping[str, np.ndarray]:
+    """(n,) bool by name: which values are declared to mean 'unknown'."""
+    del modality
+    return {}
+
   def acquisition(
     self, modality: modality_lib.Modality
   ) -> Mapping[str, np.ndarray]:
@@ -264,6 +271,11 @@ class Kind(abc.ABC):
     """
     del fitted, modality
     return ()
+
+  def shape(self, data: modality_lib.Data) -> tuple[int, ...] | None:
+    """Of a study's array, which models hold others to; None if they do not."""
+    del data
+    return None
 
   def names(self, modality: modality_lib.Modality) -> Mapping[str, np.ndarray]:
     """(n,) float64 by name: what names of files tell; NaN where unknown."""

@@ -12,11 +12,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, types
 from fusion_jax.data import content
 
-IMAGING, RECORD = 'imaging', 'record'
-SIDES = (IMAGING, RECORD)
+IMAGING, RECORD = types.IMAGING, types.RECORD
 
 # Metadata of fields (`by_study`).
 STUDIES = 'studies'

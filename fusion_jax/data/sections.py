@@ -9,10 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fusion_jax.core import errors
+from fusion_jax.core import errors, types
 from fusion_jax.data import config, keys, series_rows
 from fusion_jax.data import kind as kinds
-from fusion_jax.data import modality as modality_lib
 from fusion_jax.data.kinds import image, series, table, vector, volume
 
 ORIENTATIONS = ('fixed', 'free')
@@ -263,7 +262,7 @@ def _plausible(key, given, where):
 
 
 _READERS: Mapping[str, Callable[..., dict[str, Any]]] = {
-  'side': _choice(*modality_lib.SIDES),
+  'side': _choice(*types.SIDES.values()),
   'path': _texts,
   'views': _views,
   'missing': _choice(*MISSING),

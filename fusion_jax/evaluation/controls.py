@@ -26,10 +26,10 @@ from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import references as references_lib
 
-MODALITIES = (types.IMAGE, types.EHR)
-PERMUTED = tuple(f'{m}_permuted' for m in MODALITIES)
-NOISE = tuple(f'{m}_noise' for m in MODALITIES)
-ABSENT = tuple(f'{m}_absent' for m in MODALITIES)
+SIDES = tuple(types.SIDES)
+PERMUTED = tuple(f'{m}_permuted' for m in SIDES)
+NOISE = tuple(f'{m}_noise' for m in SIDES)
+ABSENT = tuple(f'{m}_absent' for m in SIDES)
 EMAP = 'emap'
 ENSEMBLE = 'ensemble'
 CONDITIONS = (*PERMUTED, *NOISE, *ABSENT, EMAP, ENSEMBLE)
@@ -38,7 +38,6 @@ _UNDEFINED = 'no prediction, or undefined, in every fold'
 _SAME = 'both models of the ensemble are one and the same'
 # The arm of folds that are made here.
 _MADE = 'made'
-_NAMES = {types.IMAGE: 'image', types.EHR: 'EHR'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -344,16 +343,18 @@ def _shapley(work, arm, full, absent, chance) -> dict[str, Any] | None:
     return {'reason': f'needs the conditions {" and ".join(ABSENT)}'}
 
   def entry(combine):
-    of = (full, absent['ehr_absent'], absent['image_absent'])
+    of = (full, *(absent[name] for name in ABSENT))
     return _entry(
       combine(*(m.values[arm] for m in of), chance.values[_MADE]),
       combine(*(m.replicates[arm] for m in of), chance.replicates[_MADE]),
     )
 
+  # With both (b), without the one (o), without the other (t), with none (n).
+  one, other = SIDES
   return {
-    types.IMAGE: entry(lambda b, i, e, n: ((i - n) + (b - e)) / 2),
-    types.EHR: entry(lambda b, i, e, n: ((e - n) + (b - i)) / 2),
-    'both': entry(lambda b, i, e, n: b - n),
+    one: entry(lambda b, o, t, n: ((t - n) + (b - o)) / 2),
+    other: entry(lambda b, o, t, n: ((o - n) + (b - t)) / 2),
+    'both': entry(lambda b, o, t, n: b - n),
   }
 
 
@@ -387,9 +388,9 @@ def _sentence(work, arm, conditions, fusion, single, empty) -> str:
   said = []
   if uses is not None:
     exchanged = [
-      f'the {_NAMES[m]} among patients makes its {metric} worse by '
+      f'the {types.called(m)} among patients makes its {metric} worse by '
       f'{_shown(conditions, name)}'
-      for m, name in zip(MODALITIES, PERMUTED, strict=True)
+      for m, name in zip(SIDES, PERMUTED, strict=True)
       if _above(conditions, name) is not None
     ]
     start = (

@@ -18,10 +18,6 @@ CHOICE_OF_ARM = 'choice_of_arm'
 # Leans smaller than this are not worth a line.
 _LEAN = 0.002
 
-# How a modality is called in a sentence, in the order of a question: images
-# come first.
-_WORDS = {types.IMAGE: 'image', types.EHR: 'record'}
-
 
 def missing_single(
   expected: Sequence[str],
@@ -231,10 +227,8 @@ def _modalities(facts) -> list[str]:
 
 def _text(work, facts) -> str:
   """The question, in the words of the cohort's own modalities."""
-  order = [*_WORDS, *_modalities(facts)]
-  sides = [
-    _WORDS.get(m, m) for m in sorted(_modalities(facts), key=order.index)
-  ]
+  order = [*types.SIDES, *_modalities(facts)]
+  sides = [types.called(m) for m in sorted(_modalities(facts), key=order.index)]
   joined = ' and '.join([', '.join(sides[:-1]), sides[-1]] if sides[1:] else [])
   combining = f'combining {joined}' if joined else 'combining modalities'
   if work.named:

@@ -117,7 +117,7 @@ def _singles(count: int) -> tuple[str, ...]:
     raise errors.UserError(
       f'--auroc_single has {count} values: name them with --singles=NAME,....'
     )
-  return ('image', 'ehr')[:count]
+  return tuple(types.SIDES)[:count]
 
 
 def _described() -> tuple[design_lib.Binormal, bool]:

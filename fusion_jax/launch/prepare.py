@@ -21,6 +21,8 @@ from fusion_jax.data import (
   config,
   distributions,
   draft,
+  facts,
+  kind,
   reader,
   tfds_files,
 )
@@ -114,14 +116,22 @@ def _check(console: rich.console.Console) -> int:
 
 def _print_numbers(console: rich.console.Console, cohort) -> None:
   """Range, quartiles and repeated extremes of every numeric column."""
-  if not cohort.numeric_names:
+  shown = {
+    name: values
+    for modality, x in cohort.modalities.items()
+    for name, values in facts.named(
+      cohort, modality, kind.of(x).described(x)
+    ).items()
+    if values.dtype.kind == 'f'
+  }
+  if not shown:
     return
   table = rich.table.Table(title='Numeric columns')
   for at, name in enumerate(distributions.HEADER):
     last = len(distributions.HEADER) - 1
     justify = 'right' if 0 < at < last else 'left'
     table.add_column(name, justify=justify, overflow='fold')
-  for name, values in zip(cohort.numeric_names, cohort.numeric.T, strict=True):
+  for name, values in shown.items():
     row = distributions.row(name, values)
     table.add_row(*(rich.text.Text(x) for x in row))
   console.print(table)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion_jax.core import words
+from fusion_jax.core import types, words
 from fusion_jax.report import notes, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import forest
@@ -268,7 +268,10 @@ def _controls(entry, metric):
 
 def control_name(name: str) -> str:
   """A control as tables name it."""
-  return _CONTROLS.get(name, name.replace('ehr', 'EHR').replace('_', ' '))
+  if name in _CONTROLS:
+    return _CONTROLS[name]
+  modality, _, condition = name.rpartition('_')
+  return f'{types.called(modality)} {condition}'.strip()
 
 
 def shapley(summary: Mapping[str, Any]) -> tables.Table:

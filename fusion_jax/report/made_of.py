@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion_jax.core import words
+from fusion_jax.core import types, words
 from fusion_jax.report import sections, tables
 
 _TITLE = 'What was trained, by arm'
@@ -41,7 +41,6 @@ _BRIEF = {
   'pixels': 'reduced pixels',
   'features': 'frozen features',
 }
-_MODALITIES = {'ehr': 'record'}
 _NAMES = {
   'learning_rate': 'learning rate',
   'weight_decay': 'weight decay',
@@ -202,7 +201,7 @@ def _brief(made) -> str:
   """What one arm is, in a few words: 'resnet on images and the record'."""
   pieces = []
   for entry in made['inputs']:
-    text = _BRIEF.get(entry['view'], f'the {_called(entry["modality"])}')
+    text = _BRIEF.get(entry['view'], f'the {types.called(entry["modality"])}')
     if entry.get('of'):
       text = f'{text} of {entry["of"]}'
     encoded = entry['encoder'] not in (None, _RAW)
@@ -246,14 +245,10 @@ def _input(entry) -> str:
     seen.append(f'{height} x {width}, {words.counted(channels, "channel")}')
   if entry.get('components'):
     seen.append(f'{entry["components"]} components')
-  name = _called(entry['modality'])
+  name = types.called(entry['modality'])
   encoded = entry['encoder'] not in (None, _RAW)
   encoder = f'{entry["encoder"]} of ' if encoded else ''
   return f'{encoder}{name} ({", ".join(seen)})'
-
-
-def _called(modality: str) -> str:
-  return _MODALITIES.get(modality, modality)
 
 
 def joined(made: Mapping[str, Any], otherwise: str = 'one table') -> str:

@@ -9,6 +9,15 @@ from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
 from fusion_jax.report import text as text_lib
 
+# What is fitted of each kind.
+_FITTED = {
+  'table': 'vocabularies, imputation, scaling',
+  'image': 'image statistics',
+  'volume': 'statistics of voxels',
+  'series': 'codes and scales of series',
+  'vector': 'scaling of vectors',
+}
+
 
 def write(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
   """Paragraphs and the references they cite.
@@ -121,10 +130,11 @@ def _models(writer, summary) -> None:
 def preparation(summary: Mapping[str, Any]) -> str:
   """What of the preparation of data was fitted, and on what."""
   seen = {
-    m for x in summary['arms'].values() for m in x.get('modalities') or ()
+    entry.get('kind')
+    for arm in summary['arms'].values()
+    for entry in (arm.get('made_of') or {}).get('inputs', ())
   }
-  steps = ['vocabularies, imputation, scaling'] if 'ehr' in seen else []
-  steps += ['image statistics'] if 'image' in seen else []
+  steps = [text for kind, text in _FITTED.items() if kind in seen]
   named = f' ({", ".join(steps)})' if steps else ''
   several = len(summary['folds']) > 1
   return (

@@ -360,7 +360,7 @@ def encode_fleet(
   sources: Sequence[int],
   rows: Sequence[np.ndarray],
   parallel: parallel_config.ParallelConfig,
-  modality: str = types.IMAGE,
+  modality: str,
 ) -> list[np.ndarray]:
   """Pooled (len(rows), c) features of `modality`, for each model."""
   return _apply(

@@ -33,7 +33,7 @@ class ShortcutsTest(absltest.TestCase):
 
   def test_missing_values_tied_to_the_label(self):
     data = audited.clean()
-    numeric = data.numeric.copy()
+    numeric = tiny.numeric(data).copy()
     gap = audited.positive(data) ^ (
       np.random.default_rng(0).random(audited.N) < 0.1
     )
@@ -42,13 +42,13 @@ class ShortcutsTest(absltest.TestCase):
 
   def test_unknown_codes_tied_to_the_label(self):
     data = audited.clean()
-    side = data.categorical.copy()
+    side = tiny.categorical(data).copy()
     side[audited.positive(data), 0] = 'UNK'
-    codes = {data.categorical_names[0]: ('UNK',)}
+    codes = {tiny.categorical_names(data)[0]: ('UNK',)}
     coded = tiny.changed(data, categorical=side, unknown_codes=codes)
     found = self._only(coded, 'missingness')
     self.assertIn(
-      f'values declared unknown ({data.categorical_names[0]} is UNK)',
+      f'values declared unknown ({tiny.categorical_names(data)[0]} is UNK)',
       found['sentence'],
     )
     # An ordinary level is no business of this audit.
@@ -59,9 +59,9 @@ class ShortcutsTest(absltest.TestCase):
 
   def test_absent_images_tied_to_the_label(self):
     data = audited.clean()
-    mask = data.image_mask.copy()
+    mask = tiny.image_mask(data).copy()
     mask[audited.positive(data)] = False
-    images = np.where(mask[:, :, None, None, None], data.images, 0)
+    images = np.where(mask[:, :, None, None, None], tiny.images(data), 0)
     data = tiny.changed(data, image_mask=mask, images=images)
     # Facts about images that are not there must not repeat it.
     self._only(data, 'missingness')
@@ -83,13 +83,13 @@ class ShortcutsTest(absltest.TestCase):
 
   def test_brightness_tied_to_the_label(self):
     data = audited.clean()
-    images = data.images // 2
+    images = tiny.images(data) // 2
     images[audited.positive(data)] += 40
     self._only(tiny.changed(data, images=images), 'brightness')
 
   def test_borders_tied_to_the_label(self):
     data = audited.clean()
-    images = data.images.copy()
+    images = tiny.images(data).copy()
     images[audited.positive(data), :, :1] = 128
     found = self._only(
       tiny.changed(data, images=images), 'acquisition', ['brightness']

@@ -83,7 +83,7 @@ class ChangeTest(parameterized.TestCase):
       (found.present[modality] != self.cohort.present[modality]).any()
     )
     absent = ~found.present['image']
-    self.assertFalse(found.images[absent].any())
+    self.assertFalse(tiny.images(found)[absent].any())
 
   @parameterized.parameters('image_permuted', 'image_noise', 'ehr_noise')
   def test_only_test_rows_change_and_the_seed_decides(self, condition):
@@ -98,7 +98,8 @@ class ChangeTest(parameterized.TestCase):
         continue
       for name in names:
         np.testing.assert_array_equal(
-          getattr(found, name)[others], getattr(self.cohort, name)[others]
+          tiny.field(found, name)[others],
+          tiny.field(self.cohort, name)[others],
         )
     again, _ = self._change(condition, first)
     assert_same(self, found, again, (*IMAGE, *EHR))
@@ -112,18 +113,21 @@ class ChangeTest(parameterized.TestCase):
     both, _ = self._change('ehr_noise')
     one, _ = self._change('ehr_noise', self.splits[1:])
     rows = self.splits[1].test
-    np.testing.assert_array_equal(both.numeric[rows], one.numeric[rows])
+    np.testing.assert_array_equal(
+      tiny.numeric(both)[rows], tiny.numeric(one)[rows]
+    )
 
   def test_noise_images_look_like_training_pixels(self):
     split = self.splits[0]
     found, _ = self._change('image_noise', [split])
     here = self.cohort.present['image']
-    train = self.cohort.images[split.train[here[split.train]]]
-    noise = found.images[split.test[here[split.test]]]
+    train = tiny.images(self.cohort)[split.train[here[split.train]]]
+    noise = tiny.images(found)[split.test[here[split.test]]]
     self.assertAlmostEqual(noise.mean(), train.mean(), delta=3)
     self.assertAlmostEqual(noise.std(), train.std(), delta=3)
     np.testing.assert_array_equal(
-      found.image_mask[split.test], self.cohort.image_mask[split.test]
+      tiny.image_mask(found)[split.test],
+      tiny.image_mask(self.cohort)[split.test],
     )
     assert_same(self, found, self.cohort, EHR)
 
@@ -131,8 +135,8 @@ class ChangeTest(parameterized.TestCase):
     split = self.splits[0]
     found, _ = self._change('ehr_noise', [split])
     rows = split.test[self.cohort.present['ehr'][split.test]]
-    train = self.cohort.numeric[split.train]
-    drawn = found.numeric[rows]
+    train = tiny.numeric(self.cohort)[split.train]
+    drawn = tiny.numeric(found)[rows]
     self.assertTrue(np.isin(drawn[np.isfinite(drawn)], train).all())
     together = {tuple(x) for x in train.tolist()}
     whole = [tuple(x) in together for x in drawn.tolist()]
@@ -155,7 +159,7 @@ class ChangeTest(parameterized.TestCase):
     found, done = self._change('image_permuted')
     self.assertEqual([s.fold for s in done], [second.fold])
     np.testing.assert_array_equal(
-      found.images[first.test], self.cohort.images[first.test]
+      tiny.images(found)[first.test], tiny.images(self.cohort)[first.test]
     )
 
   def test_repeats_do_not_share_a_cohort(self):

@@ -182,7 +182,7 @@ class ClassicalLearnersTest(parameterized.TestCase):
     cohort = tiny.cohort(absent=True)
     results = []
     for value in (0, 200):
-      cohort.images[~cohort.image_mask] = value
+      tiny.images(cohort)[~tiny.image_mask(cohort)] = value
       job = job_of(cohort, arm)
       absent = ~cohort.present['image']
       for features in job.inputs.features['image']:
@@ -198,8 +198,8 @@ class ClassicalLearnersTest(parameterized.TestCase):
       cohort = tiny.cohort()
       job = job_of(cohort, 'early_pca')
       if garbage:
-        cohort.numeric[job.split.test] = 1e3
-        cohort.images[job.split.test] = 7
+        tiny.numeric(cohort)[job.split.test] = 1e3
+        tiny.images(cohort)[job.split.test] = 7
         cohort.labels[job.split.test] = 0
         config = job.inputs.fitted.config
         fitted = preprocess.Preprocessor(config).fit(cohort, job.split.train)

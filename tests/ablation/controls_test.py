@@ -158,7 +158,7 @@ class ControlsTest(ControlsTestCase):
   def test_a_modality_that_is_ignored_changes_nothing(self):
     # One pixel value in every image: no model can make anything of it.
     cohort = tiny.cohort()
-    blank = tiny.changed(cohort, images=np.full_like(cohort.images, 9))
+    blank = tiny.changed(cohort, images=np.full_like(tiny.images(cohort), 9))
     _, table, _ = self._run(
       *ALL, cohort=blank, arms='run_arms=ehr_linear,early_pca'
     )
@@ -177,7 +177,7 @@ class ControlsTest(ControlsTestCase):
     def change(cohort, condition, splits, *, seed):
       found, done = real(cohort, condition, splits, seed=seed)
       rng = np.random.default_rng(0)
-      garbage = rng.integers(0, 255, found.images.shape).astype(np.uint8)
+      garbage = rng.integers(0, 255, tiny.images(found).shape).astype(np.uint8)
       return tiny.changed(found, images=garbage), done
 
     with mock.patch.object(changes, 'change', change):

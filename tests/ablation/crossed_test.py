@@ -43,8 +43,8 @@ class CrossedTest(runner_test.RunnerTestCase):
     # The same pairs as studies of their own.
     made = tiny.changed(
       crossed.repeated(cohort, image),
-      numeric=cohort.numeric[ehr],
-      categorical=cohort.categorical[ehr],
+      numeric=tiny.numeric(cohort)[ehr],
+      categorical=tiny.categorical(cohort)[ehr],
     )
     for arm in names:
       expected = whole(arm, made)

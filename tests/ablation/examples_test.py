@@ -81,12 +81,14 @@ class MakeTest(runner_test.RunnerTestCase):
       self.assertLen(example['record'], 3)
       value = example['record'][0]['value']
       np.testing.assert_equal(
-        np.nan if value is None else value, cohort.numeric[row, 0]
+        np.nan if value is None else value, tiny.numeric(cohort)[row, 0]
       )
-      if cohort.image_mask[row].any():
+      if tiny.image_mask(cohort)[row].any():
         data = base64.b64decode(example['image'])
         pixels = np.asarray(Image.open(io.BytesIO(data)))
-        np.testing.assert_array_equal(pixels, cohort.images[row, 0, ..., 0])
+        np.testing.assert_array_equal(
+          pixels, tiny.images(cohort)[row, 0, ..., 0]
+        )
         self.assertEqual(np.shape(example['map']['values']), (8, 8))
         self.assertEqual(example['images'], 2)
         self.assertGreaterEqual(

@@ -19,7 +19,7 @@ def quadrant(n=240, size=16, seed=0):
   cohort = tiny.cohort(n, size=size, seed=seed)
   rng = np.random.default_rng(seed + 1)
   bright = rng.normal(size=n)
-  images = 128 + 12 * rng.normal(size=cohort.images.shape)
+  images = 128 + 12 * rng.normal(size=tiny.images(cohort).shape)
   images[:, :, size // 2 :, : size // 2] += (
     30 * bright[:, None, None, None, None]
   )
@@ -62,7 +62,9 @@ class ImportanceTest(ExplainTestCase):
     cohort = tiny.cohort(200, kind=kind)
     work, folds = self.trained(cohort, 'ehr_linear')
     found = self._importance(work, cohort, folds, 'ehr_linear')
-    self.assertCountEqual([x['column'] for x in found], explain.columns(cohort))
+    self.assertCountEqual(
+      [x['column'] for x in found], [x.name for x in explain.columns(cohort)]
+    )
     self.assertEqual(found[0]['column'], 'lab')
     self.assertGreater(found[0]['low'], 0)
     self.assertLess(found[0]['low'], found[0]['estimate'])
@@ -83,8 +85,8 @@ class ImportanceTest(ExplainTestCase):
       rng = np.random.default_rng([0, explain._STREAM, 0, fold.fold])
       here = rows[cohort.present['ehr'][rows]]
       order = rng.permutation(np.flatnonzero(cohort.present['ehr'][rows]))
-      numeric = cohort.numeric.copy()
-      numeric[here, 0] = cohort.numeric[rows[order], 0]
+      numeric = tiny.numeric(cohort).copy()
+      numeric[here, 0] = tiny.numeric(cohort)[rows[order], 0]
       # A study without a record is given none.
       self.assertTrue(np.isnan(numeric[1::5]).all())
       changed = tiny.changed(cohort, numeric=numeric)
@@ -115,7 +117,7 @@ class ImportanceTest(ExplainTestCase):
 
   def test_a_column_that_never_varies_costs_nothing(self):
     cohort = tiny.cohort(120)
-    numeric = cohort.numeric.copy()
+    numeric = tiny.numeric(cohort).copy()
     numeric[:, 1] = 3.0
     cohort = tiny.changed(cohort, numeric=numeric)
     work, folds = self.trained(cohort, 'ehr_linear')
@@ -138,7 +140,13 @@ class OcclusionTest(ExplainTestCase):
   def _map(self, work, cohort, folds, arm, row, output=0):
     places = explain.models_of(folds, arm)[cohort.study[row]]
     return explain.occlusion(
-      work, cohort, arm=arm, row=row, places=places, output=output
+      work,
+      cohort,
+      arm=arm,
+      row=row,
+      places=places,
+      output=output,
+      modality='image',
     )
 
   def test_an_arm_that_ignores_the_image_gives_nothing(self):
@@ -162,7 +170,7 @@ class OcclusionTest(ExplainTestCase):
   def test_a_bright_quarter_raises_the_prediction(self):
     cohort = quadrant()
     work, folds = self.trained(cohort, 'image_pca')
-    level = cohort.images[:, 0, 8:, :8].mean(axis=(1, 2, 3))
+    level = tiny.images(cohort)[:, 0, 8:, :8].mean(axis=(1, 2, 3))
     for row, sign in ((np.argmax(level), 1), (np.argmin(level), -1)):
       found = self._map(work, cohort, folds, 'image_pca', row)
       self.assertGreater(sign * found.values[8:, :8].mean(), 0)

@@ -67,7 +67,7 @@ class ExternalTest(parameterized.TestCase):
       self.assertNotIn(f"'{patient}'", text)
 
   def _spelt(self, cohort, **levels):
-    cells = [levels.get(x, x) for x in cohort.categorical[:, 0]]
+    cells = [levels.get(x, x) for x in tiny.categorical(cohort)[:, 0]]
     return tiny.changed(cohort, categorical=np.array(cells, object)[:, None])
 
   def test_levels_of_the_same_number_are_the_same(self):
@@ -128,8 +128,8 @@ class ExternalTest(parameterized.TestCase):
     cohort = tiny.cohort(60, seed=3)
     cohort = tiny.changed(
       others(cohort),
-      numeric=cohort.numeric[:, ::-1],
-      numeric_names=cohort.numeric_names[::-1],
+      numeric=tiny.numeric(cohort)[:, ::-1],
+      numeric_names=tiny.numeric_names(cohort)[::-1],
     )
     summary = self._apply(cohort)
     self.assertEqual(summary['cohort']['studies'], 60)
@@ -230,7 +230,7 @@ class ExternalTest(parameterized.TestCase):
   def test_what_is_missing_is_named(self):
     whole = others(tiny.cohort(60))
     lacking = tiny.changed(
-      whole, numeric=whole.numeric[:, 1:], numeric_names=('noise',)
+      whole, numeric=tiny.numeric(whole)[:, 1:], numeric_names=('noise',)
     )
     with self.assertRaisesRegex(errors.UserError, "column 'lab'"):
       self._apply(lacking)

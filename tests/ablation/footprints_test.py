@@ -118,9 +118,9 @@ class FootprintsTest(parameterized.TestCase):
     half = np.arange(len(cohort)) % 2 == 0
     apart = tiny.changed(
       cohort,
-      image_mask=cohort.image_mask & half[:, None],
-      numeric=np.where(half[:, None], np.nan, cohort.numeric),
-      categorical=np.where(half[:, None], None, cohort.categorical),
+      image_mask=tiny.image_mask(cohort) & half[:, None],
+      numeric=np.where(half[:, None], np.nan, tiny.numeric(cohort)),
+      categorical=np.where(half[:, None], None, tiny.categorical(cohort)),
     )
     folder = pathlib.Path(self.create_tempdir().full_path) / 'run'
     quiet = progress.Progress(rich.console.Console(quiet=True))

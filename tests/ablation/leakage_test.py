@@ -50,11 +50,14 @@ NEURAL = (
 def changed(cohort, at):
   """`cohort` with everything about the studies `at` replaced."""
   rng = np.random.default_rng(7)
-  images, mask = cohort.images.copy(), cohort.image_mask.copy()
+  images, mask = tiny.images(cohort).copy(), tiny.image_mask(cohort).copy()
   images[at] = rng.integers(0, 256, images[at].shape)
   mask[at[::4]] = False
   images[at[::4]] = 0
-  numeric, categorical = cohort.numeric.copy(), cohort.categorical.copy()
+  numeric, categorical = (
+    tiny.numeric(cohort).copy(),
+    tiny.categorical(cohort).copy(),
+  )
   numeric[at] = 1e6 * rng.normal(size=numeric[at].shape)
   numeric[at[1::4]] = np.nan
   categorical[at] = 'unseen'

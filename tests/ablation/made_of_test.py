@@ -20,7 +20,7 @@ class MadeOfTest(parameterized.TestCase):
 
   def _make(self, arm, records=(), *overrides, below=(), listed=None):
     """What is said of an arm whose models, and those below, have `records`."""
-    models = {'image_shape': [16, 24, 3], 'arms': {}}
+    models = {'shapes': {'image': [16, 24, 3]}, 'arms': {}}
     for name, given in ((arm, records), *below):
       entries = models['arms'].setdefault(name, [])
       for k, record in enumerate(given):
@@ -58,12 +58,14 @@ class MadeOfTest(parameterized.TestCase):
       [
         {
           'modality': 'image',
+          'kind': 'image',
           'encoder': 'resnet',
           'view': 'images',
           'image_size': [16, 24, 3],
         },
         {
           'modality': 'ehr',
+          'kind': 'table',
           'encoder': 'mlp',
           'view': 'numbers, indicators and codes',
           'image_size': None,

@@ -130,7 +130,7 @@ class GridTest(parameterized.TestCase):
     cohort = tiny.cohort(400)
     rng = np.random.default_rng(0)
     image, ehr = rng.integers(0, 2, (2, 400))
-    pixels = np.zeros_like(cohort.images)
+    pixels = np.zeros_like(tiny.images(cohort))
     pixels += (64 + 128 * image)[:, None, None, None, None].astype(np.uint8)
     cohort = tiny.changed(
       cohort,

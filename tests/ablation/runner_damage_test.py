@@ -182,7 +182,10 @@ class UnforeseenTest(runner_test.RunnerTestCase):
     split = splits_lib.make_splits(
       cohort, config_test.config(*runner_test.SMALL).splits
     )[0]
-    numeric, categorical = cohort.numeric.copy(), cohort.categorical.copy()
+    numeric, categorical = (
+      tiny.numeric(cohort).copy(),
+      tiny.categorical(cohort).copy(),
+    )
     numeric[split.train, 0] = np.nan
     categorical[split.train, 0] = None
     cohort = tiny.changed(cohort, numeric=numeric, categorical=categorical)

@@ -14,19 +14,19 @@ class FactsTest(absltest.TestCase):
     cohort = tiny.cohort(absent=True)
     found = facts.missingness(cohort).numeric
     np.testing.assert_array_equal(
-      found['lab is missing'], np.isnan(cohort.numeric[:, 0])
+      found['lab is missing'], np.isnan(tiny.numeric(cohort)[:, 0])
     )
     np.testing.assert_array_equal(
-      found['no image'], ~cohort.image_mask.any(axis=1)
+      found['no image'], ~tiny.image_mask(cohort).any(axis=1)
     )
     self.assertEqual(found['side is missing'].sum(), 20 - 1)
 
   def test_acquisition_sees_borders_and_counts_not_brightness(self):
     cohort = tiny.cohort(20, images=2)
-    images = cohort.images.copy()
+    images = tiny.images(cohort).copy()
     images[3, :, :2] = 0
     images[3, :, :, -1] = 0
-    mask = cohort.image_mask.copy()
+    mask = tiny.image_mask(cohort).copy()
     mask[5, 1] = mask[6] = False
     cohort = tiny.changed(cohort, images=images, image_mask=mask)
     found = facts.acquisition(cohort).numeric
@@ -40,7 +40,7 @@ class FactsTest(absltest.TestCase):
   def test_brightness(self):
     cohort = tiny.cohort(20)
     found = facts.brightness(cohort).numeric
-    means = cohort.images.mean(axis=(1, 2, 3, 4)) / 255
+    means = tiny.images(cohort).mean(axis=(1, 2, 3, 4)) / 255
     np.testing.assert_allclose(found['brightness'], means, rtol=1e-5)
     absent = facts.brightness(tiny.cohort(20, absent=True)).numeric
     self.assertTrue(np.isnan(absent['brightness'][0]))
@@ -48,7 +48,7 @@ class FactsTest(absltest.TestCase):
 
   def test_channels_of_colour_images(self):
     cohort = tiny.cohort(12)
-    images = np.repeat(cohort.images, 3, axis=-1).copy()
+    images = np.repeat(tiny.images(cohort), 3, axis=-1).copy()
     images[..., 1] //= 2
     found = facts.brightness(tiny.changed(cohort, images=images)).numeric
     self.assertTrue(

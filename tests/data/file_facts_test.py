@@ -9,6 +9,7 @@ from PIL import Image
 
 from fusion_jax.data import config as config_lib
 from fusion_jax.data import file_facts, image_files, images, reader
+from tests import tiny
 from tests.data import folders
 
 
@@ -105,14 +106,14 @@ class FileFactsTest(absltest.TestCase):
     cohort = reader.open_cohort(
       config_lib.CohortConfig(name=str(folder), cache_dir=self.cache)
     )
-    self.assertTrue((cohort.image_facts['height'] == 9).all())
+    self.assertTrue((tiny.image_facts(cohort)['height'] == 9).all())
     self.assertEqual(
-      cohort.unknown_codes, {'region': ('UNK',), 'smokes': ('UNK',)}
+      tiny.unknown_codes(cohort), {'region': ('UNK',), 'smokes': ('UNK',)}
     )
     some = cohort.subset(np.array([3, 5]))
     np.testing.assert_array_equal(
-      some.image_facts['path order'],
-      cohort.image_facts['path order'][[3, 5]],
+      tiny.image_facts(some)['path order'],
+      tiny.image_facts(cohort)['path order'][[3, 5]],
     )
 
 

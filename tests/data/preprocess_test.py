@@ -56,16 +56,22 @@ class TrainingRowsOnlyTest(parameterized.TestCase):
     rows, rest = np.arange(0, 80, 2), np.arange(1, 80, 2)
     rng = np.random.default_rng(0)
     garbage = {
-      'images': rng.integers(0, 256, cohort.images.shape).astype(np.uint8),
-      'numeric': rng.choice([np.nan, np.inf, 1e300], cohort.numeric.shape),
-      'categorical': np.full(cohort.categorical.shape, 'new', object),
+      'images': rng.integers(0, 256, tiny.images(cohort).shape).astype(
+        np.uint8
+      ),
+      'numeric': rng.choice(
+        [np.nan, np.inf, 1e300], tiny.numeric(cohort).shape
+      ),
+      'categorical': np.full(tiny.categorical(cohort).shape, 'new', object),
       'labels': np.full(cohort.labels.shape, np.nan),
-      'image_mask': np.ones(cohort.image_mask.shape, bool),
+      'image_mask': np.ones(tiny.image_mask(cohort).shape, bool),
     }
     for name, x in garbage.items():
-      x[rows] = getattr(cohort, name)[rows]
+      x[rows] = tiny.field(cohort, name)[rows]
     other = tiny.changed(cohort, **garbage)
-    self.assertFalse(np.array_equal(other.images[rest], cohort.images[rest]))
+    self.assertFalse(
+      np.array_equal(tiny.images(other)[rest], tiny.images(cohort)[rest])
+    )
     a, b = (fit(x, rows).to_arrays(cohort.modalities) for x in (cohort, other))
     self.assertEqual(a.keys(), b.keys())
     for name, x in a.items():

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fusion_jax.core import errors
 from fusion_jax.data import config, descriptor, reader
+from tests import tiny
 from tests.data import folders
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -34,13 +35,13 @@ class ReaderTest(parameterized.TestCase):
     c = self._open()
     self.assertEqual(c.name, 'mine')
     self.assertEqual(c.task.kind, 'binary')
-    self.assertEqual(c.images.shape, (24, 1, 9, 9, 3))
+    self.assertEqual(tiny.images(c).shape, (24, 1, 9, 9, 3))
     self.assertEqual(list(c.modalities), ['image', 'ehr'])
-    self.assertEqual(c.numeric_names, ('age',))
-    self.assertEqual(c.categorical_names, ('region', 'smokes'))
-    self.assertEqual(c.numeric.dtype, np.float64)
-    self.assertEqual(c.categorical.dtype, object)
-    self.assertFalse(c.orientation_free)
+    self.assertEqual(tiny.numeric_names(c), ('age',))
+    self.assertEqual(tiny.categorical_names(c), ('region', 'smokes'))
+    self.assertEqual(tiny.numeric(c).dtype, np.float64)
+    self.assertEqual(tiny.categorical(c).dtype, object)
+    self.assertFalse(tiny.orientation_free(c))
     self.assertEqual(c.patient_note, '')
     listed = sorted(os.listdir(self.folder))
     self.assertEqual(listed, ['cohort.toml', 'images', 'table.csv'])
@@ -50,7 +51,7 @@ class ReaderTest(parameterized.TestCase):
     shutil.move(self.folder / 'cohort.toml', toml)
     c = self._open(toml, data_root=str(self.folder), image_size=5)
     self.assertEqual(c.name, 'named')
-    self.assertEqual(c.images.shape[2:4], (5, 5))
+    self.assertEqual(tiny.images(c).shape[2:4], (5, 5))
     with self.assertRaisesRegex(errors.UserError, '--data_root=DIR'):
       self._open(toml)
 
@@ -92,7 +93,7 @@ class ReaderTest(parameterized.TestCase):
     toml = folders.TOML.replace('images = "images/{study}.png"', '')
     (self.folder / 'cohort.toml').write_text(toml)
     c = self._open()
-    self.assertIsNone(c.images)
+    self.assertIsNone(tiny.images(c))
     self.assertEqual(list(c.modalities), ['ehr'])
 
   def test_digest_is_the_content(self):
@@ -223,7 +224,7 @@ class ReaderTest(parameterized.TestCase):
   def test_a_world(self):
     c = self._open('complementary', n=40, image_size=16, seed=3)
     self.assertLen(c, 40)
-    self.assertEqual(c.images.shape[2:4], (16, 16))
+    self.assertEqual(tiny.images(c).shape[2:4], (16, 16))
 
   def test_several_patterns_and_every_optional_column(self):
     table = folders.rows()
@@ -240,7 +241,7 @@ class ReaderTest(parameterized.TestCase):
     self.assertEqual(c.weight[0], 1.5)
     self.assertEqual(c.site[:2].tolist(), ['a', 'b'])
     self.assertEqual(list(c.groups), ['region'])
-    self.assertTrue(c.orientation_free)
+    self.assertTrue(tiny.orientation_free(c))
     self.assertEqual((c.licence, c.citation, c.notes), ('L', 'C', ('N',)))
     self.assertEqual(dataclasses.replace(c).digest, c.digest)
 
@@ -292,7 +293,7 @@ class RealCohortsTest(parameterized.TestCase):
       )
     )
     self.assertEqual([str(x) for x in opened.problems], [])
-    self.assertEqual(opened.cohort.images.shape, (60, 1, 64, 64, 3))
+    self.assertEqual(tiny.images(opened.cohort).shape, (60, 1, 64, 64, 3))
     self.assertNotEmpty(opened.cohort.licence)
     self.assertNotEmpty(opened.cohort.citation)
     self.assertLen(opened.cohort.notes, 2)
@@ -317,15 +318,15 @@ class RealCohortsTest(parameterized.TestCase):
     self.assertLen(c, studies)
     self.assertEqual(c.labels.sum(), events)
     self.assertLen(set(c.patient), patients)
-    self.assertLen(c.numeric_names + c.categorical_names, columns)
+    self.assertLen(tiny.numeric_names(c) + tiny.categorical_names(c), columns)
     self.assertEqual(sorted(set(c.fold)), [0, 1, 2, 3, 4])
     self.assertEqual(int((~c.present['ehr']).sum()), no_ehr)
-    self.assertTrue(c.orientation_free)
+    self.assertTrue(tiny.orientation_free(c))
     self.assertEqual(bool(c.patient_note), name == 'ham10000_64')
     if name == 'pad_ufes20_lesions':
-      self.assertFalse(np.isnan(c.numeric).any())
-      self.assertFalse(np.equal(c.categorical, None).any())
-      self.assertIn('UNK', set(c.categorical.flat))
+      self.assertFalse(np.isnan(tiny.numeric(c)).any())
+      self.assertFalse(np.equal(tiny.categorical(c), None).any())
+      self.assertIn('UNK', set(tiny.categorical(c).flat))
 
 
 class WithholdTest(absltest.TestCase):

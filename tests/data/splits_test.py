@@ -80,9 +80,9 @@ class KFoldTest(parameterized.TestCase):
     rng = np.random.default_rng(0)
     other = tiny.changed(
       cohort,
-      images=rng.permutation(cohort.images),
-      numeric=np.full(cohort.numeric.shape, np.nan),
-      categorical=rng.permutation(cohort.categorical),
+      images=rng.permutation(tiny.images(cohort)),
+      numeric=np.full(tiny.numeric(cohort).shape, np.nan),
+      categorical=rng.permutation(tiny.categorical(cohort)),
     )
     a, b = (splits.make_splits(x, config) for x in (cohort, other))
     self.assertEqual([rows(x) for x in a], [rows(x) for x in b])

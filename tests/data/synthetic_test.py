@@ -7,6 +7,7 @@ from sklearn import ensemble, metrics
 
 from fusion_jax.core import errors, types
 from fusion_jax.data import preprocess, synthetic
+from tests import tiny
 
 
 def aurocs(cohort):
@@ -18,14 +19,14 @@ class MakeTest(parameterized.TestCase):
   @parameterized.parameters(*synthetic.WORLDS)
   def test_deterministic_by_seed(self, world):
     a, b, c = (synthetic.make(world, n=60, size=16, seed=s) for s in (1, 1, 2))
-    np.testing.assert_array_equal(a.images, b.images)
-    np.testing.assert_array_equal(a.numeric, b.numeric)
-    np.testing.assert_array_equal(a.categorical, b.categorical)
+    np.testing.assert_array_equal(tiny.images(a), tiny.images(b))
+    np.testing.assert_array_equal(tiny.numeric(a), tiny.numeric(b))
+    np.testing.assert_array_equal(tiny.categorical(a), tiny.categorical(b))
     np.testing.assert_array_equal(a.labels, b.labels)
     np.testing.assert_array_equal(a.oracle['both'], b.oracle['both'])
     self.assertEqual(a.digest, b.digest)
     self.assertNotEqual(a.digest, c.digest)
-    self.assertFalse(np.array_equal(a.images, c.images))
+    self.assertFalse(np.array_equal(tiny.images(a), tiny.images(c)))
 
   def test_every_argument_changes_the_digest(self):
     base = {'world': 'synergy', 'n': 40, 'size': 16}
@@ -45,8 +46,10 @@ class MakeTest(parameterized.TestCase):
 
   def test_looks_like_a_hospital(self):
     cohort = synthetic.make('complementary', n=2000, size=16)
-    self.assertEqual(cohort.images.shape, (2000, 1, 16, 16, 1))
-    column = dict(zip(cohort.numeric_names, cohort.numeric.T, strict=True))
+    self.assertEqual(tiny.images(cohort).shape, (2000, 1, 16, 16, 1))
+    column = dict(
+      zip(tiny.numeric_names(cohort), tiny.numeric(cohort).T, strict=True)
+    )
     for name, low, high in (
       ('age', 18, 95),
       ('oxygen_saturation', 50, 100),
@@ -66,7 +69,7 @@ class MakeTest(parameterized.TestCase):
       np.log(column['crp'][both] + 0.1), column['leukocytes'][both]
     )[0, 1]
     self.assertGreater(r, 0.3)
-    missing = np.isnan(cohort.numeric).mean(axis=0)
+    missing = np.isnan(tiny.numeric(cohort)).mean(axis=0)
     self.assertEqual(missing[0], 0)
     np.testing.assert_allclose(missing[1:], 0.1, atol=0.03)
     self.assertLen(set(cohort.site), 3)
@@ -79,7 +82,7 @@ class MakeTest(parameterized.TestCase):
     self.assertEqual(set(count), {1, 2, 3, 4})
     at = dict(zip(names, first, strict=True))
     same = np.array([at[x] for x in cohort.patient])
-    age = cohort.numeric[:, 0]
+    age = tiny.numeric(cohort)[:, 0]
     np.testing.assert_array_equal(age, age[same])
     np.testing.assert_array_equal(cohort.site, cohort.site[same])
     np.testing.assert_array_equal(
@@ -94,7 +97,7 @@ class MakeTest(parameterized.TestCase):
     self.assertBetween(started.max(), 16436 + 3592, 16436 + 3652)
     np.testing.assert_array_equal(cohort.index_time % 1, 0)
     # A patient's pictures are more alike than those of two patients.
-    x = cohort.images.reshape(1000, -1).astype(float)
+    x = tiny.images(cohort).reshape(1000, -1).astype(float)
     within = abs(x[again] - x[same[again]]).mean()
     between = abs(x[again] - x[np.roll(same[again], 7)]).mean()
     self.assertLess(within, 0.9 * between)
@@ -211,8 +214,8 @@ class OracleTest(parameterized.TestCase):
       'ehr_only', n=4000, size=16, informative_missing=True
     )
     y = cohort.labels[:, 0] == 1
-    signal = cohort.numeric_names.index('crp')
-    missing = np.isnan(cohort.numeric[:, signal])
+    signal = tiny.numeric_names(cohort).index('crp')
+    missing = np.isnan(tiny.numeric(cohort)[:, signal])
     self.assertGreater(missing[~y].mean(), 1.5 * missing[y].mean())
 
 
@@ -251,7 +254,7 @@ class PictureTest(parameterized.TestCase):
   def test_synergy_polarity_is_plain_to_see(self, size):
     """Darkest and brightest inner pixels tell the sign, by any flip."""
     cohort = synthetic.make('synergy', n=300, size=size)
-    x = cohort.images[:, 0, :, :, 0].astype(float)
+    x = tiny.images(cohort)[:, 0, :, :, 0].astype(float)
     # The middle holds the lesion; its extremes give the sign.
     cut = size // 5
     inner = np.sort(x[:, cut:-cut, cut:-cut].reshape(300, -1), axis=1)
@@ -260,7 +263,7 @@ class PictureTest(parameterized.TestCase):
     skew = (inner[:, -k:].mean(1) - middle) - (middle - inner[:, :k].mean(1))
     # P(y = 1 | image, EHR) is high where the signs agree; the record's sign is
     # read off its columns.
-    crp = cohort.numeric[:, cohort.numeric_names.index('crp')]
+    crp = tiny.numeric(cohort)[:, tiny.numeric_names(cohort).index('crp')]
     known = ~np.isnan(crp)
     agree = (skew > 0) == (crp > np.nanmedian(crp))
     y = cohort.labels[:, 0] == 1
@@ -268,7 +271,7 @@ class PictureTest(parameterized.TestCase):
 
   def test_graded_lesions_brighten_with_the_oracle(self):
     cohort = synthetic.make('image_only', n=400, size=32)
-    x = cohort.images[:, 0, 6:-6, 6:-6, 0].reshape(400, -1).astype(float)
+    x = tiny.images(cohort)[:, 0, 6:-6, 6:-6, 0].reshape(400, -1).astype(float)
     bright = np.sort(x, axis=1)[:, -20:].mean(axis=1) - np.median(x, axis=1)
     order = [
       np.argsort(np.argsort(v)) for v in (bright, cohort.oracle['image'])
@@ -280,14 +283,14 @@ class PictureTest(parameterized.TestCase):
       synthetic.make('complementary', n=30, size=16, task=x)
       for x in (types.BINARY, types.SURVIVAL)
     )
-    np.testing.assert_array_equal(a.images, b.images)
-    np.testing.assert_array_equal(a.numeric, b.numeric)
+    np.testing.assert_array_equal(tiny.images(a), tiny.images(b))
+    np.testing.assert_array_equal(tiny.numeric(a), tiny.numeric(b))
 
 
 class FieldsTest(absltest.TestCase):
   def test_says_what_it_is(self):
     cohort = synthetic.make('null', n=30, size=16)
-    self.assertTrue(cohort.orientation_free)
+    self.assertTrue(tiny.orientation_free(cohort))
     self.assertEqual(set(cohort.oracle), {'image', 'ehr', 'both'})
     self.assertEqual(set(cohort.groups), {'sex', 'site'})
     self.assertFalse(cohort.patient_note)

@@ -21,9 +21,13 @@ class WithholdTest(parameterized.TestCase):
     np.testing.assert_array_equal(before.present[other], after.present[other])
     np.testing.assert_array_equal(before.labels, after.labels)
     kept = after.present[modality]
-    np.testing.assert_array_equal(before.images[kept], after.images[kept])
-    np.testing.assert_array_equal(before.numeric[kept], after.numeric[kept])
-    self.assertEqual(before.images.dtype, after.images.dtype)
+    np.testing.assert_array_equal(
+      tiny.images(before)[kept], tiny.images(after)[kept]
+    )
+    np.testing.assert_array_equal(
+      tiny.numeric(before)[kept], tiny.numeric(after)[kept]
+    )
+    self.assertEqual(tiny.images(before).dtype, tiny.images(after).dtype)
 
   def test_higher_shares_add_studies(self):
     cohort = tiny.cohort()

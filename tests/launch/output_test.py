@@ -49,7 +49,7 @@ class TablesTest(parameterized.TestCase):
     titles = [c.title for c in table.columns]
     row = next(r for r in table.rows() if r[0].text == 'joint')
     conditions = self.summary['controls']['joint']['conditions']
-    cell = row[titles.index('EHR permuted')]
+    cell = row[titles.index('record permuted')]
     self.assertEqual(
       cell.number, text_lib.number(conditions['ehr_permuted']['loss'])
     )

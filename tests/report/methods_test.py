@@ -241,7 +241,7 @@ class MethodsTest(absltest.TestCase):
     self.summary['run']['config_digest'] = 'abc'
     self.assertIn('Preprocessing was fitted', self.text())
     for arm in self.summary['arms'].values():
-      arm['modalities'] = ['image']
+      arm['made_of'] = {'inputs': [{'modality': 'frontal', 'kind': 'image'}]}
     self.assertIn('Preprocessing (image statistics) was', self.text())
 
   def test_strategies_are_those_told(self):

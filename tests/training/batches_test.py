@@ -36,7 +36,7 @@ class BatchesTest(parameterized.TestCase):
       batch.labels, (labels - own.label_mean) / own.label_std, rtol=1e-5
     )
     stats = own.parts[types.IMAGE].constants
-    pixels = cohort.images[rows].astype(np.float32) / 255
+    pixels = tiny.images(cohort)[rows].astype(np.float32) / 255
     np.testing.assert_allclose(
       batch.inputs[types.IMAGE]['pixels'],
       (pixels - stats['mean']) / stats['std'],

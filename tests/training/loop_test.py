@@ -127,11 +127,11 @@ class LoopTest(parameterized.TestCase):
   def test_reads_the_rows_of_a_batch_and_no_others(self):
     cohort = tiny.cohort(64, size=16)
     path = pathlib.Path(self.create_tempdir().full_path) / 'pixels.npy'
-    np.save(path, cohort.images)
+    np.save(path, tiny.images(cohort))
     mapped = dataclasses.replace(cohort, images=np.load(path, mmap_mode='r'))
     resident = batches.make_resident(tiny.fleet_data(mapped))
     pixels = resident.shared['pixels']
-    self.assertTrue(np.shares_memory(pixels, mapped.images))
+    self.assertTrue(np.shares_memory(pixels, tiny.images(mapped)))
     rows = np.array([[5, 60, 7], [0, 1, 2]], np.int32)
     plan = batches.RowPlan(rows=rows, weight=np.ones((2, 3), np.float32))
     strategy = strategies.create_strategy(STREAM, members=1)

@@ -173,7 +173,7 @@ class FleetTest(parameterized.TestCase):
       (key,) = set(kept._kept) - before
       placed.append(kept._kept[key])
     self.assertIs(*placed)
-    self.assertEqual(placed[0].shape, cohort.images.shape)
+    self.assertEqual(placed[0].shape, tiny.images(cohort).shape)
     self.assertLen(fitted, 1)
     del cohort, data
     # A copy that is under way holds its source a moment longer.
@@ -191,8 +191,8 @@ class FleetTest(parameterized.TestCase):
       np.arange(len(cohort)), np.concatenate([member.train, member.valid])
     )
     changed = {
-      'images': cohort.images.copy(),
-      'numeric': cohort.numeric.copy(),
+      'images': tiny.images(cohort).copy(),
+      'numeric': tiny.numeric(cohort).copy(),
       'labels': cohort.labels.copy(),
     }
     changed['images'][outside] = 255

@@ -118,6 +118,11 @@ def _cohort(name, *, study, patient, labels, numeric) -> cohort_lib.Cohort:
   )
 
 
+def _numbers(cohort) -> np.ndarray:
+  """(n, p) columns."""
+  return table.numeric(cohort.modalities[types.EHR])
+
+
 def verdict(
   cell: cells.Cell, settings: cells.Settings, run: int
 ) -> Mapping[str, float]:
@@ -161,7 +166,7 @@ def _joined(one, other) -> cohort_lib.Cohort:
     study=np.concatenate([one.study, np.char.add('new-', other.study)]),
     patient=np.concatenate([one.patient, np.char.add('new-', other.patient)]),
     labels=np.concatenate([one.labels, other.labels]),
-    numeric=np.concatenate([one.numeric, other.numeric]),
+    numeric=np.concatenate([_numbers(one), _numbers(other)]),
   )
 
 
@@ -205,7 +210,7 @@ def _outcomes(cell, cohort, splits, settings, run) -> Mapping[str, float]:
 
 def train(cohort, split):
   """Predictions of all arms of a fold, and by arm its weights (p,)."""
-  x, y = cohort.numeric, cohort.labels
+  x, y = _numbers(cohort), cohort.labels
   p = x.shape[1]
   columns = {
     SINGLES[0]: np.arange(_IMAGE_COLUMNS),

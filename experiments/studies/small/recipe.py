@@ -20,8 +20,10 @@ from sklearn import (
   preprocessing,
 )
 
+from fusion_jax.core import types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.data.kinds import image, table
 
 COMPONENTS = 30
 INNER_FOLDS = 5
@@ -76,10 +78,10 @@ def scores(
 
 def _pixels(cohort, rows) -> np.ndarray:
   """(n, k) whitened components of the mean image of each study."""
-  count = cohort.image_mask.sum(axis=1)[:, None, None, None]
-  flat = (cohort.images.astype(np.float32).sum(axis=1) / count).reshape(
-    len(cohort), -1
-  )
+  x = cohort.modalities[types.IMAGE]
+  count = image.mask(x).sum(axis=1)[:, None, None, None]
+  pixels = x.given(x.data.images).astype(np.float32)
+  flat = (pixels.sum(axis=1) / count).reshape(len(cohort), -1)
   pca = decomposition.PCA(
     min(COMPONENTS, len(rows) - 1),
     whiten=True,
@@ -91,14 +93,11 @@ def _pixels(cohort, rows) -> np.ndarray:
 
 def _record(cohort, rows) -> np.ndarray:
   """(n, p) numbers with medians and indicators, levels one-hot."""
-  numeric = len(cohort.numeric_names)
-  table = np.empty(
-    (len(cohort), numeric + len(cohort.categorical_names)), object
-  )
-  table[:, :numeric] = cohort.numeric
-  levels = cohort.categorical.copy()
+  x = cohort.modalities[types.EHR]
+  numbers, levels = table.numeric(x), table.categorical(x).copy()
+  numeric = numbers.shape[1]
   levels[np.equal(levels, None)] = 'missing'
-  table[:, numeric:] = levels
+  cells = np.concatenate([numbers.astype(object), levels], axis=1)
   columns = compose.ColumnTransformer(
     [
       (
@@ -114,11 +113,11 @@ def _record(cohort, rows) -> np.ndarray:
         preprocessing.OneHotEncoder(
           handle_unknown='ignore', sparse_output=False
         ),
-        list(range(numeric, table.shape[1])),
+        list(range(numeric, cells.shape[1])),
       ),
     ]
-  ).fit(table[rows])
-  return np.asarray(columns.transform(table), np.float64)
+  ).fit(cells[rows])
+  return np.asarray(columns.transform(cells), np.float64)
 
 
 def _as_float(x):

@@ -214,6 +214,9 @@ class Image(kind.Kind):
       if name.startswith(PATH)
     }
 
+  def shape(self, data):
+    return data.images.shape[2:]
+
   def summary(self, modality):
     """How many images there are, and of which shape."""
     i, h, w, c = modality.data.images.shape[1:]

@@ -195,13 +195,20 @@ class Table(kind.Kind):
     return dataclasses.replace(modality.data, **drawn)
 
   def missing(self, modality):
-    """Of each column whether it is missing, or of a level that means so."""
+    """Of each column."""
     data, out = modality.data, {}
     for name, x in zip(data.numeric_names, numeric(modality).T, strict=True):
       out[f'{name} is missing'] = np.isnan(x)
     cells = categorical(modality).T
     for name, x in zip(data.categorical_names, cells, strict=True):
       out[f'{name} is missing'] = np.equal(x, None)
+    return out
+
+  def unknown(self, modality):
+    """Of each level that is declared so."""
+    data, out = modality.data, {}
+    cells = categorical(modality).T
+    for name, x in zip(data.categorical_names, cells, strict=True):
       for code in data.unknown_codes.get(name, ()):
         out[f'{name} is {code}'] = np.equal(x, code)
     return out

@@ -107,6 +107,9 @@ class Vector(kind.Kind):
       out[here, j] = x[rng.choice(pool, int(here.sum())), j]
     return dataclasses.replace(modality.data, values=out)
 
+  def shape(self, data):
+    return data.values.shape[1:]
+
   def summary(self, modality):
     """How many vectors there are, and how long they are."""
     here = int(modality.present.sum())

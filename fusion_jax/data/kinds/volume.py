@@ -187,6 +187,9 @@ class Volume(kind.Kind):
     for at, x in blocks(modality, np.arange(len(modality))):
       yield at, x[:, x.shape[1] // 2]
 
+  def shape(self, data):
+    return data.volumes.shape[1:]
+
   def summary(self, modality):
     """How many volumes there are, and of which shape."""
     d, h, w, c = modality.data.volumes.shape[1:]

@@ -11,6 +11,7 @@ from experiments.studies.calibration import cells, end_to_end
 from fusion_jax.data import config as data_config
 from fusion_jax.data import splits as splits_lib
 from fusion_jax.evaluation import predictions
+from tests import tiny
 
 CELL = cells.Cell('end_to_end', 4, 150, 3)
 
@@ -31,9 +32,9 @@ class EndToEndTest(absltest.TestCase):
     rng = np.random.default_rng(0)
     cohort = end_to_end.make(cells.Cell('end_to_end', 4, 40000, 3), rng)
     for _ in range(3):
-      weights = rng.normal(size=cohort.numeric.shape[1]) + 0.3
+      weights = rng.normal(size=tiny.numeric(cohort).shape[1]) + 0.3
       found = metrics.roc_auc_score(
-        cohort.labels[:, 0], cohort.numeric @ weights
+        cohort.labels[:, 0], tiny.numeric(cohort) @ weights
       )
       self.assertAlmostEqual(found, end_to_end.true_auroc(weights), delta=0.012)
     self.assertEqual(end_to_end.true_auroc(np.zeros(18)), 0.5)
@@ -47,7 +48,7 @@ class EndToEndTest(absltest.TestCase):
     for table in tables:
       if table.part[0] == predictions.TEST:
         p = table.scores[:, 0]
-        line = cohort.numeric[split.test] @ weights[str(table.arm[0])]
+        line = tiny.numeric(cohort)[split.test] @ weights[str(table.arm[0])]
         logit = np.log(p / (1 - p))
         np.testing.assert_allclose(
           logit - logit.mean(), line - line.mean(), atol=1e-8

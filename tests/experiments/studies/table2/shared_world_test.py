@@ -9,6 +9,7 @@ from experiments.studies.table2 import shared_world
 from fusion_jax.core import errors
 from fusion_jax.data import config as data_config
 from fusion_jax.data import reader
+from tests import tiny
 
 
 class SharedWorldTest(absltest.TestCase):
@@ -29,16 +30,17 @@ class SharedWorldTest(absltest.TestCase):
     (true, own), (shuffled, same) = self._open(False), self._open(True)
     self.assertEqual(own, same)
     self.assertLen(own, 300)
-    np.testing.assert_array_equal(true.images, shuffled.images)
+    np.testing.assert_array_equal(tiny.images(true), tiny.images(shuffled))
     np.testing.assert_array_equal(true.labels, shuffled.labels)
     np.testing.assert_array_equal(true.patient, shuffled.patient)
     np.testing.assert_array_equal(
-      np.sort(true.numeric, axis=0), np.sort(shuffled.numeric, axis=0)
+      np.sort(tiny.numeric(true), axis=0),
+      np.sort(tiny.numeric(shuffled), axis=0),
     )
-    crp = true.numeric_names.index('crp')
+    crp = tiny.numeric_names(true).index('crp')
 
     def difference(cohort):
-      x, y = cohort.numeric[:, crp], cohort.labels[:, 0]
+      x, y = tiny.numeric(cohort)[:, crp], cohort.labels[:, 0]
       return np.nanmedian(x[y == 1]) - np.nanmedian(x[y == 0])
 
     self.assertGreater(difference(true), 3 * abs(difference(shuffled)))
@@ -46,7 +48,7 @@ class SharedWorldTest(absltest.TestCase):
   def test_the_own_latent_is_in_the_second_channel(self):
     cohort, own = self._open(False)
     latent = np.array([own[s] for s in cohort.study.tolist()])
-    bright = cohort.images[:, 0].astype(float).mean(axis=(1, 2))
+    bright = tiny.images(cohort)[:, 0].astype(float).mean(axis=(1, 2))
     first, second = (np.corrcoef(latent, bright[:, c])[0, 1] for c in (0, 1))
     self.assertLess(abs(first), 0.2)
     self.assertGreater(second, 0.4)
