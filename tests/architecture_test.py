@@ -77,7 +77,7 @@ LAZY = (
   'lifelines',
 )
 
-# Where modalities have names: in the worlds, in files of version 1, in families,
+# Where modalities have names: in worlds, in files of version 1, in families,
 # and where the sides are named after them. All others ask the cohort.
 NAMES_A_MODALITY = {
   'fusion_jax/ablation/families.py',

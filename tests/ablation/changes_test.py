@@ -20,7 +20,9 @@ def splits_of(cohort, **options):
 def assert_same(test, one, two, names):
   for name in names:
     with test.subTest(name):
-      np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+      np.testing.assert_array_equal(
+        tiny.field(one, name), tiny.field(two, name)
+      )
 
 
 IMAGE, EHR = ('images', 'image_mask'), ('numeric', 'categorical')
@@ -74,7 +76,7 @@ class ChangeTest(parameterized.TestCase):
     for split in self.splits:
       for name in moved:
         before, after = (
-          sorted(map(repr, getattr(x, name)[split.test].tolist()))
+          sorted(map(repr, tiny.field(x, name)[split.test].tolist()))
           for x in (self.cohort, found)
         )
         self.assertEqual(before, after, name)
@@ -106,7 +108,9 @@ class ChangeTest(parameterized.TestCase):
     other, _ = self._change(condition, first, seed=1)
     name = 'images' if 'image' in condition else 'numeric'
     self.assertFalse(
-      np.array_equal(getattr(found, name), getattr(other, name), equal_nan=True)
+      np.array_equal(
+        tiny.field(found, name), tiny.field(other, name), equal_nan=True
+      )
     )
 
   def test_a_fold_does_not_depend_on_the_others(self):

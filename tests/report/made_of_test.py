@@ -16,12 +16,14 @@ def network(**changes):
     'inputs': [
       {
         'modality': 'image',
+        'kind': 'image',
         'encoder': 'resnet',
         'view': 'images',
         'image_size': [16, 24, 3],
       },
       {
         'modality': 'ehr',
+        'kind': 'table',
         'encoder': 'mlp',
         'view': 'numbers and codes',
         'image_size': None,
@@ -51,6 +53,7 @@ def elastic_net(**changes):
     inputs=[
       {
         'modality': 'image',
+        'kind': 'image',
         'encoder': None,
         'view': 'features',
         'image_size': [16, 24, 3],

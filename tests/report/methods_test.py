@@ -241,8 +241,11 @@ class MethodsTest(absltest.TestCase):
     self.summary['run']['config_digest'] = 'abc'
     self.assertIn('Preprocessing was fitted', self.text())
     for arm in self.summary['arms'].values():
-      arm['made_of'] = {'inputs': [{'modality': 'frontal', 'kind': 'image'}]}
-    self.assertIn('Preprocessing (image statistics) was', self.text())
+      arm['made_of'] = made_of_test.network()
+    self.assertIn(
+      'Preprocessing (vocabularies, imputation, scaling, image statistics) was',
+      self.text(),
+    )
 
   def test_strategies_are_those_told(self):
     self.assertIn('strategy not stated (early_raw, joint, ', self.text())
