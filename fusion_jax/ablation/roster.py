@@ -85,9 +85,11 @@ def _check_arm(where, arm, arms):
     raise errors.UserError(
       f'{where}: an arm whose features others use encodes one modality.'
     )
-  if arm.exchanges and not (cls.encodes and len(arm.inputs) > 1):
+  if arm.exchanges and (
+    not cls.encodes or len(arm.inputs) < 2 or arm.second_stage
+  ):
     raise errors.UserError(
-      f'{where}: exchanges are for networks that see several modalities.'
+      f'{where}: exchanges are for networks that encode several modalities.'
     )
   for name in arm.train:
     if name not in cls.settings:

@@ -78,7 +78,8 @@ class DefineTest(parameterized.TestCase):
     self.assertEqual(found.train['methods'], ('modality_dropout', 'ogm_ge'))
     for text, message in (
       ('joint(exchange_1=flim)', r'arms.x.exchange_1\). Did you mean'),
-      ('ehr(exchange_1=film)', 'see several modalities'),
+      ('ehr(exchange_1=film)', 'encode several modalities'),
+      ('early_features(exchange_1=film)', 'encode several modalities'),
       ('joint(methods=(ogm_g,))', "Did you mean 'ogm_ge'"),
     ):
       with self.assertRaisesRegex(errors.UserError, message):
