@@ -127,8 +127,13 @@ class RosterTest(parameterized.TestCase):
 
   def test_every_registry_is_of_some_part(self):
     kinds = {known.kind for known in roster.REGISTRIES}
-    encoders = {f'{kind} encoder' for kind in protocol.ENCODERS}
-    self.assertEqual(kinds, {*encoders, 'combiner'})
+    self.assertEqual(
+      kinds,
+      {
+        *(f'{kind} encoder' for kind in protocol.ENCODERS),
+        *('combiner', 'exchange', 'optimizer', 'schedule', 'method'),
+      },
+    )
     self.assertEqual(set(protocol.ENCODERS), {*kind.KINDS.names()})
     self.assertEqual(
       set(roster.parts(KNOWN['joint'])), {*'image ehr'.split(), 'combiner'}
