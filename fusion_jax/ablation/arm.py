@@ -69,6 +69,8 @@ class Arm:
     inputs: by modality, in the order in which the arm joins them.
     type: 'I' or 'II' where the review distinguishes them, else empty.
     combiner: spec of what joins the encoders; '' where there are none.
+    exchanges: by number of stages that encoders have done, spec of what then
+      passes between them.
     rule: spec of a late rule; '' where no predictions are joined.
     train: by name, settings of the learner's own group of the configuration
       that this arm replaces.
@@ -82,6 +84,7 @@ class Arm:
   combiner: str = ''
   rule: str = ''
   train: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  exchanges: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
   @property
   def modalities(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ In the parentheses stand, by name,
                   predictions are taken; or VIEW(of=ARM,encoder=SPEC) to change
                   how it is seen: raw, reduced, features or logits
   combiner, rule  the part
+  exchange_K      what passes between the encoders after K of their stages
   a setting       of the learner, such as epochs
 
 A definition under the name of a known arm takes its place, also for the arms
@@ -26,6 +27,7 @@ from fusion_jax.ablation import learners, roster, views
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors, spec
 
+_EXCHANGE = re.compile(r'exchange_(\d{1,2})')
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}')
 # What a view says of an input.
 _OF, _ENCODER = 'of', 'encoder'
@@ -93,6 +95,7 @@ def define(
     x for x, used in (('combiner', cls.encodes), ('rule', cls.joins)) if used
   ]
   inputs, train = dict(base.inputs), dict(base.train)
+  exchanges = dict(base.exchanges)
   replaced: dict[str, str] = {}
   for key, value in given.arguments.items():
     place = f'{where}.{key}'
@@ -100,19 +103,27 @@ def define(
       inputs[key] = _input(inputs[key], value, place)
     elif key in own:
       replaced[key] = str(_spec(value, place))
+    elif cls.encodes and (match := _EXCHANGE.fullmatch(key)):
+      exchanges[int(match[1])] = str(_spec(value, place))
     elif key in cls.settings:
       train[key] = _setting(groups[cls.group], key, value, where)
     else:
       raise errors.unknown_name(
         f"part of arm '{given.name}'",
         key,
-        [*inputs, *own, *cls.settings],
+        [
+          *inputs,
+          *own,
+          *(['exchange_1'] if cls.encodes else ()),
+          *cls.settings,
+        ],
         where=where,
       )
   made = dataclasses.replace(
     base,
     inputs=inputs,
     train=train,
+    exchanges=exchanges,
     type=arm_lib.review_type(base.strategy, inputs),
     **replaced,
   )
@@ -164,6 +175,7 @@ def _bare(value: spec.Spec, where: str) -> str:
 
 def _setting(group: Any, name: str, value: Any, where: str) -> Any:
   """A setting's value, of the type that the group has for it."""
-  text = value if isinstance(value, str) else spec.text(value)
+  values = value if isinstance(value, tuple) else (value,)
+  text = ','.join(x if isinstance(x, str) else spec.text(x) for x in values)
   changed = core_config.apply_overrides(group, [f'{name}={text}'], flag=where)
   return getattr(changed, name)

@@ -119,6 +119,8 @@ class Crossed:
         logits[term] = self.logits(other, place, sides, at)
         here[term] = np.any([present[m] for m in modalities], axis=0)
       found = node.trained.models[0].apply(logits, here)
+    elif parts.exchanges:
+      found = self._whole(node, sides, at)
     else:
       neural = isinstance(node.learner, neural_learner.Neural)
       run = self._neural if neural else self._classical
@@ -169,6 +171,28 @@ class Crossed:
       columns.append(seen[key][at[m]])
     model = node.trained.models[half]
     return model.logits(np.concatenate(columns, axis=1))
+
+  def _whole(self, node, sides, at) -> np.ndarray:
+    """By running the whole model, as its encoders see each other."""
+    found = []
+    pairs = len(next(iter(at.values())))
+    for start in range(0, pairs, _PAIRS):
+      rows = {m: x[start : start + _PAIRS] for m, x in at.items()}
+      numbers = np.arange(len(next(iter(rows.values()))))
+      made = cohort_lib.Cohort(
+        name='pairs',
+        task=self._task,
+        digest='pairs',
+        study=numbers.astype(str),
+        patient=numbers.astype(str),
+        labels=np.full((len(numbers), self._task.num_labels), np.nan),
+        modalities={
+          m: sides[m].cohort.modalities[m].take(x) for m, x in rows.items()
+        },
+      )
+      inputs = learner_lib.Inputs(made, node.fitted)
+      found += node.learner.logits([node.trained], [inputs], [numbers])
+    return np.concatenate(found)
 
   def _neural(self, node, place, half, sides, at) -> np.ndarray:
     features = {m: self._encoded(node, place, half, sides[m], m) for m in at}

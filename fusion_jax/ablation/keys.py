@@ -18,9 +18,10 @@ from typing import Any
 import jax
 
 from fusion_jax.ablation import arm as arm_lib
-from fusion_jax.ablation import learners, roster
+from fusion_jax.ablation import learners, roster, views
 from fusion_jax.core import closure, registry, spec
 from fusion_jax.core import config as core_config
+from fusion_jax.data import kind as kinds
 
 if typing.TYPE_CHECKING:
   from fusion_jax.ablation import config as config_lib
@@ -28,14 +29,25 @@ if typing.TYPE_CHECKING:
 _NODES = 'fusion_jax.ablation.nodes'
 # Of an arm, what its result does not depend on; its upstream arms are told by
 # the keys of their nodes.
-_IMMATERIAL = ('summary', 'type', 'train')
+_IMMATERIAL = ('summary', 'type', 'train', 'exchanges')
 
 
-def modules(arm: arm_lib.Arm) -> tuple[str, ...]:
-  """The modules whose closure determines what an arm's models learn."""
+def modules(arm: arm_lib.Arm, group: Any = None) -> tuple[str, ...]:
+  """The modules whose closure determines what an arm's models learn.
+
+  Args:
+    arm: the arm.
+    group: its learner's settings, which name parts too; None for none.
+  """
   found = [_NODES, learners.of(arm).__module__]
+  for x in arm.inputs.values():
+    if x.view not in views.UPSTREAM:
+      found.append(kinds.KINDS.get(x.kind).build.__module__)
   for known, text in roster.parts(arm).values():
     found += _builders(known, spec.parse(text))
+  for name, known in learners.of(arm).parts.items() if group else ():
+    for text in _texts(getattr(group, name)):
+      found += _builders(known, spec.parse(text))
   return tuple(dict.fromkeys(found))
 
 
@@ -53,9 +65,13 @@ def _builders(known: registry.Registry, part: spec.Spec) -> Iterator[str]:
           yield from _builders(other, value)
 
 
-def source_digest(arm: arm_lib.Arm) -> str:
+def _texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
+  return (value,) if isinstance(value, str) else value
+
+
+def source_digest(arm: arm_lib.Arm, group: Any = None) -> str:
   """Hash of the source files that determine what an arm's models learn."""
-  return closure.digest(modules(arm))
+  return closure.digest(modules(arm, group))
 
 
 @functools.cache
@@ -91,6 +107,9 @@ def settings(
   found['preprocess'] = core_config.differing(config.preprocess)
   if cls.group:
     own = core_config.differing(config.settings_of(arm))
+    for name, known in cls.parts.items():
+      if name in own:
+        own[name] = [str(known.check(x)) for x in _texts(own[name])]
     found[cls.group] = {
       name: value
       for name, value in own.items()

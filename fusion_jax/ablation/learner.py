@@ -26,7 +26,7 @@ import numpy as np
 from scipy import special
 
 from fusion_jax.ablation import rows as rows_lib
-from fusion_jax.core import links, types
+from fusion_jax.core import links, registry, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import inner, preprocess
 
@@ -128,6 +128,7 @@ class Learner(abc.ABC):
     joins: whether it joins predictions of other arms by a rule.
     group: the group of the configuration that it reads; '' for none.
     settings: the names in it that count for the learner.
+    parts: by name, those of them that are specs, and what knows the part.
     space: where the random search looks, by setting: ('scale', a) is the
       configured value times a log-uniform factor from 1 / a to a.
     packages: those whose versions a result depends on.
@@ -140,6 +141,7 @@ class Learner(abc.ABC):
   joins = False
   group = ''
   settings: tuple[str, ...] = ()
+  parts: Mapping[str, registry.Registry] = {}
   space: Mapping[str, tuple] = {}
   packages: tuple[str, ...] = ('numpy', 'scipy', 'scikit-learn')
   record = ''

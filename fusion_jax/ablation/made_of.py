@@ -50,6 +50,7 @@ def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
     'inputs': _inputs(config, own, models.get('shapes', {})),
     'combiner': own.combiner or None,
     'rule': own.rule or None,
+    'exchanges': {str(k): x for k, x in sorted(own.exchanges.items())},
     'stands_on': list(own.upstream),
     # Those of the table say themselves what they are made of.
     'upstream': {

@@ -16,8 +16,9 @@ from fusion_jax.data import preprocess
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import model as models
 from fusion_jax.fusion import protocol as fusion_protocol
-from fusion_jax.training import batches, checkpoints, neural
+from fusion_jax.training import batches, checkpoints, neural, optimizers
 from fusion_jax.training import config as training_config
+from fusion_jax.training import protocol as training_protocol
 
 # The share of the whole fall of the validation loss that is much for the last
 # tenth of training.
@@ -32,8 +33,16 @@ class Neural(learner.Learner):
   encodes = True
   group = 'training'
   settings = tuple(
-    f.name for f in dataclasses.fields(training_config.TrainingConfig)
+    f.name
+    for f in dataclasses.fields(training_config.TrainingConfig)
+    # How often a fleet is kept changes nothing it learns.
+    if not f.name.startswith('save_')
   )
+  parts = {
+    'optimizer': optimizers.OPTIMIZERS,
+    'schedule': optimizers.SCHEDULES,
+    'methods': training_protocol.METHODS,
+  }
   space = {'learning_rate': ('scale', 4.0), 'weight_decay': ('scale', 10.0)}
   # The array packages reduce its pixels.
   packages = ('jax', 'jaxlib', 'flax', 'optax', *learner.Learner.packages)
@@ -54,7 +63,10 @@ class Neural(learner.Learner):
     }
     # Given features need no gradient either way; this says what the arm is.
     return models.ModelConfig(
-      tuple(encoders.items()), self.arm.combiner, self.arm.second_stage
+      tuple(encoders.items()),
+      self.arm.combiner,
+      self.arm.second_stage,
+      tuple(sorted(self.arm.exchanges.items())),
     )
 
   @classmethod
@@ -68,10 +80,16 @@ class Neural(learner.Learner):
       protocol.ENCODERS[views.encoder_kind(x)].get(spec.parse(x.encoder).name)
       for x in arm.inputs.values()
     ]
+    exchanges = [
+      fusion_protocol.EXCHANGES.get(spec.parse(x).name)
+      for x in arm.exchanges.values()
+    ]
     tasks = set(types.TASK_KINDS)
-    for part in (combiner, *parts):
+    for part in (combiner, *exchanges, *parts):
       tasks &= set(part.claims.get('tasks', types.TASK_KINDS))
-    interactions = bool(combiner.claims.get('interactions', False))
+    interactions = combiner.claims.get('interactions', False) or any(
+      x.claims.get('interactions', True) for x in exchanges
+    )
     return tasks, interactions, 'indicator'
 
   def source(

@@ -209,7 +209,10 @@ def make_plan(
     shared = {
       **base,
       'settings': keys.settings(config, parts),
-      'source': keys.source_digest(parts),
+      'source': keys.source_digest(
+        parts,
+        config.settings_of(parts) if learners.of(parts).group else None,
+      ),
       'environment': keys.environment(parts.learner),
     }
     found = []

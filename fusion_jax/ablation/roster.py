@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from fusion_jax.ablation import arm as arm_lib
-from fusion_jax.ablation import learners, views
+from fusion_jax.ablation import learners, neural_learner, views
 from fusion_jax.core import errors, registry, spec, types
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import late
@@ -11,7 +11,12 @@ from fusion_jax.fusion import protocol as fusion_protocol
 
 Arms = Mapping[str, arm_lib.Arm]
 # Of all parts that a spec can name.
-REGISTRIES = (*protocol.ENCODERS.values(), fusion_protocol.COMBINERS)
+REGISTRIES = (
+  *protocol.ENCODERS.values(),
+  fusion_protocol.COMBINERS,
+  fusion_protocol.EXCHANGES,
+  *neural_learner.Neural.parts.values(),
+)
 
 
 def claims(arm: arm_lib.Arm) -> arm_lib.Claims:
@@ -34,6 +39,8 @@ def parts(arm: arm_lib.Arm) -> dict[str, tuple[registry.Registry, str]]:
   }
   if arm.combiner:
     found['combiner'] = fusion_protocol.COMBINERS, arm.combiner
+  for k, text in arm.exchanges.items():
+    found[f'exchange_{k}'] = fusion_protocol.EXCHANGES, text
   return found
 
 
@@ -77,6 +84,12 @@ def _check_arm(where, arm, arms):
   if arm.extracts and (len(arm.inputs) > 1 or not cls.encodes):
     raise errors.UserError(
       f'{where}: an arm whose features others use encodes one modality.'
+    )
+  if arm.exchanges and (
+    not cls.encodes or len(arm.inputs) < 2 or arm.second_stage
+  ):
+    raise errors.UserError(
+      f'{where}: exchanges are for networks that encode several modalities.'
     )
   for name in arm.train:
     if name not in cls.settings:

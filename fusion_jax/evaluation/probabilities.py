@@ -283,14 +283,16 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     excess = part.get('brier_excess')
     if excess and excess['low'] > 0:
       after = part['recalibrated']
-      share = excess['estimate'] / after['brier_of_constant']
+      constant = after['brier_of_constant']
+      # Where one class is alone there is nothing to hold an excess against.
+      share = excess['estimate'] / constant if constant else 0.0
       if share < SHARE:
         continue
       causes.setdefault(BRIER)
       reasons.append(
         f'Recalibrated on validation, the Brier score{where} is '
         f'{after["brier"]:.3f} instead of {after["brier_as_it_is"]:.3f}: '
-        f'{share:.0%} of the {after["brier_of_constant"]:.3f} of a constant, '
+        f'{share:.0%} of the {constant:.3f} of a constant, '
         f'and more than chance; the slope is then {after["slope"]:.2f}.'
       )
 
@@ -301,7 +303,9 @@ def _gathered(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
   untried = [
     name
     for name, part in parts.items()
-    if 'brier_excess' not in part or math.isnan(part['brier_excess']['low'])
+    if 'brier_excess' not in part
+    or math.isnan(part['brier_excess']['low'])
+    or not part['recalibrated']['brier_of_constant']
   ]
   worst = max(parts.values(), key=distance)
   excesses = [p['brier_excess'] for p in parts.values() if 'brier_excess' in p]

@@ -155,6 +155,7 @@ def run() -> int:
     _SET.value,
     arms=_ARM.value,
     imports=_IMPORT.value,
+    folder=_OUT.value,
   )
   folder = pathlib.Path(_OUT.value or config_lib.default_folder(config))
   console = terminal.Console()

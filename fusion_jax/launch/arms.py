@@ -39,6 +39,7 @@ def _parts(arm: arm_lib.Arm) -> str:
   """What --arm=NAME=ARM(...) can replace, as it stands."""
   named = {m: _input(x) for m, x in arm.inputs.items()}
   named |= {'combiner': arm.combiner, 'rule': arm.rule}
+  named |= {f'exchange_{k}': x for k, x in arm.exchanges.items()}
   named |= {k: spec.text(v) for k, v in arm.train.items()}
   inside = ' '.join(f'{k}={v}' for k, v in named.items() if v)
   return f'{arm.learner}: {inside}'

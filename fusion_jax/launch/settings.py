@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion_jax.ablation import arm_text, saved
+from fusion_jax.ablation import arm_text, saved, store
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.core import config as core_config
 from fusion_jax.core import errors
@@ -53,6 +53,7 @@ def resolve(
   *,
   arms: Sequence[str] = (),
   imports: Sequence[str] = (),
+  folder: str = '',
 ) -> config_lib.ExperimentConfig:
   """The named configuration, changed by flags, then by `--set`.
 
@@ -64,6 +65,8 @@ def resolve(
     arms: 'NAME=ARM(part=value,...)' as given to --arm; they are run beside
       those that are named.
     imports: modules that register parts, as given to --import.
+    folder: a run folder, whose arms and parts are known without being given
+      again; empty for none.
 
   Raises:
     UserError: for an unknown name or a value that is not legal.
@@ -72,7 +75,8 @@ def resolve(
   given = [f'{k}={v}' for k, v in flags.items() if v is not None]
   config = core_config.apply_overrides(config, given, flag='--set')
   config = core_config.apply_overrides(config, overrides, flag='--set')
-  config = _with_arms(config, arms, imports)
+  kept = (store.Store(folder).saved_config() if folder else None) or {}
+  config = _with_arms(config, arms, imports, kept)
   config_lib.check(config)
   if config.evaluation.registered:
     # What cannot be read is said before anything is trained.
@@ -80,7 +84,7 @@ def resolve(
   return config
 
 
-def _with_arms(config, arms, imports) -> config_lib.ExperimentConfig:
+def _with_arms(config, arms, imports, kept) -> config_lib.ExperimentConfig:
   defined = dict(arm_text.split(x) for x in arms)
   if len(defined) < len(arms):
     raise errors.UserError('--arm: two definitions have the same name.')
@@ -89,7 +93,9 @@ def _with_arms(config, arms, imports) -> config_lib.ExperimentConfig:
     named = tuple(dict.fromkeys([*named, *defined]))
   return dataclasses.replace(
     config,
-    arms={**config.arms, **defined},
-    imports=tuple(dict.fromkeys([*config.imports, *imports])),
+    arms={**kept.get('arms', {}), **config.arms, **defined},
+    imports=tuple(
+      dict.fromkeys([*kept.get('imports', ()), *config.imports, *imports])
+    ),
     run_arms=named,
   )

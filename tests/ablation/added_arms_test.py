@@ -47,6 +47,11 @@ class AddedArmsTest(runner_test.RunnerTestCase):
       third, _, _ = runner_test.run(self.path)
       self.assertEqual([*third.summary['arms']], [*arms, 'mine'])
       self.assertEqual(len(self.events('node')), trained + 2)
+    with self.subTest('a command can name it without defining it again'):
+      config = settings.resolve(
+        'default', {'run_arms': 'mine'}, (), folder=str(self.path)
+      )
+      self.assertEqual(config.arms, {'mine': 'early_pca(l1_ratio=.9)'})
     with self.subTest('another definition'):
       with self.assertRaisesRegex(
         errors.UserError,

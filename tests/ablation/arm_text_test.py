@@ -69,6 +69,22 @@ class DefineTest(parameterized.TestCase):
     self.assertEqual(found['seen'].inputs['image'].view, views.RAW)
     self.assertEqual(found['seen'].inputs['image'].encoder, 'resnet')
 
+  def test_exchanges_and_methods(self):
+    found = known(
+      'film=joint(exchange_1=film(onto=(image,)),'
+      'methods=(modality_dropout,ogm_ge),optimizer=sgd(momentum=.5))'
+    )['film']
+    self.assertEqual(found.exchanges, {1: 'film(onto=(image,))'})
+    self.assertEqual(found.train['methods'], ('modality_dropout', 'ogm_ge'))
+    for text, message in (
+      ('joint(exchange_1=flim)', r'arms.x.exchange_1\). Did you mean'),
+      ('ehr(exchange_1=film)', 'encode several modalities'),
+      ('early_features(exchange_1=film)', 'encode several modalities'),
+      ('joint(methods=(ogm_g,))', "Did you mean 'ogm_ge'"),
+    ):
+      with self.assertRaisesRegex(errors.UserError, message):
+        config_test.config_lib.check(config_test.config(f'--arm=x={text}'))
+
   def test_the_type_follows_from_the_parts(self):
     found = known('x=joint(ehr=raw)', 'y=joint_raw_ehr(ehr=mlp(width=8))')
     self.assertEqual((found['x'].type, found['y'].type), ('II', 'I'))

@@ -66,7 +66,7 @@ class PermutationTest(parameterized.TestCase):
 class DuplicatesTest(absltest.TestCase):
   def test_images_shared_between_patients(self):
     data = audited.clean()
-    images = data.images.copy()
+    images = tiny.images(data).copy()
     images[: audited.N // 10] = images[-(audited.N // 10) :]
     data = tiny.changed(data, images=images)
     folder = pathlib.Path(self.create_tempdir().full_path)

@@ -19,7 +19,7 @@ def clean(kind=types.BINARY):
   """A cohort whose names, order, groups and gaps say nothing of the label."""
   data = tiny.cohort(N, kind=kind, seed=3, images=2)
   rng = np.random.default_rng(5)
-  images = rng.integers(0, 256, data.images.shape, dtype=np.uint8)
+  images = rng.integers(0, 256, tiny.images(data).shape, dtype=np.uint8)
   return tiny.changed(
     data,
     images=images,

@@ -16,13 +16,15 @@ def arms_of(*names):
 
 
 class CrossedTest(runner_test.RunnerTestCase):
-  def _trained(self, *names, kind=types.BINARY):
+  def _trained(self, *names, kind=types.BINARY, more=()):
     cohort = tiny.cohort(kind=kind, absent=True)
     arms = arms_of(*names)
-    report, store, _ = runner_test.run(self.path, cohort=cohort, arms=arms)
+    report, store, _ = runner_test.run(
+      self.path, *more, cohort=cohort, arms=arms
+    )
     self.assertEmpty(report.failures)
     models = json.loads((self.path / 'models.json').read_text())
-    config = config_test.config(*runner_test.SMALL, arms)
+    config = config_test.config(*runner_test.SMALL, arms, *more)
     work = crossed.Crossed(config, models, store, cohort.task)
 
     def whole(arm, seen):
@@ -71,6 +73,10 @@ class CrossedTest(runner_test.RunnerTestCase):
       'late_stack',
     )
     self._check(*self._trained(*names), names)
+
+  def test_encoders_that_exchange_are_run_whole(self):
+    film = '--arm=film=joint(exchange_1=film(onto=(image,)))'
+    self._check(*self._trained('film', more=(film,)), ('film',))
 
   def test_a_side_is_encoded_once(self):
     cohort, work, _ = self._trained('ehr_linear', 'image_pca', 'early_pca')

@@ -20,6 +20,9 @@ CLASSICAL = frozenset(
   {'ehr_linear', 'ehr_trees', 'image_pca', 'early_pca', 'late_linear'}
 )
 NO_IMAGE_ENCODER = CLASSICAL | {'ehr', 'early_raw'}
+SEES_IMAGES_ALONE = frozenset(
+  {'image', 'image_linear', 'image_pca', 'extractor'}
+)
 LATE = frozenset(n for n in KNOWN if n.startswith('late_'))
 
 
@@ -113,12 +116,31 @@ class SourcesTest(parameterized.TestCase):
       # Raw columns are flattened by a function of it.
       EVERY - CLASSICAL - {'image', 'image_linear', 'early_trees', 'extractor'},
     ),
+    # Arms that stand on others' predictions see no kind themselves.
+    ('data/kinds/image.py', EVERY - {'ehr', 'ehr_linear', 'ehr_trees'}),
+    ('data/kinds/table.py', EVERY - SEES_IMAGES_ALONE),
+    ('data/kinds/volume.py', set()),
     ('data/preprocess.py', EVERY),
     ('ablation/nodes.py', EVERY),
     ('ablation/views.py', EVERY),
   )
   def test_what_changes_some(self, name, expected):
     self.assertEqual(self.changed(name, '\nMORE = 1\n'), expected)
+
+  def test_parts_of_training_count_for_those_that_name_them(self):
+    given = '--arm=joint=joint(methods=(modality_dropout,),exchange_1=film)'
+    before = planned(given)
+    for name in ('training/methods/modality_dropout', 'fusion/exchanges/film'):
+      path = self.root / 'fusion_jax' / f'{name}.py'
+      text = path.read_text()
+      path.write_text(text + '\nMORE = 1\n')
+      after = planned(given)
+      path.write_text(text)
+      changed = {arm for arm in EVERY if after[arm] != before[arm]}
+      self.assertEqual(changed, {'joint'}, name)
+
+  def test_how_often_a_fleet_is_kept_changes_no_key(self):
+    self.assertEqual(planned('training.save_epochs=3'), self.before)
 
   def test_boosting_changes_no_network(self):
     found = self.changed('training/boosting.py', '\nMORE = 1\n')

@@ -218,7 +218,7 @@ class PlantedLeakTest(LeakageTestCase):
     arms = ('ehr_linear', 'early_pca')
     found = self.leaking(preprocess.Preprocessor, 'fit', leak, arms)
     self.assertIn('fitted.npz/ehr/fit/centre', found['ehr_linear'])
-    self.assertIn('fitted.npz/pixels/components', found['early_pca'])
+    self.assertIn('fitted.npz/image/reduction/components', found['early_pca'])
     for arm in arms:
       self.assertIn('0/linear.npz/coefficients', found[arm])
 

@@ -156,7 +156,7 @@ class KeyTest(parameterized.TestCase):
 
   def test_sources_and_versions(self):
     base = keys()
-    with mock.patch.object(keys_lib, 'source_digest', lambda arm: 'new'):
+    with mock.patch.object(keys_lib, 'source_digest', lambda *x: 'new'):
       self.assertEmpty(base & keys())
     with mock.patch.object(keys_lib, 'environment', lambda arm: {'jax': '9'}):
       self.assertEmpty(base & keys())

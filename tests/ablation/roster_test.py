@@ -6,6 +6,8 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import arm, families, roster
 from fusion_jax.core import errors, types
+from fusion_jax.data import kind
+from fusion_jax.encoders import protocol
 from tests import tiny
 
 KNOWN = families.review(families.USUAL)
@@ -61,7 +63,6 @@ class RosterTest(parameterized.TestCase):
     ('unused', {'rule': 'mean'}, 'has no rule'),
     ('upstream', {'image': {'of': 'image'}}, 'of no arm'),
     ('view', {'image': {'view': 'logits'}}, "cannot see the view 'logits'"),
-    ('reduced', {'ehr': {'view': 'reduced'}}, "'reduced' of a modality of ki"),
     ('setting', {'train': {'epoch': 3}}, "Did you mean 'epochs'"),
     ('empty', {'inputs': {}}, 'at least one modality'),
   )
@@ -127,8 +128,13 @@ class RosterTest(parameterized.TestCase):
   def test_every_registry_is_of_some_part(self):
     kinds = {known.kind for known in roster.REGISTRIES}
     self.assertEqual(
-      kinds, {'image encoder', 'table encoder', 'vector encoder', 'combiner'}
+      kinds,
+      {
+        *(f'{kind} encoder' for kind in protocol.ENCODERS),
+        *('combiner', 'exchange', 'optimizer', 'schedule', 'method'),
+      },
     )
+    self.assertEqual(set(protocol.ENCODERS), {*kind.KINDS.names()})
     self.assertEqual(
       set(roster.parts(KNOWN['joint'])), {*'image ehr'.split(), 'combiner'}
     )

@@ -3,6 +3,7 @@
 import pathlib
 import sys
 import textwrap
+import types
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -114,10 +115,9 @@ class RootTest(absltest.TestCase):
     self.assertIsNone(closure.root_of('sys'))
 
   def test_the_module_that_was_started(self):
-    self.assertEqual(
-      closure.root_of('__main__'),
-      pathlib.Path(sys.modules['__main__'].__file__).parent,
-    )
+    started = types.SimpleNamespace(__file__='/somewhere/started.py')
+    with mock.patch.dict(sys.modules, {'__main__': started}):
+      self.assertEqual(closure.root_of('__main__'), pathlib.Path('/somewhere'))
 
 
 if __name__ == '__main__':

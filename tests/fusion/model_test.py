@@ -126,8 +126,9 @@ class MaskedMeansMaskedTest(parameterized.TestCase):
     if image[0] == 'vector':
       vector = np.random.default_rng(0).normal(size=(24, 3))
       changes = {
-        'image_stats': None,
-        'image_vector': vector.astype(np.float32),
+        'image_part': batches.Part(
+          batches.VECTOR, vector=vector.astype(np.float32)
+        )
       }
     batch, task = _batch(absent=True, **changes)
     batch = batch.replace(

@@ -33,9 +33,10 @@ class FitError(Exception):
 def _options(kind=types.BINARY):
   cohort = tiny.cohort(kind=kind, absent=True)
   other = tiny.source(cohort)
-  other = dataclasses.replace(
-    other, ehr={**other.ehr, 'numeric': other.ehr['numeric'] * 2}
-  )
+  table = other.parts[types.EHR]
+  doubled = {**table.derived, 'numeric': table.derived['numeric'] * 2}
+  table = dataclasses.replace(table, derived=doubled)
+  other = batches.Source({**other.parts, types.EHR: table})
   return {
     'model_config': MODEL,
     'task': cohort.task,
@@ -127,11 +128,12 @@ class LoopTest(parameterized.TestCase):
   def test_reads_the_rows_of_a_batch_and_no_others(self):
     cohort = tiny.cohort(64, size=16)
     path = pathlib.Path(self.create_tempdir().full_path) / 'pixels.npy'
-    np.save(path, tiny.images(cohort))
-    mapped = dataclasses.replace(cohort, images=np.load(path, mmap_mode='r'))
+    np.save(path, cohort.modalities[types.IMAGE].data.images)
+    images = np.load(path, mmap_mode='r')
+    mapped = tiny.changed(cohort, images=images)
     resident = batches.make_resident(tiny.fleet_data(mapped))
-    pixels = resident.shared['pixels']
-    self.assertTrue(np.shares_memory(pixels, tiny.images(mapped)))
+    pixels = resident.shared['held'][types.IMAGE]['pixels']
+    self.assertTrue(np.shares_memory(pixels, images))
     rows = np.array([[5, 60, 7], [0, 1, 2]], np.int32)
     plan = batches.RowPlan(rows=rows, weight=np.ones((2, 3), np.float32))
     strategy = strategies.create_strategy(STREAM, members=1)
@@ -139,7 +141,8 @@ class LoopTest(parameterized.TestCase):
     for k, (window, part) in enumerate(
       loop.stream(resident, 0, plan, strategy)
     ):
-      self.assertEqual(window.shared['pixels'].shape[0], 3)
+      held = window.shared['held'][types.IMAGE]
+      self.assertEqual(held['pixels'].shape[0], 3)
       one = batches.gather(window, 0, part)
       two = batches.gather(whole, 0, jax.tree.map(lambda x, k=k: x[k], plan))
       np.testing.assert_array_equal(one.row, rows[k])

@@ -198,14 +198,14 @@ class FleetTest(parameterized.TestCase):
     changed['images'][outside] = 255
     changed['numeric'][outside] = 1e6
     changed['labels'][outside] = 1 - changed['labels'][outside]
-    spoiled = dataclasses.replace(cohort, **changed)
+    spoiled = tiny.changed(cohort, **changed)
     _assert_same(_fit(cohort, [member])[0], _fit(spoiled, [member])[0])
 
   @parameterized.parameters((IMAGE, 'numeric', 5.0), (EHR, 'images', 255))
   def test_late_sides_are_blind_to_each_other(self, model, field, value):
     cohort = tiny.cohort()
-    spoiled = dataclasses.replace(
-      cohort, **{field: np.full_like(getattr(cohort, field), value)}
+    spoiled = tiny.changed(
+      cohort, **{field: np.full_like(tiny.field(cohort, field), value)}
     )
     member = _members(1)
     _assert_same(
@@ -241,11 +241,11 @@ class FleetTest(parameterized.TestCase):
   def test_a_member_whose_loss_is_nan_stops_and_the_others_go_on(self):
     cohort = tiny.cohort()
     good = tiny.source(cohort)
-    numeric = np.full_like(good.ehr['numeric'], np.nan)
-    bad = dataclasses.replace(
-      good,
-      ehr={**good.ehr, 'numeric': numeric, 'observed': np.ones_like(numeric)},
-    )
+    table = good.parts[types.EHR]
+    numeric = np.full_like(table.derived['numeric'], np.nan)
+    spoiled = {'numeric': numeric, 'observed': np.ones_like(numeric)}
+    table = dataclasses.replace(table, derived={**table.derived, **spoiled})
+    bad = batches.Source({**good.parts, types.EHR: table})
     members = _members(2)
     members[1] = dataclasses.replace(members[1], source=1)
     result = neural.fit_fleet(

@@ -46,9 +46,8 @@ def joint(kind=types.BINARY):
     ehr='mlp(width=8,dropout=0)',
     combiner='concat(hidden=(8,),dropout=0)',
   )
-  return _batch(
-    config, kind, image_stats=None, image_vector=vector.astype(np.float32)
-  )
+  part = batches.Part(batches.VECTOR, vector=vector.astype(np.float32))
+  return _batch(config, kind, image_part=part)
 
 
 def start(config, *, setup=None, rate=0.01):
