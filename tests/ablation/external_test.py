@@ -241,7 +241,7 @@ class ExternalTest(parameterized.TestCase):
       self._apply(lacking)
     with self.assertRaisesRegex(errors.UserError, 'survival task'):
       self._apply(tiny.cohort(60, kind=types.SURVIVAL))
-    with self.assertRaisesRegex(errors.UserError, '16 x 16 with 1 channel;'):
+    with self.assertRaisesRegex(errors.UserError, 'is 16 x 16 x 1; '):
       self._apply(tiny.cohort(60, size=16))
 
   def test_a_run_is_not_overwritten(self):

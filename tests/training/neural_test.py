@@ -313,6 +313,7 @@ class PredictTest(parameterized.TestCase):
       sources=[0],
       rows=[np.arange(96)],
       parallel=ONE_DEVICE,
+      modality=types.IMAGE,
     )
     (logits,) = self._predict(cohort, fitted, [np.arange(96)], model=IMAGE)
     head = fitted[0].params['combiner']['head']
