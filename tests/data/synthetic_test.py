@@ -6,7 +6,7 @@ from absl.testing import absltest, parameterized
 from sklearn import ensemble, metrics
 
 from fusion_jax.core import errors, types
-from fusion_jax.data import preprocess, synthetic
+from fusion_jax.data import kind, preprocess, synthetic
 from tests import tiny
 
 
@@ -229,7 +229,9 @@ class LearnerTest(parameterized.TestCase):
       'complementary', n=n, size=16, informative_missing=informative
     )
     train, test = np.arange(n - held), np.arange(n - held, n)
-    x, kinds = preprocess.Preprocessor().fit(cohort, train).table(cohort)
+    fitted = preprocess.Preprocessor().fit(cohort, train)
+    columns = fitted.columns(cohort, 'ehr', kind.TREES)
+    x = columns.x
     y = cohort.labels[:, 0]
     for name, inputs in (
       ('ehr', x),
@@ -239,7 +241,7 @@ class LearnerTest(parameterized.TestCase):
         max_iter=150,
         learning_rate=0.06,
         max_leaf_nodes=12,
-        categorical_features=np.flatnonzero(kinds),
+        categorical_features=np.flatnonzero(columns.is_categorical),
         random_state=0,
       ).fit(inputs[train], y[train])
       score = model.decision_function(inputs[test])
