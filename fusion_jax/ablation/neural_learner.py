@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Sequence
 
@@ -148,20 +149,31 @@ class Neural(learner.Learner):
       mean = float(seen.mean()) if len(seen) else float('nan')
       on_epoch(epoch, epochs, mean)
 
-    result = neural.fit_fleet(
-      model_config=self.model_config(jobs[0].inputs),
-      task=self.task,
-      data=data,
-      members=members,
-      config=self._training,
-      parallel=self._parallel,
-      on_epoch=report if on_epoch else None,
-      folder=self.folder,
-    )
-    found = iter(result.fitted)
-    share = 1 / len(jobs)
+    fitted: dict[int, neural.FittedNeural] = {}
+    seconds = np.zeros(2)
+    fleets = _fleets(data, places)
+    for number, (at, alike, own) in enumerate(fleets):
+      folder = self.folder
+      if folder and len(fleets) > 1:
+        folder = pathlib.Path(folder) / f'fleet-{number}'
+      result = neural.fit_fleet(
+        model_config=self.model_config(jobs[0].inputs),
+        task=self.task,
+        data=alike,
+        members=[
+          dataclasses.replace(members[k], source=s)
+          for k, s in zip(at, own, strict=True)
+        ],
+        config=self._training,
+        parallel=self._parallel,
+        on_epoch=report if on_epoch else None,
+        folder=folder,
+      )
+      fitted |= zip(at, result.fitted, strict=True)
+      seconds += result.seconds, result.compile_seconds
+    found = (fitted[k] for k in range(len(members)))
     return [
-      self._trained(job, [next(found) for _ in parts], result, share)
+      self._trained(job, [next(found) for _ in parts], seconds / len(jobs))
       for job, parts in zip(jobs, rows, strict=True)
     ]
 
@@ -184,15 +196,15 @@ class Neural(learner.Learner):
         )
     return dataclasses.replace(data, sources=tuple(sources))
 
-  def _trained(self, job, fitted, result, share) -> learner.Trained:
+  def _trained(self, job, fitted, seconds) -> learner.Trained:
     failures = [f.failure for f in fitted if f.failure]
     if not failures and not all(np.isfinite(f.valid_loss) for f in fitted):
       failures = ['the validation loss was never finite']
     return learner.Trained(
       models=tuple(fitted),
       parameters=self.parameters(fitted, job.inputs.fitted),
-      seconds=result.seconds * share,
-      compile_seconds=result.compile_seconds * share,
+      seconds=float(seconds[0]),
+      compile_seconds=float(seconds[1]),
       epochs=tuple(f.epochs for f in fitted),
       best_epoch=tuple(f.best_epoch for f in fitted),
       history=tuple(f.history for f in fitted),
@@ -250,8 +262,8 @@ class Neural(learner.Learner):
     head = jax.tree.leaves(model.params['combiner'])
     return model.parameters - sum(x.size for x in head)
 
-  def _members(self, trained, inputs, rows):
-    """Everything per model instead of per node."""
+  def _apply(self, run, trained, inputs, rows):
+    """By node and model, what `run` of `training/neural.py` returns."""
     fitted = [m for t in trained for m in t.models]
     at = [r for t, r in zip(trained, rows, strict=True) for _ in t.models]
     data, places = self._data(
@@ -261,32 +273,32 @@ class Neural(learner.Learner):
         for half in range(len(t.models))
       ]
     )
-    return {
-      'model_config': self.model_config(inputs[0]),
-      'task': self.task,
-      'data': data,
-      'fitted': fitted,
-      'sources': places,
-      'rows': at,
-      'parallel': self._parallel,
-    }
+    made: dict[int, np.ndarray] = {}
+    for members, alike, own in _fleets(data, places):
+      result = run(
+        model_config=self.model_config(inputs[0]),
+        task=self.task,
+        data=alike,
+        fitted=[fitted[k] for k in members],
+        sources=own,
+        rows=[at[k] for k in members],
+        parallel=self._parallel,
+      )
+      made |= zip(members, result, strict=True)
+    found = (made[k] for k in range(len(fitted)))
+    return [[next(found) for _ in t.models] for t in trained]
 
   def logits(self, trained, inputs, rows):
-    found = iter(neural.predict_fleet(**self._members(trained, inputs, rows)))
-    return [self.mean([next(found) for _ in t.models]) for t in trained]
+    found = self._apply(neural.predict_fleet, trained, inputs, rows)
+    return [self.mean(x) for x in found]
 
   def encode(self, trained, inputs):
     everyone = np.arange(len(inputs[0].cohort))
-    found = iter(
-      neural.encode_fleet(
-        **self._members(trained, inputs, [everyone] * len(trained)),
-        modality=self.arm.modalities[0],
-      )
+    run = functools.partial(
+      neural.encode_fleet, modality=self.arm.modalities[0]
     )
-    return [
-      tuple(np.asarray(next(found), np.float32) for _ in t.models)
-      for t in trained
-    ]
+    found = self._apply(run, trained, inputs, [everyone] * len(trained))
+    return [tuple(np.asarray(x, np.float32) for x in one) for one in found]
 
   def save(self, trained, folder, *, fitted, extra):
     for number, model in enumerate(trained.models):
@@ -305,6 +317,35 @@ class Neural(learner.Learner):
     fitted = preprocess.Fitted.from_arrays(arrays)
     trained = learner.Trained(tuple(found), self.parameters(found, fitted))
     return trained, fitted
+
+
+def _fleets(
+  data: batches.FleetData, places: Sequence[int]
+) -> list[tuple[list[int], batches.FleetData, list[int]]]:
+  """Members whose arrays have one shape, which one program trains.
+
+  Columns depend on the training part: on the levels and codes it has, and on
+  which columns have gaps.
+
+  Args:
+    data: what all members see.
+    places: the number of each member's source.
+
+  Returns:
+    By fleet its members, what they see, and the number there of each's source.
+  """
+  alike: dict[str, list[int]] = {}
+  for k, source in enumerate(data.sources):
+    arrays = {m: p.arrays for m, p in source.parts.items()}
+    alike.setdefault(str(jax.tree.map(np.shape, arrays)), []).append(k)
+  found = []
+  for sources in alike.values():
+    members = [k for k, place in enumerate(places) if place in sources]
+    seen = batches.FleetData(
+      data.cohort, tuple(data.sources[s] for s in sources)
+    )
+    found.append((members, seen, [sources.index(places[k]) for k in members]))
+  return found
 
 
 def _still_improving(fitted: neural.FittedNeural) -> bool:

@@ -181,6 +181,23 @@ class NeuralLearnerTest(parameterized.TestCase):
       np.testing.assert_array_equal(together[k], alone[0])
     self.assertGreater(np.abs(together[0] - together[1]).max(), 1e-3)
 
+  def test_jobs_of_other_widths_are_fleets_of_their_own(self):
+    cohort = tiny.cohort()
+    rng = np.random.default_rng(1)
+    jobs = []
+    for width in (3, 5, 3):
+      job = job_of(cohort)
+      x = rng.normal(size=(2, len(cohort), width)).astype(np.float32)
+      inputs = dataclasses.replace(job.inputs, features={'image': tuple(x)})
+      jobs.append(dataclasses.replace(job, inputs=inputs))
+    one = learner_of('early_features', cohort.task)
+    rows = [j.split.test for j in jobs]
+    inputs = [j.inputs for j in jobs]
+    beside = one.predict(one.fit(jobs), inputs, rows)
+    for k, job in enumerate(jobs):
+      alone = one.predict(one.fit([job]), inputs[k : k + 1], rows[k : k + 1])
+      np.testing.assert_allclose(beside[k], alone[0], atol=1e-5)
+
   def test_encoders_give_features_of_every_study(self):
     cohort = tiny.cohort()
     one = learner_of('extractor', cohort.task)
