@@ -17,7 +17,7 @@ import scipy.special
 import sklearn.metrics
 
 from fusion_jax.core import types
-from fusion_jax.encoders.image import convolution
+from fusion_jax.encoders import convolution
 from fusion_jax.evaluation import folds, ranking, resampling
 from fusion_jax.launch import launch
 

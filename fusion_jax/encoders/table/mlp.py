@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from fusion_jax.core import types
-from fusion_jax.encoders import protocol
+from fusion_jax.encoders import dense, protocol
 
 
 def flatten(inputs, embedded: jax.Array) -> jax.Array:
@@ -41,20 +41,6 @@ class Embedding(nn.Module):
     return table[jnp.arange(columns)[None, :], codes]
 
 
-class Dense(nn.Module):
-  """Affine map, ReLU and dropout."""
-
-  width: int
-  dropout: float
-
-  @nn.compact
-  def __call__(self, hidden: types.Hidden, *, train: bool) -> types.Hidden:
-    """Maps (b, f) to (b, width)."""
-    x = nn.relu(nn.Dense(self.width)(hidden.x))
-    x = nn.Dropout(self.dropout, deterministic=not train)(x)
-    return hidden.replace(x=x)
-
-
 class MLP(nn.Module):
   """Two hidden layers; each category has an embedding of its own.
 
@@ -72,8 +58,8 @@ class MLP(nn.Module):
 
   def setup(self):
     self.embed = Embedding(self.levels, self.embedding)
-    self.first = Dense(self.width, self.dropout)
-    self.stages = [Dense(self.width, self.dropout)]
+    self.first = dense.Dense(self.width, self.dropout)
+    self.stages = [dense.Dense(self.width, self.dropout)]
 
   def stem(self, inputs, *, train: bool) -> types.Hidden:
     """Maps numeric, observed (b, fn) and categorical (b, fc) to (b, width)."""

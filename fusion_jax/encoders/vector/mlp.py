@@ -3,21 +3,7 @@
 import flax.linen as nn
 
 from fusion_jax.core import types
-from fusion_jax.encoders import protocol
-
-
-class Dense(nn.Module):
-  """Affine map, ReLU and dropout."""
-
-  width: int
-  dropout: float
-
-  @nn.compact
-  def __call__(self, hidden: types.Hidden, *, train: bool) -> types.Hidden:
-    """Maps (b, c) to (b, width)."""
-    x = nn.relu(nn.Dense(self.width)(hidden.x))
-    x = nn.Dropout(self.dropout, deterministic=not train)(x)
-    return hidden.replace(x=x)
+from fusion_jax.encoders import dense, protocol
 
 
 class MLP(nn.Module):
@@ -34,7 +20,9 @@ class MLP(nn.Module):
   dropout: float = 0.5
 
   def setup(self):
-    self.stages = [Dense(self.width, self.dropout) for _ in range(self.depth)]
+    self.stages = [
+      dense.Dense(self.width, self.dropout) for _ in range(self.depth)
+    ]
 
   def stem(self, inputs, *, train: bool) -> types.Hidden:
     """The vector itself, (b, c)."""

@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 from absl.testing import absltest, parameterized
 
-from fusion_jax.encoders.image import convolution
+from fusion_jax.encoders import convolution
 
 
 def _gradients(channels, side, stride, padding, x, **options):
