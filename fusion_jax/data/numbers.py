@@ -57,10 +57,6 @@ class Format:
     found = _BOUND.match(text) if self.bounds else None
     return _SIDES[found.group(1)] if found else ''
 
-  def is_plausible(self, value: float) -> bool:
-    """Whether a number is within the column's plausible range."""
-    return self.low <= value <= self.high
-
   @property
   def legal(self) -> str:
     """What a cell may be, for messages."""

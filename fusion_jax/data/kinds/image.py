@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fusion_jax.core import errors
-from fusion_jax.data import kind, pixels
+from fusion_jax.data import kind, pixel_kind, pixels
 from fusion_jax.data import modality as modality_lib
 
 NAME = 'image'
@@ -51,6 +51,11 @@ class Data(modality_lib.Data):
     """(N,) bool: whether there is any image."""
     return self.mask.any(axis=1)
 
+  @property
+  def scale(self) -> tuple[float, float]:
+    """The values that stand for 0 and for 1."""
+    return pixels.full_scale(self.images.dtype)
+
   def check(self, name: str, n: int) -> None:
     """Likewise; and that images, mask and facts fit each other."""
     if self.images.ndim != 5 or self.images.shape[:2] != self.mask.shape:
@@ -76,51 +81,25 @@ class Data(modality_lib.Data):
       )
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Fitted:
-  """What is learnt from the training part.
-
-  Attributes:
-    mean: (c,) float32 mean of the training pixels on the 0..1 scale.
-    std: (c,) float32 their standard deviation.
-    low: value of a pixel that stands for 0.
-    high: for 1.
-  """
-
-  mean: np.ndarray
-  std: np.ndarray
-  low: float
-  high: float
-
-
-class Image(kind.Kind):
+class Image(pixel_kind.PixelKind):
   """Pixels, standardised by channel."""
 
   name = NAME
-  side = modality_lib.IMAGING
   data = Data
-  fitted = Fitted
-  reduction = pixels.PixelFit
+  array = 'images'
+  space = 2
+  size_setting = 'pixel_size'
+  chunk = _CHUNK
 
-  def fit(self, modality, rows, config) -> Fitted:
-    del config
-    images = modality.data.images
-    stats = pixels.channel_stats(blocks(modality, rows), images.shape[-1])
-    low, high = pixels.full_scale(images.dtype)
-    return Fitted(stats['mean'], stats['std'], low, high)
+  def blocks(self, modality, rows):
+    return blocks(modality, rows)
+
+  def counts(self, modality):
+    return mask(modality).sum(axis=1)
 
   def held(self, data):
     """'pixels' (N, i, h, w, c) as they are kept and 'mask' (N, i) bool."""
     return {'pixels': data.images, 'mask': data.mask}
-
-  def constants(self, fitted):
-    """What standardises pixels: (c,) 'mean' and 'std', 'low' and 'range'."""
-    return {
-      'mean': fitted.mean,
-      'std': fitted.std,
-      'low': np.float32(fitted.low),
-      'range': np.float32(fitted.high - fitted.low),
-    }
 
   def inputs(self, constants, values):
     """'pixels' (b, i, h, w, c) float32, standardised, and 'mask' (b, i)."""
@@ -129,51 +108,9 @@ class Image(kind.Kind):
     x = (x - constants['mean']) / constants['std']
     return {'pixels': x, 'mask': values['mask']}
 
-  def fit_reduction(self, modality, rows, config) -> pixels.PixelFit:
-    """Principal components and histogram ranges of the training images."""
-    return pixels.fit(
-      blocks(modality, rows),
-      len(rows),
-      space=2,
-      channels=modality.data.images.shape[-1],
-      size=config.pixel_size,
-      components=config.pixel_components,
-      bins=config.histogram_bins,
-    )
-
-  def operations(self, reduction, modality):
-    """Those of the projection on components."""
-    return 2.0 * reduction.components.size * int(mask(modality).sum())
-
-  def size(self, reduction):
-    """All numbers of components and scaling."""
-    return reduction.parameters
-
-  def columns(self, fitted, reduction, modality, learner) -> kind.Columns:
-    """Components and histograms (data/pixels.py), the same for both."""
-    del fitted, learner
-    x = pixels.transform(
-      reduction,
-      blocks(modality, np.arange(len(modality))),
-      mask(modality).sum(axis=1),
-      modality.data.images.shape[-1],
-    )
-    return kind.Columns.of(x, reduction.names, component=reduction.component)
-
   def noise(self, modality, rows, pool, rng) -> Data:
-    """Independent Gaussian pixels of the mean and spread of `pool`'s.
-
-    They are clipped to the range of pixels; images that a study lacks stay
-    away.
-    """
-    shape, dtype = modality.data.images.shape[1:], modality.data.images.dtype
-    stats, seen = self.fit(modality, pool, None), mask(modality)[rows]
-    out = np.empty((len(rows), *shape), dtype)
-    for start in range(0, len(rows), _CHUNK):
-      at = slice(start, start + _CHUNK)
-      x = rng.standard_normal(out[at].shape, np.float32)
-      x = np.clip(stats.mean + stats.std * x, 0, 1)
-      out[at] = np.rint(stats.low + x * (stats.high - stats.low)).astype(dtype)
+    """Pixels that are drawn; images that a study lacks stay away."""
+    out, seen = self.drawn(modality, rows, pool, rng), mask(modality)[rows]
     out[~seen] = 0
     return dataclasses.replace(
       modality.data, images=out, mask=seen, facts={}, files_digest=''

@@ -276,19 +276,12 @@ def categorical(modality: modality_lib.Modality) -> np.ndarray:
   return np.where(gone[:, None], None, x) if gone.any() else x
 
 
-def levels_of(fitted: Fitted, data: Data) -> list[dict[str, str]]:
-  """By column, which cells of `data` are levels of training, and which.
+def _levels_of(fitted, cells, data) -> list[dict[str, str]]:
+  """By column, which of `cells` are levels of training, and which.
 
   A cell is the level that is spelt alike, else the only one of the same number
   (see `spellings.match`): '1.0' is '1'.
-
-  Raises:
-    UserError: naming a column that the data lack.
   """
-  return _levels_of(fitted, data.categorical, data)
-
-
-def _levels_of(fitted, cells, data):
   at = _places(data, 'categorical', fitted.categorical_names)
   out = []
   for column, levels in zip(at, fitted.levels, strict=True):

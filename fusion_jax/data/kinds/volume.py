@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fusion_jax.core import errors
-from fusion_jax.data import kind, pixels
+from fusion_jax.data import kind, pixel_kind, pixels
 from fusion_jax.data import modality as modality_lib
 
 NAME = 'volume'
@@ -68,50 +68,25 @@ class Data(modality_lib.Data):
     return pixels.full_scale(self.volumes.dtype)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Fitted:
-  """What is learnt from the training part.
-
-  Attributes:
-    mean: (c,) float32 mean of the training voxels on the 0..1 scale.
-    std: (c,) float32 their standard deviation.
-    low: value of a voxel that stands for 0.
-    high: for 1.
-  """
-
-  mean: np.ndarray
-  std: np.ndarray
-  low: float
-  high: float
-
-
-class Volume(kind.Kind):
+class Volume(pixel_kind.PixelKind):
   """Voxels, windowed and standardised by channel."""
 
   name = NAME
-  side = modality_lib.IMAGING
   data = Data
-  fitted = Fitted
-  reduction = pixels.PixelFit
+  array = 'volumes'
+  space = 3
+  size_setting = 'volume_size'
+  chunk = _CHUNK
 
-  def fit(self, modality, rows, config) -> Fitted:
-    del config
-    channels = modality.data.volumes.shape[-1]
-    stats = pixels.channel_stats(blocks(modality, rows), channels)
-    return Fitted(stats['mean'], stats['std'], *modality.data.scale)
+  def blocks(self, modality, rows):
+    return blocks(modality, rows)
+
+  def counts(self, modality):
+    return modality.present.astype(int)
 
   def held(self, data):
     """'voxels' (N, d, h, w, c) as they are kept and 'mask' (N,) bool."""
     return {'voxels': data.volumes, 'mask': data.mask}
-
-  def constants(self, fitted):
-    """What standardises voxels: (c,) 'mean' and 'std', 'low' and 'range'."""
-    return {
-      'mean': fitted.mean,
-      'std': fitted.std,
-      'low': np.float32(fitted.low),
-      'range': np.float32(fitted.high - fitted.low),
-    }
 
   def inputs(self, constants, values):
     """'voxels' (b, d, h, w, c) float32, standardised, and 'mask' (b,)."""
@@ -120,49 +95,9 @@ class Volume(kind.Kind):
     x = (x - constants['mean']) / constants['std']
     return {'voxels': x, 'mask': values['mask']}
 
-  def fit_reduction(self, modality, rows, config) -> pixels.PixelFit:
-    """Principal components and histogram ranges of the training volumes."""
-    return pixels.fit(
-      blocks(modality, rows),
-      len(rows),
-      space=3,
-      channels=modality.data.volumes.shape[-1],
-      size=config.volume_size,
-      components=config.pixel_components,
-      bins=config.histogram_bins,
-    )
-
-  def operations(self, reduction, modality):
-    """Those of the projection on components."""
-    return 2.0 * reduction.components.size * int(modality.present.sum())
-
-  def size(self, reduction):
-    """All numbers of components and scaling."""
-    return reduction.parameters
-
-  def columns(self, fitted, reduction, modality, learner) -> kind.Columns:
-    """Components and histograms (data/pixels.py), the same for both."""
-    del fitted, learner
-    x = pixels.transform(
-      reduction,
-      blocks(modality, np.arange(len(modality))),
-      modality.present.astype(int),
-      modality.data.volumes.shape[-1],
-    )
-    return kind.Columns.of(x, reduction.names, component=reduction.component)
-
   def noise(self, modality, rows, pool, rng) -> Data:
-    """Independent Gaussian voxels of the mean and spread of `pool`'s."""
-    volumes = modality.data.volumes
-    stats = self.fit(modality, pool, None)
-    out = np.empty((len(rows), *volumes.shape[1:]), volumes.dtype)
-    for start in range(0, len(rows), _CHUNK):
-      at = slice(start, start + _CHUNK)
-      x = rng.standard_normal(out[at].shape, np.float32)
-      x = np.clip(stats.mean + stats.std * x, 0, 1)
-      x = stats.low + x * (stats.high - stats.low)
-      out[at] = x if out.dtype.kind == 'f' else np.rint(x).astype(out.dtype)
-    seen = modality.present[rows]
+    """Voxels that are drawn; a volume that a study lacks stays away."""
+    out, seen = self.drawn(modality, rows, pool, rng), modality.present[rows]
     out[~seen] = 0
     return dataclasses.replace(
       modality.data, volumes=out, mask=seen, files_digest=''

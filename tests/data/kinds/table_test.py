@@ -101,7 +101,8 @@ class InputsTest(parameterized.TestCase):
   def test_a_level_is_found_by_its_number(self, cells, codes, levels):
     fitted = fit(table(categorical={'c': [*'11222', '042', '42'] * 5}))
     new = table(categorical={'c': cells})
-    self.assertEqual(table_kind.levels_of(fitted.fitted, new.data), [levels])
+    (found,) = KIND.levels(fitted.fitted, new)
+    self.assertEqual(found.taken_for, levels)
     self.assertEqual(fitted.inputs(new)['categorical'][:, 0].tolist(), codes)
 
   def test_codes_that_look_like_numbers_are_levels_of_their_own(self):
