@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fusion_jax.ablation import config as config_lib
-from fusion_jax.ablation import frozen, learners, neural_learner
+from fusion_jax.ablation import frozen, learners
 from fusion_jax.ablation import learner as learner_lib
 from fusion_jax.ablation import store as store_lib
 from fusion_jax.core import links, types
@@ -122,8 +122,7 @@ class Crossed:
     elif parts.exchanges:
       found = self._whole(node, sides, at)
     else:
-      neural = isinstance(node.learner, neural_learner.Neural)
-      run = self._neural if neural else self._classical
+      run = self._neural if node.learner.encodes else self._classical
       found = node.learner.mean(
         [
           run(node, place, half, sides, at)
@@ -178,20 +177,13 @@ class Crossed:
     pairs = len(next(iter(at.values())))
     for start in range(0, pairs, _PAIRS):
       rows = {m: x[start : start + _PAIRS] for m, x in at.items()}
-      numbers = np.arange(len(next(iter(rows.values()))))
-      made = cohort_lib.Cohort(
-        name='pairs',
-        task=self._task,
-        digest='pairs',
-        study=numbers.astype(str),
-        patient=numbers.astype(str),
-        labels=np.full((len(numbers), self._task.num_labels), np.nan),
-        modalities={
-          m: sides[m].cohort.modalities[m].take(x) for m, x in rows.items()
-        },
-      )
+      shown = {
+        m: sides[m].cohort.modalities[m].take(x) for m, x in rows.items()
+      }
+      made = sides[next(iter(rows))].cohort.unlabelled(shown)
       inputs = learner_lib.Inputs(made, node.fitted)
-      found += node.learner.logits([node.trained], [inputs], [numbers])
+      everyone = np.arange(len(made))
+      found += node.learner.logits([node.trained], [inputs], [everyone])
     return np.concatenate(found)
 
   def _neural(self, node, place, half, sides, at) -> np.ndarray:

@@ -234,18 +234,8 @@ def _tables(cohort, modality, parts) -> crossed.Side:
 def _alone(cohort, modality, data) -> cohort_lib.Cohort:
   """Studies that have one modality, and no labels."""
   shown = cohort.modalities[modality]
-  number = np.arange(len(data)).astype(str)
-  return cohort_lib.Cohort(
-    name=cohort.name,
-    task=cohort.task,
-    digest=cohort.digest,
-    study=number,
-    patient=number,
-    labels=np.full((len(data), cohort.task.num_labels), np.nan),
-    modalities={
-      modality: modality_lib.Modality.of(shown.kind, shown.side, data)
-    },
-  )
+  made = modality_lib.Modality.of(shown.kind, shown.side, data)
+  return cohort.unlabelled({modality: made})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

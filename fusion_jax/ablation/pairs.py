@@ -113,16 +113,8 @@ def _chunks(cohort: cohort_lib.Cohort, size: int):
 def _paired(inputs, at) -> learner_lib.Inputs:
   """Inputs of studies made of one's imaging and another's record."""
   cohort = inputs.cohort
-  pairs = len(next(iter(at.values())))
-  number = np.arange(pairs).astype(str)
-  made = cohort_lib.Cohort(
-    name=cohort.name,
-    task=cohort.task,
-    digest=cohort.digest,
-    study=number,
-    patient=number,
-    labels=np.full((pairs, cohort.task.num_labels), np.nan),
-    modalities={m: x.take(at[m]) for m, x in cohort.modalities.items()},
+  made = cohort.unlabelled(
+    {m: x.take(at[m]) for m, x in cohort.modalities.items()}
   )
   return learner_lib.Inputs(
     made,

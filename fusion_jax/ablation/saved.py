@@ -14,7 +14,7 @@ from typing import Any
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, views
-from fusion_jax.core import closure, commands, documents, errors, files, types
+from fusion_jax.core import closure, commands, errors, types
 from fusion_jax.core import config as core_config
 
 CONFIG = 'config.json'
@@ -96,17 +96,7 @@ def load(path: str | os.PathLike) -> config_lib.ExperimentConfig:
     UserError: if the file is missing, is not JSON, does not fit or, being of
       version 1, holds what cannot be translated.
   """
-  path = pathlib.Path(path)
-  try:
-    content = pathlib.Path(files.regular(path)).read_bytes()
-  except FileNotFoundError:
-    raise errors.UserError(f"No such configuration file: '{path}'.") from None
-  except OSError as e:
-    raise errors.UserError(
-      f"'{path}' cannot be read: {e.strerror or e}."
-    ) from None
-  data = documents.parse(content, documents.JSON, where=str(path))
-  return from_json(data, where=str(path))
+  return from_json(core_config.read(path), where=str(path))
 
 
 def from_json(

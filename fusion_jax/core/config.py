@@ -6,7 +6,6 @@ names and values of the wrong type are errors, never ignored.
 """
 
 import dataclasses
-import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -78,18 +77,11 @@ def apply_overrides(config: T, overrides: Sequence[str], *, flag: str) -> T:
   return config
 
 
-def save(config: Any, path) -> None:
-  """Writes `config` as JSON."""
-  with open(path, 'w', encoding='utf-8') as f:
-    json.dump(to_dict(config), f, indent=2, sort_keys=True)
-    f.write('\n')
-
-
-def load(cls: type[T], path) -> T:
-  """Reads what `save` wrote.
+def read(path) -> Any:
+  """What a JSON file of a configuration holds.
 
   Raises:
-    UserError: if the file is missing, is not JSON or does not fit `cls`.
+    UserError: if the file is missing or is not JSON.
   """
   try:
     with open(files.regular(path), 'rb') as f:
@@ -100,8 +92,7 @@ def load(cls: type[T], path) -> T:
     raise errors.UserError(
       f"'{path}' cannot be read: {e.strerror or e}."
     ) from None
-  data = documents.parse(content, documents.JSON, where=str(path))
-  return from_dict(cls, data, where=str(path))
+  return documents.parse(content, documents.JSON, where=str(path))
 
 
 def _hints(cls) -> dict[str, Any]:

@@ -159,6 +159,21 @@ class Cohort:
     modalities = {**self.modalities, **changed}
     return dataclasses.replace(self, modalities=modalities, digest=digest)
 
+  def unlabelled(
+    self, modalities: Mapping[str, modality_lib.Modality]
+  ) -> 'Cohort':
+    """Studies that show `modalities`, numbered, of a patient each."""
+    number = np.arange(len(next(iter(modalities.values())))).astype(str)
+    return Cohort(
+      name=self.name,
+      task=self.task,
+      digest=self.digest,
+      study=number,
+      patient=number,
+      labels=np.full((len(number), self.task.num_labels), np.nan),
+      modalities=modalities,
+    )
+
   def only(self, names: Collection[str]) -> 'Cohort':
     """The same studies with some of their modalities.
 

@@ -7,7 +7,6 @@ from absl.testing import absltest, parameterized
 
 from experiments.studies.published import studies
 from fusion_jax.core import config, errors, files
-from fusion_jax.data import config as data_config
 from fusion_jax.data import descriptor, reader, splits, tables
 from fusion_jax.evaluation import files as predictions
 from fusion_jax.evaluation import registration
@@ -118,7 +117,7 @@ class ReadersTest(parameterized.TestCase):
     ('published', 'x.csv', studies.read),
     ('registration', 'x.json', registration.load),
     ('splits', 'x.csv', lambda path: splits.load(path, None)),
-    ('config', 'x.json', lambda x: config.load(data_config.SplitConfig, x)),
+    ('config', 'x.json', config.read),
     ('cohort', 'x.toml', lambda path: reader.locate(str(path))),
     ('folder', 'cohort.toml', lambda path: reader.locate(str(path.parent))),
   )

@@ -112,6 +112,16 @@ class CohortTest(parameterized.TestCase):
       part.modalities['image'].data.images, c.modalities['image'].data.images
     )
 
+  def test_unlabelled_studies_are_of_a_patient_each(self):
+    cohort = tiny.cohort(12)
+    rows = np.array([3, 3, 7])
+    shown = {m: x.take(rows) for m, x in cohort.modalities.items()}
+    found = cohort.unlabelled(shown)
+    self.assertLen(set(found.patient), 3)
+    self.assertTrue(np.isnan(found.labels).all())
+    self.assertEqual(found.labels.shape[1:], cohort.labels.shape[1:])
+    np.testing.assert_array_equal(tiny.images(found), tiny.images(cohort)[rows])
+
 
 if __name__ == '__main__':
   absltest.main()

@@ -1,8 +1,10 @@
 """Tests of how a configuration is put together."""
 
+import json
+
 from absl.testing import absltest
 
-from fusion_jax.core import config as core_config
+from fusion_jax.ablation import saved
 from fusion_jax.core import errors
 from fusion_jax.launch import settings
 
@@ -18,8 +20,8 @@ class SettingsTest(absltest.TestCase):
 
   def test_a_saved_file(self):
     config = settings.resolve('default', {'run_arms': 'image,ehr'}, [])
-    path = self.create_tempfile('config.json').full_path
-    core_config.save(config, path)
+    text = json.dumps(saved.to_json(config))
+    path = self.create_tempfile('config.json', text).full_path
     self.assertEqual(settings.resolve(path, {}, []), config)
 
   def test_a_registration_sets_what_it_fixes(self):
