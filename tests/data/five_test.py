@@ -4,7 +4,7 @@ from scipy import special
 from sklearn import linear_model, metrics
 
 from fusion_jax.core import errors
-from fusion_jax.data import config, five, kind, preprocess, reader
+from fusion_jax.data import config, duplicates, five, kind, preprocess, reader
 
 
 def world(n=300, **changes):
@@ -67,6 +67,13 @@ class FiveTest(parameterized.TestCase):
     best = metrics.roc_auc_score(label[800:], cohort.oracle[name][800:])
     self.assertGreater(area, 0.5 + 0.4 * (best - 0.5))
     self.assertLess(area, best + 0.03)
+
+  def test_patients_do_not_look_the_same(self):
+    cohort = world(1200)
+    found = duplicates.find(cohort)
+    alike = {*found.first.tolist(), *found.second.tolist()}
+    # What is no alarm (audits.duplicates).
+    self.assertLess(len(alike), 0.01 * len(cohort))
 
 
 if __name__ == '__main__':
