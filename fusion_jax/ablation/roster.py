@@ -5,18 +5,22 @@ from collections.abc import Mapping, Sequence
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import learners, neural_learner, views
 from fusion_jax.core import errors, registry, spec, types
+from fusion_jax.data import kind as kind_lib
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import late
 from fusion_jax.fusion import protocol as fusion_protocol
 
 Arms = Mapping[str, arm_lib.Arm]
-# Of all parts that a spec can name.
-REGISTRIES = (
-  *protocol.ENCODERS.values(),
-  fusion_protocol.COMBINERS,
-  fusion_protocol.EXCHANGES,
-  *neural_learner.Neural.parts.values(),
-)
+
+
+def registries() -> tuple[registry.Registry, ...]:
+  """Of all parts that a spec can name."""
+  return (
+    *(protocol.encoders(kind) for kind in kind_lib.KINDS.names()),
+    fusion_protocol.COMBINERS,
+    fusion_protocol.EXCHANGES,
+    *neural_learner.Neural.parts.values(),
+  )
 
 
 def claims(arm: arm_lib.Arm) -> arm_lib.Claims:
@@ -33,7 +37,7 @@ def claims(arm: arm_lib.Arm) -> arm_lib.Claims:
 def parts(arm: arm_lib.Arm) -> dict[str, tuple[registry.Registry, str]]:
   """By place in the arm, each spec and the registry that knows its part."""
   found = {
-    m: (protocol.ENCODERS[views.encoder_kind(x)], x.encoder)
+    m: (protocol.encoders(views.encoder_kind(x)), x.encoder)
     for m, x in arm.inputs.items()
     if x.encoder
   }

@@ -99,7 +99,7 @@ def _tasks(known) -> list[str]:
 
 def _print_parts(console) -> None:
   lines = []
-  for known in roster.REGISTRIES:
+  for known in roster.registries():
     for name in known.names():
       entry = known.get(name)
       claims = ''.join(f'; {k}: {_said(v)}' for k, v in entry.claims.items())

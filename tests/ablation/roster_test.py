@@ -7,7 +7,6 @@ from absl.testing import absltest, parameterized
 from fusion_jax.ablation import arm, families, roster
 from fusion_jax.core import errors, types
 from fusion_jax.data import kind
-from fusion_jax.encoders import protocol
 from tests import tiny
 
 KNOWN = families.review(families.USUAL)
@@ -126,15 +125,15 @@ class RosterTest(parameterized.TestCase):
     self.assertEqual(listed, ['image', 'ehr', 'image_linear', 'late_mean'])
 
   def test_every_registry_is_of_some_part(self):
-    kinds = {known.kind for known in roster.REGISTRIES}
+    kinds = {known.kind for known in roster.registries()}
     self.assertEqual(
       kinds,
       {
-        *(f'{kind} encoder' for kind in protocol.ENCODERS),
+        *(f'{x} encoder' for x in kind.KINDS.names()),
         *('combiner', 'exchange', 'optimizer', 'schedule', 'method'),
       },
     )
-    self.assertEqual(set(protocol.ENCODERS), {*kind.KINDS.names()})
+
     self.assertEqual(
       set(roster.parts(KNOWN['joint'])), {*'image ehr'.split(), 'combiner'}
     )

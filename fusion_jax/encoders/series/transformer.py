@@ -117,8 +117,10 @@ class Transformer(nn.Module):
     )
 
 
-@protocol.SERIES.register(
-  'transformer', summary='transformer over rows of code, value and time'
+@protocol.encoders('series').register(
+  'transformer',
+  summary='transformer over rows of code, value and time',
+  default=True,
 )
 def transformer(
   *,
