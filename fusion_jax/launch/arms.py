@@ -1,6 +1,7 @@
 """Lists arms and parts: what they are made of and what they can do.
 
   fusion-jax arms
+  fusion-jax arms --cohort=COHORT.toml
   fusion-jax arms --config=RUN/config.json
   fusion-jax arms --import=my.parts --arm='mine=joint(image=my_net)'
 
@@ -23,6 +24,11 @@ _CONFIG = flags.DEFINE_string(
   'config',
   'default',
   'A named configuration (default, quick), or a saved config.json.',
+)
+_COHORT = flags.DEFINE_string(
+  'cohort',
+  None,
+  'A cohort as for ablate, whose own modalities the arms are then made of.',
 )
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of any setting; may be repeated.'
@@ -119,7 +125,13 @@ def _said(value) -> str:
 def run() -> int:
   """Does it; returns the exit code."""
   config = settings.resolve(
-    _CONFIG.value, {}, _SET.value, arms=_ARM.value, imports=_IMPORT.value
+    _CONFIG.value,
+    {'cohort.name': _COHORT.value},
+    _SET.value,
+    arms=_ARM.value,
+    imports=_IMPORT.value,
+    # The cohort of a saved configuration may be elsewhere.
+    described=_COHORT.value is not None,
   )
   console = terminal.Console()
   _print_arms(console, config.known_arms)
