@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import learners, neural_learner, views
-from fusion_jax.core import errors, registry, spec, types
+from fusion_jax.core import errors, registry, types
 from fusion_jax.data import kind as kind_lib
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import late
@@ -19,6 +19,7 @@ def registries() -> tuple[registry.Registry, ...]:
     *(protocol.encoders(kind) for kind in kind_lib.KINDS.names()),
     fusion_protocol.COMBINERS,
     fusion_protocol.EXCHANGES,
+    late.RULES,
     *neural_learner.Neural.parts.values(),
   )
 
@@ -43,6 +44,8 @@ def parts(arm: arm_lib.Arm) -> dict[str, tuple[registry.Registry, str]]:
   }
   if arm.combiner:
     found['combiner'] = fusion_protocol.COMBINERS, arm.combiner
+  if arm.rule:
+    found['rule'] = late.RULES, arm.rule
   for k, text in arm.exchanges.items():
     found[f'exchange_{k}'] = fusion_protocol.EXCHANGES, text
   return found
@@ -83,8 +86,6 @@ def _check_arm(where, arm, arms):
       )
   for place, (known, text) in parts(arm).items():
     known.check(text, where=f'{where}.{place}')
-  if cls.joins:
-    _check_rule(f'{where}.rule', arm)
   if arm.extracts and (len(arm.inputs) > 1 or not cls.encodes):
     raise errors.UserError(
       f'{where}: an arm whose features others use encodes one modality.'
@@ -98,15 +99,6 @@ def _check_arm(where, arm, arms):
   for name in arm.train:
     if name not in cls.settings:
       raise errors.unknown_name('setting', name, cls.settings, where=where)
-
-
-def _check_rule(where, arm):
-  rule = spec.parse(arm.rule, where=where)
-  _known(where, 'late rule', rule.name, late.RULES)
-  if rule.arguments:
-    raise errors.UserError(
-      f"{where}='{arm.rule}': the late rule '{rule.name}' has no arguments."
-    )
 
 
 def _check_input(where, modality, x, arm, arms):

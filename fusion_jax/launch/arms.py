@@ -108,10 +108,12 @@ def _print_parts(console) -> None:
   for known in roster.registries():
     for name in known.names():
       entry = known.get(name)
-      claims = ''.join(f'; {k}: {_said(v)}' for k, v in entry.claims.items())
+      claims = dict(entry.claims)
+      if known is late.RULES:
+        # What a rule can fuse may depend on its arguments.
+        claims['tasks'] = late.create(name).tasks
+      claims = ''.join(f'; {k}: {_said(v)}' for k, v in claims.items())
       lines.append(f'{known.kind} {entry}: {entry.summary}{claims}')
-  for rule in late.RULES:
-    lines.append(f'late rule {rule}; tasks: {_said(late.TASKS[rule])}')
   for line in lines:
     console.print(rich.text.Text(line), soft_wrap=True)
 

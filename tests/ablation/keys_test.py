@@ -106,6 +106,8 @@ class SourcesTest(parameterized.TestCase):
     ('fusion/model.py', EVERY - CLASSICAL),
     ('ablation/neural_learner.py', EVERY - CLASSICAL),
     ('fusion/late.py', LATE),
+    ('fusion/rules/mean.py', {'late_mean', 'late_linear'}),
+    ('fusion/rules/stack.py', {'late_stack'}),
     ('ablation/rule_learner.py', LATE),
     (
       'fusion/combiners/concat.py',

@@ -75,7 +75,7 @@ class RosterTest(parameterized.TestCase):
     ('fused', 'late_mean', {'image': {'of': 'joint'}}, 'does not give'),
     ('extractor', 'late_mean', {'image': {'of': 'extractor'}}, 'does not'),
     ('rule', 'late_mean', {'rule': 'maen'}, "Did you mean 'mean'"),
-    ('arguments', 'late_mean', {'rule': 'mean(a=1)'}, 'has no arguments'),
+    ('arguments', 'late_mean', {'rule': 'mean(a=1)'}, 'recalibrated'),
     ('encoder', 'ehr_trees', {'ehr': {'encoder': 'mlp'}}, 'has no encoder'),
   )
   def test_what_stands_on_others(self, name, parts, message):
@@ -130,7 +130,8 @@ class RosterTest(parameterized.TestCase):
       kinds,
       {
         *(f'{x} encoder' for x in kind.KINDS.names()),
-        *('combiner', 'exchange', 'optimizer', 'schedule', 'method'),
+        *('combiner', 'exchange', 'late rule'),
+        *('optimizer', 'schedule', 'method'),
       },
     )
 
