@@ -138,7 +138,7 @@ class RosterTest(parameterized.TestCase):
     self.assertEqual(
       set(roster.parts(KNOWN['joint'])), {*'image ehr'.split(), 'combiner'}
     )
-    self.assertEqual(roster.parts(KNOWN['late_mean']), {})
+    self.assertEqual({*roster.parts(KNOWN['late_mean'])}, {'rule'})
     self.assertIsInstance(KNOWN['joint'], arm.Arm)
 
 
