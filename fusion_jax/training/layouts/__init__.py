@@ -1,0 +1,1 @@
+"""Names and shapes that published weights have, one file a family."""

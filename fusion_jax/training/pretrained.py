@@ -1,0 +1,252 @@
+"""Encoders that start from published weights.
+
+A file of weights is read as arrays and nothing in it is executed. Which array
+becomes which parameter says a layout, one for each family of models: rules from
+the path of a parameter to the name of an array, as those of groups and cuts are
+from a path to a rate or an axis. Every parameter and every array has to be
+accounted for: half a model loaded in silence is worse than none.
+"""
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from fusion_jax.core import errors, files, registry
+from fusion_jax.training import optimizers, torch_file
+
+LAYOUTS = registry.Registry('layout', package='fusion_jax.training.layouts')
+# Names that a message lists.
+_SHOWN = 5
+SOURCES = ('safetensors', 'torch')
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+  """Where a parameter comes from.
+
+  Attributes:
+    path: regular expression of the whole path of a variable in its encoder.
+    array: name of an array, with the expression's groups as {0}, {1}, ...
+    turned: (array, shape of the parameter) -> array.
+    scaled_by: name of an array (c,) that multiplies the outputs, so that a
+      model without such a factor computes the same; '' for none.
+  """
+
+  path: str
+  array: str
+  turned: Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
+  scaled_by: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """A family of weights.
+
+  Attributes:
+    encoders: names of the encoders that it is for.
+    marker: regular expression of a name that only this family has.
+    rules: the first that fits a parameter counts.
+    others: regular expression of names that no encoder has, such as heads.
+    prefix: regular expression of what names may begin with.
+    mean: (3,) of the pixels, from 0 to 1, that the weights were trained on.
+    std: (3,) likewise.
+  """
+
+  encoders: tuple[str, ...]
+  marker: str
+  rules: tuple[Rule, ...]
+  others: str
+  prefix: str
+  mean: tuple[float, ...]
+  std: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+  """What a file holds.
+
+  Attributes:
+    where: the file.
+    layout: of its arrays.
+    arrays: by name without the prefix.
+  """
+
+  where: str
+  layout: Layout
+  arrays: Mapping[str, np.ndarray]
+
+  def scale(self, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """(c,) float32 mean and deviation of the pixels they were trained on.
+
+    Other numbers of channels than 3 have the mean of both.
+    """
+    return tuple(
+      np.asarray(
+        x if channels == len(x) else [np.mean(x)] * channels, np.float32
+      )
+      for x in (self.layout.mean, self.layout.std)
+    )
+
+
+def parse(texts: Sequence[str]) -> dict[str, tuple[str, str]]:
+  """By modality (source, path), of texts MODALITY=SOURCE:PATH.
+
+  Raises:
+    UserError: naming the one that is malformed.
+  """
+  found: dict[str, tuple[str, str]] = {}
+  for text in texts:
+    modality, _, rest = text.partition('=')
+    source, _, path = rest.partition(':')
+    if not modality or source not in SOURCES or not path or modality in found:
+      raise errors.UserError(
+        f"training.init: '{errors.brief(text)}' is no source of weights such "
+        "as 'image=safetensors:DIR/model.safetensors' or 'image=torch:FILE', "
+        'one for each modality.'
+      )
+    found[modality] = source, path
+  return found
+
+
+def read(source: str, path: str) -> Weights:
+  """The weights in a file.
+
+  Args:
+    source: one of SOURCES.
+    path: of the file.
+
+  Raises:
+    UserError: for a file that cannot be read or is of no known layout.
+    MissingPackageError: without the package of its format.
+  """
+  if not files.regular(pathlib.Path(path).expanduser()).is_file():
+    raise errors.UserError(f"training.init: there is no file '{path}'.")
+  arrays = torch_file.read(path) if source == 'torch' else _safetensors(path)
+  for name in LAYOUTS.names():
+    layout = LAYOUTS.build(name)
+    bare = {
+      re.sub(f'^(?:{layout.prefix})', '', k): x for k, x in arrays.items()
+    }
+    if any(re.fullmatch(layout.marker, k) for k in bare):
+      return Weights(path, layout, bare)
+  raise errors.UserError(
+    f"training.init: the {len(arrays)} arrays of '{path}' "
+    f'({_some(sorted(arrays))}) are of no known layout: '
+    f'{", ".join(LAYOUTS.names())}.'
+  )
+
+
+def _safetensors(path: str) -> dict[str, np.ndarray]:
+  try:
+    import safetensors
+    import safetensors.numpy
+  except ImportError:
+    raise errors.MissingPackageError(
+      'training.init', 'safetensors', extra='pretrained'
+    ) from None
+  try:
+    return safetensors.numpy.load_file(pathlib.Path(path).expanduser())
+  except (OSError, ValueError, safetensors.SafetensorError) as e:
+    raise errors.UserError(
+      f"training.init: '{path}' cannot be read as safetensors: "
+      f'{errors.brief(str(e))}.'
+    ) from None
+
+
+def initial(weights: Weights, variables: Any) -> Any:
+  """The variables of an encoder, as the weights have them.
+
+  Args:
+    weights: of its family.
+    variables: by collection ('params', 'batch_stats'), trees of arrays, or of
+      their shapes, float32.
+
+  Returns:
+    Trees of float32 arrays of the same shapes.
+
+  Raises:
+    UserError: listing parameters without an array, arrays that are left over
+      and those of another shape.
+  """
+  lost, odd, used = [], [], set()
+
+  def one(keys, leaf):
+    # No two collections use one path: statistics have names of their own.
+    path = optimizers.path_of(keys[1:])
+    for rule in weights.layout.rules:
+      if match := re.fullmatch(rule.path, path):
+        return made(path, rule, match.groups(), leaf.shape)
+    lost.append(path)
+    return leaf
+
+  def made(path, rule, groups, shape):
+    name = rule.array.format(*groups)
+    if name not in weights.arrays:
+      lost.append(f'{path} ({name})')
+      return np.zeros(shape, np.float32)
+    used.add(name)
+    array = np.asarray(weights.arrays[name], np.float32)
+    try:
+      value = rule.turned(array, shape)
+    except ValueError:
+      value = array
+    if value.shape != shape:
+      odd.append(f'{name} {array.shape} for {path} {shape}')
+      return np.zeros(shape, np.float32)
+    if rule.scaled_by:
+      factor = rule.scaled_by.format(*groups)
+      used.add(factor)
+      value = value * np.asarray(weights.arrays[factor], np.float32)
+    return value
+
+  found = jax.tree_util.tree_map_with_path(one, variables)
+  others = re.compile(weights.layout.others)
+  left = [
+    k for k in sorted(weights.arrays) if k not in used and not others.match(k)
+  ]
+  for what, names in (
+    ('have no array', lost),
+    ('have another shape', odd),
+    ('belong to no parameter', left),
+  ):
+    if names:
+      raise errors.UserError(
+        f"training.init: '{weights.where}' does not fit the encoder: "
+        f'{len(names)} {what} ({_some(names)}).'
+      )
+  return found
+
+
+def _some(names: Sequence[str]) -> str:
+  rest = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+  return ', '.join(names[:_SHOWN]) + rest
+
+
+def same(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """The array itself, axes of one entry aside."""
+  return array.reshape(shape)
+
+
+def linear(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """(out, in) as a kernel (in, out), either side of which may be cut."""
+  return array.T.reshape(shape)
+
+
+def convolution(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """(out, in, ...) as a kernel (..., in, out).
+
+  Of colour images to other numbers of channels: all channels have the mean of
+  the three, times 3 over their number, so that a grey image, whatever its
+  channels, gives what it gave in colour.
+  """
+  kernel = np.moveaxis(array, (1, 0), (-2, -1))
+  channels = shape[-2]
+  if kernel.shape[-2] == 3 != channels:
+    kernel = kernel.mean(axis=-2, keepdims=True) * (3 / channels)
+    kernel = np.repeat(kernel, channels, axis=-2)
+  return kernel
