@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.report import content as content_lib
+from fusion_jax.report import facts
 
 FIGURES = 'figures'
 TABLES = 'tables'
@@ -45,7 +45,7 @@ def links(
   rows = [(SUMMARY, SUMMARY, 'every number of this page')]
   if curves:
     rows.append((CURVES, CURVES, 'the curves of every arm'))
-  if content_lib.trained_here(summary):
+  if facts.trained_here(summary):
     rows.append((PREDICTIONS, PREDICTIONS, 'what every model said'))
   return rows + [
     (path, f'model card of {arm}', '') for arm, path in cards(summary).items()

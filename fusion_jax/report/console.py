@@ -9,8 +9,8 @@ import rich.measure
 import rich.table
 import rich.text
 
+from fusion_jax.report import audits, first, run_box
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, first, run_box
 from fusion_jax.report import side as side_lib
 from fusion_jax.report import text as text_lib
 
@@ -70,8 +70,8 @@ def print_summary(
   parts += arms
   if level == VERBOSE:
     parts.append(_fold_table(page))
-  alarms = findings.alarms(summary)
-  warnings = findings.not_said(page.warnings, alarms)
+  alarms = audits.alarms(summary)
+  warnings = audits.other_warnings(page.warnings, alarms)
   if warnings:
     parts.append(_lines((f'Warning: {x}' for x in warnings), 'yellow'))
   if alarms:
@@ -158,7 +158,7 @@ def _explained(page) -> list[str]:
   ]
 
 
-def _in_words(audit: findings.Audit) -> str:
+def _in_words(audit: audits.Audit) -> str:
   return audit.sentence or 'it predicts the label.'
 
 

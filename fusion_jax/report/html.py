@@ -5,9 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-
-from fusion_jax.report import names
+from fusion_jax.report import names, prose
 from fusion_jax.report import page as page_lib
 from fusion_jax.report import text as text_lib
 
@@ -33,26 +31,18 @@ def render(
 
 def render_page(page: page_lib.Page) -> str:
   """A page that was built before, as text."""
-  environment = jinja2.Environment(
-    loader=jinja2.PackageLoader('fusion_jax.report'),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-  )
-  environment.globals['signs'] = {
-    **{
-      names.style(x, within_margin=y): f'{names.sign(x, within_margin=y)} '
-      for x in names.SIGNS
-      for y in (False, True)
-    },
-    'alarm': '⚠ ',
+  environment = prose.environment(escapes=True, keeps_lines=True)
+  signs = {
+    names.style(x, within_margin=y): f'{names.sign(x, within_margin=y)} '
+    for x in names.SIGNS
+    for y in (False, True)
   }
   source, *_ = environment.loader.get_source(environment, 'script.js')
   script = f'\n{source}'
   reasons = text_lib.Reasons()
   return environment.get_template('report.html').render(
     page=page,
+    signs={**signs, 'alarm': '⚠ '},
     content=page.content,
     reasons=reasons,
     interval=lambda x: text_lib.interval(x, reasons),

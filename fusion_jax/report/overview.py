@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import glossary, names, tables
+from fusion_jax.report import facts as facts_lib
+from fusion_jax.report import glossary, names, prose, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import strips
 
@@ -76,7 +77,11 @@ class Overview:
     return 3 + gains + self.with_seconds + self.with_slope
 
 
-def build(summary: Mapping[str, Any], content: content_lib.Content) -> Overview:
+def build(
+  summary: Mapping[str, Any],
+  content: content_lib.Content,
+  facts: facts_lib.Facts,
+) -> Overview:
   """Lays out the forest of a summary.
 
   Single modalities have a grey dot where they lie beside the best of them;
@@ -119,9 +124,8 @@ def build(summary: Mapping[str, Any], content: content_lib.Content) -> Overview:
   ]
   with_seconds = any(x is not None for x in seconds.values())
   with_slope = any(x.value is not None for x in slopes.values())
-  over = f', and its gain over {content.reference}' if compared else ''
   return Overview(
-    title=f'{content.metric} of every arm{over}',
+    title=prose.passage('overview', 'title', facts, compared=compared),
     metric=content.metric,
     axis=strips.axis(on) if on else '',
     axis_name=f'gain in {content.metric}' if compared else content.metric,
@@ -129,7 +133,7 @@ def build(summary: Mapping[str, Any], content: content_lib.Content) -> Overview:
     with_seconds=with_seconds,
     with_slope=with_slope,
     groups=[x for x in groups if x[1]],
-    notes=_notes(summary, content, with_seconds, with_slope),
+    notes=_notes(content, facts, with_seconds, with_slope),
   )
 
 
@@ -149,7 +153,7 @@ def _shown(summary, row, compared) -> text_lib.Number | None:
 
 def _best(summary) -> float | None:
   """The metric of what arms are compared with."""
-  named = content_lib.reference(summary)
+  named = facts_lib.reference(summary)
   if named and named in summary['arms']:
     metric = summary['evaluation']['metric']
     return summary['arms'][named]['metrics'][metric]['estimate']
@@ -232,24 +236,22 @@ def _slope(entry) -> tables.Cell:
   return tables.Cell(text_lib.ratio(value), value=value)
 
 
-def _notes(summary, content, with_seconds, with_slope) -> list:
+def _notes(content, facts, with_seconds, with_slope) -> list:
   """What each column means, in short."""
-  columns = [content.metric]
+  titles = [content.metric]
   if content.compared():
-    columns += ['gain', 'verdict']
-  known = dict(
-    glossary.meanings(
-      tables.Table('', '', [tables.Column(x) for x in columns], []), summary
-    )
+    titles += ['gain', 'verdict']
+  columns = [tables.Column(x) for x in titles]
+  others = prose.passages(
+    'overview',
+    facts,
+    only=('plot', 'fragile', 'time', 'slope'),
+    compared=content.compared(),
+    any_fragile=any(row.fragile for row in content.rows()),
+    with_seconds=with_seconds,
+    with_slope=with_slope,
   )
-  lines = list(known.items())
-  if content.compared():
-    margin = text_lib.short(content.margin)
-    lines.append(('plot', f'grey: single modalities; shaded: ±{margin}'))
-  if any(row.fragile for row in content.rows()):
-    lines.append(('fragile', 'the verdict if bounds were slightly wider'))
-  if with_seconds:
-    lines.append(('time', 'of training all models that the arm needs'))
-  if with_slope:
-    lines.append(('slope', 'of calibration; 1 is perfect; ⚠ miscalibrated'))
-  return lines
+  return [
+    *glossary.meanings(tables.Table('', '', columns, []), facts),
+    *(x for x in others.items() if x[1]),
+  ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import names, tables
+from fusion_jax.report import names, prose, tables
 from fusion_jax.report import side as side_lib
 from fusion_jax.report import text as text_lib
 
@@ -22,26 +22,16 @@ def arms(
   """The main table: every arm, its gain and its verdict."""
   metric = page.metric
   columns = [Column('arm', word=True), Column(f'{metric} [95%]', interval=True)]
-  fragile = any(x.fragile for _, rows in groups for x in rows)
+  fragile = any(x.fragile for x in _rows(groups))
   if page.compared():
-    gain = text_lib.short(page.margin)
     columns += [
       Column('gain [95%]', interval=True),
       Column('over', word=True),
       Column('p adj'),
       Column('verdict', word=True),
       *([Column('fragile', word=True)] if fragile else []),
-      Column(
-        f'patients: superior if +{gain}',
-        meaning='to be tested for a power of 80% if this arm is better by '
-        f'{gain} than every single modality, as though all were as good as the '
-        'best; where others are behind it takes fewer: plan --from_run=RUN '
-        f'--gain={page.margin:g} counts them as they are',
-      ),
-      Column(
-        'patients: equivalent if 0',
-        meaning='the same if it is exactly as good as every single modality',
-      ),
+      Column(f'patients: superior if +{text_lib.short(page.margin)}'),
+      Column('patients: equivalent if 0'),
     ]
 
   def row(x: content_lib.Row) -> list[tables.Cell]:
@@ -66,17 +56,20 @@ def arms(
     title or f'{metric} of every arm{over if page.compared() else ""}',
     columns,
     [(heading, [row(x) for x in rows]) for heading, rows in groups],
-    note=_PICKED
-    if any(x.arm == content_lib.PICKED for _, rows in groups for x in rows)
-    else '',
+    note=_picked(any(x.arm == content_lib.PICKED for x in _rows(groups))),
     folded=True,
   )
 
 
-_PICKED = (
-  f'{content_lib.PICKED}: fold by fold the single modality that was best on '
-  'the validation part, not a model of its own; nothing is judged by it.'
-)
+def _picked(there: bool) -> str:
+  """What the row of the modality picked on validation is, if it is there."""
+  if not there:
+    return ''
+  return prose.passage('sections/arms', 'picked', name=content_lib.PICKED)
+
+
+def _rows(groups) -> list[content_lib.Row]:
+  return [x for _, rows in groups for x in rows]
 
 
 def verdict(x: content_lib.Row, margin: float) -> tables.Cell:
@@ -172,18 +165,14 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
     [
       Column('arm', word=True),
       Column('against', word=True),
-      Column(
-        'gain [95%]',
-        interval=True,
-        meaning='by how much the arm is better than that; bounds as above',
-      ),
+      Column('gain [95%]', interval=True),
       Column('p'),
       Column('p adj'),
     ],
     rows,
-    note=_PICKED
-    if any(x.get('picked_on_validation') for x in summary['comparisons'])
-    else '',
+    note=_picked(
+      any(x.get('picked_on_validation') for x in summary['comparisons'])
+    ),
     folded=True,
   )
 
@@ -202,15 +191,8 @@ def to_use(summary: Mapping[str, Any]) -> tables.Table:
     'Which superior arm to use',
     [
       Column('arm', word=True),
-      Column(
-        'could be used',
-        word=True,
-        meaning='superior, not shown to be miscalibrated, and no other fusion '
-        "arm is better by the margin (Hsu's comparison with the best)",
-      ),
-      Column(
-        'remark', word=True, meaning='why not, or what is not known of it'
-      ),
+      Column('could be used', word=True),
+      Column('remark', word=True),
     ],
     [
       [
@@ -249,9 +231,9 @@ def miscalibrated(summary: Mapping[str, Any]) -> tables.Table:
     [
       Column('arm', word=True),
       Column('slope'),
-      Column('way', word=True, meaning='of recalibration on validation'),
-      Column('slope after', meaning='that recalibration'),
-      Column('Brier after', meaning='the same'),
+      Column('way', word=True),
+      Column('slope after'),
+      Column('Brier after'),
       Column('in words', word=True),
     ],
     rows,
@@ -361,9 +343,11 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
       *(Column(x, interval=True) for x in _CALIBRATION.values()),
     ],
     rows,
-    note='After recalibration only what stands there is computed.'
-    if any(row[1].text != 'as trained' for row in rows)
-    else '',
+    note=prose.passage(
+      'sections/calibration',
+      'note',
+      recalibrated=any(row[1].text != 'as trained' for row in rows),
+    ),
     folded=True,
   )
 

@@ -5,20 +5,15 @@ from typing import Any
 
 from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import notes, tables
+from fusion_jax.report import facts as facts_lib
+from fusion_jax.report import prose, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import lines
 
 Column = tables.Column
 
 # Names of costs on axes and in tables.
-COSTS = {
-  'parameters': 'parameters',
-  'flops': 'FLOPs of one prediction',
-  'training_seconds': 'time of training',
-  'latency_seconds': 'time of one prediction',
-  'memory_bytes': 'bytes of memory',
-}
+COSTS = prose.data('vocabulary')['cost']
 # What the size of a training part may be told by, in this order.
 _SIZES = ('patients', 'studies', 'fraction')
 _KNOWN = ('arms', 'gain', 'replicates')
@@ -61,70 +56,43 @@ def _keys(entries) -> list[str]:
   return list(found)
 
 
-def missing(summary: Mapping[str, Any]) -> tables.Table:
+def missing(summary: Mapping[str, Any], facts: facts_lib.Facts) -> tables.Table:
   """The metric of every arm by share of studies without a modality."""
   entries = summary.get('missing') or ()
-  alone = f'{_redrawn(entries)}; each arm by itself, without a factor'
+  counts = {x['replicates'] for x in entries if x.get('replicates')}
   return _varied(
-    summary,
+    facts,
     'missing',
     'Missing modalities',
     entries,
-    metric=f'{notes.averaged(summary)}; {alone}',
-    gain='over the arm that is the best single modality where nothing is '
-    'withheld, which lacks the modality too if it sees it; bounds as those of '
-    'the metric, not corrected for several arms',
-    note='Bounds are percentiles of fewer redraws and hold for one arm; those '
-    'of the first table hold for all fusion arms and for the choice of the '
-    'single modality, and have the factor for shared training data where '
-    'there is one. So they differ from these at a rate of 0 too.',
+    redrawn=counts.pop() if len(counts) == 1 else None,
   )
 
 
-def learning(summary: Mapping[str, Any]) -> tables.Table:
+def learning(
+  summary: Mapping[str, Any], facts: facts_lib.Facts
+) -> tables.Table:
   """The metric of every arm by size of the training part."""
   entries = summary.get('learning_curve') or ()
-  single = notes.reference(summary)
-  return _varied(
-    summary,
-    'learning_curve',
-    'Learning curve',
-    entries,
-    metric=f'{notes.averaged(summary)}, for models of this share; '
-    f'{notes.interval(summary["evaluation"])}',
-    gain=f'by how much the arm is better than {single}, trained on the same '
-    'share; bounds hold for all fusion arms of that training at once',
-    note='At a fraction of 1 these are the numbers of the first table. Those '
-    'of other fractions are made in the same way from models of their own: '
-    'another single modality may be the best, and a factor for shared '
-    'training data is that of their own folds.',
-  )
+  return _varied(facts, 'learning', 'Learning curve', entries)
 
 
-def _redrawn(entries) -> str:
-  """How often patients were redrawn for curves of missing modalities."""
-  counts = {x['replicates'] for x in entries if x.get('replicates')}
-  if len(counts) != 1:
-    return 'patients redrawn less often than for the first table'
-  return f'patients redrawn {counts.pop()} times'
-
-
-def _varied(
-  summary, name, title, entries, *, metric, gain, note
-) -> tables.Table:
+def _varied(facts, section, title, entries, **context) -> tables.Table:
   keys = _keys(entries)
-  title_of_metric = words.metric(summary['evaluation']['metric'])
+  texts = prose.passages(
+    f'sections/{section}', facts, only=('metric', 'gain', 'note'), **context
+  )
   return tables.plain_table(
-    name,
+    {'learning': 'learning_curve'}.get(section, section),
     f'{title}: every number',
     [
       Column('arm', word=True),
       *(Column(k.replace('_', ' '), word=True) for k in keys),
-      Column(f'{title_of_metric} [95%]', interval=True, meaning=metric),
-      Column('gain [95%]', interval=True, meaning=gain),
+      Column(f'{facts.metric} [95%]', interval=True, meaning=texts['metric']),
+      Column('gain [95%]', interval=True, meaning=texts['gain']),
     ],
     _rows(entries, keys),
-    note=note,
+    note=texts['note'],
     folded=True,
   )
 
@@ -187,6 +155,8 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
   """Costs and performance of every arm."""
   found = summary.get('tradeoffs') or {}
   entries = found.get('arms') or {}
+  run = summary.get('run') or {}
+  measured = any(x.get('latency_seconds') is not None for x in entries.values())
   costs = [
     k for k in COSTS if any(x.get(k) is not None for x in entries.values())
   ]
@@ -208,29 +178,20 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
       ]
       for arm, x in (entries.items() if costs else ())
     ],
-    note=' '.join(
-      x
-      for x in (
-        found.get('note', ''),
-        _machine(summary.get('run') or {}, entries),
-        _unknown(entries, costs),
-      )
-      if x
+    note=prose.passage(
+      'sections/tradeoffs',
+      'note',
+      note=found.get('note', ''),
+      device=run.get('device') if measured else '',
+      processor=run.get('processor'),
+      unknown=_unknown(entries, costs),
     ),
     folded=True,
   )
 
 
-def _machine(run, entries) -> str:
-  """Where latency was measured."""
-  measured = any(x.get('latency_seconds') is not None for x in entries.values())
-  if not measured or not run.get('device'):
-    return ''
-  return f'Device: {run["device"]}; processor: {run["processor"]}.'
-
-
-def _unknown(entries, costs) -> str:
-  """Why a cost that no arm has is not among the columns."""
+def _unknown(entries, costs) -> dict[str, list[str]]:
+  """By reason, the costs that no arm has, which are not among the columns."""
   why: dict[str, list[str]] = {}
   for cost, name in COSTS.items():
     reasons = dict.fromkeys(
@@ -238,10 +199,7 @@ def _unknown(entries, costs) -> str:
     )
     if cost not in costs and reasons:
       why.setdefault('; '.join(reasons), []).append(name)
-  return ' '.join(
-    f'Not known: {", ".join(names)}, as {reason}.'
-    for reason, names in why.items()
-  )
+  return why
 
 
 def _front(on, costs) -> str:

@@ -116,6 +116,16 @@ def plain_table(name, title, columns, rows, **options) -> Table:
   return Table(name, title, columns, [('', rows)], **options)
 
 
+def sentences(
+  name: str, title: str, column: str, lines: Sequence[str]
+) -> Table:
+  """A folded table of one column, a sentence a row."""
+  rows = [[word(x)] for x in lines]
+  return plain_table(
+    name, title, [Column(column, word=True)], rows, folded=True
+  )
+
+
 def word(text: object, **options) -> Cell:
   """Text as it stands."""
   return Cell(str(text), **options)
@@ -124,6 +134,15 @@ def word(text: object, **options) -> Cell:
 def count(value: int | None) -> Cell:
   """A count, short on the page and exact in a file."""
   return Cell(text_lib.count(value), value='' if value is None else value)
+
+
+def number(
+  value: text_lib.Number | None, otherwise: str, *, signed: bool = False
+) -> Cell:
+  """A number, or the reason why there is none."""
+  if value is None:
+    return Cell(value='', reason=otherwise)
+  return Cell(number=value, signed=signed)
 
 
 def plain(value: float | None, reason: str = '') -> Cell:
