@@ -193,7 +193,7 @@ def of(summary: Mapping[str, Any]) -> Facts:
     estimand=evaluation.get('estimand_text') or '',
     judged=any(x.get('low') is not None for x in comparisons),
     within_margin=any(x.get('within_margin') for x in comparisons),
-    miscalibrated=miscalibrated(summary),
+    miscalibrated=_miscalibrated(summary),
     metrics=list(dict.fromkeys(m for x in arms.values() for m in x['metrics'])),
     defined=frozenset(
       name
@@ -299,7 +299,7 @@ def without_models(summary: Mapping[str, Any]) -> dict[str, int]:
   return {arm: count for arm, count in lacking.items() if count > 0}
 
 
-def miscalibrated(summary: Mapping[str, Any]) -> dict[str, float | None]:
+def _miscalibrated(summary: Mapping[str, Any]) -> dict[str, float | None]:
   """By arm, the slope of probabilities that are miscalibrated.
 
   None where it is not the slope that makes them so.
@@ -315,7 +315,7 @@ def miscalibrated(summary: Mapping[str, Any]) -> dict[str, float | None]:
     entry = summary['arms'][arm]
     probabilities = entry.get('probabilities') or {}
     if probabilities.get('miscalibrated'):
-      steep = _SLOPE in probabilities['causes']
+      steep = _SLOPE in (probabilities.get('causes') or ())
       slopes[arm] = probabilities.get('slope') if steep else None
   return slopes
 

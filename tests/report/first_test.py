@@ -6,7 +6,7 @@ import re
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
-from fusion_jax.report import first
+from fusion_jax.report import facts, first
 from fusion_jax.report import text as text_lib
 from tests.report import parts, samples
 
@@ -66,6 +66,9 @@ class FirstTest(parameterized.TestCase):
 
   def lines(self):
     return {x.label: x.text for x in first.build(self.summary).lines}
+
+  def counts(self):
+    return first.counts(self.summary, facts.of(self.summary))
 
   @parameterized.parameters(
     (types.BINARY, ''),
@@ -178,7 +181,7 @@ class FirstTest(parameterized.TestCase):
   def test_one_arm_on_one_part_is_corrected_for_nothing(self):
     del self.summary['comparisons'][1:]
     self.summary['evaluation']['factor'] = {'value': 1.0, 'shared': False}
-    self.assertEqual(first.corrected(self.summary), 'one arm on one test part')
+    self.assertStartsWith(self.lines()[first.SURE], 'one arm on one test part')
 
   def test_what_the_answer_does_not_say(self):
     self.summary['question'].update(
@@ -249,16 +252,14 @@ class FirstTest(parameterized.TestCase):
       'slope': 0.1,
     }
     self.assertEqual(
-      first.counts(self.summary),
+      self.counts(),
       [
         ('superior', '2 superior (1 miscalibrated: joint)'),
         ('inferior', '1 inferior (late_mean)'),
       ],
     )
     self.summary['comparisons'][2]['within_margin'] = True
-    self.assertIn(
-      'by less than .02: late_mean', first.counts(self.summary)[1][1]
-    )
+    self.assertIn('by less than .02: late_mean', self.counts()[1][1])
 
   def test_within_the_margin_is_said_beside_the_answer(self):
     self.summary['question']['verdict'] = 'superior'
@@ -270,7 +271,7 @@ class FirstTest(parameterized.TestCase):
   def test_nothing_compared(self):
     self.summary.update(comparisons=[], gain=None)
     screen = first.build(self.summary)
-    self.assertEqual((screen.answer, screen.verdict), (first.NOTHING, ''))
+    self.assertEqual((screen.answer, screen.verdict), ('NOTHING COMPARED', ''))
     self.assertIsNone(screen.gain)
     self.assertEqual(screen.sentence, self.summary['question']['sentence'])
     self.assertEmpty(screen.counts)

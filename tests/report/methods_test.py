@@ -3,7 +3,7 @@ import re
 
 from absl.testing import absltest
 
-from fusion_jax.report import checklists, methods, notes
+from fusion_jax.report import checklists, content, methods
 from tests.report import cohort_test, made_of_test, parts, samples
 
 
@@ -99,7 +99,9 @@ class MethodsTest(absltest.TestCase):
   def test_one_fusion_arm_is_no_family(self):
     self.summary['comparisons'] = self.summary['comparisons'][:1]
     self.assertIn('the one fusion arm', self.text())
-    self.assertIn('for the one fusion arm', ' '.join(notes.of(self.summary)))
+    self.assertIn(
+      'for the one fusion arm', ' '.join(content.build(self.summary).footnotes)
+    )
 
   def test_no_image_has_no_value(self):
     self.summary['image_value']['arms'] = {}
