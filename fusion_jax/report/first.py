@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.core import words
 from fusion_jax.report import audits, names, prose
 from fusion_jax.report import facts as facts_lib
 from fusion_jax.report import text as text_lib
@@ -151,17 +152,17 @@ def _cohort(summary, facts) -> list[str]:
 
 
 def _gain(summary, gain, facts) -> Gain:
-  undefined = gain['difference'] is None
+  metric, undefined = words.metric(gain['metric']), gain['difference'] is None
   reason = _of_gain(summary).get('reason')
   over = _text('over', facts, no_gain=undefined, reason=reason)
   if undefined:
-    return Gain(_text('no_gain'), facts.metric, '', over, '', '')
+    return Gain(_text('no_gain'), metric, '', over, '', '')
   bounds = f'[{_signed(gain["low"])}, {_signed(gain["high"])}]'
   if gain['low'] is None and gain['high'] is None:
     bounds = _text('no_bounds')
   return Gain(
     _signed(gain['difference']),
-    facts.metric,
+    metric,
     bounds,
     over,
     _with_arm(gain['single_estimate'], gain['single']),

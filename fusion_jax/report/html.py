@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from fusion_jax.report import names, prose
 from fusion_jax.report import page as page_lib
 from fusion_jax.report import text as text_lib
 
+# A word with a flag of a command, which a browser would break after '--'.
+_FLAG = re.compile(r'(\S*--\w\S*)')
 # So many warnings are seen without asking.
 _WARNINGS = 6
 
@@ -45,6 +48,8 @@ def render_page(page: page_lib.Page) -> str:
     signs={**signs, 'alarm': '⚠ '},
     content=page.content,
     reasons=reasons,
+    # Every second one holds a flag.
+    split_flags=_FLAG.split,
     interval=lambda x: text_lib.interval(x, reasons),
     plain=text_lib.plain,
     most=_WARNINGS,

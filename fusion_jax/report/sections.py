@@ -201,30 +201,26 @@ def curves(summary: Mapping[str, Any], curves: Mapping[str, Any]) -> Section:
   chosen = [a for a in choices.shown(summary) if a in curves]
   arms = chosen or [a for a in curves if a != curves_lib.TREAT_ALL]
   arms = arms[: curves_lib.MOST]
-  kind_of_task = summary['task']['kind']
+  task = summary['task']['kind']
   figures = []
   for kind in curves_lib.kinds(curves, arms):
     canvas = curves_lib.draw(
-      curves, kind, arms, probabilities=kind_of_task != types.REGRESSION
+      curves, kind, arms, probabilities=task != types.REGRESSION
     )
-    if canvas is None:
-      continue
-    title, x, y, meaning = curves_lib.KINDS[curves_lib.base(kind)]
-    label = kind.partition('/')[2]
-    # Curves of a survival task are by time, those of others by label.
-    link = ' at ' if kind_of_task == types.SURVIVAL else ', '
     figures.append(
-      style.Drawn(
+      drawn(
+        'curves',
         f'curve_{beside.slug(kind)}',
-        f'{title}{link}{label}' if label else title,
-        meaning,
         canvas,
-        details=f'{y} against {x} of {", ".join(arms)}.',
+        names=curves_lib.KINDS[curves_lib.base(kind)],
+        label=kind.partition('/')[2],
+        survival=task == types.SURVIVAL,
+        arms=arms,
       )
     )
   return build(
     'curves',
-    drawn=bool(figures),
+    drawn=any(figures),
     chosen=bool(chosen),
     left_out=choices.crowded_out(summary),
     most=choices.MOST,
@@ -344,15 +340,15 @@ def curve_tables(curves: Mapping[str, Any]) -> list[tables_lib.Table]:
             tables_lib.Cell(number=number),
           ]
         )
-    _, x_name, y_name, _ = curves_lib.KINDS[curves_lib.base(kind)]
+    names = curves_lib.KINDS[curves_lib.base(kind)]
     found.append(
       tables_lib.plain_table(
         f'curve_{beside.slug(kind)}',
         kind,
         [
           tables_lib.Column('arm', word=True),
-          tables_lib.Column(x_name),
-          tables_lib.Column(y_name, interval=True),
+          tables_lib.Column(names['x']),
+          tables_lib.Column(names['y'], interval=True),
         ],
         rows,
         printed=False,

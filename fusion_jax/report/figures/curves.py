@@ -3,42 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.report import prose
 from fusion_jax.report.figures import style
 
-# By name in curves.json: title, x axis, y axis, and what one should see.
-KINDS = {
-  'roc': (
-    'ROC curve',
-    '1 - specificity',
-    'sensitivity',
-    'From (0, 0), where nobody is called. Better is further up and left; the '
-    'diagonal is chance.',
-  ),
-  'pr': (
-    'Precision and recall',
-    'recall (sensitivity)',
-    'precision (PPV)',
-    'Better is further up and right.',
-  ),
-  'calibration': (
-    'Calibration',
-    'predicted probability',
-    'observed share',
-    'On the diagonal predictions are right on average.',
-  ),
-  'decision': (
-    'Decision curve',
-    'threshold probability',
-    'net benefit',
-    'Better is higher; compare with treating all and treating none.',
-  ),
-  'risk_coverage': (
-    'Risk and coverage',
-    'share of studies kept',
-    'error among those kept',
-    'Better is lower: how wrong a model is where it is most sure.',
-  ),
-}
+# By name in curves.json: title, x and y axis, and what one should see.
+KINDS = prose.data('vocabulary')['curve']
 MOST = 4
 TREAT_ALL = 'treat_all'
 _X = ('x', 'threshold', 'coverage')
@@ -120,9 +89,9 @@ def draw(
     arms: at most MOST.
     probabilities: whether models predict them, and not values in some unit.
   """
-  _, x_name, y_name, _ = KINDS[base(kind)]
+  names = KINDS[base(kind)]
   if not probabilities:
-    x_name, y_name = 'predicted', 'observed'
+    names = {'x': 'predicted', 'y': 'observed'}
   drawn = [arm for arm in arms if kind in curves.get(arm, {})][:MOST]
   with style.context():
     canvas = style.new(4.2, 3.9)
@@ -162,8 +131,8 @@ def draw(
     elif probabilities:
       axes.set_xlim(-0.01, 1.01)
       axes.set_ylim(-0.01, 1.01)
-    axes.set_xlabel(x_name)
-    axes.set_ylabel(y_name)
+    axes.set_xlabel(names['x'])
+    axes.set_ylabel(names['y'])
     style.legend(canvas, axes)
   return canvas
 
