@@ -43,13 +43,13 @@ class Audit:
 
 def audits(summary: Mapping[str, Any]) -> list[Audit]:
   """All audits, alarms first; the account of tuning is none."""
-  found = [
+  attempts = [
     audit
     for name, entry in (summary.get('audits') or {}).items()
     if name != 'tuning'
     for audit in _audits(name, entry)
   ]
-  return sorted(found, key=lambda x: not x.alarm)
+  return sorted(attempts, key=lambda x: not x.alarm)
 
 
 def alarms(summary: Mapping[str, Any]) -> list[Audit]:
@@ -108,8 +108,7 @@ def table(audits: Sequence[Audit]) -> tables.Table:
       Column('of', word=True),
       Column('chance'),
       Column('alarm margin'),
-      Column('outcome', word=True),
-      Column('in words', word=True),
+      *tables.of_words('outcome', 'in words'),
     ],
     [
       [
@@ -127,7 +126,6 @@ def table(audits: Sequence[Audit]) -> tables.Table:
       ]
       for x in audits
     ],
-    folded=True,
   )
 
 

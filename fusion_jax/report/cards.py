@@ -70,16 +70,16 @@ def _cost(cost, traded) -> list[tuple[str, str]]:
   """Every cost, or why it is not known; none if the run has no costs."""
   if all(value is None for value in cost.values()):
     return []
-  found = []
+  costs = []
   for name, label in _COSTS.items():
     if cost.get(name) is not None:
       show = text_lib.duration if name.endswith('seconds') else text_lib.count
-      found.append((label, show(cost[name])))
+      costs.append((label, show(cost[name])))
     elif name != 'upstream_seconds':
       reason = f'{name}_reason'
       why = 'not known' if name in cost else 'not measured'
-      found.append((label, cost.get(reason) or traded.get(reason) or why))
-  return found
+      costs.append((label, cost.get(reason) or traded.get(reason) or why))
+  return costs
 
 
 def _spread(variability, reasons) -> list[tuple[str, str]]:
@@ -102,10 +102,10 @@ def _spread(variability, reasons) -> list[tuple[str, str]]:
 def _groups(summary, arm) -> list[tuple[str, Mapping[str, Any]]]:
   metric = summary['evaluation']['metric']
   return [
-    (groups.group_name(part['group']), found)
+    (groups.group_name(part['group']), values)
     for part in summary.get('subgroups') or ()
     if (
-      found := ((part.get('arms') or {}).get(arm) or {})
+      values := ((part.get('arms') or {}).get(arm) or {})
       .get('metrics', {})
       .get(metric)
     )

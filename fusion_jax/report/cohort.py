@@ -26,9 +26,11 @@ def section(summary: Mapping[str, Any]) -> sections.Section | None:
 def flow_in_words(summary: Mapping[str, Any]) -> str:
   """Rows, exclusions and missing modalities; '' if there are only studies."""
   steps = summary['cohort'].get('flow') or ()
-  told = [x for x in steps if x['step'] in ('rows read', 'excluded')]
-  told += [x for x in steps if x['step'].startswith('without') and x['studies']]
-  return prose.passage('phrases', 'flow', flow=steps) if told else ''
+  spoken = [x for x in steps if x['step'] in ('rows read', 'excluded')]
+  spoken += [
+    x for x in steps if x['step'].startswith('without') and x['studies']
+  ]
+  return prose.passage('phrases', 'flow', flow=steps) if spoken else ''
 
 
 def table1(cohort: Mapping[str, Any]) -> tables.Table:
@@ -65,7 +67,6 @@ def table1(cohort: Mapping[str, Any]) -> tables.Table:
       'sections/cohort', 'table1', notes=given.get('notes') or ()
     ),
     wide=True,
-    folded=True,
   )
 
 
@@ -139,7 +140,6 @@ def flow(cohort: Mapping[str, Any]) -> tables.Table:
       tables.Column('why', word=True),
     ],
     rows,
-    folded=True,
   )
 
 
@@ -172,6 +172,5 @@ def splits(cohort: Mapping[str, Any]) -> tables.Table:
       *(tables.Column(x) for x in ('studies', 'patients', 'events')),
     ],
     rows,
-    folded=True,
     printed=len(rows) <= _PRINTED,
   )

@@ -188,16 +188,16 @@ def _arm_tables(page, console, *, side):
     tables = [
       _arm_table(page, page.groups, kinds, reasons, gap) for kinds in layout
     ]
-    found = [x for x in tables if x.row_count]
+    parts = [x for x in tables if x.row_count]
     if page.complete_title:
-      found.append(_lines([page.complete_title], 'bold'))
+      parts.append(_lines([page.complete_title], 'bold'))
     for kinds in layout if page.complete else ():
       kept = [x for x in kinds if x != _SIDE]
       table = _arm_table(page, page.complete, kept, reasons, gap)
-      found += [table] if kept and table.row_count else []
+      parts += [table] if kept and table.row_count else []
     if all(_natural(x, console) <= console.width for x in tables):
       break
-  return found, reasons
+  return parts, reasons
 
 
 def _natural(table, console) -> int:

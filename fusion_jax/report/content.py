@@ -210,8 +210,8 @@ def strategy_of(arm: str, entry: Mapping[str, Any]) -> str:
   if entry['role'] != 'fusion':
     return OTHER
   strategy = entry.get('strategy') or arm.split('_')[0]
-  found = STRATEGIES.get(strategy, OTHER_FUSION)
-  return OTHER_FUSION if found == SINGLE else found
+  name = STRATEGIES.get(strategy, OTHER_FUSION)
+  return OTHER_FUSION if name == SINGLE else name
 
 
 def _groups(summary, part) -> Groups:
@@ -219,7 +219,7 @@ def _groups(summary, part) -> Groups:
   metric = summary['evaluation']['metric']
   compared = {x['arm']: x for x in part['comparisons']}
   headings = [*STRATEGIES.values(), OTHER_FUSION, OTHER]
-  found: dict[str, list[Row]] = {name: [] for name in headings}
+  by_strategy: dict[str, list[Row]] = {name: [] for name in headings}
   for arm, entry in part['arms'].items():
     whole = summary['arms'][arm]
     row = _row(arm, entry, compared.get(arm), metric)
@@ -233,11 +233,16 @@ def _groups(summary, part) -> Groups:
       if flag.get('miscalibrated')
       else '',
     )
-    found[strategy_of(arm, whole)].append(row)
+    by_strategy[strategy_of(arm, whole)].append(row)
   picked = part['best_single'].get('picked_on_validation')
-  if found[SINGLE] and compared and picked and not facts_lib.reference(summary):
-    found[SINGLE].append(Row(arm=PICKED, primary=text_lib.number(picked)))
-  return [(name, rows) for name, rows in found.items() if rows]
+  if (
+    by_strategy[SINGLE]
+    and compared
+    and picked
+    and not facts_lib.reference(summary)
+  ):
+    by_strategy[SINGLE].append(Row(arm=PICKED, primary=text_lib.number(picked)))
+  return [(name, rows) for name, rows in by_strategy.items() if rows]
 
 
 def _row(arm, entry, comparison, metric) -> Row:
@@ -281,7 +286,7 @@ def _row(arm, entry, comparison, metric) -> Row:
 
 def _facts(summary, facts) -> list[tuple[str, str]]:
   cohort, task = summary['cohort'], summary['task']
-  found = [
+  pairs = [
     ('task', f'{task["kind"]} ({", ".join(task["names"])})'),
     (
       'test parts',
@@ -296,8 +301,8 @@ def _facts(summary, facts) -> list[tuple[str, str]]:
   }
   for name, value in named.items():
     if value:
-      found.append((name, text_lib.of_value(value)))
-  return found
+      pairs.append((name, text_lib.of_value(value)))
+  return pairs
 
 
 def _joined(notes) -> str:

@@ -29,13 +29,11 @@ def table(summary: Mapping[str, Any]) -> tables.Table:
     'controls',
     'Controls of every fusion arm',
     [
-      Column('arm', word=True),
-      Column('control', word=True),
+      *tables.of_words('arm', 'control'),
       Column(f'{words.metric(metric)} left [95%]', interval=True),
       Column('lost [95%]', interval=True),
     ],
     rows,
-    folded=True,
   )
 
 
@@ -86,7 +84,6 @@ def fusion_answers(summary: Mapping[str, Any]) -> tables.Table:
       for arm, x in by_arm.items()
       if x.get('fusion')
     ],
-    folded=True,
     note=prose.passage('sections/controls', 'ensemble')
     if any(
       (x.get('fusion') or {}).get('beats_ensemble') is not None
@@ -134,17 +131,15 @@ def shapley(summary: Mapping[str, Any]) -> tables.Table:
           [
             tables.word(arm),
             tables.word(name.replace('_', ' ')),
-            tables.Cell(number=text_lib.number(value), signed=True),
+            tables.entry(value, signed=True),
           ]
         )
   return tables.plain_table(
     'shapley',
     'Shapley values of the modalities',
     [
-      Column('arm', word=True),
-      Column('modality', word=True),
+      *tables.of_words('arm', 'modality'),
       Column('value [95%]', interval=True),
     ],
     rows,
-    folded=True,
   )

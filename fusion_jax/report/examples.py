@@ -147,6 +147,7 @@ def _studies(examples) -> tables.Table:
       for heading, shown in _by_group(examples)
     ],
     note=_text('studies', kind=examples['task']['kind']),
+    shown=True,
     printed=False,
   )
 
@@ -167,13 +168,10 @@ def _records(examples) -> tables.Table:
     'Their most telling record values',
     [
       tables.Column('number'),
-      tables.Column('column', word=True),
-      tables.Column('value', word=True),
-      tables.Column('beside training', word=True),
+      *tables.of_words('column', 'value', 'beside training'),
     ],
     rows,
     note=_text('records'),
-    folded=True,
     printed=False,
   )
 
@@ -183,9 +181,9 @@ def _importance(examples) -> Sequence[Mapping[str, Any]]:
 
 
 def _forest(examples) -> style.Drawn | None:
-  found = _importance(examples)
-  canvas = found and forest.draw(
-    [forest.Line(x['column'], text_lib.number(x)) for x in found[:_DRAWN]],
+  columns = _importance(examples)
+  canvas = columns and forest.draw(
+    [forest.Line(x['column'], text_lib.number(x)) for x in columns[:_DRAWN]],
     axis=f'loss in {examples["importance"]["metric"]}',
     signed=False,
   )
@@ -218,11 +216,10 @@ def _columns(examples) -> tables.Table:
     [
       [
         tables.word(x['column']),
-        tables.Cell(number=text_lib.number(x)),
+        tables.entry(x),
         tables.plain(x['sd'], x.get('reason', '')),
       ]
       for x in _importance(examples)
     ],
     note=importance.get('note', ''),
-    folded=True,
   )

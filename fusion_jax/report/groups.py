@@ -29,26 +29,21 @@ def interactions(summary: Mapping[str, Any]) -> tables.Table:
         tables.word(x['arm']),
         tables.word(_sides(contrast)),
         tables.Cell(number=number, signed=True),
-        tables.Cell(text_lib.p_value(x['p']), value=x['p'] or ''),
-        tables.Cell(
-          text_lib.p_value(x['p_adjusted']), value=x['p_adjusted'] or ''
-        ),
+        tables.p_value(x['p']),
+        tables.p_value(x['p_adjusted']),
       ]
     )
   return tables.plain_table(
     'interactions',
     f'Does the gain in {words.metric(metric)} differ between groups?',
     [
-      Column('column', word=True),
-      Column('arm', word=True),
-      Column('compared', word=True),
+      *tables.of_words('column', 'arm', 'compared'),
       Column('difference of gains [95%]', interval=True),
       Column('p'),
       Column('adjusted p'),
     ],
     rows,
     note=_text('interactions'),
-    folded=True,
   )
 
 
@@ -98,7 +93,7 @@ def calibration_by_site(summary: Mapping[str, Any]) -> tables.Table:
         tables.count(part['patients']),
         tables.count(part['events']),
         *(
-          tables.Cell(number=text_lib.number(entry[name]), signed=signed)
+          tables.entry(entry[name], signed=signed)
           for name, signed in (
             ('calibration_intercept', True),
             ('calibration_slope', False),
@@ -123,7 +118,6 @@ def calibration_by_site(summary: Mapping[str, Any]) -> tables.Table:
     ],
     groups,
     note=_text('calibration_by_site'),
-    folded=True,
   )
 
 
@@ -214,7 +208,6 @@ def table(summary: Mapping[str, Any]) -> tables.Table:
       Column('gain [95%]', interval=True),
     ],
     groups,
-    folded=True,
   )
 
 
@@ -250,8 +243,7 @@ def equalised_odds(summary: Mapping[str, Any]) -> tables.Table:
     'equalised_odds',
     'Largest gaps between groups at the chosen threshold',
     [
-      Column('column', word=True),
-      Column('arm', word=True),
+      *tables.of_words('column', 'arm'),
       Column('true positive rate [95%]', interval=True),
       Column('false positive rate [95%]', interval=True),
     ],
@@ -266,10 +258,9 @@ def equalised_odds(summary: Mapping[str, Any]) -> tables.Table:
       ]
       for x in summary.get('equalised_odds') or ()
     ],
-    folded=True,
   )
 
 
-def _column(found) -> str:
-  label = f', {found["label"]}' if found.get('label') else ''
-  return f'{found["column"]}{label}'
+def _column(entry) -> str:
+  label = f', {entry["label"]}' if entry.get('label') else ''
+  return f'{entry["column"]}{label}'

@@ -54,7 +54,6 @@ def table(summary: Mapping[str, Any]) -> tables.Table:
     'What was trained, by arm',
     columns,
     rows,
-    folded=True,
   )
 
 

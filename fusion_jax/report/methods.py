@@ -20,7 +20,7 @@ def write(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
       authors in brackets.
   """
   cited = citations.Citations()
-  found = prose.passages(
+  paragraphs = prose.passages(
     'methods',
     facts_lib.of(summary),
     cite=cited.cite,
@@ -49,7 +49,7 @@ def write(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     image_value=bool((summary.get('image_value') or {}).get('arms')),
     backend=summary['run'].get('backend') or '',
   )
-  return [x for x in found.values() if x], cited.references()
+  return [x for x in paragraphs.values() if x], cited.references()
 
 
 def _strategies(summary) -> dict[str, list[str]]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.report import beside, pictures_time, prose, sections, tables
-from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import histograms, losses, matrices
 
 TRAINING = 'training'
@@ -120,8 +119,7 @@ def files(
       'Test studies by true and called class',
       [
         arm,
-        tables.Column('true class', word=True),
-        tables.Column('called class', word=True),
+        *tables.of_words('true class', 'called class'),
         tables.Column('studies'),
         tables.Column('share of true class'),
       ],
@@ -250,12 +248,10 @@ def _by_class(summary, by_arm) -> tables.Table:
           [
             tables.word(row['class']),
             _studies(row['studies']),
-            tables.Cell(number=text_lib.number(row['sensitivity'])),
-            tables.Cell(number=text_lib.number(row['ppv'])),
-            tables.Cell(
-              number=text_lib.number(
-                summary['arms'][arm]['metrics'].get(f'auroc/{row["class"]}')
-              )
+            tables.entry(row['sensitivity']),
+            tables.entry(row['ppv']),
+            tables.entry(
+              summary['arms'][arm]['metrics'].get(f'auroc/{row["class"]}')
             ),
           ]
           for row in x['by_class']
@@ -264,6 +260,7 @@ def _by_class(summary, by_arm) -> tables.Table:
       for arm, x in by_arm.items()
     ],
     note=prose.passage('sections/confusion', 'note'),
+    shown=True,
   )
 
 
@@ -297,6 +294,7 @@ def _moves(moved) -> tables.Table:
       for key, words in _OUTCOMES
     ],
     note=prose.passage('sections/reclassification', 'reclassified'),
+    shown=True,
   )
 
 
@@ -312,13 +310,14 @@ def _net(moved, factor) -> tables.Table:
     [
       [
         tables.word(words),
-        tables.Cell(number=text_lib.number(moved['net'][key]), signed=True),
+        tables.entry(moved['net'][key], signed=True),
       ]
       for key, words in rows
     ],
     note=prose.passage(
       'sections/reclassification', 'net_reclassification', factor=factor
     ),
+    shown=True,
   )
 
 

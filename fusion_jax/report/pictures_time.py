@@ -244,7 +244,6 @@ def _sizes(by_arm) -> tables.Table:
       for arm, entry in by_arm.items()
     ],
     note=prose.passage('sections/risk_groups', 'note'),
-    folded=True,
   )
 
 

@@ -41,8 +41,7 @@ def needs(plan: Mapping[str, Any]) -> tables.Table:
     'needs',
     f'Patients needed for a power of {plan["power"]:g}',
     [
-      tables.Column('arm', word=True),
-      tables.Column('verdict', word=True),
+      *tables.of_words('arm', 'verdict'),
       tables.Column('true gain'),
       *(tables.Column(_SIZES[name]) for name in _known_sizes(plan)),
     ],

@@ -36,14 +36,14 @@ def arms(
 
   def row(x: content_lib.Row) -> list[tables.Cell]:
     name = ' '.join(filter(None, (x.arm, x.type, x.mark)))
-    cells = [tables.word(name, value=x.arm), _estimate(x.primary)]
+    cells = [tables.word(name, value=x.arm), tables.number(x.primary)]
     if not page.compared():
       return cells
     return [
       *cells,
-      _estimate(x.difference, signed=True),
+      tables.number(x.difference, signed=True),
       tables.word(x.single),
-      tables.Cell(text_lib.p_value(x.p_adjusted), value=_or(x.p_adjusted)),
+      tables.p_value(x.p_adjusted),
       verdict(x, page.margin),
       *([tables.word(x.fragile)] if fragile else []),
       tables.count(x.patients_needed),
@@ -57,7 +57,6 @@ def arms(
     columns,
     [(heading, [row(x) for x in rows]) for heading, rows in groups],
     note=_picked(any(x.arm == content_lib.PICKED for x in _rows(groups))),
-    folded=True,
   )
 
 
@@ -100,7 +99,6 @@ def side(page: content_lib.Content) -> tables.Table:
       (heading, [row(x) for x in rows if x.arm != content_lib.PICKED])
       for heading, rows in (page.groups if titles else ())
     ],
-    folded=True,
   )
 
 
@@ -114,7 +112,6 @@ def folds(page: content_lib.Content) -> tables.Table:
       for k, x in enumerate(page.fold_names)
     ],
     [[tables.word(x) for x in fold] for fold in page.folds],
-    folded=True,
   )
 
 
@@ -124,20 +121,18 @@ def metrics(page: content_lib.Content) -> tables.Table:
     'metrics',
     f'Every metric of {len(page.others)} arms',
     [
-      Column('arm', word=True),
-      Column('metric', word=True),
+      *tables.of_words('arm', 'metric'),
       Column('estimate [95%]', interval=True),
     ],
     [
       [
         tables.word(arm),
         tables.word(words.metric(name), value=name),
-        _estimate(number),
+        tables.number(number),
       ]
       for arm, numbers in page.others.items()
       for name, number in numbers
     ],
-    folded=True,
   )
 
 
@@ -147,11 +142,9 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
     [
       tables.word(comparison['arm']),
       tables.word(x.get('single', content_lib.PICKED)),
-      _estimate(text_lib.number(x, 'difference'), signed=True),
-      tables.Cell(text_lib.p_value(x.get('p')), value=_or(x.get('p'))),
-      tables.Cell(
-        text_lib.p_value(x.get('p_adjusted')), value=_or(x.get('p_adjusted'))
-      ),
+      tables.entry(x, 'difference', signed=True),
+      tables.p_value(x.get('p')),
+      tables.p_value(x.get('p_adjusted')),
     ]
     for comparison in summary['comparisons']
     for x in (
@@ -163,8 +156,7 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
     'against_each',
     'Every fusion arm against every single-modality arm',
     [
-      Column('arm', word=True),
-      Column('against', word=True),
+      *tables.of_words('arm', 'against'),
       Column('gain [95%]', interval=True),
       Column('p'),
       Column('p adj'),
@@ -173,7 +165,6 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
     note=_picked(
       any(x.get('picked_on_validation') for x in summary['comparisons'])
     ),
-    folded=True,
   )
 
 
@@ -190,9 +181,7 @@ def to_use(summary: Mapping[str, Any]) -> tables.Table:
     'to_use',
     'Which superior arm to use',
     [
-      Column('arm', word=True),
-      Column('could be used', word=True),
-      Column('remark', word=True),
+      *tables.of_words('arm', 'could be used', 'remark'),
     ],
     [
       [
@@ -203,7 +192,6 @@ def to_use(summary: Mapping[str, Any]) -> tables.Table:
       for arm, could, reason in rows
     ],
     note=use.get('sentence') or '',
-    folded=True,
   )
 
 
@@ -211,18 +199,18 @@ def miscalibrated(summary: Mapping[str, Any]) -> tables.Table:
   """The arms whose probabilities are miscalibrated, and what mends them."""
   rows = []
   for arm, entry in summary['arms'].items():
-    found = entry.get('probabilities') or {}
-    if not found.get('miscalibrated'):
+    probabilities = entry.get('probabilities') or {}
+    if not probabilities.get('miscalibrated'):
       continue
-    after = found.get('recalibrated') or {}
+    after = probabilities.get('recalibrated') or {}
     rows.append(
       [
         tables.word(arm),
-        _plain(found.get('slope')),
+        _plain(probabilities.get('slope')),
         tables.word(after.get('way') or ''),
         _plain(after.get('slope')),
         _plain(after.get('brier')),
-        tables.word(' '.join(found.get('reasons') or ())),
+        tables.word(' '.join(probabilities.get('reasons') or ())),
       ]
     )
   return tables.plain_table(
@@ -237,7 +225,6 @@ def miscalibrated(summary: Mapping[str, Any]) -> tables.Table:
       Column('in words', word=True),
     ],
     rows,
-    folded=True,
   )
 
 
@@ -270,7 +257,6 @@ def other_tests(summary: Mapping[str, Any]) -> tables.Table:
     'Other tests: one comparison each, without the factor',
     [Column('arm', word=True), *(Column(titles[k]) for k in known)],
     rows,
-    folded=True,
   )
 
 
@@ -286,14 +272,14 @@ def by_fold(summary: Mapping[str, Any]) -> tables.Table:
   several = len({r for r, _ in places}) > 1
   rows = []
   for arm, entry in summary['arms'].items():
-    found = {(x['repeat'], x['fold']): x for x in entry.get('folds', ())}
+    by_place = {(x['repeat'], x['fold']): x for x in entry.get('folds', ())}
     spread = entry.get('variability', {})
     rows.append(
       [
         tables.word(arm),
         *(
           tables.plain(x.get('estimate'), x.get('reason', ''))
-          if (x := found.get(place))
+          if (x := by_place.get(place))
           else tables.Cell()
           for place in places
         ),
@@ -313,7 +299,6 @@ def by_fold(summary: Mapping[str, Any]) -> tables.Table:
     ],
     rows if places else [],
     wide=True,
-    folded=True,
   )
 
 
@@ -321,11 +306,11 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
   """Calibration as it is and after recalibration on validation parts."""
   rows = []
   for arm, entry in summary['arms'].items():
-    found = entry.get('calibration')
-    if not found:
+    calibration = entry.get('calibration')
+    if not calibration:
       continue
-    rows.append(_calibrated(arm, 'as trained', found))
-    for method, after in (found.get('recalibrated') or {}).items():
+    rows.append(_calibrated(arm, 'as trained', calibration))
+    for method, after in (calibration.get('recalibrated') or {}).items():
       rows.append(_calibrated(arm, method, after))
   brier = {
     arm: (entry.get('metrics') or {}).get('brier')
@@ -333,13 +318,12 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
   }
   for row in rows:
     if row[1].text == 'as trained' and brier[row[0].text]:
-      row[2] = _estimate(text_lib.number(brier[row[0].text]))
+      row[2] = tables.entry(brier[row[0].text])
   return tables.plain_table(
     'recalibration',
     'Calibration as trained and after recalibration on validation',
     [
-      Column('arm', word=True),
-      Column('recalibration', word=True),
+      *tables.of_words('arm', 'recalibration'),
       *(Column(x, interval=True) for x in _CALIBRATION.values()),
     ],
     rows,
@@ -348,7 +332,6 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
       'note',
       recalibrated=any(row[1].text != 'as trained' for row in rows),
     ),
-    folded=True,
   )
 
 
@@ -362,51 +345,34 @@ _CALIBRATION = {
 }
 
 
-def _calibrated(arm, method, found) -> list[tables.Cell]:
-  reason = found.get('reason', '')
+def _calibrated(arm, method, values) -> list[tables.Cell]:
+  reason = values.get('reason', '')
   return [
     tables.word(arm),
     tables.word(method),
-    *(_number(found.get(x), reason, x in found) for x in _CALIBRATION),
+    *(_number(values.get(x), reason, x in values) for x in _CALIBRATION),
   ]
 
 
 def _number(value, reason, there) -> tables.Cell:
   """An entry or a bare number; blank where the summary has no such key."""
   if isinstance(value, Mapping):
-    return tables.Cell(number=text_lib.number(value))
+    return tables.entry(value)
   if value is None and not there:
     return tables.Cell()
   return tables.Cell(number=text_lib.Number(value, reason=reason))
 
 
 def _p(test) -> tables.Cell:
-  if test is None:
-    return tables.Cell()
   if not isinstance(test, Mapping):
-    return tables.Cell(text_lib.p_value(test), value=test)
-  if test.get('p') is None:
-    return tables.Cell(
-      text_lib.UNDEFINED, value='', reason=test.get('reason', '')
-    )
-  return tables.Cell(text_lib.p_value(test['p']), value=test['p'])
-
-
-def _estimate(number, signed=False) -> tables.Cell:
-  if number is None:
-    return tables.Cell()
-  return tables.Cell(number=number, signed=signed)
-
-
-def _or(value) -> float | str:
-  return '' if value is None else value
+    return tables.p_value(test)
+  return tables.p_value(test.get('p'), test.get('reason', ''))
 
 
 def history(entries: Sequence[Mapping[str, Any]]) -> tables.Table:
   """Every arm that was ever run, finished or not."""
   columns = [
-    Column('arm', word=True),
-    Column('outcome', word=True),
+    *tables.of_words('arm', 'outcome'),
     Column('models'),
   ]
   rows = [
@@ -428,5 +394,4 @@ def history(entries: Sequence[Mapping[str, Any]]) -> tables.Table:
     'How each arm that was started ended',
     columns,
     rows,
-    folded=True,
   )

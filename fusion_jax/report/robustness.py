@@ -29,10 +29,8 @@ def _rows(entries, keys) -> tables.Table:
         [
           tables.word(arm),
           *(_plain(entry.get(k)) for k in keys),
-          tables.Cell(number=text_lib.number(number)),
-          tables.Cell()
-          if gain is None
-          else tables.Cell(number=text_lib.number(gain), signed=True),
+          tables.entry(number),
+          tables.Cell() if gain is None else tables.entry(gain, signed=True),
         ]
       )
   return rows
@@ -47,13 +45,13 @@ def _plain(value) -> tables.Cell:
 
 def _keys(entries) -> list[str]:
   """What the entries are told apart by: their plain values."""
-  found = dict.fromkeys(
+  keys = dict.fromkeys(
     key
     for entry in entries
     for key, value in entry.items()
     if key not in _KNOWN and isinstance(value, str | int | float)
   )
-  return list(found)
+  return list(keys)
 
 
 def missing(summary: Mapping[str, Any], facts: facts_lib.Facts) -> tables.Table:
@@ -93,7 +91,6 @@ def _varied(facts, section, title, entries, **context) -> tables.Table:
     ],
     _rows(entries, keys),
     note=texts['note'],
-    folded=True,
   )
 
 
@@ -131,7 +128,7 @@ def learning_series(
 
 
 def _series(entries, arms, x_key):
-  found: dict[tuple[str, ...], dict[str, list[lines.Point]]] = {}
+  panels: dict[tuple[str, ...], dict[str, list[lines.Point]]] = {}
   for entry in entries:
     if entry.get(x_key) is None:
       continue
@@ -140,21 +137,21 @@ def _series(entries, arms, x_key):
       for k, v in entry.items()
       if k not in (*_KNOWN, x_key) and isinstance(v, str | float)
     )
-    series = found.setdefault(panel, {arm: [] for arm in arms})
+    series = panels.setdefault(panel, {arm: [] for arm in arms})
     for arm in arms:
       number = text_lib.number((entry.get('arms') or {}).get(arm))
       if number is not None:
         series[arm].append(lines.Point(entry[x_key], number))
-  for series in found.values():
+  for series in panels.values():
     for points in series.values():
       points.sort(key=lambda p: p.x)
-  return found
+  return panels
 
 
 def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
   """Costs and performance of every arm."""
-  found = summary.get('tradeoffs') or {}
-  entries = found.get('arms') or {}
+  traded = summary.get('tradeoffs') or {}
+  entries = traded.get('arms') or {}
   run = summary.get('run') or {}
   measured = any(x.get('latency_seconds') is not None for x in entries.values())
   costs = [
@@ -165,7 +162,7 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
     'What every arm costs and is worth',
     [
       Column('arm', word=True),
-      Column(words.metric(found.get('metric', 'estimate'))),
+      Column(words.metric(traded.get('metric', 'estimate'))),
       *(Column(COSTS[k]) for k in costs),
       Column('nothing cheaper is better in', word=True),
     ],
@@ -181,12 +178,11 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
     note=prose.passage(
       'sections/tradeoffs',
       'note',
-      note=found.get('note', ''),
+      note=traded.get('note', ''),
       device=run.get('device') if measured else '',
       processor=run.get('processor'),
       unknown=_unknown(entries, costs),
     ),
-    folded=True,
   )
 
 
@@ -220,12 +216,12 @@ def _cost(name, entry) -> tables.Cell:
 def spots(summary: Mapping[str, Any]) -> dict[str, list[lines.Spot]]:
   """By cost, what a trade-off figure shows."""
   entries = (summary.get('tradeoffs') or {}).get('arms') or {}
-  found: dict[str, list[lines.Spot]] = {}
+  by_cost: dict[str, list[lines.Spot]] = {}
   for arm, entry in entries.items():
     for cost in COSTS:
       if entry.get(cost) is not None and arm in summary['arms']:
         whole = summary['arms'][arm]
-        found.setdefault(cost, []).append(
+        by_cost.setdefault(cost, []).append(
           lines.Spot(
             arm,
             content_lib.strategy_of(arm, whole),
@@ -234,36 +230,36 @@ def spots(summary: Mapping[str, Any]) -> dict[str, list[lines.Spot]]:
             cost in (entry.get('front') or ()),
           )
         )
-  return found
+  return by_cost
 
 
 def image_series(
   summary: Mapping[str, Any], arms: Sequence[str]
 ) -> dict[str, list[lines.Point]]:
   """By arm, the net benefit that the image adds at every threshold."""
-  found = (summary.get('image_value') or {}).get('arms') or {}
+  by_arm = (summary.get('image_value') or {}).get('arms') or {}
   return {
     arm: [
       lines.Point(x, text_lib.Number(y, low, high))
       for x, y, low, high in zip(
-        found[arm].get('threshold') or (),
-        found[arm].get('difference') or (),
-        found[arm].get('low') or (),
-        found[arm].get('high') or (),
+        by_arm[arm].get('threshold') or (),
+        by_arm[arm].get('difference') or (),
+        by_arm[arm].get('low') or (),
+        by_arm[arm].get('high') or (),
         strict=True,
       )
     ]
     for arm in arms
-    if arm in found
+    if arm in by_arm
   }
 
 
 def for_whom(summary: Mapping[str, Any]) -> tables.Table:
   """What the image changes for whom, at one threshold."""
-  found = summary.get('image_value') or {}
-  threshold = found.get('threshold')
+  value = summary.get('image_value') or {}
+  threshold = value.get('threshold')
   groups = []
-  for part in found.get('for_whom') or ():
+  for part in value.get('for_whom') or ():
     size = [tables.count(part.get(k)) for k in ('studies', 'events')]
     rows = []
     for arm, x in (part.get('arms') or {}).items():
@@ -271,9 +267,7 @@ def for_whom(summary: Mapping[str, Any]) -> tables.Table:
         tables.plain(x.get(k), x.get(f'{k}_reason', ''))
         for k in ('changed', 'improved')
       ]
-      benefit = tables.Cell(
-        number=text_lib.number(x.get('net_benefit')), signed=True
-      )
+      benefit = tables.entry(x.get('net_benefit'), signed=True)
       rows.append([tables.word(arm), *size, *shares, benefit])
     groups.append((part['group'], rows))
   at = '' if threshold is None else f' at a threshold of {threshold:.3f}'
@@ -289,5 +283,4 @@ def for_whom(summary: Mapping[str, Any]) -> tables.Table:
       Column('net benefit gained [95%]', interval=True),
     ],
     groups,
-    folded=True,
   )

@@ -290,15 +290,13 @@ def registration(
         'registration',
         'The registered analysis',
         [
-          tables_lib.Column('what', word=True),
-          tables_lib.Column('fixed', word=True),
+          *tables_lib.of_words('what', 'fixed'),
         ],
         [
           [tables_lib.word(k), tables_lib.word(text_lib.of_value(v))]
           for k, v in rows
           if v is not None
         ],
-        folded=True,
       )
     ],
   )
@@ -315,7 +313,7 @@ def curve_tables(curves: Mapping[str, Any]) -> list[tables_lib.Table]:
   """Every point of every arm's curves, one table for each kind, for files."""
   curves = curves_lib.flat(curves)
   arms = [a for a in curves if a != curves_lib.TREAT_ALL]
-  found = []
+  made = []
   for kind in curves_lib.kinds(curves, arms):
     rows = []
     for arm in arms:
@@ -341,7 +339,7 @@ def curve_tables(curves: Mapping[str, Any]) -> list[tables_lib.Table]:
           ]
         )
     names = curves_lib.KINDS[curves_lib.base(kind)]
-    found.append(
+    made.append(
       tables_lib.plain_table(
         f'curve_{beside.slug(kind)}',
         kind,
@@ -354,4 +352,4 @@ def curve_tables(curves: Mapping[str, Any]) -> list[tables_lib.Table]:
         printed=False,
       )
     )
-  return found
+  return made

@@ -157,14 +157,14 @@ def number(
   """
   if entry is None:
     return None
-  found = Number(
+  value = Number(
     entry.get(key), entry.get('low'), entry.get('high'), entry.get('reason', '')
   )
-  if found.reason or found.estimate is None or not found.has_interval():
-    return found
-  if found.low <= found.estimate <= found.high:
-    return found
-  return dataclasses.replace(found, reason=_BESIDE)
+  if value.reason or value.estimate is None or not value.has_interval():
+    return value
+  if value.low <= value.estimate <= value.high:
+    return value
+  return dataclasses.replace(value, reason=_BESIDE)
 
 
 def markdown(text: object) -> str:

@@ -115,7 +115,7 @@ class CohortTest(absltest.TestCase):
         ),
       ],
     )
-    self.assertTrue(table.folded)
+    self.assertFalse(table.shown)
     self.assertIn('2 of 14 sites', table.note)
     self.assertIn('61.25 (12.5)', tables.to_csv(table))
     self.assertIn('known of few', tables.to_csv(table))

@@ -21,7 +21,7 @@ def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
   Curves without a single defined point are left out, as is what is no arm's
   curves: losses by epoch (key `training`), other pictures (key `pictures`).
   """
-  found: dict[str, dict[str, Any]] = {}
+  by_arm: dict[str, dict[str, Any]] = {}
   for arm, of_arm in curves.items():
     if _losses(of_arm):
       continue
@@ -35,8 +35,8 @@ def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
       for name, part in parts.items():
         if kind in KINDS and _defined(part):
           by_kind[name] = part
-    found[arm] = by_kind
-  return found
+    by_arm[arm] = by_kind
+  return by_arm
 
 
 def _losses(of_arm) -> bool:
@@ -53,9 +53,9 @@ def _defined(curve) -> bool:
 
 def kinds(curves: Mapping[str, Any], arms: Sequence[str]) -> list[str]:
   """Names of the curves that any of the arms has ('roc', 'roc/LABEL')."""
-  found = [k for arm in arms for k in curves.get(arm, {})]
+  present = [k for arm in arms for k in curves.get(arm, {})]
   order = list(KINDS)
-  return sorted(dict.fromkeys(found), key=lambda k: order.index(base(k)))
+  return sorted(dict.fromkeys(present), key=lambda k: order.index(base(k)))
 
 
 def base(kind: str) -> str:
@@ -67,11 +67,11 @@ def points(curve: Mapping[str, Any]) -> dict[str, list[float]]:
   """x, y and, where there are any, low and high of one curve."""
   x = next((curve[k] for k in _X if k in curve), [])
   y = next((curve[k] for k in _Y if k in curve), [])
-  found = {'x': style.values(x), 'y': style.values(y)}
+  curve_points = {'x': style.values(x), 'y': style.values(y)}
   if curve.get('low') and curve.get('high'):
-    found['low'] = style.values(curve['low'])
-    found['high'] = style.values(curve['high'])
-  return found
+    curve_points['low'] = style.values(curve['low'])
+    curve_points['high'] = style.values(curve['high'])
+  return curve_points
 
 
 def draw(

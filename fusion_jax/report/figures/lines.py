@@ -174,13 +174,13 @@ def _key(axes, spots: Sequence[Spot], *, numbered: bool) -> None:
 def _ticks(low: float, high: float) -> list[float]:
   """Round places of a logarithmic axis, few enough to be read."""
   decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-  found: list[float] = []
+  ticks: list[float] = []
   for steps in ((1, 2, 5), (1, 3), (1,)):
     places = (float(f'{s}e{d}') for d in decades for s in steps)
-    found = [x for x in places if low <= x <= high]
-    if len(found) <= _TICKS:
-      return found
-  return found[:: math.ceil(len(found) / _TICKS)]
+    ticks = [x for x in places if low <= x <= high]
+    if len(ticks) <= _TICKS:
+      return ticks
+  return ticks[:: math.ceil(len(ticks) / _TICKS)]
 
 
 def _amount(value: float, unit: str) -> str:
