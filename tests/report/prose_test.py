@@ -120,6 +120,23 @@ class DocumentsTest(parameterized.TestCase):
     self.assertEmpty(named - known - {'passage'})
 
   @parameterized.parameters(*_DOCUMENTS)
+  def test_what_a_document_names_is_given_somewhere(self, document):
+    known = {x.name for x in dataclasses.fields(facts.Facts)}
+    for pattern in (r'\b(\w+)=', r"'(\w+)'"):
+      known |= set(re.findall(pattern, _CODE))
+    self.assertEmpty(_named(document, _blocks(document)) - known - {'passage'})
+
+  def test_the_glossary_names_facts(self):
+    known = {x.name for x in dataclasses.fields(facts.Facts)} | {'passage'}
+    made = prose.environment(escapes=False, keeps_lines=False)
+    for entries in prose.data('glossary').values():
+      for pair in entries.items():
+        named = jinja2.meta.find_undeclared_variables(
+          made.parse(' '.join(pair))
+        )
+        self.assertEmpty(named - known, pair)
+
+  @parameterized.parameters(*_DOCUMENTS)
   def test_every_passage_is_used(self, document):
     used = {
       name for x in _DOCUMENTS for name, *_ in _called(x, 'passage')
