@@ -23,38 +23,31 @@ def section(summary: Mapping[str, Any]) -> sections.Section | None:
 
 def table(summary: Mapping[str, Any]) -> tables.Table:
   """One row per arm, and one for each model that only others stand on."""
-  rows = [
-    [
-      tables.word(name),
-      tables.word(_learner(entry)),
-      tables.word(inputs(entry)),
-      tables.word(joined(entry)),
-      tables.word(epochs(entry)),
-      tables.word(settings(entry)),
-      tables.word(trials(entry)),
-      tables.word(', '.join(entry['stands_on'])),
-      tables.word(differs(entry)),
-    ]
-    for name, entry in _every(summary)
-  ]
-  names = (
-    'arm',
-    'learner',
-    'inputs',
-    'combined by',
-    'epochs',
-    'settings',
-    'trials',
-    'stands on',
-    'not default',
-  )
-  columns = [tables.Column(x, word=True) for x in names]
+  described = {name: _described(made) for name, made in _every(summary)}
+  titles = next(iter(described.values()), {})
   return tables.plain_table(
     'made_of',
     'What was trained, by arm',
-    columns,
-    rows,
+    tables.of_words('arm', *titles),
+    [
+      [tables.word(name), *map(tables.word, texts.values())]
+      for name, texts in described.items()
+    ],
   )
+
+
+def _described(made: Mapping[str, Any]) -> dict[str, str]:
+  """By heading, what one arm is made of."""
+  return {
+    'learner': _learner(made),
+    'inputs': inputs(made),
+    'combined by': joined(made),
+    'epochs': epochs(made),
+    'settings': settings(made),
+    'trials': trials(made),
+    'stands on': ', '.join(made['stands_on']),
+    'not default': differs(made),
+  }
 
 
 def lines(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -62,22 +55,16 @@ def lines(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
   made = entry.get('made_of')
   if not made:
     return []
-  rows = [
-    ('What it is', made['summary']),
-    ('Learner', _learner(made)),
-    ('Inputs', inputs(made)),
-    ('Combined by', joined(made)),
-    ('Epochs', epochs(made)),
-    ('Settings', settings(made)),
-    ('Trials', trials(made)),
-    ('Stands on', ', '.join(made['stands_on'])),
-    *(
-      (f'{name}, which it stands on', sentence(below))
-      for name, below in made['upstream'].items()
-    ),
-    ('Not default', differs(made) or 'nothing'),
-  ]
-  return [(name, text) for name, text in rows if text]
+  texts = _described(made)
+  default = texts.pop('not default')
+  upstream = {
+    f'{name}, which it stands on': sentence(below)
+    for name, below in made['upstream'].items()
+  }
+  rows = {'what it is': made['summary'], **texts}
+  pairs = [(name.capitalize(), text) for name, text in rows.items()]
+  pairs += [*upstream.items(), ('Not default', default or 'nothing')]
+  return [(name, text) for name, text in pairs if text]
 
 
 def sentence(made: Mapping[str, Any]) -> str:

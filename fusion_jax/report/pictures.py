@@ -19,7 +19,7 @@ def confusion(
   by_arm = pictures_time.of_arms(curves, 'confusion')
   if not by_arm:
     return None
-  names = pictures_time.file_names(by_arm)
+  names = beside.file_names(by_arm)
   return sections.build(
     'confusion',
     figures=[
@@ -44,7 +44,7 @@ def scores(
   by_arm = pictures_time.of_arms(curves, 'scores')
   if not by_arm:
     return None
-  names = pictures_time.file_names(by_arm)
+  names = beside.file_names(by_arm)
   figures = []
   for label in next(iter(by_arm.values())):
     top = histograms.highest([x[label] for x in by_arm.values()])

@@ -1,6 +1,6 @@
 """Sections of survival and regression tasks, from the key of other pictures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.report import beside, prose, sections, tables
@@ -27,11 +27,14 @@ def risk_groups(
 ) -> sections.Section | None:
   """Survival by third of predicted risk, and AUROC over time."""
   x_name = time_name(summary)
-  by_arm, series = of_arms(curves, _GROUPS), _areas(curves)
+  by_arm = of_arms(curves, _GROUPS)
+  series = {
+    arm: lines.points(x) for arm, x in of_arms(curves, _OVER_TIME).items()
+  }
   if not by_arm and not series:
     return None
   with_groups = {arm: x for arm, x in by_arm.items() if x['groups']}
-  names = file_names(with_groups)
+  names = beside.file_names(with_groups)
   figures = [
     sections.drawn(
       'risk_groups',
@@ -80,7 +83,7 @@ def residuals(
   observed = points.limits(*(x['observed'] for x in by_arm.values()))
   both = points.limits(predicted, observed)
   apart = points.limits((0.0,), *(x['residual'] for x in by_arm.values()))
-  names = file_names(by_arm)
+  names = beside.file_names(by_arm)
   figures = []
   for key in ('observed', 'residual'):
     straight = key == 'observed'
@@ -182,40 +185,14 @@ def files(
   return [x for x in built if x]
 
 
-def file_names(arms: Iterable[str]) -> dict[str, str]:
-  """By arm, what its files are called, each differently."""
-  names: dict[str, str] = {}
-  for arm in arms:
-    name = beside.slug(arm)
-    while name in names.values():
-      name += '_'
-    names[arm] = name
-  return names
-
-
 def of_arms(curves: Mapping[str, Any], name: str) -> Mapping[str, Any]:
   """What curves.json holds of a picture, by arm; empty if nothing."""
   return (curves.get(KEY) or {}).get(name) or {}
 
 
-def _areas(curves) -> dict[str, list[lines.Point]]:
-  return {
-    arm: [
-      lines.Point(x, text_lib.Number(y, low, high))
-      for x, y, low, high in zip(
-        entry['x'], entry['y'], entry['low'], entry['high'], strict=True
-      )
-    ]
-    for arm, entry in of_arms(curves, _OVER_TIME).items()
-  }
-
-
 def _curve(entry) -> list[list[tables.Cell]]:
   return [
-    [tables.plain(x), tables.Cell(number=text_lib.Number(y, low, high))]
-    for x, y, low, high in zip(
-      entry['x'], entry['y'], entry['low'], entry['high'], strict=True
-    )
+    [tables.plain(p.x), tables.number(p.number)] for p in lines.points(entry)
   ]
 
 

@@ -239,16 +239,7 @@ def image_series(
   """By arm, the net benefit that the image adds at every threshold."""
   by_arm = (summary.get('image_value') or {}).get('arms') or {}
   return {
-    arm: [
-      lines.Point(x, text_lib.Number(y, low, high))
-      for x, y, low, high in zip(
-        by_arm[arm].get('threshold') or (),
-        by_arm[arm].get('difference') or (),
-        by_arm[arm].get('low') or (),
-        by_arm[arm].get('high') or (),
-        strict=True,
-      )
-    ]
+    arm: lines.points(by_arm[arm], 'threshold', 'difference')
     for arm in arms
     if arm in by_arm
   }

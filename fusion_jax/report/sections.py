@@ -11,7 +11,7 @@ from fusion_jax.report import facts as facts_lib
 from fusion_jax.report import tables as tables_lib
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import curves as curves_lib
-from fusion_jax.report.figures import forest, style
+from fusion_jax.report.figures import forest, lines, style
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,9 +289,7 @@ def registration(
       tables_lib.plain_table(
         'registration',
         'The registered analysis',
-        [
-          *tables_lib.of_words('what', 'fixed'),
-        ],
+        tables_lib.of_words('what', 'fixed'),
         [
           [tables_lib.word(k), tables_lib.word(text_lib.of_value(v))]
           for k, v in rows
@@ -315,40 +313,26 @@ def curve_tables(curves: Mapping[str, Any]) -> list[tables_lib.Table]:
   arms = [a for a in curves if a != curves_lib.TREAT_ALL]
   made = []
   for kind in curves_lib.kinds(curves, arms):
-    rows = []
-    for arm in arms:
-      if kind not in curves[arm]:
-        continue
-      points = curves_lib.points(curves[arm][kind])
-      empty = [float('nan')] * len(points['x'])
-      for x, y, low, high in zip(
-        points['x'],
-        points['y'],
-        points.get('low', empty),
-        points.get('high', empty),
-        strict=True,
-      ):
-        number = text_lib.Number(
-          *(None if v != v else v for v in (y, low, high))
-        )
-        rows.append(
-          [
-            tables_lib.word(arm),
-            tables_lib.plain(x),
-            tables_lib.Cell(number=number),
-          ]
-        )
     names = curves_lib.KINDS[curves_lib.base(kind)]
     made.append(
       tables_lib.plain_table(
         f'curve_{beside.slug(kind)}',
         kind,
         [
-          tables_lib.Column('arm', word=True),
+          *tables_lib.of_words('arm'),
           tables_lib.Column(names['x']),
           tables_lib.Column(names['y'], interval=True),
         ],
-        rows,
+        [
+          [
+            tables_lib.word(arm),
+            tables_lib.plain(p.x),
+            tables_lib.number(p.number),
+          ]
+          for arm in arms
+          if kind in curves[arm]
+          for p in lines.points(curves_lib.points(curves[arm][kind]))
+        ],
         printed=False,
       )
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib import ticker
 
@@ -31,6 +32,20 @@ class Point:
 
   x: float
   number: text_lib.Number
+
+
+def points(curve: Mapping[str, Any], x: str = 'x', y: str = 'y') -> list[Point]:
+  """The places of a curve of lists `x`, `y`, 'low' and 'high'.
+
+  None and NaN are undefined; without bounds there is no interval.
+  """
+  places = curve.get(x) or ()
+  unknown = [None] * len(places)
+  numbers = (curve.get(name) or unknown for name in (y, 'low', 'high'))
+  return [
+    Point(at, text_lib.Number(*(None if v != v else v for v in values)))
+    for at, *values in zip(places, *numbers, strict=True)
+  ]
 
 
 def draw(
