@@ -116,11 +116,14 @@ class InteractionsTest(absltest.TestCase):
       )
     )
     self.assertLen(lines, 2)
-    self.assertEqual(
-      lines[0],
-      'The gain of joint differs by sex: f less m is +.050 [+.010, +.090] '
-      '(adjusted p .010; likewise of 1 other arm).',
-    )
+    for part in (
+      'joint',
+      'by sex: f less m',
+      '+.050 [+.010, +.090]',
+      'adjusted p .010',
+      '1 other arm',
+    ):
+      self.assertIn(part, lines[0])
     self.assertIn('by age: a less the mean of the others', lines[1])
     self.assertNotIn('likewise', lines[1])
 
@@ -149,13 +152,10 @@ class SitesTest(absltest.TestCase):
     table = groups.calibration_by_site(found)
     self.assertEqual([heading for heading, _ in table.groups], ['north, x'])
     self.assertNotIn('hamlet', tables.to_csv(table))
-    self.assertEqual(
-      groups.small_sites(found),
-      [
-        'Calibration by site (x): 2 sites were too small to be reported.',
-        'Calibration by site (y): 1 site was too small to be reported.',
-      ],
-    )
+    two, one = groups.small_sites(found)
+    self.assertRegex(two, r'\(x\): 2 sites were ')
+    self.assertRegex(one, r'\(y\): 1 site was ')
+    self.assertNotIn('hamlet', two + one)
 
   def test_a_summary_of_another_kind_has_none(self):
     found = {'evaluation': {'metric': 'r2'}}
@@ -191,10 +191,9 @@ class SubgroupsTest(absltest.TestCase):
     self.assertLen(next(table.rows()), len(table.columns))
 
   def test_small_groups_are_counted_but_not_named(self):
-    self.assertEqual(
-      groups.small_groups(self.summary),
-      ['sex: 1 group was too small to be reported.'],
-    )
+    (line,) = groups.small_groups(self.summary)
+    self.assertStartsWith(line, 'sex: 1 group was ')
+    self.assertNotIn('unknown', line)
     told = tables.to_csv(groups.table(self.summary))
     self.assertNotIn('unknown', told)
 
