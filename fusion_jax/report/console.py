@@ -64,7 +64,7 @@ def print_summary(
   page = content_lib.build(summary)
   parts = []
   if level == VERBOSE:
-    facts = [*page.facts, *run_box.facts(summary)]
+    facts = [*page.about, *run_box.facts(summary)]
     parts.append(_lines(f'{name}: {text}' for name, text in facts))
   arms, reasons = _arm_tables(page, console, side=level == VERBOSE)
   parts += arms
@@ -147,7 +147,7 @@ def _explained(page) -> list[str]:
   A footnote begins with the names that it explains.
   """
   rows = page.rows()
-  shown = {page.metric, '[95%]', *side_lib.names(page)}
+  shown = {page.facts.metric, '[95%]', *side_lib.names(page)}
   shown |= {r.arm for r in rows} | {r.mark for r in rows}
   if page.compared():
     shown |= {'gain', 'superior'}
@@ -239,7 +239,7 @@ def _has(row, kind) -> bool:
 def _columns(page, kind) -> list[tuple[str, str]]:
   """Headings, and the side on which the cells below them end."""
   if kind == _ESTIMATE:
-    return [(f'{page.metric} [95%]', 'right')]
+    return [(f'{page.facts.metric} [95%]', 'right')]
   if kind == _SIDE:
     return [(name, 'right') for name in side_lib.names(page)]
   if not page.compared():
@@ -261,7 +261,7 @@ def _cells(page, row, kind, reasons):
     text_lib.interval(row.difference, reasons, signed=True),
     text_lib.p_value(row.p_adjusted),
     _text(
-      reasons.mark(_verdict(row, page.margin), row.verdict_reason),
+      reasons.mark(_verdict(row, page.facts.margin), row.verdict_reason),
       _STYLES.get(row.verdict, ''),
     ),
   ]

@@ -104,10 +104,9 @@ class Content:
 
   Attributes:
     title: one line.
-    metric: name of the metric of comparison.
-    higher_is_better: of that metric.
+    facts: what texts may say of the run.
     reference: what fusion is compared with, in words.
-    facts: (name, text) pairs about task and cohort.
+    about: (name, text) pairs about task and cohort.
     groups: (strategy, rows) in the order of STRATEGIES.
     complete: the same on studies that have all modalities; empty if all have.
     complete_title: how many those are.
@@ -115,23 +114,20 @@ class Content:
     folds: (fold, reference arm, studies, patients, and events where they are
       known) as text.
     others: by arm, (name, number) of all metrics.
-    margin: of equivalence.
     warnings: lines the reader must see.
     footnotes: what the numbers mean.
   """
 
   title: str
-  metric: str
-  higher_is_better: bool
+  facts: facts_lib.Facts
   reference: str
-  facts: Sequence[tuple[str, str]]
+  about: Sequence[tuple[str, str]]
   groups: Groups
   complete: Groups
   complete_title: str
   fold_names: Sequence[str]
   folds: Sequence[Sequence[str]]
   others: Mapping[str, Sequence[tuple[str, text_lib.Number]]]
-  margin: float
   warnings: Sequence[str]
   footnotes: Sequence[str]
 
@@ -156,10 +152,9 @@ def build(summary: Mapping[str, Any]) -> Content:
   fold_names, folds = _folds(summary)
   return Content(
     title=f'{_name(summary)}: {facts.metric} of every arm',
-    metric=facts.metric,
-    higher_is_better=not facts.lower_is_better,
+    facts=facts,
     reference=prose.passage('phrases', 'reference_in_short', facts),
-    facts=_facts(summary, facts),
+    about=_about(summary, facts),
     groups=_groups(summary, summary),
     complete=_groups(summary, complete) if complete.get('arms') else (),
     complete_title=complete_title,
@@ -169,7 +164,6 @@ def build(summary: Mapping[str, Any]) -> Content:
       arm: [(name, text_lib.number(x)) for name, x in entry['metrics'].items()]
       for arm, entry in summary['arms'].items()
     },
-    margin=facts.margin,
     warnings=summary['warnings'],
     footnotes=_footnotes(summary, facts),
   )
@@ -284,7 +278,7 @@ def _row(arm, entry, comparison, metric) -> Row:
   )
 
 
-def _facts(summary, facts) -> list[tuple[str, str]]:
+def _about(summary, facts) -> list[tuple[str, str]]:
   cohort, task = summary['cohort'], summary['task']
   pairs = [
     ('task', f'{task["kind"]} ({", ".join(task["names"])})'),

@@ -77,11 +77,7 @@ class Overview:
     return 3 + gains + self.with_seconds + self.with_slope
 
 
-def build(
-  summary: Mapping[str, Any],
-  content: content_lib.Content,
-  facts: facts_lib.Facts,
-) -> Overview:
+def build(summary: Mapping[str, Any], content: content_lib.Content) -> Overview:
   """Lays out the forest of a summary.
 
   Single modalities have a grey dot where they lie beside the best of them;
@@ -93,7 +89,7 @@ def build(
     for row in content.rows()
     if row.arm != content_lib.PICKED
   }
-  margin = content.margin if compared else 0.0
+  margin = content.facts.margin if compared else 0.0
   on = strips.scale(
     [x for x in shown.values() if x is not None],
     zero=0.0 if compared else None,
@@ -125,15 +121,17 @@ def build(
   with_seconds = any(x is not None for x in seconds.values())
   with_slope = any(x.value is not None for x in slopes.values())
   return Overview(
-    title=prose.passage('overview', 'title', facts, compared=compared),
-    metric=content.metric,
+    title=prose.passage('overview', 'title', content.facts, compared=compared),
+    metric=content.facts.metric,
     axis=strips.axis(on) if on else '',
-    axis_name=f'gain in {content.metric}' if compared else content.metric,
+    axis_name=f'gain in {content.facts.metric}'
+    if compared
+    else content.facts.metric,
     compared=compared,
     with_seconds=with_seconds,
     with_slope=with_slope,
     groups=[x for x in groups if x[1]],
-    notes=_notes(content, facts, with_seconds, with_slope),
+    notes=_notes(content, with_seconds, with_slope),
   )
 
 
@@ -164,7 +162,7 @@ def _row(row, number, on, seconds, slope, content, use) -> Row:
   style = names.style(row.verdict, within_margin=row.within_margin)
   reasons = text_lib.Reasons()
   own = dataclasses.replace(row.primary, reason='')
-  title = f'{row.arm}: {content.metric} {text_lib.interval(own, reasons)}'
+  title = f'{row.arm}: {content.facts.metric} {text_lib.interval(own, reasons)}'
   gain = tables.Cell()
   if row.difference:
     gain = tables.Cell(number=row.difference, signed=True)
@@ -183,7 +181,7 @@ def _row(row, number, on, seconds, slope, content, use) -> Row:
     if on
     else '',
     gain=gain,
-    verdict=_verdict(row, content.margin),
+    verdict=_verdict(row, content.facts.margin),
     fragile=row.fragile,
     seconds=seconds,
     slope=slope,
@@ -236,9 +234,10 @@ def _slope(entry) -> tables.Cell:
   return tables.Cell(text_lib.ratio(value), value=value)
 
 
-def _notes(content, facts, with_seconds, with_slope) -> list:
+def _notes(content, with_seconds, with_slope) -> list:
   """What each column means, in short."""
-  titles = [content.metric]
+  facts = content.facts
+  titles = [facts.metric]
   if content.compared():
     titles += ['gain', 'verdict']
   columns = [tables.Column(x) for x in titles]

@@ -20,7 +20,6 @@ from fusion_jax.report import (
 )
 from fusion_jax.report import cohort as cohort_lib
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import facts as facts_lib
 from fusion_jax.report import pictures as pictures_lib
 from fusion_jax.report import sections as sections_lib
 from fusion_jax.report import tables as tables_lib
@@ -86,12 +85,12 @@ def build(
   """
   pictures = curves or {}
   drawn = curves_lib.flat(pictures)
-  facts = facts_lib.of(summary)
   content = content_lib.build(summary)
+  facts = content.facts
   alarms = audits.alarms(summary)
   laid_out = [
-    sections_lib.arms(summary, content, facts),
-    sections_lib.complete(summary, content, facts),
+    sections_lib.arms(summary, content),
+    sections_lib.complete(summary, content),
     cohort_lib.section(summary),
     made_of.section(summary),
     sections_lib.curves(summary, drawn),
@@ -105,7 +104,7 @@ def build(
     scrutiny.subgroups(summary, facts),
     scrutiny.missing(summary, facts),
     scrutiny.learning(summary, facts),
-    scrutiny.tradeoffs(summary, content, facts),
+    scrutiny.tradeoffs(summary, content),
     scrutiny.image_value(summary),
     sections_lib.calibration(summary, facts),
     examples.section(shown),
@@ -120,7 +119,7 @@ def build(
   return Page(
     content=content,
     screen=first.build(summary),
-    overview=overview.build(summary, content, facts),
+    overview=overview.build(summary, content),
     alarms=alarms,
     # An alarm is shown once, at the top.
     warnings=audits.other_warnings(content.warnings, alarms),
@@ -133,6 +132,6 @@ def build(
     methods=paragraphs,
     references=references,
     checklists=checklists.build(summary, drawn),
-    run=[*content.facts, *run_box.facts(summary)],
+    run=[*content.about, *run_box.facts(summary)],
     links=beside.links(summary, curves=bool(curves)),
   )

@@ -36,7 +36,7 @@ def _pieces(text: str, between: str = '; ') -> str:
   return between.join(filter(None, map(_on_one_line, text.splitlines())))
 
 
-# No blank before these, so that a template may break a line there.
+# A blank before these comes of a line break in a template.
 _CLOSING = re.compile(r'\s+([,;:)]|\.(?=\s|$))')
 
 
@@ -53,7 +53,6 @@ _FILTERS = {
   'listed': listed,
   'many': many,
   'md': text_lib.markdown,
-  'metric': words.metric,
   'p_value': text_lib.p_value,
   'percent': lambda x: f'{100 * x:.0f}%',
   'pieces': _pieces,
@@ -72,11 +71,11 @@ def environment(*, escapes: bool, keeps_lines: bool) -> jinja2.Environment:
   """Of all templates of reports; a name that is not known is an error.
 
   Args:
-    escapes: whether what a template is told is escaped for HTML.
+    escapes: whether what a template is given is escaped for HTML.
     keeps_lines: whether line breaks mean something.
   """
   made = jinja2.Environment(
-    loader=jinja2.PackageLoader('fusion_jax.report'),
+    loader=jinja2.PackageLoader(__package__),
     autoescape=escapes,
     undefined=jinja2.StrictUndefined,
     trim_blocks=keeps_lines,
@@ -84,7 +83,7 @@ def environment(*, escapes: bool, keeps_lines: bool) -> jinja2.Environment:
     keep_trailing_newline=keeps_lines and not escapes,
   )
   made.filters |= _FILTERS
-  made.globals['passage'] = _same
+  made.globals['passage'] = _another
   return made
 
 
@@ -165,7 +164,7 @@ def _render(
 
 
 @jinja2.pass_context
-def _same(context, name: str, document: str = '') -> str:
+def _another(context, name: str, document: str = '') -> str:
   """Another passage, of the same facts."""
   template = _template(document or context.name.removesuffix('.txt'))
   return _render(template, name, context.get_all())

@@ -20,7 +20,7 @@ def arms(
   title: str = '',
 ) -> tables.Table:
   """The main table: every arm, its gain and its verdict."""
-  metric = page.metric
+  metric = page.facts.metric
   columns = [Column('arm', word=True), Column(f'{metric} [95%]', interval=True)]
   fragile = any(x.fragile for x in _rows(groups))
   if page.compared():
@@ -30,7 +30,7 @@ def arms(
       Column('p adj'),
       Column('verdict', word=True),
       *([Column('fragile', word=True)] if fragile else []),
-      Column(f'patients: superior if +{text_lib.short(page.margin)}'),
+      Column(f'patients: superior if +{text_lib.short(page.facts.margin)}'),
       Column('patients: equivalent if 0'),
     ]
 
@@ -44,7 +44,7 @@ def arms(
       tables.number(x.difference, signed=True),
       tables.word(x.single),
       tables.p_value(x.p_adjusted),
-      verdict(x, page.margin),
+      verdict(x, page.facts.margin),
       *([tables.word(x.fragile)] if fragile else []),
       tables.count(x.patients_needed),
       tables.count(x.patients_equivalent),

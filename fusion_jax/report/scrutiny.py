@@ -135,11 +135,10 @@ def learning(
 
 
 def tradeoffs(
-  summary: Mapping[str, Any],
-  content: content_lib.Content,
-  facts: facts_lib.Facts,
+  summary: Mapping[str, Any], content: content_lib.Content
 ) -> sections.Section:
   """What arms cost and are worth."""
+  facts = content.facts
   figures = []
   for cost, spots in robustness.spots(summary).items():
     name = robustness.COSTS[cost]

@@ -117,11 +117,7 @@ def drawn(
   )
 
 
-def arms(
-  summary: Mapping[str, Any],
-  content: content_lib.Content,
-  facts: facts_lib.Facts,
-) -> Section:
+def arms(summary: Mapping[str, Any], content: content_lib.Content) -> Section:
   """Every arm, its gain and its verdict."""
   canvas = forest.draw(
     [
@@ -131,8 +127,8 @@ def arms(
       for heading, rows in content.groups
       for k, r in enumerate(x for x in rows if x.difference)
     ],
-    axis=f'gain in {content.metric}',
-    margin=content.margin,
+    axis=f'gain in {content.facts.metric}',
+    margin=content.facts.margin,
   )
   sentences = [
     x['sentence'] for x in summary['comparisons'] if x.get('sentence')
@@ -141,7 +137,7 @@ def arms(
   return build(
     'arms',
     answer=whole if whole and content.compared() else '',
-    figures=[drawn('arms', 'differences', canvas, facts, wide=True)],
+    figures=[drawn('arms', 'differences', canvas, content.facts, wide=True)],
     tables=[
       results.arms(content, content.groups),
       tables_lib.sentences(
@@ -155,9 +151,7 @@ def arms(
 
 
 def complete(
-  summary: Mapping[str, Any],
-  content: content_lib.Content,
-  facts: facts_lib.Facts,
+  summary: Mapping[str, Any], content: content_lib.Content
 ) -> Section | None:
   """The same on studies that have all modalities.
 
@@ -166,7 +160,7 @@ def complete(
   """
   if not summary['complete_cases']:
     return None
-  question = summary['question']
+  question, facts = summary['question'], content.facts
   answer = question.get('complete_cases') if content.complete else None
   same = answer == question['verdict']
   gain = next(

@@ -4,7 +4,7 @@ import copy
 
 from absl.testing import absltest
 
-from fusion_jax.report import content, facts, overview, text
+from fusion_jax.report import content, overview, text
 from tests.report import parts, reader, samples
 
 
@@ -19,9 +19,7 @@ class OverviewTest(absltest.TestCase):
     self.summary = copy.deepcopy(self.shared)
 
   def build(self):
-    return overview.build(
-      self.summary, content.build(self.summary), facts.of(self.summary)
-    )
+    return overview.build(self.summary, content.build(self.summary))
 
   def rows(self):
     return {row.arm: row for _, rows in self.build().groups for row in rows}

@@ -32,7 +32,7 @@ class ScrutinyTest(absltest.TestCase):
 
   def tradeoffs(self):
     page = content.build(self.summary)
-    return scrutiny.tradeoffs(self.summary, page, self.facts())
+    return scrutiny.tradeoffs(self.summary, page)
 
   def captions(self):
     section = self.tradeoffs()

@@ -20,7 +20,7 @@ class SectionsTest(parameterized.TestCase):
 
   def section(self, build):
     page = content.build(self.summary)
-    return build(self.summary, page, facts.of(self.summary))
+    return build(self.summary, page)
 
   @parameterized.parameters(
     ('survival', 'Calibration at 365'), ('multilabel', 'Calibration, 365')
