@@ -24,6 +24,10 @@ class Item:
   label: str
   answer: str
 
+  def in_part(self) -> bool:
+    """Whether something is left to the authors."""
+    return self.answer.endswith(REST)
+
 
 @dataclasses.dataclass(frozen=True)
 class Checklist:
@@ -35,9 +39,7 @@ class Checklist:
 
   def answered(self) -> int:
     """How many items leave nothing to the authors."""
-    return sum(
-      bool(x.answer) and not x.answer.endswith(REST) for x in self.items
-    )
+    return sum(bool(x.answer) and not x.in_part() for x in self.items)
 
 
 def build(
@@ -84,8 +86,7 @@ def answers(
     patients_needed=(needs.get('superior') or {}).get('patients'),
     late_arms=[a for a, x in arms.items() if x.get('strategy') == 'late'],
     gaps=bool(summary.get('equalised_odds')),
-    metric_name=summary['evaluation']['metric'],
-    metric_names=list(dict.fromkeys(x.split('/')[0] for x in facts.metrics)),
+    metrics=list(dict.fromkeys(x.split('/')[0] for x in facts.metrics)),
     curves=bool(curves),
     thresholds_chosen=any(
       'reason' not in place

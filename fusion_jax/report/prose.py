@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -19,9 +19,9 @@ from fusion_jax.core import words
 from fusion_jax.report import text as text_lib
 
 
-def listed(names: Sequence[object]) -> str:
+def listed(names: Iterable[object]) -> str:
   """`a, b and c`; '' of nothing."""
-  *first, last = map(str, names or [''])
+  *first, last = list(map(str, names)) or ['']
   return f'{", ".join(first)} and {last}' if first else last
 
 
@@ -53,6 +53,7 @@ _FILTERS = {
   'listed': listed,
   'many': many,
   'md': text_lib.markdown,
+  'metric': words.metric,
   'p_value': text_lib.p_value,
   'percent': lambda x: f'{100 * x:.0f}%',
   'pieces': _pieces,

@@ -145,6 +145,14 @@ class ChecklistsTest(absltest.TestCase):
     whole = [k for k, v in given.items() if not v.endswith(checklists.REST)]
     self.assertEqual(tripod.answered(), len(whole))
     self.assertLess(len(whole), len(given))
+    parted = [x.number for x in tripod.items if x.in_part()]
+    self.assertCountEqual([*whole, *parted], given)
+
+  def test_metrics_have_their_names(self):
+    for item in (('TRIPOD+AI', '12e'), ('CLAIM 2024', '38')):
+      answer = self.items(self.plain)[item]
+      self.assertIn('PPV', answer)
+      self.assertNotIn('_', answer)
 
   def test_an_alarm_is_counted_once_and_the_impossible_never(self):
     answer = self.items(self.rich)['PROBAST+AI', 'E4.5']
