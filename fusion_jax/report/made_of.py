@@ -84,7 +84,12 @@ def fitted(summary: Mapping[str, Any]) -> list[str]:
     for arm in summary['arms'].values()
     for entry in (arm.get('made_of') or {}).get('inputs', ())
   }
-  return [text for kind, text in _WORDS['fitted'].items() if kind in seen]
+  known = _WORDS['fitted']
+  # Kinds may be another package's.
+  others = sorted(x for x in seen - {None} if x not in known)
+  return [known[x] for x in known if x in seen] + [
+    f'scaling of the kind {x}' for x in others
+  ]
 
 
 def methods(summary: Mapping[str, Any]) -> str:

@@ -156,6 +156,13 @@ class MadeOfTest(absltest.TestCase):
     ):
       self.assertIn(words, text)
 
+  def test_what_was_fitted_follows_from_the_kinds_seen(self):
+    before = made_of.fitted(self.summary)
+    self.assertIn('image statistics', before)
+    made = self.summary['arms']['joint']['made_of']
+    made['inputs'][0]['kind'] = 'signal'
+    self.assertIn('scaling of the kind signal', made_of.fitted(self.summary))
+
   def test_all_defaults(self):
     del self.summary['arms']['joint']
     self.summary['arms']['image']['made_of'] = elastic_net() | {'upstream': {}}
