@@ -242,7 +242,7 @@ def fusion_answers(summary: Mapping[str, Any]) -> tables.Table:
 
 
 _ANSWERS = {
-  'uses_both': 'uses both modalities',
+  'uses_both': 'uses both',
   'interactions': 'uses interactions',
   'beats_ensemble': 'beats an ensemble of the best single modality',
 }
@@ -251,42 +251,70 @@ _ENSEMBLE = (
   'studies; its cost may differ from that of the arm. If both would be one and '
   'the same model nothing was tested.'
 )
+_SHAPLEY = (
+  'The metric is computed with every set of modalities withheld from the '
+  'trained model; the value of a modality is what it adds, averaged over all '
+  'orders in which modalities can be added. Values add up to the gain over '
+  'predicting the prevalence.'
+)
+_SAMPLING = 'se of orders'
 _CONTROLS = {'emap': 'EMAP (no interactions)', 'ensemble': 'single ensemble'}
 
 
 def _controls(entry, metric):
   """(name, number left, number lost) of every control of an arm."""
-  conditions = entry.get('conditions') or {}
-  for name, value in conditions.items():
+  found = entry.get('conditions') or {}
+  for name, value in found.items():
     left = text_lib.number((value.get('metrics') or {}).get(metric))
-    yield control_name(name), left, text_lib.number(value.get('loss'))
+    lost = text_lib.number(value.get('loss'))
+    yield control_name(name, entry.get('sides')), left, lost
   for name in _CONTROLS:
     lost = entry.get(name)
-    if lost and name not in conditions and lost.get('estimate') is not None:
+    if lost and name not in found and lost.get('estimate') is not None:
       yield control_name(name), None, text_lib.number(lost)
 
 
-def control_name(name: str) -> str:
-  """A control as tables name it."""
+def control_name(
+  name: str, sides: Mapping[str, Sequence[str]] | None = None
+) -> str:
+  """A control as tables name it, with the modalities of the sides if known."""
   if name in _CONTROLS:
     return _CONTROLS[name]
   modality, _, condition = name.rpartition('_')
-  return f'{types.called(modality)} {condition}'.strip()
+  return f'{_called(modality, sides or {})} {condition}'.strip()
+
+
+def _called(name, sides) -> str:
+  """A modality, or a side by its modalities."""
+  return types.called(name, sides.get(name, ()))
 
 
 def shapley(summary: Mapping[str, Any]) -> tables.Table:
   """How the gain over the prevalence divides among modalities."""
-  rows = []
+  rows, sampled = [], False
   for arm, entry in (summary.get('controls') or {}).items():
-    for name, value in (entry.get('shapley') or {}).items():
+    sides = entry.get('sides') or {}
+    parts = {
+      **{types.called(k): v for k, v in (entry.get('shapley') or {}).items()},
+      **{
+        f'{_called(k, sides)}, together': v
+        for k, v in (entry.get('shapley_of_sides') or {}).items()
+      },
+    }
+    for name, value in parts.items():
       if isinstance(value, Mapping) and 'estimate' in value:
+        error = value.get('sampling_se')
+        sampled |= error is not None
         rows.append(
           [
             tables.word(arm),
-            tables.word(name.replace('_', ' ')),
+            tables.word(name),
             tables.Cell(number=text_lib.number(value), signed=True),
+            tables.Cell() if error is None else tables.plain(error),
           ]
         )
+  if not sampled:
+    rows = [row[:-1] for row in rows]
   return tables.plain_table(
     'shapley',
     'Shapley values of the modalities',
@@ -294,9 +322,11 @@ def shapley(summary: Mapping[str, Any]) -> tables.Table:
       Column('arm', word=True),
       Column('modality', word=True),
       Column('value [95%]', interval=True),
+      *([Column(_SAMPLING)] if sampled else []),
     ],
     rows,
     folded=True,
+    note=_SHAPLEY,
   )
 
 

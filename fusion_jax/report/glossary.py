@@ -54,13 +54,15 @@ _FIXED = {
   'control': 'what was taken away: permuted among studies, replaced by noise, '
   'or left out; EMAP leaves out interactions',
   'lost [95%]': 'how much worse the arm is for it',
-  'uses both modalities': 'permuting either does harm',
+  'uses both': 'sides, imaging and record: permuting either does harm',
   'uses interactions': 'EMAP, its best additive form, is worse',
   'beats an ensemble of the best single modality': 'of two models of the '
   'single modality that is best on these studies',
   'modality': 'what the value is of',
   'value [95%]': 'its share of the gain over predicting the prevalence '
   '(Shapley)',
+  'se of orders': 'standard error of drawing orders of modalities instead of '
+  'taking all',
   'group': 'studies looked at alone',
   'column': 'whose groups are compared',
   'true positive rate [95%]': 'largest difference between two groups',
