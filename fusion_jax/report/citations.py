@@ -27,6 +27,9 @@ REFERENCES = {
   'EMNLP 2020:861-877.',
   'shapley': 'Shapley LS. A value for n-person games. In: Contributions to the '
   'Theory of Games II. Princeton University Press, 1953:307-317.',
+  'castro': 'Castro J, Gómez D, Tejada J. Polynomial calculation of the '
+  'Shapley value based on sampling. Computers & Operations Research '
+  '2009;36:1726-1730.',
   'vickers': 'Vickers AJ, Elkin EB. Decision curve analysis: a novel method '
   'for evaluating prediction models. Medical Decision Making 2006;26:565-574.',
   'guo': 'Guo C, Pleiss G, Sun Y, Weinberger KQ. On calibration of modern '

@@ -446,13 +446,17 @@ def _controls(writer, controls) -> list[str]:
     found.append(f'an additive projection {writer.cite("hessel")}')
   if 'ensemble' in made:
     found.append('an ensemble of two models of the best single modality')
-  if any(
-    (v or {}).get('estimate') is not None
+  divided = [
+    v
     for x in controls.values()
     for v in (x.get('shapley') or {}).values()
-    if isinstance(v, Mapping)
-  ):
-    found.append(f'Shapley values {writer.cite("shapley")}')
+    if isinstance(v, Mapping) and v.get('estimate') is not None
+  ]
+  if divided:
+    text = f'Shapley values of the modalities {writer.cite("shapley")}'
+    if any('sampling_se' in v for v in divided):
+      text += f' from random orders of them {writer.cite("castro")}'
+    found.append(text)
   return found
 
 
