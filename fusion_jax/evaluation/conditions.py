@@ -31,15 +31,16 @@ def of_shapley(
 
   Args:
     seen: the modalities that an arm sees.
-    sides: the modalities of each side; a side that is withheld alone has that
-      condition, and no other of the same meaning.
+    sides: the modalities of each side. That of a single modality has the
+      condition of its side; all others are named by modality, so that a table
+      of predictions tells them without knowing the sides.
   """
-  names = {frozenset(x) & {*seen}: f'{k}{WITHHELD}' for k, x in sides.items()}
+  names = {tuple(x): f'{k}{WITHHELD}' for k, x in sides.items() if len(x) == 1}
   found = []
   for kept in shapley.coalitions(seen):
     lost = [m for m in seen if m not in kept]
     usual = f'{AND.join(lost)}{WITHHELD}'
-    found.append(names.get(frozenset(lost), usual))
+    found.append(names.get(tuple(lost), usual))
   return found
 
 

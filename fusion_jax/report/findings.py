@@ -294,21 +294,19 @@ def shapley(summary: Mapping[str, Any]) -> tables.Table:
   rows, sampled = [], False
   for arm, entry in (summary.get('controls') or {}).items():
     sides = entry.get('sides') or {}
-    parts = {
-      **{types.called(k): v for k, v in (entry.get('shapley') or {}).items()},
-      **{
-        f'{_called(k, sides)}, together': v
-        for k, v in (entry.get('shapley_of_sides') or {}).items()
-      },
-    }
-    for name, value in parts.items():
+    *parts, whole = (entry.get('shapley') or {'': None}).items()
+    together = [
+      (f'{_called(k, sides)}, together', v)
+      for k, v in (entry.get('shapley_of_sides') or {}).items()
+    ]
+    for name, value in (*parts, *together, whole):
       if isinstance(value, Mapping) and 'estimate' in value:
         error = value.get('sampling_se')
         sampled |= error is not None
         rows.append(
           [
             tables.word(arm),
-            tables.word(name),
+            tables.word(types.called(name)),
             tables.Cell(number=text_lib.number(value), signed=True),
             tables.Cell() if error is None else tables.plain(error),
           ]

@@ -27,7 +27,7 @@ class ConditionsTest(absltest.TestCase):
       [
         'xray_absent',
         'ct_absent',
-        'image_absent',
+        'xray+ct_absent',
         'ehr_absent',
         'xray+labs_absent',
         'ct+labs_absent',
@@ -35,7 +35,7 @@ class ConditionsTest(absltest.TestCase):
     )
     # An arm that does not see the whole side.
     self.assertCountEqual(
-      conditions.of_shapley(('ct', 'labs'), SIDES), conditions.ABSENT
+      conditions.of_shapley(('ct', 'labs'), SIDES), ['ct_absent', 'ehr_absent']
     )
 
   def test_what_a_condition_withholds(self):

@@ -33,16 +33,22 @@ class GameTest(absltest.TestCase):
     made = conditions.of_shapley(SEEN, SIDES)
     game = shared_gain.game_of(SEEN, SIDES, made)
     self.assertEqual(game.players, SEEN)
-    self.assertEqual(game.conditions[frozenset({'labs'})], 'image_absent')
+    self.assertEqual(game.conditions[frozenset({'labs'})], 'xray+ct_absent')
     self.assertEqual(game.conditions[frozenset({'xray', 'ct'})], 'ehr_absent')
     self.assertEqual(game.conditions[frozenset({'ct'})], 'xray+labs_absent')
     self.assertLen(set(game.conditions.values()), 6)
+    # The same set under the name of its side, known or not.
+    made[made.index('xray+ct_absent')] = 'image_absent'
+    again = shared_gain.game_of(SEEN, SIDES, made)
+    self.assertEqual(again.conditions[frozenset({'labs'})], 'image_absent')
+    named = shared_gain.game_of(SEEN, {}, [x for x in made if 'image' not in x])
+    self.assertIsNone(named)
 
   def test_with_too_few_the_sides_play(self):
     game = shared_gain.game_of(SEEN, SIDES, conditions.ABSENT)
     self.assertEqual(game.players, ('image', 'ehr'))
     self.assertEqual(game.conditions[frozenset({'image'})], 'ehr_absent')
-    some = conditions.of_shapley(SEEN, SIDES)[1:]
+    some = [*conditions.of_shapley(SEEN, SIDES)[1:], *conditions.ABSENT]
     self.assertEqual(shared_gain.game_of(SEEN, SIDES, some).players[0], 'image')
 
   def test_with_less_there_is_none_and_a_reason(self):

@@ -122,9 +122,10 @@ class FindingsTest(absltest.TestCase):
     self.assertEqual(
       names,
       [
-        *('xray', 'ct', 'labs', 'all'),
+        *('xray', 'ct', 'labs'),
         'imaging (xray, ct), together',
         'labs, together',
+        'all',
       ],
     )
     self.assertLen(table.columns, 3)
