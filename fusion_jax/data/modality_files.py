@@ -186,7 +186,7 @@ def _series(section, records):
     findings,
     index_is_date=records.index_is_date,
   )
-  records.notes += tuple(f"Series '{section.name}': {x}" for x in notes)
+  records.notes += tuple(f"Series '{section.name}': {x}." for x in notes)
   return data if data.present.any() else None, findings.finished()
 
 

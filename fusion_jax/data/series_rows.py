@@ -428,10 +428,12 @@ class _Reading:
       if not out.any():
         continue
       keep &= ~out
+      least, most = f'{value[out].min():g}', f'{value[out].max():g}'
+      span = least if least == most else f'{least} to {most}'
       note = (
         f"of {int(mine.sum()):,} rows of '{name}' {_are(int(out.sum()))} "
         f'outside plausible = [{limits[0]:g}, {limits[1]:g}] '
-        f'({value[out].min():g} to {value[out].max():g}) and left out'
+        f'({span}) and left out'
       )
       findings.warn(f'{note}.', column=c.value)
       notes.append(note)
