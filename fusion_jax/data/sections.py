@@ -103,6 +103,13 @@ class Section:
     return self.numeric + self.categorical + self.boolean
 
 
+# What a window is, of a volume and of a series.
+_WINDOWS = (
+  'two numbers in order such as [-1000, 400] (volume)',
+  'a time above 0 such as "48h" or "7d" (series)',
+)
+# Keys that are no noun for what they choose.
+_CHOSEN = ('missing', 'after_index')
 _FILES = ('path', 'missing', 'size', 'orientation')
 # By kind, the keys that it may have, and those that it must.
 _KEYS: Mapping[str, tuple[str, ...]] = {
@@ -162,8 +169,12 @@ def _section(name, entry, path) -> Section:
   if not isinstance(entry, dict):
     raise errors.UserError(f'{where}: expected a table, got {entry!r}.')
   entry = dict(entry)
-  kind = entry.pop('kind', None)
-  if kind not in _KEYS:
+  if 'kind' not in entry:
+    raise errors.UserError(
+      f"{where} lacks the key 'kind'; legal are {', '.join(_KEYS)}."
+    )
+  kind = entry.pop('kind')
+  if not isinstance(kind, str) or kind not in _KEYS:
     raise errors.unknown_name('kind', str(kind), _KEYS, where=where)
   values: dict[str, Any] = {'side': kinds.get(kind).side}
   for key, given in entry.items():
@@ -173,6 +184,11 @@ def _section(name, entry, path) -> Section:
         'key', key, legal, where=f"{where}, kind '{kind}'"
       )
     values |= _READERS[key](key, given, where)
+  if 'path' in entry and 'views' in entry:
+    raise errors.UserError(f'{where}: give path or views, not both.')
+  if 'window' in entry and (kind == series.NAME) != ('hours' in values):
+    expected = _WINDOWS[kind == series.NAME]
+    raise _fail('window', where, expected, entry['window'])
   for key in _NEEDED.get(kind, ()):
     if not values.get(key):
       raise errors.UserError(f"{where}: kind '{kind}' needs the key '{key}'.")
@@ -209,7 +225,8 @@ def _texts(key, given, where):
 def _choice(*legal: str) -> Callable[..., dict[str, Any]]:
   def read_choice(key, given, where):
     if given not in legal:
-      raise errors.unknown_name(key, str(given), legal, where=where)
+      what = f'choice of {key}' if key in _CHOSEN else key
+      raise errors.unknown_name(what, str(given), legal, where=where)
     return {key: given}
 
   return read_choice
@@ -245,20 +262,17 @@ def _window(key, given, where):
   """`[-1000, 400]` of a volume or "48h" of a series."""
   if isinstance(given, list) and len(given) == 2:
     numbers = [x for x in given if type(x) in (int, float)]
-    if len(numbers) == 2 and numbers[0] < numbers[1]:
+    finite = all(map(math.isfinite, numbers))
+    if len(numbers) == 2 and finite and numbers[0] < numbers[1]:
       return {'window': tuple(map(float, numbers))}
   if isinstance(given, str) and (match := _WINDOW.fullmatch(given)):
     return {'hours': float(match[1]) * (24 if match[2] == 'd' else 1)}
-  raise _fail(
-    key,
-    where,
-    'two numbers in order (volume) or a time such as "48h" or "7d" (series)',
-    given,
-  )
+  raise _fail(key, where, ' or '.join(_WINDOWS), given)
 
 
 def _plausible(key, given, where):
-  return {key: keys.plausible(given, where)}
+  # The file is quoted again.
+  return {key: keys.plausible(given, where.replace("'", ''))}
 
 
 _READERS: Mapping[str, Callable[..., dict[str, Any]]] = {

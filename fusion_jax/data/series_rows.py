@@ -477,7 +477,7 @@ class _Reading:
         f'(here {", ".join(theirs)}, there {", ".join(ours)}).',
         column='/'.join(self._columns.study),
       )
-    elif not findings.finished():
+    elif not any(x.is_error for x in findings.finished()):
       reasons = '; '.join(self._notes()) or 'each has a fault'
       findings.add(f'no row is left: {reasons}.')
 
