@@ -111,31 +111,64 @@ def _many(path) -> None:
 
 
 def _packed_zeros(path) -> None:
-  """A gigabyte of one line in a megabyte."""
+  """A quarter of a gigabyte in one cell, packed."""
   with gzip.open(path, 'wb', compresslevel=1) as file:
     file.write(_HEADER.encode())
-    for _ in range(256):
-      file.write(bytes(2**22))
+    for _ in range(64):
+      file.write(b'1' * 2**22)
 
 
 CASES = (
   _read('sound', _TEXT),
-  _refused('absent', '', None),
-  _refused('empty', '', ''),
-  _refused('blank', '', '\n\n'),
-  _refused('header_only', '', _HEADER),
-  _refused('no_header', '', _TEXT.partition('\n')[2]),
-  _refused('short_row', '', _TEXT + 's3,4\n'),
-  _refused('long_row', '', _TEXT + 's3,4,hr,60,,,\n'),
-  _refused('open_quote', '', _TEXT.replace('s3,', '"s3,', 1)),
-  _refused('same_name', '', _TEXT.replace('item', 'hour', 1)),
-  _refused('binary', '', bytes(range(256)) * 40),
-  _refused('latin1', '', _TEXT.replace('hr', 'é').encode('latin-1')),
-  _refused('huge_cell', '', _TEXT + f's3,4,{"x" * 200_000},1\n'),
-  _refused('pointer', '', 'version https://git-lfs.github.com/spec/v1\n'),
-  _refused('kind', '', _TEXT, file='rows.txt.bak'),
-  _refused('gzip_cut', '', gzip.compress(_TEXT.encode())[:-20]),
-  _refused('gzip_bomb', '', _packed_zeros),
+  _refused('absent', "No table 'rows.csv'", None),
+  _refused('empty', "Table 'rows.csv' is empty", ''),
+  _refused('blank', "Table 'rows.csv' is empty", '\n\n'),
+  _refused('header_only', "Table 'rows.csv' has a header but no rows", _HEADER),
+  _refused('no_header', "Unknown column 'sid'", _TEXT.partition('\n')[2]),
+  _refused('short_row', 'rows of another length', _TEXT + 's3,4\n'),
+  _refused(
+    'long_row',
+    'rows of another length',
+    _TEXT + 's3,4,hr,60,,,\n',
+  ),
+  _refused(
+    'open_quote',
+    'rows of another length',
+    _TEXT.replace('s3,', '"s3,', 1),
+  ),
+  _refused(
+    'same_name',
+    "more than one column called 'hour'",
+    _TEXT.replace('item', 'hour', 1),
+  ),
+  _refused('binary', 'is not utf-8', bytes(range(256)) * 40),
+  _refused(
+    'latin1',
+    'is not utf-8',
+    _TEXT.replace('hr', 'é').encode('latin-1'),
+  ),
+  _refused(
+    'huge_cell',
+    'has 200,000 characters',
+    _TEXT + f's3,4,{"x" * 200_000},1\n',
+  ),
+  _refused(
+    'pointer',
+    "Unknown column 'sid'",
+    'version https://git-lfs.github.com/spec/v1\n',
+  ),
+  _refused(
+    'kind',
+    'is of an unknown kind',
+    _TEXT,
+    file='rows.txt.bak',
+  ),
+  _refused(
+    'gzip_cut',
+    'is a damaged gzip file',
+    gzip.compress(_TEXT.encode())[:-20],
+  ),
+  _refused('gzip_bomb', 'field larger than', _packed_zeros),
   _read('gzip', gzip.compress(_TEXT.encode())),
   _read('unsorted', _shuffled()),
   _read('windows_lines', _TEXT.replace('\n', '\r\n')),
@@ -147,57 +180,137 @@ CASES = (
     'of studies that are not in the cohort, and ignored',
     file='rows.parquet',
   ),
-  _cell('study_blank', '', 'sid', ''),
+  _cell('study_blank', 'the study is blank', 'sid', ''),
   _read(
     'cell_study_unknown',
     _changed((1, 'sid', 's99')),
     '1 is of studies that are not in the cohort',
   ),
-  _cell('study_all_unknown', '', 'sid', 'x1', row=None),
-  _cell('study_zeros', '', 'sid', '0001', row=None),
-  _cell('time_blank', '', 'hour', ''),
-  _cell('time_word', '', 'hour', 'noon'),
-  _cell('time_nan', '', 'hour', 'NaN'),
-  _cell('time_infinite', '', 'hour', 'inf'),
-  _cell('time_minus_infinite', '', 'hour', '-inf'),
-  _cell('time_overflow', '', 'hour', '1e400'),
-  _cell('time_huge', '', 'hour', '-1e300'),
-  _cell('time_digits', '', 'hour', '9' * 5000),
-  _cell('time_clock', '', 'hour', '12:30'),
-  _cell('time_date', '', 'hour', '2024-01-01T00:00'),
-  _cell('time_comma', '', 'hour', '"4,5"'),
-  _cell('time_formula', '', 'hour', '=1+1'),
-  _cell('time_all_dates', '', 'hour', '2024-01-01T00:00', row=None),
-  _cell('time_at_index', '', 'hour', '48'),
-  _cell('time_after_index', '', 'hour', '49'),
-  _cell('time_all_after_index', '', 'hour', '49', row=None),
+  _cell(
+    'study_all_unknown',
+    'none of 72 rows is of a study of the cohort',
+    'sid',
+    'x1',
+    row=None,
+  ),
+  _cell(
+    'study_zeros',
+    'none of 72 rows is of a study of the cohort',
+    'sid',
+    '0001',
+    row=None,
+  ),
+  _cell('time_blank', 'the time is blank', 'hour', ''),
+  _cell('time_word', "'noon' is not a number of hours", 'hour', 'noon'),
+  _cell('time_nan', 'the time is blank', 'hour', 'NaN'),
+  _cell('time_infinite', "'inf' is not a number of hours", 'hour', 'inf'),
+  _cell(
+    'time_minus_infinite', "'-inf' is not a number of hours", 'hour', '-inf'
+  ),
+  _cell('time_overflow', "'1e400' is not a number of hours", 'hour', '1e400'),
+  _cell('time_huge', "'-1e300' is larger than 1e+15 in size", 'hour', '-1e300'),
+  _cell(
+    'time_digits',
+    "'9999999999999999999999999999999999999999999",
+    'hour',
+    '9' * 5000,
+  ),
+  _cell('time_clock', "'12:30' is not a number of hours", 'hour', '12:30'),
+  _cell(
+    'time_date',
+    "'2024-01-01T00:00' is a date, expected a",
+    'hour',
+    '2024-01-01T00:00',
+  ),
+  _cell('time_comma', "'4,5' is not a number of hours", 'hour', '"4,5"'),
+  _cell('time_formula', "'=1+1' is not a number of hours", 'hour', '=1+1'),
+  _cell(
+    'time_all_dates', 'times are dates', 'hour', '2024-01-01T00:00', row=None
+  ),
+  _cell(
+    'time_at_index', 'of 72 rows 1 is at or after the time of', 'hour', '48'
+  ),
+  _cell(
+    'time_after_index', 'of 72 rows 1 is at or after the time of', 'hour', '49'
+  ),
+  _cell(
+    'time_all_after_index',
+    'of 72 rows 72 are at or after the time of',
+    'hour',
+    '49',
+    row=None,
+  ),
   _read('cell_time_negative', _changed((1, 'hour', '-3'))),
   _cell(
     'time_all_dropped',
-    '',
+    '72 are at or after the time',
     'hour',
     '49',
     row=None,
     keys={'after_index': '"drop"'},
   ),
-  _cell('time_all_old', '', 'hour', '1', row=None, keys={'window': '"4h"'}),
-  _cell('code_blank', '', 'item', ''),
-  _cell('value_word', '', 'result', 'high'),
-  _cell('value_infinite', '', 'result', 'inf'),
-  _cell('value_overflow', '', 'result', '1e400'),
-  _cell('value_huge', '', 'result', '1e300'),
-  _cell('value_underscore', '', 'result', '1_0'),
-  _cell('value_unit', '', 'result', '60/min'),
-  _cell('value_nul', '', 'result', '\x00'),
-  _cell('value_escape', '', 'result', '\x1b[2J'),
-  _cell('value_all_words', '', 'result', 'high', row=None),
+  _cell(
+    'time_all_old',
+    '72 are more than 4 hours before',
+    'hour',
+    '1',
+    row=None,
+    keys={'window': '"4h"'},
+  ),
+  _cell('code_blank', 'the code is blank', 'item', ''),
+  _cell(
+    'value_word', "the value 'high' of 'hr' is not a number", 'result', 'high'
+  ),
+  _cell(
+    'value_infinite', "the value 'inf' of 'hr' is not a number", 'result', 'inf'
+  ),
+  _cell(
+    'value_overflow',
+    "the value '1e400' of 'hr' is not a number",
+    'result',
+    '1e400',
+  ),
+  _cell(
+    'value_huge', "the value '1e300' of 'hr' is larger than", 'result', '1e300'
+  ),
+  _cell(
+    'value_underscore',
+    "the value '1_0' of 'hr' is not a number",
+    'result',
+    '1_0',
+  ),
+  _cell(
+    'value_unit',
+    "the value '60/min' of 'hr' is not a number",
+    'result',
+    '60/min',
+  ),
+  _cell('value_nul', "the value '' of 'hr' is not a number", 'result', '\x00'),
+  _cell(
+    'value_escape',
+    "the value '[2J' of 'hr' is not a number",
+    'result',
+    '\x1b[2J',
+  ),
+  _cell(
+    'value_all_words',
+    "the value 'high' of 'hr' is not a number",
+    'result',
+    'high',
+    row=None,
+  ),
   _read('cell_value_blank', _changed((1, 'result', ''))),
   _cell(
-    'value_all_unknown', '', 'result', '-1', row=None, keys={'unknown': '[-1]'}
+    'value_all_unknown',
+    '72 are of unknown value',
+    'result',
+    '-1',
+    row=None,
+    keys={'unknown': '[-1]'},
   ),
   _cell(
     'value_all_implausible',
-    '',
+    'left: of 48 rows of',
     'result',
     '999',
     row=None,
@@ -205,21 +318,20 @@ CASES = (
   ),
   _refused(
     'no_index_time',
-    '',
+    'when is the prediction made?',
     _TEXT,
     keys={'time_unit': None, 'index': None},
   ),
   _refused(
     'numbers_with_dates_of_index',
-    '',
+    'they must be alike',
     _TEXT,
-    1,
     keys={'index': None},
     index_time='"when"',
   ),
   _refused(
     'dates_after_index',
-    '',
+    'of 72 rows 72 are at or after the time of',
     _changed((None, 'hour', '2025-01-01T00:00')),
     1,
     keys={'time_unit': None, 'index': None},
@@ -231,37 +343,88 @@ CASES = (
     keys={'time_unit': None, 'index': None},
     index_time='"when"',
   ),
-  _refused('parquet_text', '', _TEXT, file='rows.parquet'),
-  _refused('parquet_empty', '', b'', file='rows.parquet'),
-  _refused('parquet_cut', '', _buffer()[:-9], file='rows.parquet'),
+  _refused(
+    'parquet_text',
+    'is not readable Parquet',
+    _TEXT,
+    file='rows.parquet',
+  ),
+  _refused(
+    'parquet_empty',
+    'is not readable Parquet',
+    b'',
+    file='rows.parquet',
+  ),
+  _refused(
+    'parquet_cut',
+    'is not readable Parquet',
+    _buffer()[:-9],
+    file='rows.parquet',
+  ),
   _refused(
     'parquet_zeros',
-    '',
+    'is not readable Parquet',
     _buffer()[:4] + bytes(900) + _buffer()[-900:],
     file='rows.parquet',
   ),
-  _parquet('no_rows', case.REFUSED, '', 2, _arrow().slice(0, 0)),
-  _parquet('nested', case.REFUSED, '', 2, _arrow(hour=[[1.0]] * _N)),
   _parquet(
-    'nested_study', case.REFUSED, '', 2, _arrow(sid=[{'a': 's1'}] * _N)
+    'no_rows', case.REFUSED, 'has a header but no rows', 2, _arrow().slice(0, 0)
   ),
   _parquet(
-    'binary', case.REFUSED, '', 2, _arrow(item=pa.array([b'\xff\xfe'] * _N))
+    'nested',
+    case.REFUSED,
+    'cannot be read as times, numbers or text',
+    2,
+    _arrow(hour=[[1.0]] * _N),
   ),
-  _parquet('null_times', case.REFUSED, '', 1, _arrow(hour=pa.nulls(_N))),
-  _parquet('null_codes', case.REFUSED, '', 1, _arrow(item=pa.nulls(_N))),
   _parquet(
-    'nan_times', case.REFUSED, '', 1, _arrow(hour=np.full(_N, np.nan))
+    'nested_study',
+    case.REFUSED,
+    'cannot be read as numbers or text',
+    2,
+    _arrow(sid=[{'a': 's1'}] * _N),
+  ),
+  _parquet(
+    'binary',
+    case.REFUSED,
+    'values of type binary',
+    2,
+    _arrow(item=pa.array([b'\xff\xfe'] * _N)),
+  ),
+  _parquet(
+    'null_times',
+    case.REFUSED,
+    'the time is blank',
+    1,
+    _arrow(hour=pa.nulls(_N)),
+  ),
+  _parquet(
+    'null_codes',
+    case.REFUSED,
+    'the code is blank',
+    1,
+    _arrow(item=pa.nulls(_N)),
+  ),
+  _parquet(
+    'nan_times',
+    case.REFUSED,
+    'the time is blank',
+    1,
+    _arrow(hour=np.full(_N, np.nan)),
   ),
   _parquet(
     'dates',
     case.REFUSED,
-    '',
+    'times are dates',
     1,
     _arrow(hour=pa.array([0] * _N, pa.timestamp('s'))),
   ),
   _parquet(
-    'infinite_values', case.REFUSED, '', 1, _arrow(result=np.full(_N, np.inf))
+    'infinite_values',
+    case.REFUSED,
+    "the value 'inf' of 'hr'",
+    1,
+    _arrow(result=np.full(_N, np.inf)),
   ),
   _parquet('sound', case.READ, f'{_N} rows of 2 codes', 0, _arrow()),
   _parquet(
