@@ -32,7 +32,7 @@ class Modality:
 
   Attributes:
     name: as the cohort names it.
-    kind: 'image', 'table', ... (families.KINDS).
+    kind: 'image', 'table', ... (data/kind.py).
     side: 'imaging' or 'record'.
   """
 

@@ -135,7 +135,7 @@ def _mean(run, split, first, second) -> np.ndarray:
   )
   weight = run.cohort.weight
   rule = late.fit_late(
-    late.MEAN,
+    'mean',
     task=run.cohort.task,
     valid_logits=valid,
     valid_present=dict.fromkeys(models, np.ones(len(split.valid), bool)),

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import views
 from fusion_jax.core import errors, types
+from fusion_jax.data import kind as kind_lib
+from fusion_jax.encoders import protocol
 
 EXTRACTOR = 'extractor'
 # The name of the arm that sees all of a side.
@@ -21,31 +23,6 @@ _TWO_LAYERS = 'concat(hidden=(64,64))'
 Input = arm_lib.Input
 Inputs = dict[str, Input]
 
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-  """What arms are made of, by kind of modality.
-
-  Attributes:
-    encoder: spec of the encoder that is trained on it.
-    plain: whether it can be joined as it is (`arm.PLAIN`); what cannot is
-      reduced first.
-    extract: whether an encoder's features are worth extracting.
-  """
-
-  encoder: str
-  plain: bool
-  extract: bool
-
-
-# The one place that knows what a new kind of modality is encoded by.
-KINDS: Mapping[str, Kind] = {
-  'image': Kind('resnet', plain=False, extract=True),
-  'table': Kind('mlp', plain=True, extract=False),
-  'volume': Kind('resnet', plain=False, extract=True),
-  'series': Kind('transformer', plain=False, extract=False),
-  'vector': Kind('mlp', plain=True, extract=False),
-}
 
 # What cohorts hold that do not describe their modalities.
 USUAL = (
@@ -70,7 +47,7 @@ def review(modalities: Sequence[arm_lib.Modality]) -> dict[str, arm_lib.Arm]:
   """
   for m in modalities:
     for what, value, known in (
-      ('kind', m.kind, KINDS),
+      ('kind', m.kind, kind_lib.KINDS.names()),
       ('side', m.side, arm_lib.SIDES),
     ):
       if value not in known:
@@ -239,7 +216,7 @@ def _fusion(imaging, record):
 
 def _extractors(imaging):
   for m in imaging:
-    if KINDS[m.kind].extract:
+    if not kind_lib.get(m.kind).plain:
       yield (
         _extractor(m, imaging),
         _neural(
@@ -252,7 +229,7 @@ def _extractors(imaging):
 
 
 def _extractor(m, imaging) -> str:
-  extracted = [x for x in imaging if KINDS[x.kind].extract]
+  extracted = [x for x in imaging if not kind_lib.get(x.kind).plain]
   return EXTRACTOR if len(extracted) == 1 else f'{EXTRACTOR}_{m.name}'
 
 
@@ -283,14 +260,15 @@ def _late(rule, summary, imaging, record, image, ehr) -> arm_lib.Arm:
 
 def _learned(ms) -> Inputs:
   """Modalities with the encoders that are trained on them."""
-  return {m.name: Input(m.kind, KINDS[m.kind].encoder) for m in ms}
+  return {m.name: Input(m.kind, protocol.default(m.kind)) for m in ms}
 
 
 def _flat(ms) -> Inputs:
   """Modalities as they are, or reduced where they cannot be joined so."""
   return {
     m.name: Input(
-      m.kind, view=views.RAW if KINDS[m.kind].plain else views.REDUCED
+      m.kind,
+      view=views.RAW if kind_lib.get(m.kind).plain else views.REDUCED,
     )
     for m in ms
   }
@@ -300,7 +278,7 @@ def _features(ms) -> Inputs:
   """Modalities as frozen encoders see them, where there is one."""
   found = _flat(ms)
   for m in ms:
-    if KINDS[m.kind].extract:
+    if not kind_lib.get(m.kind).plain:
       of = _extractor(m, ms)
       found[m.name] = Input(m.kind, of=of, view=views.FEATURES)
   return found

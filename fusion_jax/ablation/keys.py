@@ -60,7 +60,7 @@ def _builders(known: registry.Registry, part: spec.Spec) -> Iterator[str]:
     if isinstance(value, tuple):
       waiting += value
     elif isinstance(value, spec.Spec):
-      for other in roster.REGISTRIES:
+      for other in roster.registries():
         if value.name in other.names():
           yield from _builders(other, value)
 

@@ -78,7 +78,7 @@ class Neural(learner.Learner):
   def claims(cls, arm):
     combiner = fusion_protocol.COMBINERS.get(spec.parse(arm.combiner).name)
     parts = [
-      protocol.ENCODERS[views.encoder_kind(x)].get(spec.parse(x.encoder).name)
+      protocol.encoders(views.encoder_kind(x)).get(spec.parse(x.encoder).name)
       for x in arm.inputs.values()
     ]
     exchanges = [

@@ -373,8 +373,11 @@ def _summarise(arms, predictions, **arguments) -> dict[str, Any]:
   mends: dict[str, str] = {}
   for arm, entry in summary['arms'].items():
     flag = entry['probabilities']
-    rule = late.RECALIBRATED.get(arms[arm].rule)
-    if flag and flag['miscalibrated'] and rule and kind in late.TASKS[rule]:
+    own = arms[arm].rule
+    rule = late.recalibrated(own) if own else None
+    if not (flag and flag['miscalibrated'] and rule):
+      continue
+    if kind in late.create(rule).tasks:
       mend = f'--arm={arm}_recalibrated={arm}(rule={rule})'
       flag['reasons'].append(f'Its recalibrated form is trained by {mend}.')
       mends[arm] = mend

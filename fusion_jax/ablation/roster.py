@@ -4,19 +4,24 @@ from collections.abc import Mapping, Sequence
 
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import learners, neural_learner, views
-from fusion_jax.core import errors, registry, spec, types
+from fusion_jax.core import errors, registry, types
+from fusion_jax.data import kind as kind_lib
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import late
 from fusion_jax.fusion import protocol as fusion_protocol
 
 Arms = Mapping[str, arm_lib.Arm]
-# Of all parts that a spec can name.
-REGISTRIES = (
-  *protocol.ENCODERS.values(),
-  fusion_protocol.COMBINERS,
-  fusion_protocol.EXCHANGES,
-  *neural_learner.Neural.parts.values(),
-)
+
+
+def registries() -> tuple[registry.Registry, ...]:
+  """Of all parts that a spec can name."""
+  return (
+    *(protocol.encoders(kind) for kind in kind_lib.KINDS.names()),
+    fusion_protocol.COMBINERS,
+    fusion_protocol.EXCHANGES,
+    late.RULES,
+    *neural_learner.Neural.parts.values(),
+  )
 
 
 def claims(arm: arm_lib.Arm) -> arm_lib.Claims:
@@ -33,12 +38,14 @@ def claims(arm: arm_lib.Arm) -> arm_lib.Claims:
 def parts(arm: arm_lib.Arm) -> dict[str, tuple[registry.Registry, str]]:
   """By place in the arm, each spec and the registry that knows its part."""
   found = {
-    m: (protocol.ENCODERS[views.encoder_kind(x)], x.encoder)
+    m: (protocol.encoders(views.encoder_kind(x)), x.encoder)
     for m, x in arm.inputs.items()
     if x.encoder
   }
   if arm.combiner:
     found['combiner'] = fusion_protocol.COMBINERS, arm.combiner
+  if arm.rule:
+    found['rule'] = late.RULES, arm.rule
   for k, text in arm.exchanges.items():
     found[f'exchange_{k}'] = fusion_protocol.EXCHANGES, text
   return found
@@ -79,8 +86,6 @@ def _check_arm(where, arm, arms):
       )
   for place, (known, text) in parts(arm).items():
     known.check(text, where=f'{where}.{place}')
-  if cls.joins:
-    _check_rule(f'{where}.rule', arm)
   if arm.extracts and (len(arm.inputs) > 1 or not cls.encodes):
     raise errors.UserError(
       f'{where}: an arm whose features others use encodes one modality.'
@@ -94,15 +99,6 @@ def _check_arm(where, arm, arms):
   for name in arm.train:
     if name not in cls.settings:
       raise errors.unknown_name('setting', name, cls.settings, where=where)
-
-
-def _check_rule(where, arm):
-  rule = spec.parse(arm.rule, where=where)
-  _known(where, 'late rule', rule.name, late.RULES)
-  if rule.arguments:
-    raise errors.UserError(
-      f"{where}='{arm.rule}': the late rule '{rule.name}' has no arguments."
-    )
 
 
 def _check_input(where, modality, x, arm, arms):

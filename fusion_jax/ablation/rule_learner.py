@@ -9,7 +9,6 @@ import time
 import numpy as np
 
 from fusion_jax.ablation import learner, views
-from fusion_jax.core import spec
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import inner, preprocess
 from fusion_jax.fusion import late
@@ -17,17 +16,17 @@ from fusion_jax.fusion import late
 _FITTED = 'fitted.npz'
 _RULE = 'rule.json'
 _EXTRA = 'extra.json'
-# Of the cross-validation that chooses a stack's penalty.
-_STACK_FOLDS = 5
+# Of the cross-validation of rules that choose something by one.
+_FOLDS = 5
 
 
-def _stack_folds(
-  rule: str, cohort: cohort_lib.Cohort, valid: np.ndarray, seed: int
+def _folds(
+  rule: late.Rule, cohort: cohort_lib.Cohort, valid: np.ndarray, seed: int
 ) -> np.ndarray | None:
-  """Folds of the validation part for a stack; None where it needs none."""
-  if rule != late.STACK or len(np.unique(cohort.patient[valid])) < _STACK_FOLDS:
+  """Folds of the validation part; None where the rule needs none."""
+  if not rule.folds or len(np.unique(cohort.patient[valid])) < _FOLDS:
     return None
-  return inner.folds(cohort, valid, _STACK_FOLDS, seed)
+  return inner.folds(cohort, valid, _FOLDS, seed)
 
 
 class Rule(learner.Learner):
@@ -37,7 +36,7 @@ class Rule(learner.Learner):
 
   def __init__(self, arm, task):
     super().__init__(arm, task)
-    self._rule = spec.parse(arm.rule).name
+    self._rule = late.create(arm.rule)
 
   @classmethod
   def reads(cls, x):
@@ -45,8 +44,8 @@ class Rule(learner.Learner):
 
   @classmethod
   def claims(cls, arm):
-    rule = spec.parse(arm.rule).name
-    return late.TASKS[rule], rule == late.VOTE, 'left out'
+    rule = late.create(arm.rule)
+    return rule.tasks, rule.interactions, 'left out'
 
   def check(self, job):
     """Nothing is trained on the rows that the arms below were trained on."""
@@ -68,13 +67,13 @@ class Rule(learner.Learner):
     start = time.perf_counter()
     cohort, valid = job.inputs.cohort, job.split.valid
     rule = late.fit_late(
-      self._rule,
+      self.arm.rule,
       task=self.task,
       valid_logits={m: x[valid] for m, x in job.inputs.logits.items()},
       valid_present=self.present(cohort, valid),
       valid_labels=cohort.labels[valid],
       valid_weight=None if cohort.weight is None else cohort.weight[valid],
-      valid_fold=_stack_folds(self._rule, cohort, valid, job.seed),
+      valid_fold=_folds(self._rule, cohort, valid, job.seed),
     )
     return learner.Trained(
       models=(rule,),

@@ -34,7 +34,7 @@ VECTORS = (REDUCED, FEATURES)
 
 
 def encoder_kind(x: arm_lib.Input) -> str:
-  """The kind of encoder that an input takes, a key of `protocol.ENCODERS`."""
+  """The kind of encoder that an input takes, see `protocol.encoders`."""
   return 'vector' if x.view in VECTORS else x.kind
 
 

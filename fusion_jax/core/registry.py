@@ -87,11 +87,12 @@ def _parameters(build) -> list[inspect.Parameter]:
 class Registry:
   """Parts of one kind, by name.
 
-  The modules of `package` are imported at the first look-up, so what is
-  registered never depends on what happened to be imported before.
+  The modules of `package`, where there is one, are imported at the first
+  look-up, so what is registered never depends on what happened to be imported
+  before.
   """
 
-  def __init__(self, kind: str, *, package: str):
+  def __init__(self, kind: str, *, package: str = ''):
     self.kind = kind
     self._package = package
     self._entries: dict[str, Entry] = {}
@@ -115,10 +116,11 @@ class Registry:
   def _load(self) -> None:
     if self._loaded:
       return
-    package = importlib.import_module(self._package)
-    # A module holds its parts itself; a package has one file for each.
-    for module in pkgutil.iter_modules(getattr(package, '__path__', ())):
-      importlib.import_module(f'{self._package}.{module.name}')
+    if self._package:
+      package = importlib.import_module(self._package)
+      # A module holds its parts itself; a package has one file for each.
+      for module in pkgutil.iter_modules(getattr(package, '__path__', ())):
+        importlib.import_module(f'{self._package}.{module.name}')
     _import_entry_points()
     self._loaded = True
 

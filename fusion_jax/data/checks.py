@@ -16,7 +16,6 @@ from fusion_jax.data import descriptor as descriptor_lib
 from fusion_jax.data import images as images_lib
 from fusion_jax.data import kind as kind_lib
 from fusion_jax.data import modality as modality_lib
-from fusion_jax.data import modality_files as files_of
 from fusion_jax.data import records as records_lib
 
 # A feature that orders (AUROC) or determines (balanced accuracy) the label this
@@ -66,8 +65,7 @@ def examine(
   data: dict[str, modality_lib.Data] = {}
   for section in descriptor.sections.values():
     try:
-      found, more = files_of.read(
-        section,
+      found, more = section.read(
         records,
         image_size=image_size,
         cache_dir=cache_dir,

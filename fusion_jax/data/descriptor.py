@@ -22,7 +22,9 @@ from fusion_jax.data import (
   numbers,
 )
 from fusion_jax.data import sections as sections_lib
-from fusion_jax.data.kinds import image, table
+from fusion_jax.data.kinds import image as image_kind
+from fusion_jax.data.kinds import table as table_kind
+from fusion_jax.data.readers import image, table
 
 VERSIONS = (1, 2)
 NO_PATIENT = 'none'
@@ -153,15 +155,9 @@ class Descriptor:
     """The columns labels are read from."""
     return self.label or (self.time, self.event)
 
-  def of(self, section: sections_lib.Section) -> 'Descriptor':
-    """The descriptor of a cohort that has the files of one modality alone."""
-    return dataclasses.replace(
-      self, images=section.path, missing_images=section.missing
-    )
-
-  def of_kind(self, *kinds: str) -> list[sections_lib.Section]:
-    """The modalities of these kinds."""
-    return [x for x in self.sections.values() if x.kind in kinds]
+  def of(self, patterns: tuple[str, ...], missing: str) -> 'Descriptor':
+    """The descriptor of a cohort that has these files alone."""
+    return dataclasses.replace(self, images=patterns, missing_images=missing)
 
   def codes(self, column: str) -> tuple[str, ...]:
     """The values that mean 'unknown' in `column`."""
@@ -307,9 +303,9 @@ def _sections(d: Descriptor) -> dict[str, sections_lib.Section]:
   """The modalities of a descriptor of version 1."""
   found = {}
   if d.images:
-    found[types.IMAGE] = sections_lib.Section(
+    found[types.IMAGE] = image.Section(
       types.IMAGE,
-      image.NAME,
+      image_kind.NAME,
       modality.IMAGING,
       path=d.images,
       missing=d.missing_images,
@@ -317,9 +313,9 @@ def _sections(d: Descriptor) -> dict[str, sections_lib.Section]:
       orientation=d.orientation,
     )
   if d.features:
-    found[types.EHR] = sections_lib.Section(
+    found[types.EHR] = table.Section(
       types.EHR,
-      table.NAME,
+      table_kind.NAME,
       modality.RECORD,
       numeric=d.numeric,
       categorical=d.categorical,

@@ -95,6 +95,11 @@ class Kind(abc.ABC):
   reduction: type | None = None
   marks_absence: bool = False
 
+  @property
+  def plain(self) -> bool:
+    """Whether it can be joined with others as it is, not reduced or encoded."""
+    return self.reduction is None
+
   @abc.abstractmethod
   def fit(
     self,

@@ -8,7 +8,7 @@ alone: no pixel is copied.
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -43,7 +43,12 @@ class Data(abc.ABC):
   Its fields are arrays by study (`by_study`), which may lie in a mapped file,
   and what holds for all studies. Every field is hashed but
   those of facts about files.
+
+  Attributes:
+    ragged: whether studies have different numbers of rows.
   """
+
+  ragged: ClassVar[bool] = False
 
   @property
   @abc.abstractmethod

@@ -134,13 +134,13 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
   first, row_of, study = _first_rows(study)
   paths, path_lines, views = {}, {}, {}
   for section in d.sections.values():
-    if section.by_study:
+    if patterns := section.patterns:
       name = section.name
       # Views keep their places, so each is looked up on its own.
-      parts = [(x,) for x in section.path] if section.views else [section.path]
+      parts = [(x,) for x in patterns] if section.views else [patterns]
       found = [
         image_paths.resolve(
-          d.of(dataclasses.replace(section, path=x)),
+          d.of(x, section.missing),
           table,
           every,
           root,
@@ -235,7 +235,7 @@ def _views(section, paths, findings) -> list[list[int]]:
 def _check_columns(d, table) -> None:
   named = d.named_columns()
   for section in d.sections.values():
-    for pattern in section.path if section.by_study else ():
+    for pattern in section.patterns:
       for column in image_paths.fields(pattern, d.path) or (pattern,):
         named.setdefault(column, 'images' if d.images else 'path')
   for column, key in named.items():

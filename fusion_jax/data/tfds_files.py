@@ -26,7 +26,6 @@ from fusion_jax.core import errors, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import kind as kinds
 from fusion_jax.data import modality as modality_lib
-from fusion_jax.data.kinds import series
 
 SPLIT = 'studies'
 VERSION = '2.0.0'
@@ -157,7 +156,7 @@ def _features(tfds, cohort) -> dict:
     'labels': feature(cohort.labels[0], False),
   }
   for name, modality in cohort.modalities.items():
-    ragged = modality.kind == series.NAME
+    ragged = modality.data.ragged
     out[name] = {
       key: feature(value, ragged) for key, value in _values(modality, 0).items()
     }
@@ -184,7 +183,7 @@ def _values(modality: modality_lib.Modality, row: int) -> dict[str, np.ndarray]:
       out[name + _OBSERVED] = observed.astype(np.uint8)
       value = np.where(observed, value, '')
     # An empty list has no type of its own in TFDS.
-    if value.ndim != 1 or len(value) or modality.kind == series.NAME:
+    if value.ndim != 1 or len(value) or modality.data.ragged:
       out[name] = value
   return out
 
@@ -302,7 +301,7 @@ def _columns(cls, studies, modality) -> dict[str, list[np.ndarray]]:
   # A list that was left out as it was empty.
   for f in dataclasses.fields(cls):
     if f.metadata.get(modality_lib.STUDIES) and f.name not in out:
-      if cls is not series.Data:
+      if not cls.ragged:
         out[f.name] = [np.zeros(0, _EMPTY.get(f.name, float))] * n
   for name in ('mask',):
     if name in out:

@@ -1,20 +1,41 @@
 """What every encoder offers, and the registries of those that exist."""
 
+import functools
+import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import jax
 
-from fusion_jax.core import registry, types
+from fusion_jax.core import errors, registry, types
 
-# By kind of modality.
-ENCODERS = {
-  kind: registry.Registry(
-    f'{kind} encoder', package=f'fusion_jax.encoders.{kind}'
+
+@functools.cache
+def encoders(kind: str) -> registry.Registry:
+  """The encoders of a kind of modality.
+
+  Those of the library have a folder for each kind. A kind of another package
+  may have none there: its encoders register themselves.
+  """
+  package = f'{__package__}.{kind}'
+  known = importlib.util.find_spec(package) is not None
+  return registry.Registry(f'{kind} encoder', package=package if known else '')
+
+
+def default(kind: str) -> str:
+  """The encoder of a kind that arms have where none is named.
+
+  Raises:
+    UserError: if none is registered as that.
+  """
+  known = encoders(kind)
+  for name in known.names():
+    if known.get(name).claims.get('default'):
+      return name
+  raise errors.UserError(
+    f"No encoder of the kind '{kind}' is registered with default=True; known: "
+    f'{", ".join(known.names()) or "none"}.'
   )
-  for kind in ('image', 'volume', 'table', 'series', 'vector')
-}
-IMAGE, VOLUME, TABLE, SERIES, VECTOR = ENCODERS.values()
 
 
 class Encoder(Protocol):

@@ -218,11 +218,10 @@ def question(
 
 
 def _modalities(facts) -> list[str]:
-  return list(
-    dict.fromkeys(
-      m for entry in facts.values() for m in entry.get('modalities', ())
-    )
-  )
+  """In the order of the arms that see most, which is the cohort's."""
+  seen = [entry.get('modalities', ()) for entry in facts.values()]
+  seen.sort(key=len, reverse=True)
+  return list(dict.fromkeys(m for modalities in seen for m in modalities))
 
 
 def _text(work, facts) -> str:

@@ -18,7 +18,7 @@ class EncoderConfig:
   """An encoder of one modality.
 
   Attributes:
-    kind: of what it encodes, a key of `protocol.ENCODERS`.
+    kind: of what it encodes, see `protocol.encoders`.
     spec: of the encoder.
     given: what the library gives the builder, by name (`registry.Entry`).
   """
@@ -180,7 +180,7 @@ def create_model(
       exchanges at one place.
   """
   encoders = {
-    modality: protocol.ENCODERS[encoder.kind].build(
+    modality: protocol.encoders(encoder.kind).build(
       encoder.spec, axis_name=axis_name, **dict(encoder.given)
     )
     for modality, encoder in config.encoders

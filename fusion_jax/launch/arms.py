@@ -1,6 +1,7 @@
 """Lists arms and parts: what they are made of and what they can do.
 
   fusion-jax arms
+  fusion-jax arms --cohort=COHORT.toml
   fusion-jax arms --config=RUN/config.json
   fusion-jax arms --import=my.parts --arm='mine=joint(image=my_net)'
 
@@ -23,6 +24,11 @@ _CONFIG = flags.DEFINE_string(
   'config',
   'default',
   'A named configuration (default, quick), or a saved config.json.',
+)
+_COHORT = flags.DEFINE_string(
+  'cohort',
+  None,
+  'A cohort as for ablate, whose own modalities the arms are then made of.',
 )
 _SET = flags.DEFINE_multi_string(
   'set', [], 'NAME=VALUE of any setting; may be repeated.'
@@ -99,13 +105,15 @@ def _tasks(known) -> list[str]:
 
 def _print_parts(console) -> None:
   lines = []
-  for known in roster.REGISTRIES:
+  for known in roster.registries():
     for name in known.names():
       entry = known.get(name)
-      claims = ''.join(f'; {k}: {_said(v)}' for k, v in entry.claims.items())
+      claims = dict(entry.claims)
+      if known is late.RULES:
+        # What a rule can fuse may depend on its arguments.
+        claims['tasks'] = late.create(name).tasks
+      claims = ''.join(f'; {k}: {_said(v)}' for k, v in claims.items())
       lines.append(f'{known.kind} {entry}: {entry.summary}{claims}')
-  for rule in late.RULES:
-    lines.append(f'late rule {rule}; tasks: {_said(late.TASKS[rule])}')
   for line in lines:
     console.print(rich.text.Text(line), soft_wrap=True)
 
@@ -119,7 +127,13 @@ def _said(value) -> str:
 def run() -> int:
   """Does it; returns the exit code."""
   config = settings.resolve(
-    _CONFIG.value, {}, _SET.value, arms=_ARM.value, imports=_IMPORT.value
+    _CONFIG.value,
+    {'cohort.name': _COHORT.value},
+    _SET.value,
+    arms=_ARM.value,
+    imports=_IMPORT.value,
+    # The cohort of a saved configuration may be elsewhere.
+    described=_COHORT.value is not None,
   )
   console = terminal.Console()
   _print_arms(console, config.known_arms)

@@ -54,6 +54,7 @@ def resolve(
   arms: Sequence[str] = (),
   imports: Sequence[str] = (),
   folder: str = '',
+  described: bool = True,
 ) -> config_lib.ExperimentConfig:
   """The named configuration, changed by flags, then by `--set`.
 
@@ -67,6 +68,8 @@ def resolve(
     imports: modules that register parts, as given to --import.
     folder: a run folder, whose arms and parts are known without being given
       again; empty for none.
+    described: whether arms are those of the cohort's own modalities, so that
+      its descriptor must be there.
 
   Raises:
     UserError: for an unknown name or a value that is not legal.
@@ -77,6 +80,8 @@ def resolve(
   config = core_config.apply_overrides(config, overrides, flag='--set')
   kept = (store.Store(folder).saved_config() if folder else None) or {}
   config = _with_arms(config, arms, imports, kept)
+  if described:
+    config = config_lib.of_cohort(config)
   config_lib.check(config)
   if config.evaluation.registered:
     # What cannot be read is said before anything is trained.

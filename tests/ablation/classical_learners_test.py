@@ -28,11 +28,11 @@ ARMS = (
 )
 
 KNOWN = families.review(families.USUAL)
-# What --arm='late_mean_recalibrated=late_mean(rule=mean_recalibrated)' adds.
+# As --arm='NAME=late_mean(rule=mean(recalibrated=true))' adds it.
 PARTS = {
   **KNOWN,
   'late_mean_recalibrated': dataclasses.replace(
-    KNOWN['late_mean'], rule='mean_recalibrated'
+    KNOWN['late_mean'], rule='mean(recalibrated=true)'
   ),
 }
 

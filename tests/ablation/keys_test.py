@@ -95,7 +95,7 @@ class SourcesTest(parameterized.TestCase):
       self.changed(
         'encoders/image/new.py',
         'from fusion_jax.encoders import protocol\n\n'
-        "@protocol.IMAGE.register('new', summary='new')\n"
+        "@protocol.encoders('image').register('new', summary='new')\n"
         'def new(*, width: int = 3):\n  return width\n',
       )
     )
@@ -106,6 +106,8 @@ class SourcesTest(parameterized.TestCase):
     ('fusion/model.py', EVERY - CLASSICAL),
     ('ablation/neural_learner.py', EVERY - CLASSICAL),
     ('fusion/late.py', LATE),
+    ('fusion/rules/mean.py', {'late_mean', 'late_linear'}),
+    ('fusion/rules/stack.py', {'late_stack'}),
     ('ablation/rule_learner.py', LATE),
     (
       'fusion/combiners/concat.py',
@@ -160,13 +162,15 @@ class PartsOfOthersTest(absltest.TestCase):
       'from fusion_jax.encoders import protocol\n'
       'from fusion_jax.encoders.vector import raw\n'
       'from own_parts_of_a_test import layers\n\n\n'
-      "@protocol.IMAGE.register('of_a_test', summary='own')\n"
+      "@protocol.encoders('image').register('of_a_test', summary='own')\n"
       'def net(*, width: int = layers.WIDTH):\n'
       '  return raw.RawVector()\n'
     )
     self.enterContext(mock.patch.object(sys, 'path', [str(root), *sys.path]))
-    protocol.IMAGE.names()
-    self.addCleanup(lambda: protocol.IMAGE._entries.pop('of_a_test', None))
+    protocol.encoders('image').names()
+    self.addCleanup(
+      lambda: protocol.encoders('image')._entries.pop('of_a_test', None)
+    )
     overrides = (
       'imports=own_parts_of_a_test.net',
       '--arm=own=joint(image=of_a_test(width=5))',

@@ -133,10 +133,10 @@ class RecalibratedFormTest(parameterized.TestCase):
       self._reasons(kind, rule=rule),
       [
         'Its recalibrated form is trained by '
-        f'--arm=late_x_recalibrated=late_x(rule={rule}_recalibrated).'
+        f'--arm=late_x_recalibrated=late_x(rule={rule}(recalibrated=true)).'
       ],
     )
-    mend = f'--arm=late_x_recalibrated=late_x(rule={rule}_recalibrated)'
+    mend = f'--arm=late_x_recalibrated=late_x(rule={rule}(recalibrated=true))'
     self.assertEqual(
       self.use['sentence'], f'None is advised. Recalibrated: {mend}.'
     )
@@ -144,7 +144,9 @@ class RecalibratedFormTest(parameterized.TestCase):
     self.assertNotIn('remedy', self.use['excluded'][1])
 
   @parameterized.parameters(
-    {'miscalibrated': False}, {'rule': 'stack'}, {'rule': 'mean_recalibrated'}
+    {'miscalibrated': False},
+    {'rule': 'stack'},
+    {'rule': 'mean(recalibrated=true)'},
   )
   def test_silent_where_there_is_nothing_to_offer(self, **changes):
     self.assertEmpty(self._reasons(**changes))

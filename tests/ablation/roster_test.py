@@ -7,7 +7,6 @@ from absl.testing import absltest, parameterized
 from fusion_jax.ablation import arm, families, roster
 from fusion_jax.core import errors, types
 from fusion_jax.data import kind
-from fusion_jax.encoders import protocol
 from tests import tiny
 
 KNOWN = families.review(families.USUAL)
@@ -76,7 +75,7 @@ class RosterTest(parameterized.TestCase):
     ('fused', 'late_mean', {'image': {'of': 'joint'}}, 'does not give'),
     ('extractor', 'late_mean', {'image': {'of': 'extractor'}}, 'does not'),
     ('rule', 'late_mean', {'rule': 'maen'}, "Did you mean 'mean'"),
-    ('arguments', 'late_mean', {'rule': 'mean(a=1)'}, 'has no arguments'),
+    ('arguments', 'late_mean', {'rule': 'mean(a=1)'}, 'recalibrated'),
     ('encoder', 'ehr_trees', {'ehr': {'encoder': 'mlp'}}, 'has no encoder'),
   )
   def test_what_stands_on_others(self, name, parts, message):
@@ -126,19 +125,20 @@ class RosterTest(parameterized.TestCase):
     self.assertEqual(listed, ['image', 'ehr', 'image_linear', 'late_mean'])
 
   def test_every_registry_is_of_some_part(self):
-    kinds = {known.kind for known in roster.REGISTRIES}
+    kinds = {known.kind for known in roster.registries()}
     self.assertEqual(
       kinds,
       {
-        *(f'{kind} encoder' for kind in protocol.ENCODERS),
-        *('combiner', 'exchange', 'optimizer', 'schedule', 'method'),
+        *(f'{x} encoder' for x in kind.KINDS.names()),
+        *('combiner', 'exchange', 'late rule'),
+        *('optimizer', 'schedule', 'method'),
       },
     )
-    self.assertEqual(set(protocol.ENCODERS), {*kind.KINDS.names()})
+
     self.assertEqual(
       set(roster.parts(KNOWN['joint'])), {*'image ehr'.split(), 'combiner'}
     )
-    self.assertEqual(roster.parts(KNOWN['late_mean']), {})
+    self.assertEqual({*roster.parts(KNOWN['late_mean'])}, {'rule'})
     self.assertIsInstance(KNOWN['joint'], arm.Arm)
 
 

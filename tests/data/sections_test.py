@@ -1,4 +1,3 @@
-import math
 import pathlib
 import textwrap
 
@@ -72,13 +71,13 @@ class SectionsTest(parameterized.TestCase):
       ],
     )
     cxr, vitals = d.sections['cxr'], d.sections['vitals']
-    self.assertEqual(cxr.views, ('frontal', 'lateral'))
-    self.assertEqual(cxr.path, ('f/{study}.png', 'l/{study}.png'))
-    self.assertEqual(d.of(cxr).missing_images, 'absent')
+    self.assertEqual((*cxr.views,), ('frontal', 'lateral'))
+    self.assertEqual(cxr.patterns, ('f/{study}.png', 'l/{study}.png'))
+    self.assertEqual(cxr.missing, 'absent')
     self.assertEqual(d.sections['ct'].window, (-1000, 400))
-    self.assertEqual((vitals.hours, vitals.index), (48, 2880))
+    self.assertEqual((vitals.window, vitals.index), (48, 2880))
     self.assertEqual(vitals.plausible, {'ph': (6.8, 7.8)})
-    self.assertEqual(d.sections['labs'].hours, math.inf)
+    self.assertEqual(d.sections['note'].patterns, ())
     # What is said of columns holds in every table.
     self.assertEqual(d.features, ('crp', 'sex', 'fever'))
 
@@ -95,7 +94,11 @@ class SectionsTest(parameterized.TestCase):
     ('modalities = 3', 'modalities must be tables'),
     ('[modalities]', 'modalities must be tables'),
     ('[modalities.x]\nkind = "imag"', "Unknown kind 'imag'.*mean 'image'"),
-    ('[modalities.x]\nkind = "image"', 'needs path or views'),
+    ('[modalities.x]\nkind = "image"', 'needs path or views, got neither'),
+    (
+      '[modalities.x]\nkind = "image"\npath = "a"\nviews = {f = "b"}',
+      'needs path or views, got both',
+    ),
     ('[modalities.x]\nkind = "table"', 'needs numeric, categorical or'),
     ('[modalities.x]\nkind = "series"', "needs the key 'table'"),
     ('[modalities."a b"]\nkind = "vector"', 'is named by a letter'),

@@ -28,6 +28,8 @@ class Normalised(nn.Module):
     return types.Features.of_vector(hidden.x)
 
 
-@protocol.TABLE.register('normalised', summary='batch statistics, for tests')
+@protocol.encoders('table').register(
+  'normalised', summary='batch statistics, for tests'
+)
 def normalised(*, axis_name: str | None, width: int = 8) -> Normalised:
   return Normalised(axis_name, width)

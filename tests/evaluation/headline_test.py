@@ -85,6 +85,15 @@ class QuestionTest(parameterized.TestCase):
     )
     self.assertIn(text, found['question']['text'])
 
+  def test_modalities_are_named_in_the_order_of_the_cohort(self):
+    facts = {
+      'image': {'modalities': ('labs', 'note')},
+      'ehr': {'modalities': ('labs',)},
+      'joint': {'modalities': ('ct', 'labs', 'note')},
+    }
+    found = summary_test._summarise(summary_test._table(), facts=facts)
+    self.assertIn('combining ct, labs and note', found['question']['text'])
+
   def test_one_gain(self):
     found = summary_test._summarise(summary_test._table(), facts=self.FACTS)
     gain, question = found['gain'], found['question']

@@ -106,12 +106,12 @@ def _everything():
   images = [
     (kind, small.get(name, name))
     for kind in ('image', 'vector')
-    for name in protocol.ENCODERS[kind].names()
+    for name in protocol.encoders(kind).names()
   ]
   return [
     ((kind, image), small.get(ehr, ehr), combiner, exchange)
     for kind, image in images
-    for ehr in protocol.TABLE.names()
+    for ehr in protocol.encoders('table').names()
     for combiner in fusion_protocol.COMBINERS.names()
     for exchange in ('', *fusion_protocol.EXCHANGES.names())
   ]

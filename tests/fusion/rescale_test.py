@@ -9,7 +9,7 @@ from sklearn import linear_model, metrics
 from fusion_jax.core import errors, links, types
 from fusion_jax.evaluation import calibration, recalibration
 from fusion_jax.fusion import late, rescale
-from tests.fusion import late_test
+from tests.fusion.rules import predicted
 
 BINARY = types.Task(types.BINARY, ('y',))
 SURVIVAL = types.Task(types.SURVIVAL, ('t', 'e'))
@@ -147,7 +147,7 @@ class RescaleTest(parameterized.TestCase):
 class RulesTest(parameterized.TestCase):
   def halves(self, kind, n=4000, absent=0.0):
     """Two models, each of one half of the logit: their mean is too flat."""
-    task = late_test.TASKS[kind]
+    task = predicted.TASKS[kind]
     rng = np.random.default_rng(3)
     logits = {m: 2 * rng.normal(size=(n, task.num_outputs)) for m in 'ab'}
     truth = logits['a'] + logits['b']
@@ -174,12 +174,12 @@ class RulesTest(parameterized.TestCase):
       for rows in (slice(0, half), slice(half, None))
     )
     rules = [
-      late_test.fit(name, kind, *valid)
-      for name in (rule, late.RECALIBRATED[rule])
+      predicted.fit(name, kind, *valid)
+      for name in (rule, late.recalibrated(rule))
     ]
     return valid, test, rules, [r.apply(*test[:2]) for r in rules]
 
-  @parameterized.product(rule=(late.MEAN, late.WEIGHTED))
+  @parameterized.product(rule=('mean', 'weighted'))
   def test_a_flat_mean_gets_its_slope_and_prevalence_back(self, rule):
     _, test, rules, (plain, mended) = self.both(rule, types.BINARY)
     y = test[2][:, 0] > 0
@@ -205,7 +205,7 @@ class RulesTest(parameterized.TestCase):
     )
 
   @parameterized.product(
-    rule=(late.MEAN, late.WEIGHTED),
+    rule=('mean', 'weighted'),
     kind=(types.BINARY, types.MULTILABEL, types.SURVIVAL),
   )
   def test_order_of_studies_stays(self, rule, kind):
@@ -227,18 +227,18 @@ class RulesTest(parameterized.TestCase):
 
   def test_order_stays_if_validation_says_that_more_is_less(self):
     logits, present, labels = self.halves(types.BINARY)
-    fitted = late_test.fit(
-      late.RECALIBRATED[late.MEAN], types.BINARY, logits, present, 1 - labels
+    fitted = predicted.fit(
+      'mean(recalibrated=true)', types.BINARY, logits, present, 1 - labels
     )
     fused = fitted.apply(logits, present)[:, 0]
     plain = (logits['a'] + logits['b'])[:, 0]
     np.testing.assert_array_equal(np.argsort(fused), np.argsort(plain))
 
   def test_order_of_classes_stays(self):
-    _, test, _, (plain, mended) = self.both(late.MEAN, types.MULTICLASS)
+    _, test, _, (plain, mended) = self.both('mean', types.MULTICLASS)
     np.testing.assert_array_equal(plain.argsort(axis=1), mended.argsort(axis=1))
     losses = [
-      links.mean_loss(late_test.TASKS[types.MULTICLASS], z, test[2])
+      links.mean_loss(predicted.TASKS[types.MULTICLASS], z, test[2])
       for z in (plain, mended)
     ]
     self.assertLess(losses[1], losses[0] - 0.01)
@@ -249,8 +249,8 @@ class RulesTest(parameterized.TestCase):
     (types.MULTICLASS, recalibration.TEMPERATURE),
   )
   def test_is_what_the_report_shows_of_the_plain_rule(self, kind, method):
-    task = late_test.TASKS[kind]
-    valid, _, rules, (plain, mended) = self.both(late.MEAN, kind)
+    task = predicted.TASKS[kind]
+    valid, _, rules, (plain, mended) = self.both('mean', kind)
     of_valid = links.scores_from_logits(task, rules[0].apply(*valid[:2]))
     shown = recalibration.fit(method, task, valid[2], of_valid)
     np.testing.assert_allclose(
@@ -260,7 +260,7 @@ class RulesTest(parameterized.TestCase):
     )
 
   def test_survival_hazards_get_a_unit(self):
-    _, _, rules, (plain, mended) = self.both(late.MEAN, types.SURVIVAL)
+    _, _, rules, (plain, mended) = self.both('mean', types.SURVIVAL)
     # Of a sum of two with SD 2 each, the mean of both standardised.
     (slope,) = rules[1].state['slope']
     self.assertAlmostEqual(slope, 4, delta=0.3)
@@ -269,10 +269,10 @@ class RulesTest(parameterized.TestCase):
 
   def test_not_for_regression(self):
     with self.assertRaisesRegex(errors.UserError, 'does not support regr'):
-      late_test.fit(
-        'mean_recalibrated',
+      predicted.fit(
+        'mean(recalibrated=true)',
         types.REGRESSION,
-        *late_test.example(types.REGRESSION),
+        *predicted.example(types.REGRESSION),
       )
 
 

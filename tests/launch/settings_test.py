@@ -41,6 +41,19 @@ class SettingsTest(absltest.TestCase):
     with self.assertRaisesRegex(errors.UserError, 'No such registration'):
       settings.resolve('default', {}, ['evaluation.registered=none.json'])
 
+  def test_arms_are_those_of_the_cohorts_own_modalities(self):
+    named = {'cohort.name': 'five_modalities', 'run_arms': 'ehr_vitals,joint'}
+    config = settings.resolve('default', named, [])
+    self.assertEqual(config.run_arms, ('ehr_vitals', 'joint'))
+    self.assertLen(config.known_arms['joint'].inputs, 5)
+    with self.assertRaisesRegex(errors.UserError, "mean 'ehr_vitals'"):
+      settings.resolve('default', {**named, 'run_arms': 'ehr_vital'}, [])
+    own = ['own=joint(vitals=transformer(width=8,heads=2))']
+    config = settings.resolve('default', named, [], arms=own)
+    self.assertIn('own', config.known_arms)
+    with self.assertRaisesRegex(errors.UserError, "arm 'ehr_vitals'"):
+      settings.resolve('default', named, [], described=False)
+
   def test_unknown_names(self):
     with self.assertRaisesRegex(errors.UserError, "Did you mean 'quick'"):
       settings.named('quik')

@@ -32,7 +32,7 @@ from fusion_jax.fusion import late
 from fusion_jax.training import classical
 
 SINGLES = ('image_linear', 'ehr_linear')
-RULES = (late.MEAN, late.WEIGHTED, late.STACK)
+RULES = ('mean', 'weighted', 'stack')
 FUSIONS = ('joint_linear', *(f'late_{rule}' for rule in RULES))
 FOLDS = 3
 

@@ -6,6 +6,7 @@ value, its slope, its number of rows and the hours since the last one.
 """
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,6 +41,8 @@ class Data(modality_lib.Data):
     codes: names of what was measured or noted.
     length: most rows of a study that models are given, the last ones.
   """
+
+  ragged: ClassVar[bool] = True
 
   start: np.ndarray = modality_lib.by_study()
   stop: np.ndarray = modality_lib.by_study()

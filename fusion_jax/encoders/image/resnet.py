@@ -27,8 +27,8 @@ class ResNet(residual.Trunk):
     return types.Features(pooled=pooled, tokens=tokens, token_mask=mask)
 
 
-@protocol.IMAGE.register(
-  'resnet', summary='compact ResNet with group normalisation'
+@protocol.encoders('image').register(
+  'resnet', summary='compact ResNet with group normalisation', default=True
 )
 def resnet(
   *, widths: tuple[int, ...] = (16, 32, 64), depth: int = 1, patch: int = 2

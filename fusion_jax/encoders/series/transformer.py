@@ -3,8 +3,7 @@
 A row is embedded as the sum of its code, value and time, as in Tipirneni
 and Reddy 2022, "Self-supervised transformer for sparse and irregularly sampled
 multivariate clinical time-series" (section 3.2), so that nothing is put on a
-grid or filled in. Blocks are pre-normalised (Xiong et al. 2020, "On layer
-normalization in the transformer architecture").
+grid or filled in.
 """
 
 import flax.linen as nn
@@ -12,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from fusion_jax.core import types
-from fusion_jax.encoders import protocol
+from fusion_jax.encoders import attention, protocol
 
 # Periods of the sines of a row's time, from half an hour to about two months.
 _PERIODS = tuple(2.0**k / 48 for k in range(12))
@@ -54,33 +53,6 @@ class Rows(nn.Module):
     return code + number + nn.Dense(self.width)(times(inputs['time']))
 
 
-class Block(nn.Module):
-  """Self-attention and an MLP, each around a shortcut.
-
-  Attributes:
-    heads: of the attention.
-    dropout: rate of both.
-  """
-
-  heads: int
-  dropout: float
-
-  @nn.compact
-  def __call__(self, hidden: types.Hidden, *, train: bool) -> types.Hidden:
-    """Maps (b, t, c) to (b, t, c); padding is attended to by none."""
-    x, mask = hidden.x, hidden.mask
-    width = x.shape[-1]
-    y = nn.LayerNorm()(x)
-    y = nn.MultiHeadDotProductAttention(
-      self.heads, dropout_rate=self.dropout, deterministic=not train
-    )(y, mask=mask[:, None, None, :])
-    x = x + nn.Dropout(self.dropout, deterministic=not train)(y)
-    y = nn.Dense(2 * width)(nn.LayerNorm()(x))
-    y = nn.Dense(width)(nn.gelu(y))
-    x = x + nn.Dropout(self.dropout, deterministic=not train)(y)
-    return hidden.replace(x=x)
-
-
 class Transformer(nn.Module):
   """Embedded rows, blocks, mean over rows.
 
@@ -100,7 +72,9 @@ class Transformer(nn.Module):
 
   def setup(self):
     self.rows = Rows(self.num_codes, self.width)
-    self.stages = [Block(self.heads, self.dropout) for _ in range(self.depth)]
+    self.stages = [
+      attention.Block(self.heads, 2, self.dropout) for _ in range(self.depth)
+    ]
     self.last = nn.LayerNorm()
 
   def stem(self, inputs, *, train: bool) -> types.Hidden:
@@ -117,8 +91,10 @@ class Transformer(nn.Module):
     )
 
 
-@protocol.SERIES.register(
-  'transformer', summary='transformer over rows of code, value and time'
+@protocol.encoders('series').register(
+  'transformer',
+  summary='transformer over rows of code, value and time',
+  default=True,
 )
 def transformer(
   *,

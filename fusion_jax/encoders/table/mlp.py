@@ -73,8 +73,10 @@ class MLP(nn.Module):
     return types.Features.of_vector(hidden.x)
 
 
-@protocol.TABLE.register(
-  'mlp', summary='MLP with categorical embeddings and missing indicators'
+@protocol.encoders('table').register(
+  'mlp',
+  summary='MLP with categorical embeddings and missing indicators',
+  default=True,
 )
 def mlp(
   *, levels: int, width: int = 64, embedding: int = 8, dropout: float = 0.5

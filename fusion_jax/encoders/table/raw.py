@@ -30,7 +30,7 @@ class RawEHR(nn.Module):
     return types.Features.of_vector(hidden.x)
 
 
-@protocol.TABLE.register(
+@protocol.encoders('table').register(
   'raw', summary='standardised columns as they are; no parameters'
 )
 def raw(*, levels: int) -> RawEHR:

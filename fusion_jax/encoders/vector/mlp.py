@@ -35,7 +35,9 @@ class MLP(nn.Module):
     return types.Features.of_vector(hidden.x)
 
 
-@protocol.VECTOR.register('mlp', summary='MLP over the vector')
+@protocol.encoders('vector').register(
+  'mlp', summary='MLP over the vector', default=True
+)
 def mlp(*, width: int = 64, depth: int = 2, dropout: float = 0.5) -> MLP:
   """The default encoder of vectors."""
   return MLP(width, depth, dropout)

@@ -22,7 +22,9 @@ class RawVector(nn.Module):
     return types.Features.of_vector(hidden.x)
 
 
-@protocol.VECTOR.register('raw', summary='the vector as it is; no parameters')
+@protocol.encoders('vector').register(
+  'raw', summary='the vector as it is; no parameters'
+)
 def raw() -> RawVector:
   """Reduced pixels in early fusion, type I; frozen features in type II."""
   return RawVector()

@@ -26,8 +26,8 @@ class ResNet(residual.Trunk):
     )
 
 
-@protocol.VOLUME.register(
-  'resnet', summary='compact 3-D ResNet with group normalisation'
+@protocol.encoders('volume').register(
+  'resnet', summary='compact 3-D ResNet with group normalisation', default=True
 )
 def resnet(
   *, widths: tuple[int, ...] = (8, 16, 32), depth: int = 1, patch: int = 2

@@ -23,7 +23,7 @@ def rows(seed=0):
 class TransformerTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
-    self.encoder = protocol.SERIES.build(
+    self.encoder = protocol.encoders('series').build(
       'transformer(width=16,heads=2)', num_codes=5
     )
 

@@ -20,7 +20,7 @@ class RawEHRTest(absltest.TestCase):
       hidden = module.stem(inputs, train=False)
       return module.readout(hidden, train=False)
 
-    module = protocol.TABLE.get('raw').build(levels=3)
+    module = protocol.encoders('table').get('raw').build(levels=3)
     self.assertIsInstance(module, raw.RawEHR)
     params = module.init(jax.random.key(0), inputs, method=run)
     self.assertEmpty(jax.tree.leaves(params))

@@ -7,7 +7,7 @@ from fusion_jax.encoders import protocol
 
 class MLPTest(absltest.TestCase):
   def test_widths_and_depth_are_those_of_the_spec(self):
-    encoder = protocol.VECTOR.build('mlp(width=5,depth=3)')
+    encoder = protocol.encoders('vector').build('mlp(width=5,depth=3)')
 
     def run(encoder, inputs):
       hidden = encoder.stem(inputs, train=False)

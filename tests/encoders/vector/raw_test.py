@@ -16,7 +16,7 @@ class RawVectorTest(absltest.TestCase):
       hidden = module.stem(inputs, train=False)
       return module.readout(hidden, train=False)
 
-    module = protocol.VECTOR.get('raw').build()
+    module = protocol.encoders('vector').get('raw').build()
     self.assertIsInstance(module, raw.RawVector)
     params = module.init(jax.random.key(0), inputs, method=run)
     self.assertEmpty(jax.tree.leaves(params))

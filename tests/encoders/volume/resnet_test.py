@@ -8,7 +8,7 @@ from fusion_jax.encoders import protocol
 
 class ResNetTest(absltest.TestCase):
   def test_shapes_and_independence_of_the_batch(self):
-    encoder = protocol.VOLUME.build('resnet(widths=(4,8))')
+    encoder = protocol.encoders('volume').build('resnet(widths=(4,8))')
 
     def run(encoder, inputs):
       hidden = encoder.stem(inputs, train=False)

@@ -1,0 +1,1 @@
+"""What descriptors say of each kind of modality, and its files."""

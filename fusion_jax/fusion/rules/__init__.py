@@ -1,0 +1,1 @@
+"""Rules of late fusion, one file each."""
