@@ -187,10 +187,12 @@ def of_cohort(config: ExperimentConfig) -> ExperimentConfig:
   need one that is not there are then left out with a reason.
 
   Raises:
-    UserError: if there is no such cohort, or a module cannot be imported.
+    UserError: if there is no such cohort, a module cannot be imported, or
+      modalities that were given are not legal.
   """
   # The kind of a modality may be another package's.
   registry.import_parts(config.imports, where='imports')
+  families.check(config.modalities)
   found = tuple(arm_lib.Modality(*x) for x in reader.describe(config.cohort))
   if set(found) <= set(families.USUAL):
     found = families.USUAL

@@ -16,10 +16,12 @@ from tests.malformed import (
   image_cases,
   launcher_cases,
   modality_cases,
+  nifti_cases,
   predictions_cases,
   series_cases,
   settings_cases,
   table_cases,
+  vector_cases,
   volume_cases,
 )
 
@@ -30,6 +32,8 @@ ALL = (
   *modality_cases.CASES,
   *series_cases.CASES,
   *volume_cases.CASES,
+  *vector_cases.CASES,
+  *nifti_cases.CASES,
   *predictions_cases.CASES,
   *settings_cases.CASES,
   *launcher_cases.CASES,

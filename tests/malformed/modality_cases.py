@@ -258,7 +258,7 @@ CASES = (
   _image('path_unknown_column', "Unknown column 'side'", path='"i/{side}.png"'),
   _image(
     'path_and_views',
-    'give path or views, not both',
+    'needs path or views, got both',
     views='{front = "i/{sid}.png"}',
   ),
   _image(
@@ -310,30 +310,30 @@ CASES = (
   _image('window', "Unknown key 'window'", window='[0, 255]'),
   _volume(
     'window_order',
-    'window must be two numbers in order such as',
+    'window must be two numbers in order, such as',
     window='[400, -1000]',
   ),
   _volume(
-    'window_one', 'window must be two numbers in order such as', window='[400]'
+    'window_one', 'window must be two numbers in order, such as', window='[400]'
   ),
   _volume(
     'window_text',
-    'window must be two numbers in order such as',
+    'window must be two numbers in order, such as',
     window='"wide"',
   ),
   _volume(
     'window_nan',
-    'window must be two numbers in order such as',
+    'window must be two numbers in order, such as',
     window='[nan, 1.0]',
   ),
   _volume(
     'window_infinite',
-    'window must be two numbers in order such as',
+    'window must be two numbers in order, such as',
     window='[-inf, inf]',
   ),
   _volume(
     'window_hours',
-    'window must be two numbers in order such as',
+    'window must be two numbers in order, such as',
     window='"48h"',
   ),
   _volume(
@@ -373,24 +373,18 @@ CASES = (
   _series('index_text', 'index must be a number', index='"48"'),
   _series('index_nan', 'index must be a number', index='nan'),
   _series('index_boolean', 'index must be a number', index='true'),
-  _series(
-    'window_number', 'window must be two numbers in order such as', window='48'
-  ),
-  _series(
-    'window_unit', 'window must be two numbers in order such as', window='"48"'
-  ),
-  _series(
-    'window_weeks', 'window must be two numbers in order such as', window='"2w"'
-  ),
+  _series('window_number', 'window must be a time such as', window='48'),
+  _series('window_unit', 'window must be a time such as', window='"48"'),
+  _series('window_weeks', 'window must be a time such as', window='"2w"'),
   _series('window_zero', 'expected a number of hours above 0', window='"0h"'),
   _series(
     'window_negative',
-    'window must be two numbers in order such as',
+    'window must be a time such as',
     window='"-4h"',
   ),
   _series(
     'window_of_volume',
-    'window must be a time above 0 such as "48h"',
+    'window must be a time such as "48h"',
     window='[0, 48]',
   ),
   _series(
