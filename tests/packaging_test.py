@@ -157,6 +157,20 @@ class MetadataTest(absltest.TestCase):
       for pattern in globs.split():
         self.assertNotEmpty(list(folder.glob(pattern)), (package, pattern))
 
+  def test_every_data_file_is_packed(self):
+    packed = {
+      path
+      for package, globs in setup_cfg()['options.package_data'].items()
+      for pattern in globs.split()
+      for path in imports.ROOT.joinpath(*package.split('.')).glob(pattern)
+    }
+    lost = [
+      x
+      for x in imports.ROOT.joinpath('fusion_jax').rglob('*')
+      if x.is_file() and x.suffix not in ('.py', '.pyc') and x not in packed
+    ]
+    self.assertEmpty(lost)
+
   def test_pytest_holds_warnings_for_errors(self):
     with open(imports.ROOT / 'pyproject.toml', 'rb') as f:
       options = tomllib.load(f)['tool']['pytest']['ini_options']

@@ -16,13 +16,14 @@ from fusion_jax.evaluation import missing as missing_lib
 from fusion_jax.report import (
   bundle,
   choices,
-  content,
-  findings,
+  facts,
   names,
+  prose,
   robustness,
   tables,
 )
 from fusion_jax.report import console as report_console
+from fusion_jax.report import controls as controls_report
 from fusion_jax.report import page as page_lib
 from fusion_jax.report import text as text_lib
 
@@ -144,7 +145,7 @@ def controls(summary: Mapping[str, Any]) -> list[tables.Table]:
   """What each fusion arm loses under each control, and whether it is fusion."""
   gains = {x['arm']: x for x in summary['comparisons']}
   lost: dict[str, dict[str, tables.Cell]] = {}
-  for arm, control, _, loss in findings.controls(summary).rows():
+  for arm, control, _, loss in controls_report.table(summary).rows():
     lost.setdefault(arm.text, {})[control.text] = loss
   found = list(dict.fromkeys(name for x in lost.values() for name in x))
   rows = [
@@ -160,12 +161,12 @@ def controls(summary: Mapping[str, Any]) -> list[tables.Table]:
     *(tables.Column(x, interval=True) for x in (_GAIN, *found)),
   ]
   title = _LOST.format(f'{names.of_comparison(summary)} [95%]')
-  note = _LOST_NOTE.format(content.reference_in_words(summary))
-  if findings.control_name('ensemble') in found:
+  note = _LOST_NOTE.format(_reference(summary))
+  if controls_report.name_of('ensemble') in found:
     note += _ENSEMBLE_NOTE
   return [
     tables.plain_table('lost', title, columns, rows, note=note),
-    findings.fusion_answers(summary),
+    controls_report.fusion_answers(summary),
   ]
 
 
@@ -210,12 +211,17 @@ def curves(
       note,
     ),
     _curves(
-      f'{metric}, {_GAIN} over {content.reference_in_words(summary)}, [95%], '
+      f'{metric}, {_GAIN} over {_reference(summary)}, [95%], '
       f'by {size} trained on',
       learning,
       {x: f'{x:.4g}' for x in sizes},
     ),
   ]
+
+
+def _reference(summary) -> str:
+  """What arms are compared with."""
+  return prose.passage('phrases', 'reference_in_short', facts.of(summary))
 
 
 def _curves(title, groups, columns, note='') -> tables.Table:

@@ -1,9 +1,9 @@
 """The files that lie beside a page, by their paths from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fusion_jax.report import content as content_lib
+from fusion_jax.report import facts
 
 FIGURES = 'figures'
 TABLES = 'tables'
@@ -19,18 +19,24 @@ def slug(text: str) -> str:
   return kept.lower().strip('_') or 'x'
 
 
+def file_names(arms: Iterable[str]) -> dict[str, str]:
+  """By arm, what its files are called, each differently.
+
+  Names of other people's arms may differ in what a file name drops.
+  """
+  names: dict[str, str] = {}
+  for arm in arms:
+    name = slug(arm)
+    while name in names.values():
+      name += '_'
+    names[arm] = name
+  return names
+
+
 def cards(summary: Mapping[str, Any]) -> dict[str, str]:
   """By arm, its model card."""
-  taken: set[str] = set()
-  paths = {}
-  for arm in summary['arms']:
-    name = slug(arm)
-    # Names of other people's arms may differ in what a file name drops.
-    while name in taken:
-      name += '_'
-    taken.add(name)
-    paths[arm] = f'{CARDS}/{name}.md'
-  return paths
+  names = file_names(summary['arms'])
+  return {arm: f'{CARDS}/{name}.md' for arm, name in names.items()}
 
 
 def links(
@@ -45,7 +51,7 @@ def links(
   rows = [(SUMMARY, SUMMARY, 'every number of this page')]
   if curves:
     rows.append((CURVES, CURVES, 'the curves of every arm'))
-  if content_lib.trained_here(summary):
+  if facts.trained_here(summary):
     rows.append((PREDICTIONS, PREDICTIONS, 'what every model said'))
   return rows + [
     (path, f'model card of {arm}', '') for arm, path in cards(summary).items()

@@ -55,7 +55,7 @@ def write(
     UserError: if something cannot be written.
   """
   folder = pathlib.Path(folder)
-  found = contents(summary, curves, shown)
+  files_made = contents(summary, curves, shown)
   for name in (FIGURES, TABLES, CARDS):
     if (folder / name).is_symlink():
       raise errors.UserError(
@@ -70,16 +70,16 @@ def write(
         f"Could not make the folder '{folder / name}': {e.strerror or e}."
       ) from None
   older = _listed(folder)
-  _list(folder, older | set(found))
-  for name in sorted(found, key=lambda x: x == PAGE):
+  _list(folder, older | set(files_made))
+  for name in sorted(files_made, key=lambda x: x == PAGE):
     private = name == PAGE or name.partition('/')[2].startswith(
       examples.PRIVATE
     )
     mode = files.PRIVATE if shown and private else 0o666
-    _write(folder / name, found[name], mode)
-  for name in older - set(found):
+    _write(folder / name, files_made[name], mode)
+  for name in older - set(files_made):
     (folder / name).unlink(missing_ok=True)
-  _list(folder, found)
+  _list(folder, files_made)
   return folder / PAGE
 
 
@@ -90,23 +90,23 @@ def contents(
 ) -> dict[str, bytes]:
   """By path in the folder, what the files hold."""
   built = page.build(summary, curves, shown)
-  found = {}
+  made = {}
   for drawn in built.figures():
-    found[f'{FIGURES}/{drawn.name}.svg'] = drawn.svg.encode()
-    found[f'{FIGURES}/{drawn.name}.pdf'] = drawn.pdf()
+    made[f'{FIGURES}/{drawn.name}.svg'] = drawn.svg.encode()
+    made[f'{FIGURES}/{drawn.name}.pdf'] = drawn.pdf()
   for table in (
     *built.tables(),
     *sections.curve_tables(curves or {}),
     *pictures.files(summary, curves or {}),
     *pictures_time.files(summary, curves or {}),
   ):
-    found[f'{TABLES}/{table.name}.csv'] = tables.to_csv(table).encode()
+    made[f'{TABLES}/{table.name}.csv'] = tables.to_csv(table).encode()
     if table.printed:
-      found[f'{TABLES}/{table.name}.tex'] = tables.to_tex(table).encode()
+      made[f'{TABLES}/{table.name}.tex'] = tables.to_tex(table).encode()
   for arm, path in beside.cards(summary).items():
-    found[path] = cards.render(summary, arm).encode()
-  found[PAGE] = html.render_page(built).encode()
-  return found
+    made[path] = cards.render(summary, arm).encode()
+  made[PAGE] = html.render_page(built).encode()
+  return made
 
 
 def _write(path: pathlib.Path, data: bytes, mode: int = 0o666) -> None:
@@ -125,11 +125,11 @@ def _listed(folder: pathlib.Path) -> set[str]:
   except (OSError, ValueError):
     return set()
   kinds = {FIGURES: ('svg', 'pdf'), TABLES: ('csv', 'tex'), CARDS: ('md',)}
-  found = set()
+  earlier = set()
   for line in lines:
     room, _, name = line.partition('/')
     stem, _, kind = name.rpartition('.')
     if stem == beside.slug(stem) + '_' * (len(stem) - len(beside.slug(stem))):
       if kind in kinds.get(room, ()):
-        found.add(line)
-  return found
+        earlier.add(line)
+  return earlier

@@ -3,58 +3,46 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-
-from fusion_jax.core import plain, words
+from fusion_jax.report import audits, groups, made_of, prose, run_box
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, made_of, notes, run_box
+from fusion_jax.report import facts as facts_lib
 from fusion_jax.report import text as text_lib
-
-_MARKDOWN = '\\`*_{}[]|#~'
-# What HTML, which Markdown lets through, would read as a tag or an entity.
-_HTML = {'&': '&amp;', '<': '&lt;', '>': '&gt;'}
-
-
-def escape(text: object) -> str:
-  """Text that Markdown prints as it stands, on one line."""
-  line = plain.on_terminal(' '.join(str(text).split()))
-  return ''.join(f'\\{c}' if c in _MARKDOWN else _HTML.get(c, c) for c in line)
 
 
 def render(summary: Mapping[str, Any], arm: str) -> str:
   """The model card of one arm, in Markdown."""
   entry = summary['arms'][arm]
-  environment = jinja2.Environment(
-    loader=jinja2.PackageLoader('fusion_jax.report'),
-    autoescape=False,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-  )
-  environment.filters['md'] = escape
+  facts = facts_lib.of(summary)
   reasons = text_lib.Reasons()
-  alarms = findings.alarms(summary)
+  alarms = audits.alarms(summary)
   compared = {x['arm']: x for x in summary['comparisons']}.get(arm)
   controls = (summary.get('controls') or {}).get(arm) or {}
-  return environment.get_template('card.md').render(
+  phrases = prose.passages(
+    'phrases', facts, only=('apart', 'averaged', 'reference_in_short')
+  )
+  template = prose.environment(escapes=False, keeps_lines=True).get_template(
+    'card.md'
+  )
+  return template.render(
     arm=arm,
     entry=entry,
     summary=summary,
+    facts=facts,
+    phrases=phrases,
     comparison=compared,
     control=controls.get('sentence', ''),
-    apart=content_lib.apart(summary),
-    trained_on=content_lib.trained_on(summary),
-    own=content_lib.trained_here(summary),
-    kind=_kind(entry),
-    modalities=', '.join(entry.get('modalities') or ()) or 'not stated',
-    models=_models(summary, arm),
+    strategy=content_lib.STRATEGIES.get(entry.get('strategy'), ''),
+    models=sum(len(x['seeds']) for x in entry.get('folds') or ()),
+    without_models=facts_lib.without_models(summary).get(arm, 0),
+    unfinished=[
+      {'reason': '', **x}
+      for x in summary.get('history') or ()
+      if x['arm'] == arm and x['status'] != 'finished'
+    ],
     made_of=made_of.lines(entry),
     run=run_box.facts(summary),
-    reference=content_lib.reference_in_words(summary),
-    averaged=notes.averaged(summary),
     alarms=alarms,
-    warnings=findings.not_said(summary['warnings'], alarms),
+    warnings=audits.other_warnings(summary['warnings'], alarms),
     spread=_spread(entry.get('variability') or {}, reasons),
     groups=_groups(summary, arm),
     cost=_cost(entry.get('cost') or {}, _traded(summary, arm)),
@@ -66,19 +54,11 @@ def render(summary: Mapping[str, Any], arm: str) -> str:
       signed=signed,
     ),
     reasons=reasons,
-    plain=content_lib.plain_text,
+    of_value=text_lib.of_value,
   )
 
 
-_COSTS = {
-  'parameters': 'Parameters',
-  'flops': 'FLOPs of one prediction',
-  'seconds': 'Training',
-  'compile_seconds': 'Compiling',
-  'upstream_seconds': 'Training of what it builds on',
-  'latency_seconds': 'One prediction',
-  'memory_bytes': 'Bytes of memory of a training step',
-}
+_COSTS = prose.data('vocabulary')['card_cost']
 
 
 def _traded(summary, arm) -> Mapping[str, Any]:
@@ -90,45 +70,16 @@ def _cost(cost, traded) -> list[tuple[str, str]]:
   """Every cost, or why it is not known; none if the run has no costs."""
   if all(value is None for value in cost.values()):
     return []
-  found = []
+  costs = []
   for name, label in _COSTS.items():
     if cost.get(name) is not None:
       show = text_lib.duration if name.endswith('seconds') else text_lib.count
-      found.append((label, show(cost[name])))
+      costs.append((label, show(cost[name])))
     elif name != 'upstream_seconds':
       reason = f'{name}_reason'
       why = 'not known' if name in cost else 'not measured'
-      found.append((label, cost.get(reason) or traded.get(reason) or why))
-  return found
-
-
-def _kind(entry) -> str:
-  if entry['role'] == 'single':
-    return content_lib.SINGLE
-  if entry['role'] != 'fusion':
-    return 'neither a single modality nor fusion'
-  strategy = content_lib.STRATEGIES.get(entry.get('strategy'))
-  if not strategy:
-    return 'fusion, strategy not stated'
-  return f'{strategy}, type {entry["type"]}' if entry.get('type') else strategy
-
-
-def _models(summary, arm) -> list[str]:
-  """How many models were evaluated, and what is lacking."""
-  parts = summary['arms'][arm].get('folds') or ()
-  found = []
-  if parts:
-    count = sum(len(x['seeds']) for x in parts)
-    found.append(f'{count}, of {words.counted(len(parts), "fold")}')
-  lacking = findings.without_models(summary).get(arm)
-  if lacking:
-    found.append(f'none of {lacking} of {len(summary["folds"])} folds')
-  found += [
-    f'the run says {x["status"]}: {x.get("reason") or "no reason given"}'
-    for x in summary.get('history') or ()
-    if x['arm'] == arm and x['status'] != 'finished'
-  ]
-  return found
+      costs.append((label, cost.get(reason) or traded.get(reason) or why))
+  return costs
 
 
 def _spread(variability, reasons) -> list[tuple[str, str]]:
@@ -151,10 +102,10 @@ def _spread(variability, reasons) -> list[tuple[str, str]]:
 def _groups(summary, arm) -> list[tuple[str, Mapping[str, Any]]]:
   metric = summary['evaluation']['metric']
   return [
-    (findings.group_name(part['group']), found)
+    (groups.group_name(part['group']), values)
     for part in summary.get('subgroups') or ()
     if (
-      found := ((part.get('arms') or {}).get(arm) or {})
+      values := ((part.get('arms') or {}).get(arm) or {})
       .get('metrics', {})
       .get(metric)
     )

@@ -32,8 +32,8 @@ def shown(summary: Mapping[str, Any]) -> list[str]:
 def crowded_out(summary: Mapping[str, Any]) -> list[str]:
   """The arms that `shown` would have if it had room for them."""
   singles, fusions = _candidates(summary)
-  found = shown(summary)
-  return [a for a in (*singles, *fusions) if a not in found]
+  drawn = shown(summary)
+  return [a for a in (*singles, *fusions) if a not in drawn]
 
 
 def _candidates(summary) -> tuple[list[str], list[str]]:
@@ -58,8 +58,8 @@ def _candidates(summary) -> tuple[list[str], list[str]]:
       by_strategy.setdefault(strategy, []).append(arm)
   leaders = [_best(summary, group) for group in by_strategy.values()]
   ranked = _ranked(summary, filter(None, leaders))
-  found = dict.fromkeys(filter(None, [main_arm(summary), *ranked]))
-  return singles, [a for a in found if a not in singles]
+  fusions = dict.fromkeys(filter(None, [main_arm(summary), *ranked]))
+  return singles, [a for a in fusions if a not in singles]
 
 
 def _modalities(entry) -> tuple[str, ...]:

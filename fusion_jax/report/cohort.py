@@ -3,55 +3,34 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.core import words
-from fusion_jax.report import content as content_lib
-from fusion_jax.report import sections, tables
+from fusion_jax.report import prose, sections, tables
 from fusion_jax.report import text as text_lib
 
-_NOTE = (
-  'Studies are counted; shares are of those whose value is known. Values are '
-  'as declared, before anything is filled in or standardised.'
-)
 _PARTS = {'train': 'training', 'valid': 'validation', 'test': 'test'}
 # A table with more rows is for files.
 _PRINTED = 60
 
 
-def section(summary: Mapping[str, Any]) -> sections.Section:
-  """Empty where the summary knows nothing of the cohort's studies."""
+def section(summary: Mapping[str, Any]) -> sections.Section | None:
+  """None where the summary knows nothing of the cohort's studies."""
   cohort = summary['cohort']
-  return sections.Section(
+  if not any(cohort.get(x) for x in ('table1', 'flow', 'splits')):
+    return None
+  return sections.build(
     'cohort',
-    'Who was studied',
-    brief='Table 1, exclusions and splits'
-    if cohort.get('table1') or cohort.get('flow') or cohort.get('splits')
-    else '',
-    lead=flow_sentences(summary),
-    tables=[x for x in (table1(cohort), flow(cohort), splits(cohort)) if x],
+    flow=flow_in_words(summary),
+    tables=[table1(cohort), flow(cohort), splits(cohort)],
   )
 
 
-def flow_sentences(summary: Mapping[str, Any]) -> list[str]:
-  """One paragraph on rows, exclusions and missing modalities, or nothing."""
+def flow_in_words(summary: Mapping[str, Any]) -> str:
+  """Rows, exclusions and missing modalities; '' if there are only studies."""
   steps = summary['cohort'].get('flow') or ()
-  if not steps:
-    return []
-  pieces = []
-  for step in steps:
-    if step['step'] == 'rows read':
-      pieces.append(f'{words.counted(step["rows"], "row")} read')
-    elif step['step'] == 'excluded':
-      why = step['reason'].rstrip('.')
-      pieces.append(f'{step["rows"]} excluded ({why})')
-    elif step['step'] == 'studies':
-      pieces.append(
-        f'{words.counted(step["studies"], "study")} of '
-        f'{words.counted(step["patients"], "patient")}'
-      )
-    elif step['step'].startswith('without') and step['studies']:
-      pieces.append(f'{step["studies"]} {step["step"]}')
-  # That there are studies is said elsewhere.
-  return [f'{"; ".join(pieces)}.'] if len(pieces) > 1 else []
+  spoken = [x for x in steps if x['step'] in ('rows read', 'excluded')]
+  spoken += [
+    x for x in steps if x['step'].startswith('without') and x['studies']
+  ]
+  return prose.passage('phrases', 'flow', flow=steps) if spoken else ''
 
 
 def table1(cohort: Mapping[str, Any]) -> tables.Table:
@@ -84,9 +63,10 @@ def table1(cohort: Mapping[str, Any]) -> tables.Table:
       *(tables.Column(x['name']) for x in columns),
     ],
     [*groups.items()],
-    note=' '.join([_NOTE, *(given.get('notes') or ())]),
+    note=prose.passage(
+      'sections/cohort', 'table1', notes=given.get('notes') or ()
+    ),
     wide=True,
-    folded=True,
   )
 
 
@@ -160,7 +140,6 @@ def flow(cohort: Mapping[str, Any]) -> tables.Table:
       tables.Column('why', word=True),
     ],
     rows,
-    folded=True,
   )
 
 
@@ -180,9 +159,7 @@ def splits(cohort: Mapping[str, Any]) -> tables.Table:
           _whole(size['studies']),
           _whole(size['patients']),
           tables.word(
-            ''
-            if size['events'] is None
-            else content_lib.plain_text(size['events'])
+            '' if size['events'] is None else text_lib.of_value(size['events'])
           ),
         ]
       )
@@ -195,6 +172,5 @@ def splits(cohort: Mapping[str, Any]) -> tables.Table:
       *(tables.Column(x) for x in ('studies', 'patients', 'events')),
     ],
     rows,
-    folded=True,
     printed=len(rows) <= _PRINTED,
   )

@@ -9,8 +9,8 @@ import rich.measure
 import rich.table
 import rich.text
 
+from fusion_jax.report import audits, first, run_box
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import findings, first, run_box
 from fusion_jax.report import side as side_lib
 from fusion_jax.report import text as text_lib
 
@@ -64,14 +64,14 @@ def print_summary(
   page = content_lib.build(summary)
   parts = []
   if level == VERBOSE:
-    facts = [*page.facts, *run_box.facts(summary)]
+    facts = [*page.about, *run_box.facts(summary)]
     parts.append(_lines(f'{name}: {text}' for name, text in facts))
   arms, reasons = _arm_tables(page, console, side=level == VERBOSE)
   parts += arms
   if level == VERBOSE:
     parts.append(_fold_table(page))
-  alarms = findings.alarms(summary)
-  warnings = findings.not_said(page.warnings, alarms)
+  alarms = audits.alarms(summary)
+  warnings = audits.other_warnings(page.warnings, alarms)
   if warnings:
     parts.append(_lines((f'Warning: {x}' for x in warnings), 'yellow'))
   if alarms:
@@ -147,7 +147,7 @@ def _explained(page) -> list[str]:
   A footnote begins with the names that it explains.
   """
   rows = page.rows()
-  shown = {page.metric, '[95%]', *side_lib.names(page)}
+  shown = {page.facts.metric, '[95%]', *side_lib.names(page)}
   shown |= {r.arm for r in rows} | {r.mark for r in rows}
   if page.compared():
     shown |= {'gain', 'superior'}
@@ -158,7 +158,7 @@ def _explained(page) -> list[str]:
   ]
 
 
-def _in_words(audit: findings.Audit) -> str:
+def _in_words(audit: audits.Audit) -> str:
   return audit.sentence or 'it predicts the label.'
 
 
@@ -188,16 +188,16 @@ def _arm_tables(page, console, *, side):
     tables = [
       _arm_table(page, page.groups, kinds, reasons, gap) for kinds in layout
     ]
-    found = [x for x in tables if x.row_count]
+    parts = [x for x in tables if x.row_count]
     if page.complete_title:
-      found.append(_lines([page.complete_title], 'bold'))
+      parts.append(_lines([page.complete_title], 'bold'))
     for kinds in layout if page.complete else ():
       kept = [x for x in kinds if x != _SIDE]
       table = _arm_table(page, page.complete, kept, reasons, gap)
-      found += [table] if kept and table.row_count else []
+      parts += [table] if kept and table.row_count else []
     if all(_natural(x, console) <= console.width for x in tables):
       break
-  return found, reasons
+  return parts, reasons
 
 
 def _natural(table, console) -> int:
@@ -239,7 +239,7 @@ def _has(row, kind) -> bool:
 def _columns(page, kind) -> list[tuple[str, str]]:
   """Headings, and the side on which the cells below them end."""
   if kind == _ESTIMATE:
-    return [(f'{page.metric} [95%]', 'right')]
+    return [(f'{page.facts.metric} [95%]', 'right')]
   if kind == _SIDE:
     return [(name, 'right') for name in side_lib.names(page)]
   if not page.compared():
@@ -261,7 +261,7 @@ def _cells(page, row, kind, reasons):
     text_lib.interval(row.difference, reasons, signed=True),
     text_lib.p_value(row.p_adjusted),
     _text(
-      reasons.mark(_verdict(row, page.margin), row.verdict_reason),
+      reasons.mark(_verdict(row, page.facts.margin), row.verdict_reason),
       _STYLES.get(row.verdict, ''),
     ),
   ]

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.core import types, words
-from fusion_jax.report import names, notes
+from fusion_jax.report import facts as facts_lib
+from fusion_jax.report import prose
 from fusion_jax.report import text as text_lib
 
 SINGLE = 'single modality'
@@ -103,10 +104,9 @@ class Content:
 
   Attributes:
     title: one line.
-    metric: name of the metric of comparison.
-    higher_is_better: of that metric.
+    facts: what texts may say of the run.
     reference: what fusion is compared with, in words.
-    facts: (name, text) pairs about task and cohort.
+    about: (name, text) pairs about task and cohort.
     groups: (strategy, rows) in the order of STRATEGIES.
     complete: the same on studies that have all modalities; empty if all have.
     complete_title: how many those are.
@@ -114,23 +114,20 @@ class Content:
     folds: (fold, reference arm, studies, patients, and events where they are
       known) as text.
     others: by arm, (name, number) of all metrics.
-    margin: of equivalence.
     warnings: lines the reader must see.
     footnotes: what the numbers mean.
   """
 
   title: str
-  metric: str
-  higher_is_better: bool
+  facts: facts_lib.Facts
   reference: str
-  facts: Sequence[tuple[str, str]]
+  about: Sequence[tuple[str, str]]
   groups: Groups
   complete: Groups
   complete_title: str
   fold_names: Sequence[str]
   folds: Sequence[Sequence[str]]
   others: Mapping[str, Sequence[tuple[str, text_lib.Number]]]
-  margin: float
   warnings: Sequence[str]
   footnotes: Sequence[str]
 
@@ -144,8 +141,7 @@ class Content:
 
 def build(summary: Mapping[str, Any]) -> Content:
   """Picks what a report shows from a summary (docs/summary.md)."""
-  metric = names.of_comparison(summary)
-  cohort = summary['cohort']
+  facts = facts_lib.of(summary)
   complete = summary['complete_cases'] or {}
   complete_title = ''
   if complete:
@@ -155,11 +151,10 @@ def build(summary: Mapping[str, Any]) -> Content:
     )
   fold_names, folds = _folds(summary)
   return Content(
-    title=f'{cohort.get("name", "cohort")}: {metric} of every arm',
-    metric=metric,
-    higher_is_better=summary['evaluation']['higher_is_better'],
-    reference=reference_in_words(summary),
-    facts=_facts(summary),
+    title=f'{_name(summary)}: {facts.metric} of every arm',
+    facts=facts,
+    reference=prose.passage('phrases', 'reference_in_short', facts),
+    about=_about(summary, facts),
     groups=_groups(summary, summary),
     complete=_groups(summary, complete) if complete.get('arms') else (),
     complete_title=complete_title,
@@ -169,32 +164,31 @@ def build(summary: Mapping[str, Any]) -> Content:
       arm: [(name, text_lib.number(x)) for name, x in entry['metrics'].items()]
       for arm, entry in summary['arms'].items()
     },
-    margin=summary['evaluation']['margin'],
     warnings=summary['warnings'],
-    footnotes=notes.of(summary),
+    footnotes=_footnotes(summary, facts),
   )
 
 
-def reference(summary: Mapping[str, Any]) -> str:
-  """The arm that is the reference in every fold, or '' if none has to be.
-
-  It was given by name, or is the only single modality.
-  """
-  named = summary['evaluation'].get('reference', 'best_single')
-  if named != 'best_single':
-    return named
-  singles = _singles(summary)
-  return singles[0] if len(singles) == 1 else ''
+def _name(summary) -> str:
+  return summary['cohort'].get('name', 'cohort')
 
 
-def reference_in_words(summary: Mapping[str, Any]) -> str:
-  """What fusion is compared with."""
-  named = reference(summary)
-  return f"'{named}'" if named else 'the best single modality'
-
-
-def _singles(summary) -> list[str]:
-  return [a for a, x in summary['arms'].items() if x['role'] == 'single']
+def _footnotes(summary, facts) -> list[str]:
+  """What the numbers mean: the lines of notes.txt that apply."""
+  arms = summary['arms'].values()
+  timed = [
+    COSTS[key][0]
+    for key in ('seconds', 'compile_seconds')
+    if any((x.get('cost') or {}).get(key) is not None for x in arms)
+  ]
+  lines = prose.passages(
+    'notes',
+    facts,
+    picked=bool(summary['best_single'].get('picked_on_validation')),
+    typed=any(x.get('type') for x in arms),
+    timed=timed,
+  )
+  return [x for x in lines.values() if x]
 
 
 def strategy_of(arm: str, entry: Mapping[str, Any]) -> str:
@@ -210,8 +204,8 @@ def strategy_of(arm: str, entry: Mapping[str, Any]) -> str:
   if entry['role'] != 'fusion':
     return OTHER
   strategy = entry.get('strategy') or arm.split('_')[0]
-  found = STRATEGIES.get(strategy, OTHER_FUSION)
-  return OTHER_FUSION if found == SINGLE else found
+  name = STRATEGIES.get(strategy, OTHER_FUSION)
+  return OTHER_FUSION if name == SINGLE else name
 
 
 def _groups(summary, part) -> Groups:
@@ -219,11 +213,11 @@ def _groups(summary, part) -> Groups:
   metric = summary['evaluation']['metric']
   compared = {x['arm']: x for x in part['comparisons']}
   headings = [*STRATEGIES.values(), OTHER_FUSION, OTHER]
-  found: dict[str, list[Row]] = {name: [] for name in headings}
+  by_strategy: dict[str, list[Row]] = {name: [] for name in headings}
   for arm, entry in part['arms'].items():
     whole = summary['arms'][arm]
     row = _row(arm, entry, compared.get(arm), metric)
-    mark = MARK if arm == reference(summary) and compared else ''
+    mark = MARK if arm == facts_lib.reference(summary) and compared else ''
     flag = whole.get('probabilities') or {}
     row = dataclasses.replace(
       row,
@@ -233,11 +227,16 @@ def _groups(summary, part) -> Groups:
       if flag.get('miscalibrated')
       else '',
     )
-    found[strategy_of(arm, whole)].append(row)
+    by_strategy[strategy_of(arm, whole)].append(row)
   picked = part['best_single'].get('picked_on_validation')
-  if found[SINGLE] and compared and picked and not reference(summary):
-    found[SINGLE].append(Row(arm=PICKED, primary=text_lib.number(picked)))
-  return [(name, rows) for name, rows in found.items() if rows]
+  if (
+    by_strategy[SINGLE]
+    and compared
+    and picked
+    and not facts_lib.reference(summary)
+  ):
+    by_strategy[SINGLE].append(Row(arm=PICKED, primary=text_lib.number(picked)))
+  return [(name, rows) for name, rows in by_strategy.items() if rows]
 
 
 def _row(arm, entry, comparison, metric) -> Row:
@@ -279,103 +278,30 @@ def _row(arm, entry, comparison, metric) -> Row:
   )
 
 
-def _facts(summary) -> list[tuple[str, str]]:
+def _about(summary, facts) -> list[tuple[str, str]]:
   cohort, task = summary['cohort'], summary['task']
-  found = [
+  pairs = [
     ('task', f'{task["kind"]} ({", ".join(task["names"])})'),
     (
       'test parts',
       f'{cohort["studies"]:,} studies of {cohort["patients"]:,} patients',
     ),
   ]
-  tuning = summary['audits'].get('tuning', {})
   named = {
     'notes': _joined(cohort.get('notes')),
     f'best possible {words.metric(task["metric"])}': cohort.get('oracle'),
-    'trained on': trained_on(summary),
-    'trials of each arm': tuning.get('trials'),
+    'trained on': facts.trained_on,
+    'trials of each arm': facts.trials,
   }
   for name, value in named.items():
     if value:
-      found.append((name, plain_text(value)))
-  return found
-
-
-def trained_here(summary: Mapping[str, Any]) -> bool:
-  """Whether the models are this run's own, not other people's."""
-  return bool(summary['run'].get('config_digest')) or any(
-    x.get('strategy') for x in summary['arms'].values()
-  )
-
-
-def trained_on(summary: Mapping[str, Any]) -> str:
-  """The cohort of frozen models that are tested on another one, or ''."""
-  external = (summary.get('audits') or {}).get('external') or {}
-  return external.get('trained_on') or ''
-
-
-def seeds(summary: Mapping[str, Any]) -> str:
-  """How many seeds an arm has in a fold, in words; '' if not known."""
-  counts = {
-    len(fold['seeds'])
-    for entry in summary['arms'].values()
-    for fold in entry.get('folds', ())
-  }
-  if not counts:
-    return ''
-  upto = 'up to ' if len(counts) > 1 else ''
-  return upto + words.counted(max(counts), 'seed')
-
-
-def recalibrated(summary: Mapping[str, Any]) -> list[str]:
-  """The ways in which predictions of some arm could be recalibrated."""
-  return list(
-    dict.fromkeys(
-      way
-      for entry in summary['arms'].values()
-      for way, after in (
-        (entry.get('calibration') or {}).get('recalibrated') or {}
-      ).items()
-      if after.get('brier') is not None
-    )
-  )
-
-
-def apart(summary: Mapping[str, Any]) -> str:
-  """What the parts of a fold do not share, as far as that is known."""
-  cohort = summary['cohort']
-  if cohort['patients'] == cohort['studies']:
-    return 'no study in common (every study counts as its own patient)'
-  return 'no patient in common'
-
-
-def events(summary: Mapping[str, Any]) -> int | None:
-  """How many tested studies had the event; None if that is not known.
-
-  Folds are added up only where each study is tested in one of them.
-  """
-  folds = summary['folds']
-  counts = [x['events'] for x in folds]
-  once = sum(x['studies'] for x in folds) == summary['cohort']['studies']
-  if once and all(isinstance(x, int) for x in counts):
-    return sum(counts)
-  return None
+      pairs.append((name, text_lib.of_value(value)))
+  return pairs
 
 
 def _joined(notes) -> str:
   """Sentences one after the other."""
   return notes if isinstance(notes, str) else ' '.join(notes or ())
-
-
-def plain_text(value) -> str:
-  """A value of a summary on one line."""
-  if isinstance(value, Mapping):
-    return ', '.join(f'{k} {plain_text(v)}' for k, v in value.items())
-  if isinstance(value, list | tuple):
-    return '; '.join(map(plain_text, value))
-  if value is None:
-    return text_lib.UNDEFINED
-  return text_lib.plain(value) if isinstance(value, float) else str(value)
 
 
 def _folds(summary) -> tuple[list[str], list[list[str]]]:
@@ -392,9 +318,11 @@ def _folds(summary) -> tuple[list[str], list[list[str]]]:
     name = f'{fold["repeat"]}/{fold["fold"]}' if several else str(fold['fold'])
     row = [name, arm, str(fold['studies']), str(fold['patients'])]
     events = fold.get('events')
-    rows.append([*row, *([] if events is None else [plain_text(events)])])
+    rows.append(
+      [*row, *([] if events is None else [text_lib.of_value(events)])]
+    )
   titles = ['fold', PICKED, 'studies', 'patients']
-  if reference(summary):
+  if facts_lib.reference(summary):
     del titles[1]
     rows = [[x for k, x in enumerate(row) if k != 1] for row in rows]
   if any(len(row) > len(titles) for row in rows):

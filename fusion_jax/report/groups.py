@@ -1,11 +1,13 @@
-"""Whether the gain differs between groups, and calibration by site."""
+"""Subgroups: their metrics and gains, gaps between them, and by site."""
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.core import words
-from fusion_jax.report import tables
+from fusion_jax.report import prose, tables
 from fusion_jax.report import text as text_lib
+from fusion_jax.report.figures import forest
 
 Column = tables.Column
 
@@ -27,29 +29,21 @@ def interactions(summary: Mapping[str, Any]) -> tables.Table:
         tables.word(x['arm']),
         tables.word(_sides(contrast)),
         tables.Cell(number=number, signed=True),
-        tables.Cell(text_lib.p_value(x['p']), value=x['p'] or ''),
-        tables.Cell(
-          text_lib.p_value(x['p_adjusted']), value=x['p_adjusted'] or ''
-        ),
+        tables.p_value(x['p']),
+        tables.p_value(x['p_adjusted']),
       ]
     )
   return tables.plain_table(
     'interactions',
     f'Does the gain in {words.metric(metric)} differ between groups?',
     [
-      Column('column', word=True),
-      Column('arm', word=True),
-      Column('compared', word=True),
+      *tables.of_words('column', 'arm', 'compared'),
       Column('difference of gains [95%]', interval=True),
       Column('p'),
       Column('adjusted p'),
     ],
     rows,
-    note='The gain is that over the best single modality, here within a group. '
-    'p asks whether it is the same in all groups of the column (of more than '
-    'two, the group is shown that differs most from the mean of the others); '
-    'adjusted p allows for all columns and arms.',
-    folded=True,
+    note=_text('interactions'),
   )
 
 
@@ -65,31 +59,23 @@ def interaction_lines(summary: Mapping[str, Any]) -> list[str]:
   shown = [x for x in tested if x['p_adjusted'] <= _ALPHA]
   if not shown:
     least = min(x['p_adjusted'] for x in tested)
-    tests = words.counted(len(tested), 'test')
-    return [
-      f'It is not shown that the gain differs between groups ({tests}, '
-      f'smallest adjusted p {text_lib.p_value(least)}). Nor is it shown that '
-      'it does not: groups are small, and only a large difference would be '
-      'seen.'
-    ]
-  found = []
+    return [_text('no_interaction', tests=len(tested), least=least)]
+  lines = []
   for column in dict.fromkeys(x['column'] for x in shown):
     here = [x for x in shown if x['column'] == column]
     first = min(here, key=lambda x: x['p_adjusted'])
-    contrast = first['contrast']
-    size = text_lib.interval(
-      text_lib.number(contrast), text_lib.Reasons(), signed=True
+    lines.append(
+      _text(
+        'interaction',
+        arm=first['arm'],
+        column=column,
+        sides=_sides(first['contrast']),
+        difference=text_lib.number(first['contrast']),
+        p_adjusted=first['p_adjusted'],
+        others=len(here) - 1,
+      )
     )
-    more = (
-      f'; likewise of {words.counted(len(here) - 1, "other arm")}'
-      if len(here) > 1
-      else ''
-    )
-    found.append(
-      f'The gain of {first["arm"]} differs by {column}: {_sides(contrast)} is '
-      f'{size} (adjusted p {text_lib.p_value(first["p_adjusted"])}{more}).'
-    )
-  return found
+  return lines
 
 
 def calibration_by_site(summary: Mapping[str, Any]) -> tables.Table:
@@ -107,7 +93,7 @@ def calibration_by_site(summary: Mapping[str, Any]) -> tables.Table:
         tables.count(part['patients']),
         tables.count(part['events']),
         *(
-          tables.Cell(number=text_lib.number(entry[name]), signed=signed)
+          tables.entry(entry[name], signed=signed)
           for name, signed in (
             ('calibration_intercept', True),
             ('calibration_slope', False),
@@ -131,26 +117,41 @@ def calibration_by_site(summary: Mapping[str, Any]) -> tables.Table:
       Column('slope [95%]', interval=True),
     ],
     groups,
-    note='Intercept: calibration in the large, 0 is perfect, below 0 '
-    'probabilities are too high on average. Slope: 1 is perfect, below 1 they '
-    'are too extreme. Intervals are not adjusted for how many sites there are.',
-    folded=True,
+    note=_text('calibration_by_site'),
   )
 
 
 def small_sites(summary: Mapping[str, Any]) -> list[str]:
-  """How many sites were too small; neither names nor sizes are told."""
-  counts: dict[str, int] = {}
-  for part in summary.get('calibration_by_site') or ():
-    if part.get('suppressed'):
-      label = part.get('label', '')
-      counts[label] = counts.get(label, 0) + 1
+  """How many sites were too small; neither names nor sizes are shown."""
+  counts = collections.Counter(
+    part.get('label', '')
+    for part in summary.get('calibration_by_site') or ()
+    if part.get('suppressed')
+  )
   return [
-    f'Calibration by site{f" ({label})" if label else ""}: '
-    f'{words.counted(n, "site")} {"was" if n == 1 else "were"} too small to be '
-    'reported.'
-    for label, n in counts.items()
+    _text('small_sites', label=label, count=n) for label, n in counts.items()
   ]
+
+
+def small_groups(summary: Mapping[str, Any]) -> list[str]:
+  """How many groups were too small, by column.
+
+  Neither their levels nor their sizes are shown: a level of one patient could
+  name the patient.
+  """
+  counts = collections.Counter(
+    ' x '.join(part['group'])
+    for part in summary.get('subgroups') or ()
+    if part.get('suppressed')
+  )
+  return [
+    _text('small_groups', columns=columns, count=n)
+    for columns, n in counts.items()
+  ]
+
+
+def _text(passage: str, **context: Any) -> str:
+  return prose.passage('sections/subgroups', passage, **context)
 
 
 def _sides(contrast: Mapping[str, Any]) -> str:
@@ -160,3 +161,106 @@ def _sides(contrast: Mapping[str, Any]) -> str:
   against: Sequence[str] = contrast['against']
   other = against[0] if len(against) == 1 else 'the mean of the others'
   return f'{contrast["level"]} less {other}'
+
+
+def group_name(group: Mapping[str, Any]) -> str:
+  """A group as a heading names it."""
+  return ', '.join(f'{k} {v}' for k, v in group.items())
+
+
+def table(summary: Mapping[str, Any]) -> tables.Table:
+  """The metric of comparison and the gain in every subgroup."""
+  metric = summary['evaluation']['metric']
+  parts = summary.get('subgroups') or ()
+  with_events = any(part.get('events') is not None for part in parts)
+  groups = []
+  for part in parts:
+    size = [
+      tables.count(part.get('studies')),
+      tables.count(part.get('patients')),
+      *([_events(part.get('events'))] if with_events else []),
+    ]
+    rows = []
+    for arm, entry in (part.get('arms') or {}).items():
+      gain = text_lib.number(entry.get('gain'))
+      rows.append(
+        [
+          tables.word(arm),
+          *size,
+          tables.number(
+            text_lib.number((entry.get('metrics') or {}).get(metric)),
+            f'{metric} was not computed',
+          ),
+          tables.number(gain, 'only fusion arms have a gain', signed=True),
+        ]
+      )
+    if rows:
+      groups.append((group_name(part['group']), rows))
+  return tables.Table(
+    'subgroups',
+    f'{words.metric(metric)} and gain by subgroup',
+    [
+      Column('arm', word=True),
+      Column('studies'),
+      Column('patients'),
+      *([Column('events')] if with_events else []),
+      Column(f'{words.metric(metric)} [95%]', interval=True),
+      Column('gain [95%]', interval=True),
+    ],
+    groups,
+  )
+
+
+def _events(value) -> tables.Cell:
+  if isinstance(value, Mapping):
+    return tables.word(', '.join(f'{k} {v}' for k, v in value.items()))
+  return tables.count(value)
+
+
+def lines(summary: Mapping[str, Any], arm: str | None) -> list[forest.Line]:
+  """The gain of one arm in every subgroup, by the columns that define it."""
+  drawn, heading = [], None
+  for part in summary.get('subgroups') or ():
+    entry = (part.get('arms') or {}).get(arm)
+    gain = entry and text_lib.number(entry.get('gain'))
+    if not gain or gain.estimate is None:
+      continue
+    columns = ' x '.join(part['group'])
+    name = ', '.join(map(str, part['group'].values()))
+    size = f' (n {part.get("studies")})'
+    drawn.append(
+      forest.Line(
+        f'{name}{size}', gain, heading=columns if columns != heading else ''
+      )
+    )
+    heading = columns
+  return drawn
+
+
+def equalised_odds(summary: Mapping[str, Any]) -> tables.Table:
+  """Largest differences of rates between the levels of a column."""
+  return tables.plain_table(
+    'equalised_odds',
+    'Largest gaps between groups at the chosen threshold',
+    [
+      *tables.of_words('column', 'arm'),
+      Column('true positive rate [95%]', interval=True),
+      Column('false positive rate [95%]', interval=True),
+    ],
+    [
+      [
+        tables.word(_column(x)),
+        tables.word(x['arm']),
+        *(
+          tables.number(text_lib.number(x.get(k)), 'this gap was not computed')
+          for k in ('tpr_gap', 'fpr_gap')
+        ),
+      ]
+      for x in summary.get('equalised_odds') or ()
+    ],
+  )
+
+
+def _column(entry) -> str:
+  label = f', {entry["label"]}' if entry.get('label') else ''
+  return f'{entry["column"]}{label}'

@@ -2,15 +2,16 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-
-from fusion_jax.report import names
+from fusion_jax.report import names, prose
 from fusion_jax.report import page as page_lib
 from fusion_jax.report import text as text_lib
 
+# A word with a flag of a command, which a browser would break after '--'.
+_FLAG = re.compile(r'(\S*--\w\S*)')
 # So many warnings are seen without asking.
 _WARNINGS = 6
 
@@ -33,28 +34,22 @@ def render(
 
 def render_page(page: page_lib.Page) -> str:
   """A page that was built before, as text."""
-  environment = jinja2.Environment(
-    loader=jinja2.PackageLoader('fusion_jax.report'),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-  )
-  environment.globals['signs'] = {
-    **{
-      names.style(x, within_margin=y): f'{names.sign(x, within_margin=y)} '
-      for x in names.SIGNS
-      for y in (False, True)
-    },
-    'alarm': '⚠ ',
+  environment = prose.environment(escapes=True, keeps_lines=True)
+  signs = {
+    names.style(x, within_margin=y): f'{names.sign(x, within_margin=y)} '
+    for x in names.SIGNS
+    for y in (False, True)
   }
   source, *_ = environment.loader.get_source(environment, 'script.js')
   script = f'\n{source}'
   reasons = text_lib.Reasons()
   return environment.get_template('report.html').render(
     page=page,
+    signs={**signs, 'alarm': '⚠ '},
     content=page.content,
     reasons=reasons,
+    # Every second one holds a flag.
+    split_flags=_FLAG.split,
     interval=lambda x: text_lib.interval(x, reasons),
     plain=text_lib.plain,
     most=_WARNINGS,

@@ -4,102 +4,50 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fusion_jax.core import types, words
-from fusion_jax.report import sections, tables
+from fusion_jax.report import prose, sections, tables
 
-_TITLE = 'What was trained, by arm'
-_NOTE = (
-  'epochs: run of planned, those of the shortest and the longest model; not '
-  'default: settings other than those of the library.'
-)
-_LEARNERS = {
-  'neural': 'network',
-  'elastic_net': 'elastic net',
-  'trees': 'gradient boosting',
-  'rule': 'late rule',
-}
-_PLURALS = {
-  'neural': 'Networks',
-  'elastic_net': 'Elastic nets',
-  'trees': 'Gradient-boosted trees',
-  'rule': 'Late rules',
-}
-# What each fit chooses for itself.
-_CHOSEN = {
-  'elastic_net': 'the penalty',
-  'trees': 'the number of rounds',
-}
+_WORDS = prose.data('vocabulary')
 # Hands on what it is given.
 _RAW = 'raw'
-_VIEWS = {
-  'images': 'images',
-  'pixels': 'reduced pixels',
-  'features': 'frozen features',
-  'predictions': 'predictions',
-}
-_BRIEF = {
-  'images': 'images',
-  'pixels': 'reduced pixels',
-  'features': 'frozen features',
-}
-_NAMES = {
-  'learning_rate': 'learning rate',
-  'weight_decay': 'weight decay',
-  'batch_size': 'batch size',
-  'l1_ratio': 'share of the absolute penalty',
-  'max_leaf_nodes': 'most leaves',
-  'l2': 'penalty on leaves',
-  'penalty': 'penalty chosen',
-  'rounds': 'rounds chosen',
-  'patience': 'patience',
-}
+# Views that say what they are of; others are of the modality.
+_OF_IMAGES = ('images', 'pixels', 'features')
 # Of a network's settings, those that tables and texts name.
 _SETTINGS = ('optimizer', 'batch_size', 'patience')
 
 
-def section(summary: Mapping[str, Any]) -> sections.Section:
-  """The table of all arms; empty where nobody knows what they are made of."""
-  tables_of_arms = [x for x in (table(summary),) if x]
-  return sections.Section(
-    'made_of',
-    'What was trained',
-    brief='encoders, inputs, epochs and settings of every arm'
-    if tables_of_arms
-    else '',
-    tables=tables_of_arms,
-  )
+def section(summary: Mapping[str, Any]) -> sections.Section | None:
+  """The table of all arms; None where nobody knows what they are made of."""
+  made = table(summary)
+  return sections.build('made_of', tables=[made]) if made else None
 
 
 def table(summary: Mapping[str, Any]) -> tables.Table:
   """One row per arm, and one for each model that only others stand on."""
-  rows = [
-    [
-      tables.word(name),
-      tables.word(_learner(entry)),
-      tables.word(inputs(entry)),
-      tables.word(joined(entry)),
-      tables.word(epochs(entry)),
-      tables.word(settings(entry)),
-      tables.word(trials(entry)),
-      tables.word(', '.join(entry['stands_on'])),
-      tables.word(differs(entry)),
-    ]
-    for name, entry in _every(summary)
-  ]
-  names = (
-    'arm',
-    'learner',
-    'inputs',
-    'combined by',
-    'epochs',
-    'settings',
-    'trials',
-    'stands on',
-    'not default',
-  )
-  columns = [tables.Column(x, word=True) for x in names]
+  described = {name: _described(made) for name, made in _every(summary)}
+  titles = next(iter(described.values()), {})
   return tables.plain_table(
-    'made_of', _TITLE, columns, rows, note=_NOTE, folded=True
+    'made_of',
+    'What was trained, by arm',
+    tables.of_words('arm', *titles),
+    [
+      [tables.word(name), *map(tables.word, texts.values())]
+      for name, texts in described.items()
+    ],
   )
+
+
+def _described(made: Mapping[str, Any]) -> dict[str, str]:
+  """By heading, what one arm is made of."""
+  return {
+    'learner': _learner(made),
+    'inputs': inputs(made),
+    'combined by': joined(made),
+    'epochs': epochs(made),
+    'settings': settings(made),
+    'trials': trials(made),
+    'stands on': ', '.join(made['stands_on']),
+    'not default': differs(made),
+  }
 
 
 def lines(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -107,22 +55,16 @@ def lines(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
   made = entry.get('made_of')
   if not made:
     return []
-  rows = [
-    ('What it is', made['summary']),
-    ('Learner', _learner(made)),
-    ('Inputs', inputs(made)),
-    ('Combined by', joined(made)),
-    ('Epochs', epochs(made)),
-    ('Settings', settings(made)),
-    ('Trials', trials(made)),
-    ('Stands on', ', '.join(made['stands_on'])),
-    *(
-      (f'{name}, which it stands on', sentence(below))
-      for name, below in made['upstream'].items()
-    ),
-    ('Not default', differs(made) or 'nothing'),
-  ]
-  return [(name, text) for name, text in rows if text]
+  texts = _described(made)
+  default = texts.pop('not default')
+  upstream = {
+    f'{name}, which it stands on': sentence(below)
+    for name, below in made['upstream'].items()
+  }
+  rows = {'what it is': made['summary'], **texts}
+  pairs = [(name.capitalize(), text) for name, text in rows.items()]
+  pairs += [*upstream.items(), ('Not default', default or 'nothing')]
+  return [(name, text) for name, text in pairs if text]
 
 
 def sentence(made: Mapping[str, Any]) -> str:
@@ -135,73 +77,71 @@ def sentence(made: Mapping[str, Any]) -> str:
   return '; '.join(x for x in (*pieces, settings(made)) if x)
 
 
-def methods(summary: Mapping[str, Any]) -> list[str]:
+def fitted(summary: Mapping[str, Any]) -> list[str]:
+  """What was fitted to prepare the data, by the kinds of modality there are."""
+  seen = {
+    entry.get('kind')
+    for arm in summary['arms'].values()
+    for entry in (arm.get('made_of') or {}).get('inputs', ())
+  }
+  return [text for kind, text in _WORDS['fitted'].items() if kind in seen]
+
+
+def methods(summary: Mapping[str, Any]) -> str:
   """Sentences for a methods text: parts and settings, learner by learner."""
   arms = dict(_every(summary))
-  if not arms:
-    return []
-  sentences = []
-  for learner, plural in _PLURALS.items():
-    those = {x: y for x, y in arms.items() if y['learner'] == learner}
-    if those:
-      named = '; '.join(f'{x} ({_brief(y)})' for x, y in those.items())
-      sentences.append(f'{plural}: {named}.')
-      sentences += _trained(learner, those)
-  sizes = {
-    tuple(x['image_size'])
-    for made in arms.values()
-    for x in made['inputs']
-    if x['image_size']
+  by_learner = {
+    learner: {x: y for x, y in arms.items() if y['learner'] == learner}
+    for learner in _WORDS['learners']
   }
-  for height, width, channels in sorted(sizes):
-    sentences.append(
-      f'Images had {height} x {width} pixels and '
-      f'{words.counted(channels, "channel")}.'
-    )
-  changed = {x: None for made in arms.values() for x in _changes(made)}
-  sentences.append(
-    f'Not the defaults of the library: {", ".join(changed)}.'
-    if changed
-    else 'All settings were the defaults of the library.'
+  return prose.passage(
+    'made_of',
+    'methods',
+    learners=[
+      {
+        'name': _WORDS['learners'][learner],
+        'arms': {name: _brief(made) for name, made in those.items()},
+        'settings': _alike(learner, those),
+      }
+      for learner, those in by_learner.items()
+      if those
+    ],
+    image_sizes=sorted(
+      {
+        tuple(x['image_size'])
+        for made in arms.values()
+        for x in made['inputs']
+        if x['image_size']
+      }
+    ),
+    changes=list(dict.fromkeys(x for y in arms.values() for x in _changes(y))),
   )
-  return sentences
 
 
-def _trained(learner, arms) -> list[str]:
-  """How arms of one learner were trained; arms alike share a sentence."""
+def _alike(learner, arms) -> dict[str, list[str]]:
+  """By settings in words, the arms of a learner that have them."""
   alike: dict[str, list[str]] = {}
   for name, made in arms.items():
     pieces = [_values(made['hyperparameters']), _fixed(made)]
     if epochs(made):
       pieces.append(f'{epochs(made)} epochs')
-    pieces.append(_chosen(learner, made))
-    text = ', '.join(x for x in pieces if x)
+    inner = made.get('inner_folds')
+    pieces.append(
+      prose.passage('made_of', 'chosen', learner=learner, inner_folds=inner)
+    )
+    text = ', '.join(filter(None, pieces))
     if text:
       alike.setdefault(text, []).append(name)
-  if len(alike) == 1:
-    return [f'They had: {text}.' for text in alike]
-  return [f'{", ".join(names)} had: {text}.' for text, names in alike.items()]
-
-
-def _chosen(learner, made) -> str:
-  """What each fit chooses, and by what."""
-  if learner not in _CHOSEN:
-    return ''
-  folds = made.get('inner_folds')
-  where = (
-    f'by {folds}-fold cross-validation over the training and validation parts, '
-    'on both of which the model was then fitted'
-    if folds
-    else 'on the validation part'
-  )
-  return f'{_CHOSEN[learner]} chosen {where}'
+  return alike
 
 
 def _brief(made) -> str:
   """What one arm is, in a few words: 'resnet on images and the record'."""
   pieces = []
   for entry in made['inputs']:
-    text = _BRIEF.get(entry['view'], f'the {types.called(entry["modality"])}')
+    text = f'the {types.called(entry["modality"])}'
+    if entry['view'] in _OF_IMAGES:
+      text = _WORDS['view'][entry['view']]
     if entry.get('of'):
       text = f'{text} of {entry["of"]}'
     encoded = entry['encoder'] not in (None, _RAW)
@@ -229,7 +169,7 @@ def _every(
 
 
 def _learner(made) -> str:
-  return _LEARNERS.get(made['learner'], made['learner'])
+  return _WORDS['learner'].get(made['learner'], made['learner'])
 
 
 def inputs(made: Mapping[str, Any]) -> str:
@@ -238,7 +178,7 @@ def inputs(made: Mapping[str, Any]) -> str:
 
 
 def _input(entry) -> str:
-  view = _VIEWS.get(entry['view'], entry['view'])
+  view = _WORDS['view'].get(entry['view'], entry['view'])
   seen = [f'{view} of {entry["of"]}' if entry.get('of') else view]
   if entry.get('image_size') and entry['view'] in ('images', 'pixels'):
     height, width, channels = entry['image_size']
@@ -274,9 +214,10 @@ def settings(made: Mapping[str, Any]) -> str:
 
 
 def _values(ranges: Mapping[str, Sequence[float]]) -> str:
-  order = [*_NAMES, *ranges]
+  known = _WORDS['setting']
+  order = [*known, *ranges]
   return ', '.join(
-    f'{_NAMES.get(x, x)} {text_range(ranges[x])}'
+    f'{known.get(x, x)} {text_range(ranges[x])}'
     for x in sorted(ranges, key=order.index)
   )
 
@@ -285,7 +226,7 @@ def _fixed(made) -> str:
   """The optimizer and other settings of all models of a network."""
   given = made['settings']
   return ', '.join(
-    str(given[x]) if x == 'optimizer' else f'{_NAMES[x]} {given[x]}'
+    str(given[x]) if x == 'optimizer' else f'{_WORDS["setting"][x]} {given[x]}'
     for x in _SETTINGS
     if given.get(x) is not None
   )

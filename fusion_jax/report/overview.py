@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import glossary, names, tables
+from fusion_jax.report import facts as facts_lib
+from fusion_jax.report import glossary, names, prose, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import strips
 
@@ -88,7 +89,7 @@ def build(summary: Mapping[str, Any], content: content_lib.Content) -> Overview:
     for row in content.rows()
     if row.arm != content_lib.PICKED
   }
-  margin = content.margin if compared else 0.0
+  margin = content.facts.margin if compared else 0.0
   on = strips.scale(
     [x for x in shown.values() if x is not None],
     zero=0.0 if compared else None,
@@ -119,17 +120,18 @@ def build(summary: Mapping[str, Any], content: content_lib.Content) -> Overview:
   ]
   with_seconds = any(x is not None for x in seconds.values())
   with_slope = any(x.value is not None for x in slopes.values())
-  over = f', and its gain over {content.reference}' if compared else ''
   return Overview(
-    title=f'{content.metric} of every arm{over}',
-    metric=content.metric,
+    title=prose.passage('overview', 'title', content.facts, compared=compared),
+    metric=content.facts.metric,
     axis=strips.axis(on) if on else '',
-    axis_name=f'gain in {content.metric}' if compared else content.metric,
+    axis_name=f'gain in {content.facts.metric}'
+    if compared
+    else content.facts.metric,
     compared=compared,
     with_seconds=with_seconds,
     with_slope=with_slope,
     groups=[x for x in groups if x[1]],
-    notes=_notes(summary, content, with_seconds, with_slope),
+    notes=_notes(content, with_seconds, with_slope),
   )
 
 
@@ -149,7 +151,7 @@ def _shown(summary, row, compared) -> text_lib.Number | None:
 
 def _best(summary) -> float | None:
   """The metric of what arms are compared with."""
-  named = content_lib.reference(summary)
+  named = facts_lib.reference(summary)
   if named and named in summary['arms']:
     metric = summary['evaluation']['metric']
     return summary['arms'][named]['metrics'][metric]['estimate']
@@ -160,7 +162,7 @@ def _row(row, number, on, seconds, slope, content, use) -> Row:
   style = names.style(row.verdict, within_margin=row.within_margin)
   reasons = text_lib.Reasons()
   own = dataclasses.replace(row.primary, reason='')
-  title = f'{row.arm}: {content.metric} {text_lib.interval(own, reasons)}'
+  title = f'{row.arm}: {content.facts.metric} {text_lib.interval(own, reasons)}'
   gain = tables.Cell()
   if row.difference:
     gain = tables.Cell(number=row.difference, signed=True)
@@ -179,7 +181,7 @@ def _row(row, number, on, seconds, slope, content, use) -> Row:
     if on
     else '',
     gain=gain,
-    verdict=_verdict(row, content.margin),
+    verdict=_verdict(row, content.facts.margin),
     fragile=row.fragile,
     seconds=seconds,
     slope=slope,
@@ -232,24 +234,23 @@ def _slope(entry) -> tables.Cell:
   return tables.Cell(text_lib.ratio(value), value=value)
 
 
-def _notes(summary, content, with_seconds, with_slope) -> list:
+def _notes(content, with_seconds, with_slope) -> list:
   """What each column means, in short."""
-  columns = [content.metric]
+  facts = content.facts
+  titles = [facts.metric]
   if content.compared():
-    columns += ['gain', 'verdict']
-  known = dict(
-    glossary.meanings(
-      tables.Table('', '', [tables.Column(x) for x in columns], []), summary
-    )
+    titles += ['gain', 'verdict']
+  columns = [tables.Column(x) for x in titles]
+  others = prose.passages(
+    'overview',
+    facts,
+    only=('plot', 'fragile', 'time', 'slope'),
+    compared=content.compared(),
+    any_fragile=any(row.fragile for row in content.rows()),
+    with_seconds=with_seconds,
+    with_slope=with_slope,
   )
-  lines = list(known.items())
-  if content.compared():
-    margin = text_lib.short(content.margin)
-    lines.append(('plot', f'grey: single modalities; shaded: ±{margin}'))
-  if any(row.fragile for row in content.rows()):
-    lines.append(('fragile', 'the verdict if bounds were slightly wider'))
-  if with_seconds:
-    lines.append(('time', 'of training all models that the arm needs'))
-  if with_slope:
-    lines.append(('slope', 'of calibration; 1 is perfect; ⚠ miscalibrated'))
-  return lines
+  return [
+    *glossary.meanings(tables.Table('', '', columns, []), facts),
+    *(x for x in others.items() if x[1]),
+  ]

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fusion_jax.report import (
+  audits,
   beside,
   checklists,
   examples,
-  findings,
   first,
   glossary,
   made_of,
@@ -49,7 +49,7 @@ class Page:
   content: content_lib.Content
   screen: first.Screen
   overview: overview.Overview
-  alarms: Sequence[findings.Audit]
+  alarms: Sequence[audits.Audit]
   warnings: Sequence[str]
   sections: Sequence[sections_lib.Section]
   meanings: Mapping[str, Sequence[tuple[str, str]]]
@@ -83,38 +83,38 @@ def build(
     curves: what `curves.json` holds, if there is one.
     shown: what `examples.json` holds, if the command asked for it.
   """
-  beside_curves = bool(curves)
   pictures = curves or {}
-  curves = curves_lib.flat(curves or {})
+  drawn = curves_lib.flat(pictures)
   content = content_lib.build(summary)
-  alarms = findings.alarms(summary)
+  facts = content.facts
+  alarms = audits.alarms(summary)
   laid_out = [
     sections_lib.arms(summary, content),
     sections_lib.complete(summary, content),
     cohort_lib.section(summary),
     made_of.section(summary),
-    sections_lib.curves(summary, curves),
+    sections_lib.curves(summary, drawn),
     pictures_lib.confusion(summary, pictures),
     pictures_lib.scores(summary, pictures),
     pictures_lib.reclassification(summary, pictures),
     pictures_time.risk_groups(summary, pictures),
     pictures_time.residuals(summary, pictures),
-    scrutiny.controls(summary),
-    scrutiny.audits(summary),
-    scrutiny.subgroups(summary),
-    scrutiny.missing(summary),
-    scrutiny.learning(summary),
+    scrutiny.controls(summary, facts),
+    scrutiny.audits(summary, facts),
+    scrutiny.subgroups(summary, facts),
+    scrutiny.missing(summary, facts),
+    scrutiny.learning(summary, facts),
     scrutiny.tradeoffs(summary, content),
     scrutiny.image_value(summary),
-    sections_lib.calibration(summary),
+    sections_lib.calibration(summary, facts),
     examples.section(shown),
     pictures_lib.training(summary, pictures),
-    sections_lib.training(summary, content),
+    sections_lib.training(summary),
     sections_lib.history(summary),
-    sections_lib.registration(summary),
-    sections_lib.details(summary, content),
+    sections_lib.registration(summary, facts),
+    sections_lib.details(content),
   ]
-  kept = [y for x in laid_out if (y := _without_empty(x))]
+  kept = [x for x in laid_out if x]
   paragraphs, references = methods.write(summary)
   return Page(
     content=content,
@@ -122,24 +122,16 @@ def build(
     overview=overview.build(summary, content),
     alarms=alarms,
     # An alarm is shown once, at the top.
-    warnings=findings.not_said(content.warnings, alarms),
+    warnings=audits.other_warnings(content.warnings, alarms),
     sections=kept,
     meanings={
-      table.name: glossary.meanings(table, summary)
+      table.name: glossary.meanings(table, facts)
       for section in kept
       for table in section.tables
     },
     methods=paragraphs,
     references=references,
-    checklists=checklists.build(summary, curves),
-    run=[*content.facts, *run_box.facts(summary)],
-    links=beside.links(summary, curves=beside_curves),
-  )
-
-
-def _without_empty(section: sections_lib.Section) -> sections_lib.Section:
-  return dataclasses.replace(
-    section,
-    figures=[x for x in section.figures if x is not None],
-    tables=[x for x in section.tables if x],
+    checklists=checklists.build(summary, drawn),
+    run=[*content.about, *run_box.facts(summary)],
+    links=beside.links(summary, curves=bool(curves)),
   )

@@ -3,67 +3,32 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.report import beside, pictures_time, sections, tables
-from fusion_jax.report import text as text_lib
+from fusion_jax.report import beside, pictures_time, prose, sections, tables
 from fusion_jax.report.figures import histograms, losses, matrices
 
 TRAINING = 'training'
 _KEY = pictures_time.KEY
-_WHOSE = 'of the arm of the gain and the best single modality'
-_ONCE = (
-  'A study that several models tested (seeds, repeats) counts once, for the '
-  'mean over them.'
-)
-_MATRIX = (
-  'Rows are true classes, columns the class of the highest score: test '
-  'studies, and below them the share of the row, which the colour follows. '
-  f'Frames mark calls that are right. {_ONCE}'
-)
-_SCORES = (
-  'Shares of the test studies with and without the event in bins of predicted '
-  'probability; each outline adds up to 1. The less they overlap, the better '
-  f'the outcomes are told apart. {_ONCE}'
-)
-_LOSSES = (
-  'One panel an arm, each with an axis of its own; at most '
-  f'{losses.MOST_MODELS} models of an arm. Solid: validation loss, of the '
-  'averaged parameters where they are averaged; dashed: training loss, mean '
-  'over the steps of an epoch; the dot: the epoch whose parameters were kept. '
-  'Validation that rises while training falls is overfitting, losses that '
-  'still fall at the end ask for more epochs.'
-)
-# Pencina et al. and their critics are cited where the numbers stand.
-_NET = (
-  'Net reclassification (Pencina et al., 2008, Statistics in Medicine '
-  '27:157-172) adds up what is gained among those with and those without the '
-  'event. It is no measure of value: a useless marker in a miscalibrated model '
-  'can have it (Kerr et al., 2014, Epidemiology 25:114-121; Hilden and Gerds, '
-  '2014, Statistics in Medicine 33:3405-3414). Look at the counts; no verdict '
-  'here rests on it.'
-)
-_OUTCOME = tables.Column('outcome', word=True, meaning='of the study')
+_OUTCOME = tables.Column('outcome', word=True)
 _OUTCOMES = (('event', 'with the event'), ('no_event', 'without'))
 
 
 def confusion(
   summary: Mapping[str, Any], curves: Mapping[str, Any]
-) -> sections.Section:
+) -> sections.Section | None:
   """Which classes are taken for which, and each class by itself."""
   by_arm = pictures_time.of_arms(curves, 'confusion')
   if not by_arm:
-    return sections.Section('', '')
-  names = pictures_time.file_names(by_arm)
-  return sections.Section(
+    return None
+  names = beside.file_names(by_arm)
+  return sections.build(
     'confusion',
-    'Which class is taken for which',
-    brief=_WHOSE,
     figures=[
       sections.drawn(
+        'confusion',
         f'confusion_{names[arm]}',
-        f'Confusion matrix of {arm}',
-        _MATRIX,
         matrices.draw(x['counts'], x['shares'], x['classes']),
-        details=_rows_in_words(x),
+        arm=arm,
+        rows=_rows(x),
       )
       for arm, x in by_arm.items()
     ],
@@ -74,12 +39,12 @@ def confusion(
 
 def scores(
   summary: Mapping[str, Any], curves: Mapping[str, Any]
-) -> sections.Section:
+) -> sections.Section | None:
   """Histograms of scores by outcome."""
   by_arm = pictures_time.of_arms(curves, 'scores')
   if not by_arm:
-    return sections.Section('', '')
-  names = pictures_time.file_names(by_arm)
+    return None
+  names = beside.file_names(by_arm)
   figures = []
   for label in next(iter(by_arm.values())):
     top = histograms.highest([x[label] for x in by_arm.values()])
@@ -89,71 +54,55 @@ def scores(
       name = f'scores_{beside.slug(label)}_' if label else 'scores_'
       figures.append(
         sections.drawn(
+          'scores',
           f'{name}{names[arm]}',
-          f'Scores of {arm} by {outcome}',
-          _SCORES,
           histograms.draw(
             entry, x_name=f'predicted probability of {outcome}', top=top or 1
           ),
-          details=' '.join(
-            f'{words.capitalize()}: {matrices.count(sum(entry[key]))} studies.'
-            for key, words in _OUTCOMES
-          ),
+          arm=arm,
+          outcome=outcome,
+          **{key: matrices.count(sum(entry[key])) for key, _ in _OUTCOMES},
         )
       )
-  return sections.Section(
-    'scores',
-    'Scores by outcome',
-    brief=_WHOSE,
-    figures=figures,
-  )
+  return sections.build('scores', figures=figures)
 
 
 def reclassification(
   summary: Mapping[str, Any], curves: Mapping[str, Any]
-) -> sections.Section:
+) -> sections.Section | None:
   """Whom the arm of the gain calls otherwise than the best single modality."""
   moved = (curves.get(_KEY) or {}).get('reclassification')
   if not moved:
-    return sections.Section('', '')
-  arm, single = moved['arm'], moved['single']
+    return None
   factor = summary['evaluation']['factor']['value']
   event = moved['counts']['event']
-  return sections.Section(
+  return sections.build(
     'reclassification',
-    f'Whom {arm} calls otherwise than {single}',
-    brief=f'of {matrices.about(event["studies"])} studies with the event '
-    f'{matrices.about(event["up"])} are called by {arm} alone, '
-    f'{matrices.about(event["down"])} by {single} alone',
-    lead=[
-      "Each model calls at its own threshold, which validation chose (Youden's "
-      f'index). {_ONCE}',
-      *(f'At .5 instead: {x}.' for x in moved['fallback']),
-      _NET,
-    ],
+    arm=moved['arm'],
+    single=moved['single'],
+    fallback=moved['fallback'],
+    **{k: matrices.about(event[k]) for k in ('studies', 'up', 'down')},
     tables=[_moves(moved), _net(moved, factor)],
   )
 
 
 def training(
   summary: Mapping[str, Any], curves: Mapping[str, Any]
-) -> sections.Section:
+) -> sections.Section | None:
   """Losses by epoch of every arm that is trained by epochs."""
   by_arm = _losses(summary, curves)
   if not by_arm:
-    return sections.Section('', '')
-  return sections.Section(
+    return None
+  return sections.build(
     'losses',
-    'Losses by epoch',
-    brief='of every arm that is trained by epochs, with the epoch kept',
     figures=[
       sections.drawn(
         'losses',
-        'Training and validation loss by epoch',
-        _LOSSES,
+        'losses',
         losses.draw(by_arm),
         wide=True,
-        details=f'Losses against epochs of {", ".join(by_arm)}.',
+        most=losses.MOST_MODELS,
+        arms=by_arm,
       )
     ],
   )
@@ -170,8 +119,7 @@ def files(
       'Test studies by true and called class',
       [
         arm,
-        tables.Column('true class', word=True),
-        tables.Column('called class', word=True),
+        *tables.of_words('true class', 'called class'),
         tables.Column('studies'),
         tables.Column('share of true class'),
       ],
@@ -269,12 +217,16 @@ def _epochs(model) -> list[list[tables.Cell]]:
   ]
 
 
-def _rows_in_words(entry) -> str:
-  return ' '.join(
-    f'Of {matrices.about(row["studies"])} studies of {row["class"]} '
-    f'{matrices.about(entry["counts"][i][i])} are called so.'
+def _rows(entry) -> list[dict[str, Any]]:
+  """Of every class, how many studies it has and how many are called so."""
+  return [
+    {
+      'class': row['class'],
+      'studies': matrices.about(row['studies']),
+      'right': matrices.about(entry['counts'][i][i]),
+    }
     for i, row in enumerate(entry['by_class'])
-  )
+  ]
 
 
 def _by_class(summary, by_arm) -> tables.Table:
@@ -284,20 +236,10 @@ def _by_class(summary, by_arm) -> tables.Table:
     'Each class by itself',
     [
       tables.Column('class', word=True),
-      tables.Column('n', meaning='test studies of the class'),
-      tables.Column(
-        'sensitivity [95%]',
-        interval=True,
-        meaning='share of these that are called the class',
-      ),
-      tables.Column(
-        'PPV [95%]',
-        interval=True,
-        meaning='share of those called the class that are of it',
-      ),
-      tables.Column(
-        'AUROC [95%]', interval=True, meaning='of the class against the others'
-      ),
+      tables.Column('n'),
+      tables.Column('sensitivity [95%]', interval=True),
+      tables.Column('PPV [95%]', interval=True),
+      tables.Column('AUROC [95%]', interval=True),
     ],
     [
       (
@@ -306,12 +248,10 @@ def _by_class(summary, by_arm) -> tables.Table:
           [
             tables.word(row['class']),
             _studies(row['studies']),
-            tables.Cell(number=text_lib.number(row['sensitivity'])),
-            tables.Cell(number=text_lib.number(row['ppv'])),
-            tables.Cell(
-              number=text_lib.number(
-                summary['arms'][arm]['metrics'].get(f'auroc/{row["class"]}')
-              )
+            tables.entry(row['sensitivity']),
+            tables.entry(row['ppv']),
+            tables.entry(
+              summary['arms'][arm]['metrics'].get(f'auroc/{row["class"]}')
             ),
           ]
           for row in x['by_class']
@@ -319,8 +259,8 @@ def _by_class(summary, by_arm) -> tables.Table:
       )
       for arm, x in by_arm.items()
     ],
-    note='Sensitivity and PPV are of all test parts at once, AUROC is the mean '
-    'over folds and seeds; each interval by itself, of the patient bootstrap.',
+    note=prose.passage('sections/confusion', 'note'),
+    shown=True,
   )
 
 
@@ -353,33 +293,31 @@ def _moves(moved) -> tables.Table:
       ]
       for key, words in _OUTCOMES
     ],
-    note='Up is right with the event and wrong without; down the reverse.',
+    note=prose.passage('sections/reclassification', 'reclassified'),
+    shown=True,
   )
 
 
 def _net(moved, factor) -> tables.Table:
   rows = (*_OUTCOMES, ('total', 'sum of both'))
-  wider = '' if factor == 1 else f', {factor:g} times as far from the estimate'
   return tables.plain_table(
     'net_reclassification',
     'Net reclassification',
     [
       _OUTCOME,
-      tables.Column(
-        'net share called rightly [95%]',
-        interval=True,
-        meaning='newly right less newly wrong, of all with the outcome; '
-        'the sum is of two shares and no share itself',
-      ),
+      tables.Column('net share called rightly [95%]', interval=True),
     ],
     [
       [
         tables.word(words),
-        tables.Cell(number=text_lib.number(moved['net'][key]), signed=True),
+        tables.entry(moved['net'][key], signed=True),
       ]
       for key, words in rows
     ],
-    note=f'Bounds are those of the patient bootstrap{wider}.',
+    note=prose.passage(
+      'sections/reclassification', 'net_reclassification', factor=factor
+    ),
+    shown=True,
   )
 
 

@@ -1,9 +1,9 @@
 """Sections of survival and regression tasks, from the key of other pictures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.report import beside, sections, tables
+from fusion_jax.report import beside, prose, sections, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import lines, points, survival
 
@@ -15,26 +15,6 @@ _POINTS = 'residuals'
 # So many figures are seen without asking.
 _SHOWN = 3
 
-_KAPLAN_MEIER = (
-  'Kaplan-Meier curves of the test studies whose score was in the lowest, '
-  'middle and highest third of the scores on validation. The further apart, '
-  'the better risks are told apart. Bands are pointwise 95%, from the patient '
-  'bootstrap; below are the numbers still at risk.'
-)
-_AREA = (
-  'AUROC between those who had the event up to a time and those followed '
-  'beyond it (cumulative/dynamic), weighted for censoring: mean over models, '
-  'with pointwise 95% bands. 0.5 is chance.'
-)
-_OBSERVED = (
-  'One point a test study, its mean prediction over models. On the line '
-  'predictions are right; arms share the axes.'
-)
-_RESIDUALS = (
-  'What was observed less what was predicted. A trend or a widening says '
-  'where predictions are off; arms share the axes.'
-)
-
 
 def time_name(summary: Mapping[str, Any]) -> str:
   """Name of a time axis, with its unit where the cohort tells it."""
@@ -44,95 +24,92 @@ def time_name(summary: Mapping[str, Any]) -> str:
 
 def risk_groups(
   summary: Mapping[str, Any], curves: Mapping[str, Any]
-) -> sections.Section:
+) -> sections.Section | None:
   """Survival by third of predicted risk, and AUROC over time."""
-  title = 'Survival by predicted risk, and discrimination over time'
   x_name = time_name(summary)
-  by_arm, series = of_arms(curves, _GROUPS), _areas(curves)
+  by_arm = of_arms(curves, _GROUPS)
+  series = {
+    arm: lines.points(x) for arm, x in of_arms(curves, _OVER_TIME).items()
+  }
   if not by_arm and not series:
-    return sections.Section('', '')
-  drawn = {arm: x for arm, x in by_arm.items() if x['groups']}
-  names = file_names(drawn)
+    return None
+  with_groups = {arm: x for arm, x in by_arm.items() if x['groups']}
+  names = beside.file_names(with_groups)
   figures = [
     sections.drawn(
+      'risk_groups',
       f'risk_groups_{names[arm]}',
-      f'Survival by third of the risk that {arm} predicts',
-      _KAPLAN_MEIER,
       survival.draw(entry['groups'], entry['at_risk'], x_name=x_name),
-      details=_in_words(entry['groups']),
+      arm=arm,
+      groups=entry['groups'],
     )
-    for arm, entry in drawn.items()
+    for arm, entry in with_groups.items()
   ]
   figures.append(
     sections.drawn(
+      'risk_groups',
       'auroc_over_time',
-      'AUROC over time',
-      _AREA,
       lines.draw(series, x_name=x_name, y_name='AUROC') if series else None,
-      details=f'AUROC against {x_name} of {", ".join(series)}.',
+      figure='area',
+      time=x_name,
+      arms=series,
     )
   )
-  return sections.Section(
+  return sections.build(
     'risk_groups',
-    title,
-    brief='of the arm of the gain and the best single modality',
     lead=[
-      f'{arm}: no curves by risk: {entry["reason"]}.'
-      for arm, entry in by_arm.items()
-      if not entry['groups']
+      prose.passage(
+        'sections/risk_groups', 'no_curves', arm=arm, reason=x['reason']
+      )
+      for arm, x in by_arm.items()
+      if not x['groups']
     ],
     figures=figures,
-    tables=[_sizes(drawn)],
+    tables=[_sizes(with_groups)],
     shown=_SHOWN,
   )
 
 
 def residuals(
   summary: Mapping[str, Any], curves: Mapping[str, Any]
-) -> sections.Section:
+) -> sections.Section | None:
   """Predicted values beside observed ones, and residuals."""
   by_arm = of_arms(curves, _POINTS)
   unit = ''.join(summary['task']['names'][:1])
   by_arm = {arm: x for arm, x in by_arm.items() if x['predicted']}
   if not by_arm:
-    return sections.Section('', '')
+    return None
   predicted = points.limits(*(x['predicted'] for x in by_arm.values()))
   observed = points.limits(*(x['observed'] for x in by_arm.values()))
   both = points.limits(predicted, observed)
   apart = points.limits((0.0,), *(x['residual'] for x in by_arm.values()))
-  names = file_names(by_arm)
+  names = beside.file_names(by_arm)
   figures = []
-  for key, title, caption in (
-    ('observed', 'Predicted and observed', _OBSERVED),
-    ('residual', 'Residuals', _RESIDUALS),
-  ):
+  for key in ('observed', 'residual'):
     straight = key == 'observed'
     for arm, entry in by_arm.items():
+      canvas = points.draw(
+        entry['predicted'],
+        entry[key],
+        x_name=f'predicted {unit}'.rstrip(),
+        y_name=f'{"observed" if straight else "residual of"} {unit}',
+        x_limits=both if straight else predicted,
+        y_limits=both if straight else apart,
+        identity=straight,
+      )
       figures.append(
         sections.drawn(
+          'residuals',
           f'{key}_{names[arm]}',
-          f'{title}, {arm}',
-          caption + _thinned(entry),
-          points.draw(
-            entry['predicted'],
-            entry[key],
-            x_name=f'predicted {unit}'.rstrip(),
-            y_name=f'{"observed" if straight else "residual of"} {unit}',
-            x_limits=both if straight else predicted,
-            y_limits=both if straight else apart,
-            identity=straight,
-          ),
-          details=f'{key} against predicted {unit} of '
-          f'{len(entry["predicted"]):,} studies.',
+          canvas,
+          figure=key,
+          arm=arm,
+          unit=unit,
+          shown=len(entry['predicted']),
+          studies=entry['studies'],
         )
       )
-  return sections.Section(
-    'residuals',
-    'Predicted values, observed values and residuals',
-    brief='of the arm of the gain and the best single modality',
-    figures=figures,
-    shown=len(by_arm),
-  )
+  return sections.build('residuals', figures=figures, shown=len(by_arm))
 
 
 def files(
@@ -208,49 +185,15 @@ def files(
   return [x for x in built if x]
 
 
-def file_names(arms: Iterable[str]) -> dict[str, str]:
-  """By arm, what its files are called, each differently."""
-  names: dict[str, str] = {}
-  for arm in arms:
-    name = beside.slug(arm)
-    while name in names.values():
-      name += '_'
-    names[arm] = name
-  return names
-
-
 def of_arms(curves: Mapping[str, Any], name: str) -> Mapping[str, Any]:
   """What curves.json holds of a picture, by arm; empty if nothing."""
   return (curves.get(KEY) or {}).get(name) or {}
 
 
-def _areas(curves) -> dict[str, list[lines.Point]]:
-  return {
-    arm: [
-      lines.Point(x, text_lib.Number(y, low, high))
-      for x, y, low, high in zip(
-        entry['x'], entry['y'], entry['low'], entry['high'], strict=True
-      )
-    ]
-    for arm, entry in of_arms(curves, _OVER_TIME).items()
-  }
-
-
 def _curve(entry) -> list[list[tables.Cell]]:
   return [
-    [tables.plain(x), tables.Cell(number=text_lib.Number(y, low, high))]
-    for x, y, low, high in zip(
-      entry['x'], entry['y'], entry['low'], entry['high'], strict=True
-    )
+    [tables.plain(p.x), tables.number(p.number)] for p in lines.points(entry)
   ]
-
-
-def _in_words(groups) -> str:
-  return ' '.join(
-    f'{g["group"].capitalize()}: {round(g["studies"]):,} studies, '
-    f'{round(g["events"]):,} events.'
-    for g in groups
-  )
 
 
 def _sizes(by_arm) -> tables.Table:
@@ -277,23 +220,10 @@ def _sizes(by_arm) -> tables.Table:
       )
       for arm, entry in by_arm.items()
     ],
-    note='Thirds are cut at scores on validation, so test studies need not '
-    'fill them alike. A study whom several models tested counts once, with the '
-    'share of its models in each third.',
-    folded=True,
+    note=prose.passage('sections/risk_groups', 'note'),
   )
 
 
 def _counted(value: float) -> tables.Cell:
   """A sum of shares: rounded on the page, as it is in a file."""
   return tables.Cell(text_lib.count(round(value)), value=value)
-
-
-def _thinned(entry) -> str:
-  shown, studies = len(entry['predicted']), entry['studies']
-  if shown == studies:
-    return ''
-  return (
-    f' Drawn are {shown:,} of {studies:,} studies, every so many-th by '
-    'predicted value.'
-  )

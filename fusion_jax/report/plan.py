@@ -4,8 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion_jax.core import words
-from fusion_jax.report import tables
+from fusion_jax.report import prose, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import lines, style
 
@@ -21,7 +20,6 @@ _SIZES = {
   'studies': 'studies',
   'smaller_class': 'smaller class',
 }
-_NOTE = 'patients: tested; smaller class: patients of the class with fewer.'
 
 
 def needs(plan: Mapping[str, Any]) -> tables.Table:
@@ -43,13 +41,12 @@ def needs(plan: Mapping[str, Any]) -> tables.Table:
     'needs',
     f'Patients needed for a power of {plan["power"]:g}',
     [
-      tables.Column('arm', word=True),
-      tables.Column('verdict', word=True),
+      *tables.of_words('arm', 'verdict'),
       tables.Column('true gain'),
       *(tables.Column(_SIZES[name]) for name in _known_sizes(plan)),
     ],
     rows,
-    note=_NOTE if 'smaller_class' in _known_sizes(plan) else '',
+    note=_text('needs_note', classes='smaller_class' in _known_sizes(plan)),
   )
 
 
@@ -97,84 +94,55 @@ def figure(plan: Mapping[str, Any]) -> style.Drawn | None:
     for i in (0, -1)
   ]
   canvas = lines.draw(series, x_name='patients tested', y_name='power')
-  details = '; '.join(
-    f'{_named(n)}: power {power:g} with {n["patients"]:,} patients'
-    for n in asked
-  )
-  return style.Drawn(
-    'power',
-    'Power by number of patients',
-    'The share of studies of that size that would reach the verdict.',
-    canvas,
-    details=f'{details}.',
-  )
+  context = {
+    'asked': [{'name': _named(n), 'patients': n['patients']} for n in asked],
+    'power': power,
+  }
+  title, caption, details = prose.passages(
+    'plan', only=('figure',), **context
+  ).values()
+  return style.Drawn('power', title, caption, canvas, details=details)
 
 
 def explanations(plan: Mapping[str, Any]) -> list[str]:
   """What each number means and rests on, one or two sentences each."""
-  singles = plan['singles']
-  percent = f'{100 * plan["power"]:g}'
-  best = min(singles, key=lambda name: singles[name]['behind_best'])
-  found = []
-  if n := plan['superior']:
-    apart = ', '.join(
-      f'{text_lib.plain(n["gain"] + x["behind_best"], signed=True)} over {name}'
-      for name, x in singles.items()
-    )
-    found.append(
-      f'superior: of 100 studies with {n["patients"]:,} patients, {percent} '
-      f"would call '{n['arm']}' superior if its true differences are {apart}: "
-      'every lower 95% bound is above 0.'
-    )
-  if n := plan['equivalent']:
-    smallest = (
-      f'smallest difference from {", ".join(singles)}'
-      if len(singles) > 1
-      else 'difference'
-    )
-    which = 'the best single modality, ' if len(singles) > 1 else ''
-    found.append(
-      f'equivalent: of 100 studies with {n["patients"]:,} patients, {percent} '
-      f"would call '{n['arm']}' equivalent if it truly is as good as {which}"
-      f"'{best}': the 90% bounds of its {smallest} lie within "
-      f'{plan["margin"]:g} of 0, and it is neither superior nor inferior.'
-    )
-  if reach := plan['standard_errors_to_bounds']:
-    found.append(
-      f'bounds: corrected for {words.counted(len(plan["fusions"]), "arm")} and '
-      f'{words.counted(len(singles), "single modality")}; 95% bounds lie '
-      f'{reach["low"]:.2f} standard errors below a difference and '
-      f'{reach["high"]:.2f} above (1.96 for one of each).'
-    )
-  if plan['factor'] > 1:
-    found.append(
-      f'factor: standard errors are {plan["factor"]:g} times those of the test '
-      'sampling, since models of several test parts share training data; '
-      'estimates are taken to vary by as much. It multiplies the patients by '
-      f'{plan["factor"] ** 2:.3g}.'
-    )
-  return [*found, *plan['notes']]
+  singles = {name: x['behind_best'] for name, x in plan['singles'].items()}
+  texts = prose.passages(
+    'plan',
+    only=('superior', 'equivalent', 'bounds', 'factor'),
+    superior=plan['superior'],
+    equivalent=plan['equivalent'],
+    percent=f'{100 * plan["power"]:g}',
+    singles=singles,
+    best=min(singles, key=singles.get),
+    margin=plan['margin'],
+    fusions=len(plan['fusions']),
+    reach=plan['standard_errors_to_bounds'],
+    factor=plan['factor'],
+  )
+  return [x for x in (*texts.values(), *plan['notes']) if x]
 
 
 def warnings(plan: Mapping[str, Any]) -> list[str]:
   """What to think of before the numbers are used."""
-  found = []
+  lines = []
   for n in _asked(plan):
-    fewest = n['smaller_class']
+    fewest, verdict = n['smaller_class'], n['verdict']
     if fewest is None:
       continue
     if fewest < _FEW:
-      found.append(
-        f'{n["verdict"]}: {words.counted(fewest, "patient")} in the smaller '
-        f'class. Below {_FEW} the error rates of the verdict are not shown to '
-        'hold.'
-      )
+      lines.append(_text('few', verdict=verdict, fewest=fewest, few=_FEW))
     elif fewest < _FEW_OF_FOLD * plan['folds']:
-      found.append(
-        f'{n["verdict"]}: {fewest / plan["folds"]:.1f} patients of the smaller '
-        'class in each test part, whose AUROCs then take few values.'
+      lines.append(
+        _text(
+          'few_of_fold', verdict=verdict, fewest=fewest, folds=plan['folds']
+        )
       )
-  return found
+  return lines
+
+
+def _text(passage: str, **context: Any) -> str:
+  return prose.passage('plan', passage, **context)
 
 
 def _asked(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:

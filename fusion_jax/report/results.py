@@ -5,7 +5,7 @@ from typing import Any
 
 from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import names, tables
+from fusion_jax.report import names, prose, tables
 from fusion_jax.report import side as side_lib
 from fusion_jax.report import text as text_lib
 
@@ -20,41 +20,31 @@ def arms(
   title: str = '',
 ) -> tables.Table:
   """The main table: every arm, its gain and its verdict."""
-  metric = page.metric
+  metric = page.facts.metric
   columns = [Column('arm', word=True), Column(f'{metric} [95%]', interval=True)]
-  fragile = any(x.fragile for _, rows in groups for x in rows)
+  fragile = any(x.fragile for x in _rows(groups))
   if page.compared():
-    gain = text_lib.short(page.margin)
     columns += [
       Column('gain [95%]', interval=True),
       Column('over', word=True),
       Column('p adj'),
       Column('verdict', word=True),
       *([Column('fragile', word=True)] if fragile else []),
-      Column(
-        f'patients: superior if +{gain}',
-        meaning='to be tested for a power of 80% if this arm is better by '
-        f'{gain} than every single modality, as though all were as good as the '
-        'best; where others are behind it takes fewer: plan --from_run=RUN '
-        f'--gain={page.margin:g} counts them as they are',
-      ),
-      Column(
-        'patients: equivalent if 0',
-        meaning='the same if it is exactly as good as every single modality',
-      ),
+      Column(f'patients: superior if +{text_lib.short(page.facts.margin)}'),
+      Column('patients: equivalent if 0'),
     ]
 
   def row(x: content_lib.Row) -> list[tables.Cell]:
     name = ' '.join(filter(None, (x.arm, x.type, x.mark)))
-    cells = [tables.word(name, value=x.arm), _estimate(x.primary)]
+    cells = [tables.word(name, value=x.arm), tables.number(x.primary)]
     if not page.compared():
       return cells
     return [
       *cells,
-      _estimate(x.difference, signed=True),
+      tables.number(x.difference, signed=True),
       tables.word(x.single),
-      tables.Cell(text_lib.p_value(x.p_adjusted), value=_or(x.p_adjusted)),
-      verdict(x, page.margin),
+      tables.p_value(x.p_adjusted),
+      verdict(x, page.facts.margin),
       *([tables.word(x.fragile)] if fragile else []),
       tables.count(x.patients_needed),
       tables.count(x.patients_equivalent),
@@ -66,17 +56,19 @@ def arms(
     title or f'{metric} of every arm{over if page.compared() else ""}',
     columns,
     [(heading, [row(x) for x in rows]) for heading, rows in groups],
-    note=_PICKED
-    if any(x.arm == content_lib.PICKED for _, rows in groups for x in rows)
-    else '',
-    folded=True,
+    note=_picked(any(x.arm == content_lib.PICKED for x in _rows(groups))),
   )
 
 
-_PICKED = (
-  f'{content_lib.PICKED}: fold by fold the single modality that was best on '
-  'the validation part, not a model of its own; nothing is judged by it.'
-)
+def _picked(there: bool) -> str:
+  """What the row of the modality picked on validation is, if it is there."""
+  if not there:
+    return ''
+  return prose.passage('sections/arms', 'picked', name=content_lib.PICKED)
+
+
+def _rows(groups) -> list[content_lib.Row]:
+  return [x for _, rows in groups for x in rows]
 
 
 def verdict(x: content_lib.Row, margin: float) -> tables.Cell:
@@ -107,7 +99,6 @@ def side(page: content_lib.Content) -> tables.Table:
       (heading, [row(x) for x in rows if x.arm != content_lib.PICKED])
       for heading, rows in (page.groups if titles else ())
     ],
-    folded=True,
   )
 
 
@@ -121,7 +112,6 @@ def folds(page: content_lib.Content) -> tables.Table:
       for k, x in enumerate(page.fold_names)
     ],
     [[tables.word(x) for x in fold] for fold in page.folds],
-    folded=True,
   )
 
 
@@ -131,20 +121,18 @@ def metrics(page: content_lib.Content) -> tables.Table:
     'metrics',
     f'Every metric of {len(page.others)} arms',
     [
-      Column('arm', word=True),
-      Column('metric', word=True),
+      *tables.of_words('arm', 'metric'),
       Column('estimate [95%]', interval=True),
     ],
     [
       [
         tables.word(arm),
         tables.word(words.metric(name), value=name),
-        _estimate(number),
+        tables.number(number),
       ]
       for arm, numbers in page.others.items()
       for name, number in numbers
     ],
-    folded=True,
   )
 
 
@@ -154,11 +142,9 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
     [
       tables.word(comparison['arm']),
       tables.word(x.get('single', content_lib.PICKED)),
-      _estimate(text_lib.number(x, 'difference'), signed=True),
-      tables.Cell(text_lib.p_value(x.get('p')), value=_or(x.get('p'))),
-      tables.Cell(
-        text_lib.p_value(x.get('p_adjusted')), value=_or(x.get('p_adjusted'))
-      ),
+      tables.entry(x, 'difference', signed=True),
+      tables.p_value(x.get('p')),
+      tables.p_value(x.get('p_adjusted')),
     ]
     for comparison in summary['comparisons']
     for x in (
@@ -170,21 +156,15 @@ def against(summary: Mapping[str, Any]) -> tables.Table:
     'against_each',
     'Every fusion arm against every single-modality arm',
     [
-      Column('arm', word=True),
-      Column('against', word=True),
-      Column(
-        'gain [95%]',
-        interval=True,
-        meaning='by how much the arm is better than that; bounds as above',
-      ),
+      *tables.of_words('arm', 'against'),
+      Column('gain [95%]', interval=True),
       Column('p'),
       Column('p adj'),
     ],
     rows,
-    note=_PICKED
-    if any(x.get('picked_on_validation') for x in summary['comparisons'])
-    else '',
-    folded=True,
+    note=_picked(
+      any(x.get('picked_on_validation') for x in summary['comparisons'])
+    ),
   )
 
 
@@ -201,16 +181,7 @@ def to_use(summary: Mapping[str, Any]) -> tables.Table:
     'to_use',
     'Which superior arm to use',
     [
-      Column('arm', word=True),
-      Column(
-        'could be used',
-        word=True,
-        meaning='superior, not shown to be miscalibrated, and no other fusion '
-        "arm is better by the margin (Hsu's comparison with the best)",
-      ),
-      Column(
-        'remark', word=True, meaning='why not, or what is not known of it'
-      ),
+      *tables.of_words('arm', 'could be used', 'remark'),
     ],
     [
       [
@@ -221,7 +192,6 @@ def to_use(summary: Mapping[str, Any]) -> tables.Table:
       for arm, could, reason in rows
     ],
     note=use.get('sentence') or '',
-    folded=True,
   )
 
 
@@ -229,18 +199,18 @@ def miscalibrated(summary: Mapping[str, Any]) -> tables.Table:
   """The arms whose probabilities are miscalibrated, and what mends them."""
   rows = []
   for arm, entry in summary['arms'].items():
-    found = entry.get('probabilities') or {}
-    if not found.get('miscalibrated'):
+    probabilities = entry.get('probabilities') or {}
+    if not probabilities.get('miscalibrated'):
       continue
-    after = found.get('recalibrated') or {}
+    after = probabilities.get('recalibrated') or {}
     rows.append(
       [
         tables.word(arm),
-        _plain(found.get('slope')),
+        _plain(probabilities.get('slope')),
         tables.word(after.get('way') or ''),
         _plain(after.get('slope')),
         _plain(after.get('brier')),
-        tables.word(' '.join(found.get('reasons') or ())),
+        tables.word(' '.join(probabilities.get('reasons') or ())),
       ]
     )
   return tables.plain_table(
@@ -249,13 +219,12 @@ def miscalibrated(summary: Mapping[str, Any]) -> tables.Table:
     [
       Column('arm', word=True),
       Column('slope'),
-      Column('way', word=True, meaning='of recalibration on validation'),
-      Column('slope after', meaning='that recalibration'),
-      Column('Brier after', meaning='the same'),
+      Column('way', word=True),
+      Column('slope after'),
+      Column('Brier after'),
       Column('in words', word=True),
     ],
     rows,
-    folded=True,
   )
 
 
@@ -288,7 +257,6 @@ def other_tests(summary: Mapping[str, Any]) -> tables.Table:
     'Other tests: one comparison each, without the factor',
     [Column('arm', word=True), *(Column(titles[k]) for k in known)],
     rows,
-    folded=True,
   )
 
 
@@ -304,14 +272,14 @@ def by_fold(summary: Mapping[str, Any]) -> tables.Table:
   several = len({r for r, _ in places}) > 1
   rows = []
   for arm, entry in summary['arms'].items():
-    found = {(x['repeat'], x['fold']): x for x in entry.get('folds', ())}
+    by_place = {(x['repeat'], x['fold']): x for x in entry.get('folds', ())}
     spread = entry.get('variability', {})
     rows.append(
       [
         tables.word(arm),
         *(
           tables.plain(x.get('estimate'), x.get('reason', ''))
-          if (x := found.get(place))
+          if (x := by_place.get(place))
           else tables.Cell()
           for place in places
         ),
@@ -331,7 +299,6 @@ def by_fold(summary: Mapping[str, Any]) -> tables.Table:
     ],
     rows if places else [],
     wide=True,
-    folded=True,
   )
 
 
@@ -339,11 +306,11 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
   """Calibration as it is and after recalibration on validation parts."""
   rows = []
   for arm, entry in summary['arms'].items():
-    found = entry.get('calibration')
-    if not found:
+    calibration = entry.get('calibration')
+    if not calibration:
       continue
-    rows.append(_calibrated(arm, 'as trained', found))
-    for method, after in (found.get('recalibrated') or {}).items():
+    rows.append(_calibrated(arm, 'as trained', calibration))
+    for method, after in (calibration.get('recalibrated') or {}).items():
       rows.append(_calibrated(arm, method, after))
   brier = {
     arm: (entry.get('metrics') or {}).get('brier')
@@ -351,20 +318,20 @@ def recalibration(summary: Mapping[str, Any]) -> tables.Table:
   }
   for row in rows:
     if row[1].text == 'as trained' and brier[row[0].text]:
-      row[2] = _estimate(text_lib.number(brier[row[0].text]))
+      row[2] = tables.entry(brier[row[0].text])
   return tables.plain_table(
     'recalibration',
     'Calibration as trained and after recalibration on validation',
     [
-      Column('arm', word=True),
-      Column('recalibration', word=True),
+      *tables.of_words('arm', 'recalibration'),
       *(Column(x, interval=True) for x in _CALIBRATION.values()),
     ],
     rows,
-    note='After recalibration only what stands there is computed.'
-    if any(row[1].text != 'as trained' for row in rows)
-    else '',
-    folded=True,
+    note=prose.passage(
+      'sections/calibration',
+      'note',
+      recalibrated=any(row[1].text != 'as trained' for row in rows),
+    ),
   )
 
 
@@ -378,51 +345,34 @@ _CALIBRATION = {
 }
 
 
-def _calibrated(arm, method, found) -> list[tables.Cell]:
-  reason = found.get('reason', '')
+def _calibrated(arm, method, values) -> list[tables.Cell]:
+  reason = values.get('reason', '')
   return [
     tables.word(arm),
     tables.word(method),
-    *(_number(found.get(x), reason, x in found) for x in _CALIBRATION),
+    *(_number(values.get(x), reason, x in values) for x in _CALIBRATION),
   ]
 
 
 def _number(value, reason, there) -> tables.Cell:
   """An entry or a bare number; blank where the summary has no such key."""
   if isinstance(value, Mapping):
-    return tables.Cell(number=text_lib.number(value))
+    return tables.entry(value)
   if value is None and not there:
     return tables.Cell()
   return tables.Cell(number=text_lib.Number(value, reason=reason))
 
 
 def _p(test) -> tables.Cell:
-  if test is None:
-    return tables.Cell()
   if not isinstance(test, Mapping):
-    return tables.Cell(text_lib.p_value(test), value=test)
-  if test.get('p') is None:
-    return tables.Cell(
-      text_lib.UNDEFINED, value='', reason=test.get('reason', '')
-    )
-  return tables.Cell(text_lib.p_value(test['p']), value=test['p'])
-
-
-def _estimate(number, signed=False) -> tables.Cell:
-  if number is None:
-    return tables.Cell()
-  return tables.Cell(number=number, signed=signed)
-
-
-def _or(value) -> float | str:
-  return '' if value is None else value
+    return tables.p_value(test)
+  return tables.p_value(test.get('p'), test.get('reason', ''))
 
 
 def history(entries: Sequence[Mapping[str, Any]]) -> tables.Table:
   """Every arm that was ever run, finished or not."""
   columns = [
-    Column('arm', word=True),
-    Column('outcome', word=True),
+    *tables.of_words('arm', 'outcome'),
     Column('models'),
   ]
   rows = [
@@ -444,5 +394,4 @@ def history(entries: Sequence[Mapping[str, Any]]) -> tables.Table:
     'How each arm that was started ended',
     columns,
     rows,
-    folded=True,
   )

@@ -5,20 +5,15 @@ from typing import Any
 
 from fusion_jax.core import words
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import notes, tables
+from fusion_jax.report import facts as facts_lib
+from fusion_jax.report import prose, tables
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import lines
 
 Column = tables.Column
 
 # Names of costs on axes and in tables.
-COSTS = {
-  'parameters': 'parameters',
-  'flops': 'FLOPs of one prediction',
-  'training_seconds': 'time of training',
-  'latency_seconds': 'time of one prediction',
-  'memory_bytes': 'bytes of memory',
-}
+COSTS = prose.data('vocabulary')['cost']
 # What the size of a training part may be told by, in this order.
 _SIZES = ('patients', 'studies', 'fraction')
 _KNOWN = ('arms', 'gain', 'replicates')
@@ -34,10 +29,8 @@ def _rows(entries, keys) -> tables.Table:
         [
           tables.word(arm),
           *(_plain(entry.get(k)) for k in keys),
-          tables.Cell(number=text_lib.number(number)),
-          tables.Cell()
-          if gain is None
-          else tables.Cell(number=text_lib.number(gain), signed=True),
+          tables.entry(number),
+          tables.Cell() if gain is None else tables.entry(gain, signed=True),
         ]
       )
   return rows
@@ -52,80 +45,52 @@ def _plain(value) -> tables.Cell:
 
 def _keys(entries) -> list[str]:
   """What the entries are told apart by: their plain values."""
-  found = dict.fromkeys(
+  keys = dict.fromkeys(
     key
     for entry in entries
     for key, value in entry.items()
     if key not in _KNOWN and isinstance(value, str | int | float)
   )
-  return list(found)
+  return list(keys)
 
 
-def missing(summary: Mapping[str, Any]) -> tables.Table:
+def missing(summary: Mapping[str, Any], facts: facts_lib.Facts) -> tables.Table:
   """The metric of every arm by share of studies without a modality."""
   entries = summary.get('missing') or ()
-  alone = f'{_redrawn(entries)}; each arm by itself, without a factor'
+  counts = {x['replicates'] for x in entries if x.get('replicates')}
   return _varied(
-    summary,
+    facts,
     'missing',
     'Missing modalities',
     entries,
-    metric=f'{notes.averaged(summary)}; {alone}',
-    gain='over the arm that is the best single modality where nothing is '
-    'withheld, which lacks the modality too if it sees it; bounds as those of '
-    'the metric, not corrected for several arms',
-    note='Bounds are percentiles of fewer redraws and hold for one arm; those '
-    'of the first table hold for all fusion arms and for the choice of the '
-    'single modality, and have the factor for shared training data where '
-    'there is one. So they differ from these at a rate of 0 too.',
+    redrawn=counts.pop() if len(counts) == 1 else None,
   )
 
 
-def learning(summary: Mapping[str, Any]) -> tables.Table:
+def learning(
+  summary: Mapping[str, Any], facts: facts_lib.Facts
+) -> tables.Table:
   """The metric of every arm by size of the training part."""
   entries = summary.get('learning_curve') or ()
-  single = notes.reference(summary)
-  return _varied(
-    summary,
-    'learning_curve',
-    'Learning curve',
-    entries,
-    metric=f'{notes.averaged(summary)}, for models of this share; '
-    f'{notes.interval(summary["evaluation"])}',
-    gain=f'by how much the arm is better than {single}, trained on the same '
-    'share; bounds hold for all fusion arms of that training at once',
-    note='At a fraction of 1 these are the numbers of the first table. Those '
-    'of other fractions are made in the same way from models of their own: '
-    'another single modality may be the best, and a factor for shared '
-    'training data is that of their own folds.',
-  )
+  return _varied(facts, 'learning', 'Learning curve', entries)
 
 
-def _redrawn(entries) -> str:
-  """How often patients were redrawn for curves of missing modalities."""
-  counts = {x['replicates'] for x in entries if x.get('replicates')}
-  if len(counts) != 1:
-    return 'patients redrawn less often than for the first table'
-  return f'patients redrawn {counts.pop()} times'
-
-
-def _varied(
-  summary, name, title, entries, *, metric, gain, note
-) -> tables.Table:
+def _varied(facts, section, title, entries, **context) -> tables.Table:
   keys = _keys(entries)
-  title_of_metric = words.metric(summary['evaluation']['metric'])
+  texts = prose.passages(
+    f'sections/{section}', facts, only=('metric', 'gain', 'note'), **context
+  )
   return tables.plain_table(
-    name,
+    {'learning': 'learning_curve'}.get(section, section),
     f'{title}: every number',
     [
       Column('arm', word=True),
       *(Column(k.replace('_', ' '), word=True) for k in keys),
-      Column(f'{title_of_metric} [95%]', interval=True, meaning=metric),
-      Column('gain [95%]', interval=True, meaning=gain),
+      Column(f'{facts.metric} [95%]', interval=True, meaning=texts['metric']),
+      Column('gain [95%]', interval=True, meaning=texts['gain']),
     ],
     _rows(entries, keys),
-    note=note,
-    folded=True,
+    note=texts['note'],
   )
 
 
@@ -163,7 +128,7 @@ def learning_series(
 
 
 def _series(entries, arms, x_key):
-  found: dict[tuple[str, ...], dict[str, list[lines.Point]]] = {}
+  panels: dict[tuple[str, ...], dict[str, list[lines.Point]]] = {}
   for entry in entries:
     if entry.get(x_key) is None:
       continue
@@ -172,21 +137,23 @@ def _series(entries, arms, x_key):
       for k, v in entry.items()
       if k not in (*_KNOWN, x_key) and isinstance(v, str | float)
     )
-    series = found.setdefault(panel, {arm: [] for arm in arms})
+    series = panels.setdefault(panel, {arm: [] for arm in arms})
     for arm in arms:
       number = text_lib.number((entry.get('arms') or {}).get(arm))
       if number is not None:
         series[arm].append(lines.Point(entry[x_key], number))
-  for series in found.values():
+  for series in panels.values():
     for points in series.values():
       points.sort(key=lambda p: p.x)
-  return found
+  return panels
 
 
 def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
   """Costs and performance of every arm."""
-  found = summary.get('tradeoffs') or {}
-  entries = found.get('arms') or {}
+  traded = summary.get('tradeoffs') or {}
+  entries = traded.get('arms') or {}
+  run = summary.get('run') or {}
+  measured = any(x.get('latency_seconds') is not None for x in entries.values())
   costs = [
     k for k in COSTS if any(x.get(k) is not None for x in entries.values())
   ]
@@ -195,7 +162,7 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
     'What every arm costs and is worth',
     [
       Column('arm', word=True),
-      Column(words.metric(found.get('metric', 'estimate'))),
+      Column(words.metric(traded.get('metric', 'estimate'))),
       *(Column(COSTS[k]) for k in costs),
       Column('nothing cheaper is better in', word=True),
     ],
@@ -208,29 +175,19 @@ def tradeoffs(summary: Mapping[str, Any]) -> tables.Table:
       ]
       for arm, x in (entries.items() if costs else ())
     ],
-    note=' '.join(
-      x
-      for x in (
-        found.get('note', ''),
-        _machine(summary.get('run') or {}, entries),
-        _unknown(entries, costs),
-      )
-      if x
+    note=prose.passage(
+      'sections/tradeoffs',
+      'note',
+      note=traded.get('note', ''),
+      device=run.get('device') if measured else '',
+      processor=run.get('processor'),
+      unknown=_unknown(entries, costs),
     ),
-    folded=True,
   )
 
 
-def _machine(run, entries) -> str:
-  """Where latency was measured."""
-  measured = any(x.get('latency_seconds') is not None for x in entries.values())
-  if not measured or not run.get('device'):
-    return ''
-  return f'Device: {run["device"]}; processor: {run["processor"]}.'
-
-
-def _unknown(entries, costs) -> str:
-  """Why a cost that no arm has is not among the columns."""
+def _unknown(entries, costs) -> dict[str, list[str]]:
+  """By reason, the costs that no arm has, which are not among the columns."""
   why: dict[str, list[str]] = {}
   for cost, name in COSTS.items():
     reasons = dict.fromkeys(
@@ -238,10 +195,7 @@ def _unknown(entries, costs) -> str:
     )
     if cost not in costs and reasons:
       why.setdefault('; '.join(reasons), []).append(name)
-  return ' '.join(
-    f'Not known: {", ".join(names)}, as {reason}.'
-    for reason, names in why.items()
-  )
+  return why
 
 
 def _front(on, costs) -> str:
@@ -262,12 +216,12 @@ def _cost(name, entry) -> tables.Cell:
 def spots(summary: Mapping[str, Any]) -> dict[str, list[lines.Spot]]:
   """By cost, what a trade-off figure shows."""
   entries = (summary.get('tradeoffs') or {}).get('arms') or {}
-  found: dict[str, list[lines.Spot]] = {}
+  by_cost: dict[str, list[lines.Spot]] = {}
   for arm, entry in entries.items():
     for cost in COSTS:
       if entry.get(cost) is not None and arm in summary['arms']:
         whole = summary['arms'][arm]
-        found.setdefault(cost, []).append(
+        by_cost.setdefault(cost, []).append(
           lines.Spot(
             arm,
             content_lib.strategy_of(arm, whole),
@@ -276,36 +230,27 @@ def spots(summary: Mapping[str, Any]) -> dict[str, list[lines.Spot]]:
             cost in (entry.get('front') or ()),
           )
         )
-  return found
+  return by_cost
 
 
 def image_series(
   summary: Mapping[str, Any], arms: Sequence[str]
 ) -> dict[str, list[lines.Point]]:
   """By arm, the net benefit that the image adds at every threshold."""
-  found = (summary.get('image_value') or {}).get('arms') or {}
+  by_arm = (summary.get('image_value') or {}).get('arms') or {}
   return {
-    arm: [
-      lines.Point(x, text_lib.Number(y, low, high))
-      for x, y, low, high in zip(
-        found[arm].get('threshold') or (),
-        found[arm].get('difference') or (),
-        found[arm].get('low') or (),
-        found[arm].get('high') or (),
-        strict=True,
-      )
-    ]
+    arm: lines.points(by_arm[arm], 'threshold', 'difference')
     for arm in arms
-    if arm in found
+    if arm in by_arm
   }
 
 
 def for_whom(summary: Mapping[str, Any]) -> tables.Table:
   """What the image changes for whom, at one threshold."""
-  found = summary.get('image_value') or {}
-  threshold = found.get('threshold')
+  value = summary.get('image_value') or {}
+  threshold = value.get('threshold')
   groups = []
-  for part in found.get('for_whom') or ():
+  for part in value.get('for_whom') or ():
     size = [tables.count(part.get(k)) for k in ('studies', 'events')]
     rows = []
     for arm, x in (part.get('arms') or {}).items():
@@ -313,9 +258,7 @@ def for_whom(summary: Mapping[str, Any]) -> tables.Table:
         tables.plain(x.get(k), x.get(f'{k}_reason', ''))
         for k in ('changed', 'improved')
       ]
-      benefit = tables.Cell(
-        number=text_lib.number(x.get('net_benefit')), signed=True
-      )
+      benefit = tables.entry(x.get('net_benefit'), signed=True)
       rows.append([tables.word(arm), *size, *shares, benefit])
     groups.append((part['group'], rows))
   at = '' if threshold is None else f' at a threshold of {threshold:.3f}'
@@ -331,5 +274,4 @@ def for_whom(summary: Mapping[str, Any]) -> tables.Table:
       Column('net benefit gained [95%]', interval=True),
     ],
     groups,
-    folded=True,
   )

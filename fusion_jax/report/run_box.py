@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_jax.report import content as content_lib
 from fusion_jax.report import text as text_lib
 
 _SHORT = 12
@@ -26,7 +25,7 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     ('licence', cohort.get('licence')),
     ('citation', cohort.get('citation')),
   ]
-  return [(name, content_lib.plain_text(text)) for name, text in rows if text]
+  return [(name, text_lib.of_value(text)) for name, text in rows if text]
 
 
 def _date(run) -> str:

@@ -1,21 +1,17 @@
 """The sections of a report, one function each."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fusion_jax.core import types, words
-from fusion_jax.report import (
-  beside,
-  choices,
-  first,
-  results,
-)
+from fusion_jax.core import types
+from fusion_jax.report import beside, choices, prose, results
 from fusion_jax.report import content as content_lib
+from fusion_jax.report import facts as facts_lib
 from fusion_jax.report import tables as tables_lib
 from fusion_jax.report import text as text_lib
 from fusion_jax.report.figures import curves as curves_lib
-from fusion_jax.report.figures import forest, style
+from fusion_jax.report.figures import forest, lines, style
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,27 +46,79 @@ class Section:
     return bool(self.lead or self.figures or self.tables)
 
 
-# Of docs/report.md.
-_CHOSEN = (
-  'The best single modality, the best arm of another one, the best fusion arm '
-  'of each strategy and the arm of the gain. '
-)
 # So many curves are seen without asking.
 _SHOWN = 3
+# Of the studies, above which complete cases are shown in full.
+_LACKING = 0.01
+
+
+def build(
+  name: str,
+  facts: Any = None,
+  *,
+  lead: Iterable[str] = (),
+  figures: Iterable[style.Drawn | None] = (),
+  tables: Iterable[tables_lib.Table] = (),
+  shown: int = 0,
+  **context: Any,
+) -> Section:
+  """A section whose words are in `templates/sections/NAME.txt`.
+
+  Args:
+    name: its anchor too.
+    facts: see `prose.passage`.
+    lead: paragraphs after those of the passages `lead...`.
+    figures: those that are None are left out.
+    tables: empty ones are left out.
+    shown: how many figures are seen without asking.
+    **context: what the passages need.
+  """
+  document = f'sections/{name}'
+  texts = prose.passages(
+    document, facts, only=('title', 'brief', 'lead'), **context
+  )
+  return Section(
+    name,
+    texts.pop('title'),
+    brief=texts.pop('brief', ''),
+    lead=[x for x in (*texts.values(), *lead) if x],
+    figures=[x for x in figures if x is not None],
+    tables=[x for x in tables if x],
+    shown=shown,
+  )
 
 
 def drawn(
-  name: str, title: str, caption: str, canvas, **options
+  document: str,
+  name: str,
+  canvas: Any,
+  facts: Any = None,
+  *,
+  figure: str = 'figure',
+  wide: bool = False,
+  **context: Any,
 ) -> style.Drawn | None:
-  """A figure; None where there is nothing to draw."""
+  """A figure with the passages FIGURE_title, _caption and _details.
+
+  None where there is nothing to draw.
+  """
   if canvas is None:
     return None
-  return style.Drawn(name, title, caption, canvas, **options)
+  texts = prose.passages(
+    f'sections/{document}', facts, only=(figure,), **context
+  )
+  return style.Drawn(
+    name,
+    texts[f'{figure}_title'],
+    texts[f'{figure}_caption'],
+    canvas,
+    wide=wide,
+    details=texts.get(f'{figure}_details', ''),
+  )
 
 
 def arms(summary: Mapping[str, Any], content: content_lib.Content) -> Section:
   """Every arm, its gain and its verdict."""
-  margin = text_lib.short(content.margin)
   canvas = forest.draw(
     [
       forest.Line(
@@ -79,36 +127,21 @@ def arms(summary: Mapping[str, Any], content: content_lib.Content) -> Section:
       for heading, rows in content.groups
       for k, r in enumerate(x for x in rows if x.difference)
     ],
-    axis=f'gain in {content.metric}',
-    margin=content.margin,
+    axis=f'gain in {content.facts.metric}',
+    margin=content.facts.margin,
   )
   sentences = [
     x['sentence'] for x in summary['comparisons'] if x.get('sentence')
   ]
   whole = (summary.get('question') or {}).get('sentence')
-  return Section(
+  return build(
     'arms',
-    'Every arm in numbers',
-    brief='gains, p values, patients needed; every verdict in words',
-    lead=[whole] if whole and content.compared() else [],
-    figures=[
-      drawn(
-        'differences',
-        f'Gain in {content.metric} over {content.reference}',
-        'Right of 0 fusion is better. Lines are the bounds of the table; the '
-        f'shaded band is the margin of equivalence, ±{margin}.',
-        canvas,
-        wide=True,
-      )
-    ],
+    answer=whole if whole and content.compared() else '',
+    figures=[drawn('arms', 'differences', canvas, content.facts, wide=True)],
     tables=[
       results.arms(content, content.groups),
-      tables_lib.plain_table(
-        'verdicts',
-        'Every verdict in words',
-        [tables_lib.Column('verdict in words', word=True)],
-        [[tables_lib.word(x)] for x in sentences],
-        folded=True,
+      tables_lib.sentences(
+        'verdicts', 'Every verdict in words', 'verdict in words', sentences
       ),
       results.to_use(summary),
       results.against(summary),
@@ -117,27 +150,18 @@ def arms(summary: Mapping[str, Any], content: content_lib.Content) -> Section:
   )
 
 
-# Of the studies, above which complete cases are shown in full.
-_LACKING = 0.01
-
-
 def complete(
   summary: Mapping[str, Any], content: content_lib.Content
-) -> Section:
+) -> Section | None:
   """The same on studies that have all modalities.
 
   One line, with the table where more than one in a hundred studies lack a
   modality or the answer is another one.
   """
-  found = summary['complete_cases']
-  if not found:
-    return Section('', '')
-  studies = summary['cohort']['studies']
-  question = summary['question']
-  answer = question.get('complete_cases')
-  have = f'{found["studies"]:,} of {studies:,} studies have all modalities'
-  if not content.complete:
-    return Section('complete', 'Complete cases', brief=have)
+  if not summary['complete_cases']:
+    return None
+  question, facts = summary['question'], content.facts
+  answer = question.get('complete_cases') if content.complete else None
   same = answer == question['verdict']
   gain = next(
     (
@@ -148,168 +172,132 @@ def complete(
     ),
     None,
   )
-  said = 'the answer is the same' if same else f'there it is {answer}'
-  if gain:
-    number = text_lib.interval(
-      dataclasses.replace(gain, reason=''), text_lib.Reasons(), signed=True
-    )
-    said += f' ({question["arm"]} {number})'
-  full = not same or studies - found['studies'] > _LACKING * studies
-  return Section(
+  lacking = facts.studies - facts.complete > _LACKING * facts.studies
+  table = results.arms(
+    content,
+    content.complete,
+    name='complete_cases',
+    title=content.complete_title,
+  )
+  return build(
     'complete',
-    'Complete cases',
-    brief=f'{have}; {said}' if answer else have,
-    tables=[
-      results.arms(
-        content,
-        content.complete,
-        name='complete_cases',
-        title=content.complete_title,
-      )
-    ]
-    if full
-    else [],
+    facts,
+    answer=answer,
+    same=same,
+    arm=question['arm'],
+    gain=gain and dataclasses.replace(gain, reason=''),
+    tables=[table] if lacking or not same else [],
   )
 
 
 def curves(summary: Mapping[str, Any], curves: Mapping[str, Any]) -> Section:
   """Curves of a few arms."""
-  arms = [a for a in choices.shown(summary) if a in curves]
-  chosen = _CHOSEN if arms else ''
-  out = choices.crowded_out(summary)
-  if arms and out:
-    chosen += f'At most {choices.MOST} are drawn, without {", ".join(out)}. '
-  arms = arms or [a for a in curves if a != curves_lib.TREAT_ALL]
+  chosen = [a for a in choices.shown(summary) if a in curves]
+  arms = chosen or [a for a in curves if a != curves_lib.TREAT_ALL]
   arms = arms[: curves_lib.MOST]
+  task = summary['task']['kind']
   figures = []
-  probabilities = summary['task']['kind'] != types.REGRESSION
-  # Curves of a survival task are by time, those of others by label.
-  link = ' at ' if summary['task']['kind'] == types.SURVIVAL else ', '
   for kind in curves_lib.kinds(curves, arms):
-    title, x, y, meaning = curves_lib.KINDS[curves_lib.base(kind)]
-    label = kind.partition('/')[2]
+    canvas = curves_lib.draw(
+      curves, kind, arms, probabilities=task != types.REGRESSION
+    )
     figures.append(
       drawn(
+        'curves',
         f'curve_{beside.slug(kind)}',
-        f'{title}{link}{label}' if label else title,
-        meaning,
-        curves_lib.draw(curves, kind, arms, probabilities=probabilities),
-        details=f'{y} against {x} of {", ".join(arms)}.',
+        canvas,
+        names=curves_lib.KINDS[curves_lib.base(kind)],
+        label=kind.partition('/')[2],
+        survival=task == types.SURVIVAL,
+        arms=arms,
       )
     )
-  lead = (
-    [
-      f'{chosen}Means over folds and seeds, with pointwise 95% bands; every '
-      'arm is in the files beside this page.'
-    ]
-    if figures
-    else []
+  return build(
+    'curves',
+    drawn=any(figures),
+    chosen=bool(chosen),
+    left_out=choices.crowded_out(summary),
+    most=choices.MOST,
+    figures=figures,
+    shown=_SHOWN,
   )
-  return Section('curves', 'Curves', lead=lead, figures=figures, shown=_SHOWN)
 
 
-def calibration(summary: Mapping[str, Any]) -> Section:
+def calibration(summary: Mapping[str, Any], facts: facts_lib.Facts) -> Section:
   """Calibration before and after recalibration."""
-  return Section(
+  return build(
     'calibration',
-    'Calibration',
-    brief=_off(summary),
+    miscalibrated=list(facts.miscalibrated),
     tables=[results.miscalibrated(summary), results.recalibration(summary)],
   )
 
 
-def _off(summary) -> str:
-  """The arms whose probabilities are miscalibrated."""
-  off = list(first.miscalibrated(summary))
-  return f'miscalibrated: {", ".join(off)}' if off else ''
-
-
-def training(
-  summary: Mapping[str, Any], content: content_lib.Content
-) -> Section:
+def training(summary: Mapping[str, Any]) -> Section | None:
   """What training anew changes."""
   table = results.by_fold(summary)
-  return Section(
-    'training',
-    'Variability of training',
-    brief='what training anew changes is not in the intervals' if table else '',
-    tables=[table] if table else [],
-  )
+  return build('training', tables=[table]) if table else None
 
 
-def history(summary: Mapping[str, Any]) -> Section:
+def history(summary: Mapping[str, Any]) -> Section | None:
   """Every arm that was started in the run folder.
 
   One line if all of them finished.
   """
   entries = summary.get('history')
   if not entries:
-    return Section('', '')
-  others = [x['arm'] for x in entries if x['status'] != 'finished']
-  title = 'Every arm ever run in this folder'
-  if not others:
-    brief = f'all {len(entries)} finished'
-    return Section('history', title, brief=brief)
-  count = words.counted(len(others), 'arm')
-  return Section(
+    return None
+  unfinished = [x['arm'] for x in entries if x['status'] != 'finished']
+  return build(
     'history',
-    title,
-    brief=f'{count} did not finish: {", ".join(others)}',
-    tables=[results.history(entries)],
+    started=len(entries),
+    unfinished=unfinished,
+    tables=[results.history(entries)] if unfinished else [],
   )
 
 
-def registration(summary: Mapping[str, Any]) -> Section:
+def registration(
+  summary: Mapping[str, Any], facts: facts_lib.Facts
+) -> Section | None:
   """What was fixed beforehand."""
-  found = summary.get('registration')
-  if not found:
-    return Section('', '')
+  registered = summary.get('registration')
+  if not registered:
+    return None
   rows = [
-    ('SHA-256', found.get('sha256')),
-    ('metric', found.get('metric')),
-    ('margin', found.get('margin')),
-    ('reference', found.get('reference')),
-    ('arms', found.get('arms')),
+    ('SHA-256', registered.get('sha256')),
+    ('metric', registered.get('metric')),
+    ('margin', registered.get('margin')),
+    ('reference', registered.get('reference')),
+    ('arms', registered.get('arms')),
   ]
-  deviations = found.get('deviations') or []
-  return Section(
+  return build(
     'registration',
-    'What was fixed beforehand',
-    brief=words.counted(len(deviations), 'deviation')
-    if deviations
-    else 'no deviation',
+    facts,
     lead=[
-      *([f'Deviation: {x}' for x in deviations] or ['No deviation was found.']),
-      *(found.get('unchecked') or ()),
+      *(
+        prose.passage('sections/registration', 'deviation', deviation=x)
+        for x in facts.deviations
+      ),
+      *(registered.get('unchecked') or ()),
     ],
     tables=[
       tables_lib.plain_table(
         'registration',
         'The registered analysis',
+        tables_lib.of_words('what', 'fixed'),
         [
-          tables_lib.Column('what', word=True),
-          tables_lib.Column('fixed', word=True),
-        ],
-        [
-          [tables_lib.word(k), tables_lib.word(content_lib.plain_text(v))]
+          [tables_lib.word(k), tables_lib.word(text_lib.of_value(v))]
           for k, v in rows
           if v is not None
         ],
-        folded=True,
       )
     ],
   )
 
 
-def details(
-  summary: Mapping[str, Any], content: content_lib.Content
-) -> Section:
+def details(content: content_lib.Content) -> Section:
   """Tables of everything else."""
-  return Section(
-    'details',
-    'All other numbers',
-    brief='every metric of every arm, every test part',
-    tables=[results.metrics(content), results.folds(content)],
+  return build(
+    'details', tables=[results.metrics(content), results.folds(content)]
   )
 
 
@@ -317,43 +305,29 @@ def curve_tables(curves: Mapping[str, Any]) -> list[tables_lib.Table]:
   """Every point of every arm's curves, one table for each kind, for files."""
   curves = curves_lib.flat(curves)
   arms = [a for a in curves if a != curves_lib.TREAT_ALL]
-  found = []
+  made = []
   for kind in curves_lib.kinds(curves, arms):
-    rows = []
-    for arm in arms:
-      if kind not in curves[arm]:
-        continue
-      points = curves_lib.points(curves[arm][kind])
-      empty = [float('nan')] * len(points['x'])
-      for x, y, low, high in zip(
-        points['x'],
-        points['y'],
-        points.get('low', empty),
-        points.get('high', empty),
-        strict=True,
-      ):
-        number = text_lib.Number(
-          *(None if v != v else v for v in (y, low, high))
-        )
-        rows.append(
-          [
-            tables_lib.word(arm),
-            tables_lib.plain(x),
-            tables_lib.Cell(number=number),
-          ]
-        )
-    _, x_name, y_name, _ = curves_lib.KINDS[curves_lib.base(kind)]
-    found.append(
+    names = curves_lib.KINDS[curves_lib.base(kind)]
+    made.append(
       tables_lib.plain_table(
         f'curve_{beside.slug(kind)}',
         kind,
         [
-          tables_lib.Column('arm', word=True),
-          tables_lib.Column(x_name),
-          tables_lib.Column(y_name, interval=True),
+          *tables_lib.of_words('arm'),
+          tables_lib.Column(names['x']),
+          tables_lib.Column(names['y'], interval=True),
         ],
-        rows,
+        [
+          [
+            tables_lib.word(arm),
+            tables_lib.plain(p.x),
+            tables_lib.number(p.number),
+          ]
+          for arm in arms
+          if kind in curves[arm]
+          for p in lines.points(curves_lib.points(curves[arm][kind]))
+        ],
         printed=False,
       )
     )
-  return found
+  return made

@@ -1,7 +1,7 @@
 """What stands beside the comparison of an arm: calibration, spread, cost."""
 
 from fusion_jax.report import content as content_lib
-from fusion_jax.report import notes, tables
+from fusion_jax.report import prose, tables
 
 
 def names(page: content_lib.Content) -> list[str]:
@@ -24,7 +24,7 @@ def title(page: content_lib.Content) -> str:
     'cost': costs(page),
   }
   kinds = [name for name, keys in known.items() if keys]
-  return notes.listed(kinds).capitalize() if kinds else ''
+  return prose.listed(kinds).capitalize()
 
 
 def values(

@@ -6,7 +6,8 @@ import io
 import math
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from fusion_jax.core import plain as plain_lib
 from fusion_jax.report import text as text_lib
@@ -82,7 +83,7 @@ class Table:
     note: one line below.
     wide: whether a phone shows it as it is, to be scrolled, rather than one
       card per row.
-    folded: whether the page shows it only on request.
+    shown: whether the page shows it without asking.
     printed: whether it is short enough for LaTeX.
   """
 
@@ -92,7 +93,7 @@ class Table:
   groups: Sequence[tuple[str, Sequence[Sequence[Cell]]]]
   note: str = ''
   wide: bool = False
-  folded: bool = False
+  shown: bool = False
   printed: bool = True
 
   def __post_init__(self):
@@ -116,6 +117,14 @@ def plain_table(name, title, columns, rows, **options) -> Table:
   return Table(name, title, columns, [('', rows)], **options)
 
 
+def sentences(
+  name: str, title: str, column: str, lines: Sequence[str]
+) -> Table:
+  """A table of one column, a sentence a row."""
+  rows = [[word(x)] for x in lines]
+  return plain_table(name, title, of_words(column), rows)
+
+
 def word(text: object, **options) -> Cell:
   """Text as it stands."""
   return Cell(str(text), **options)
@@ -124,6 +133,41 @@ def word(text: object, **options) -> Cell:
 def count(value: int | None) -> Cell:
   """A count, short on the page and exact in a file."""
   return Cell(text_lib.count(value), value='' if value is None else value)
+
+
+def of_words(*titles: str) -> list[Column]:
+  """Columns of words."""
+  return [Column(x, word=True) for x in titles]
+
+
+def entry(
+  value: Mapping[str, Any] | None, key: str = 'estimate', **options: Any
+) -> Cell:
+  """A summary's {estimate, low, high, reason}; empty where there is none.
+
+  Args:
+    value: that.
+    key: of its estimate.
+    **options: see `number`.
+  """
+  return number(text_lib.number(value, key), **options)
+
+
+def p_value(value: float | None, reason: str = '') -> Cell:
+  """A p-value; undefined where None and there is a reason."""
+  if value is None:
+    text = text_lib.UNDEFINED if reason else ''
+    return Cell(text, value='', reason=reason)
+  return Cell(text_lib.p_value(value), value=value)
+
+
+def number(
+  value: text_lib.Number | None, otherwise: str = '', *, signed: bool = False
+) -> Cell:
+  """A number, or the reason why there is none."""
+  if value is None:
+    return Cell(value='', reason=otherwise)
+  return Cell(number=value, signed=signed)
 
 
 def plain(value: float | None, reason: str = '') -> Cell:
@@ -163,9 +207,9 @@ def _values(cell: Cell, interval: bool) -> list[object]:
   if number is None:
     value = cell.text if cell.value is None else cell.value
     return [value, '', ''] if interval else [value]
-  found = [number.estimate, number.low, number.high]
-  found = ['' if x is None else x for x in found]
-  return found if interval else found[:1]
+  numbers = [number.estimate, number.low, number.high]
+  numbers = ['' if x is None else x for x in numbers]
+  return numbers if interval else numbers[:1]
 
 
 # How LaTeX's Latin fonts print what is no letter, digit or accent.
@@ -336,11 +380,11 @@ def _layout(table) -> _Layout:
   ]
 
   def needed(long, word, sentence):
-    found = []
+    widths = []
     for column, n, least in zip(table.columns, natural, longest, strict=True):
       kept = max(least, sentence if n > _SENTENCE else word)
-      found.append(min(n, kept) if column.word and n > long else n)
-    return found
+      widths.append(min(n, kept) if column.word and n > long else n)
+    return widths
 
   room = _LINE - _GAP * len(body)
   ways = [(needed(*broken), x) for broken in _BROKEN for x in _SIZES]

@@ -4,7 +4,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from fusion_jax.core import plain as plain_lib
+
 UNDEFINED = 'n/a'
+
+_MARKDOWN = '\\`*_{}[]|#~'
+# What HTML, which Markdown lets through, would read as a tag or an entity.
+_HTML = {'&': '&amp;', '<': '&lt;', '>': '&gt;'}
+
 
 # As of the expected calibration error, which the bootstrap biases.
 _BESIDE = (
@@ -109,6 +116,17 @@ def p_value(p: float | None) -> str:
   return '<.001' if p < 0.001 else plain(p)
 
 
+def of_value(value: Any) -> str:
+  """A value of a summary on one line."""
+  if isinstance(value, Mapping):
+    return ', '.join(f'{k} {of_value(v)}' for k, v in value.items())
+  if isinstance(value, list | tuple):
+    return '; '.join(map(of_value, value))
+  if value is None:
+    return UNDEFINED
+  return plain(value) if isinstance(value, float) else str(value)
+
+
 def count(value: int | None) -> str:
   """A count in four characters or so: 845, 12k, 1.3M."""
   if value is None:
@@ -139,11 +157,17 @@ def number(
   """
   if entry is None:
     return None
-  found = Number(
+  value = Number(
     entry.get(key), entry.get('low'), entry.get('high'), entry.get('reason', '')
   )
-  if found.reason or found.estimate is None or not found.has_interval():
-    return found
-  if found.low <= found.estimate <= found.high:
-    return found
-  return dataclasses.replace(found, reason=_BESIDE)
+  if value.reason or value.estimate is None or not value.has_interval():
+    return value
+  if value.low <= value.estimate <= value.high:
+    return value
+  return dataclasses.replace(value, reason=_BESIDE)
+
+
+def markdown(text: object) -> str:
+  """Text that Markdown prints as it stands, on one line."""
+  line = plain_lib.on_terminal(' '.join(str(text).split()))
+  return ''.join(f'\\{c}' if c in _MARKDOWN else _HTML.get(c, c) for c in line)

@@ -132,7 +132,7 @@ class BundleTest(absltest.TestCase):
   def test_a_report_that_cannot_be_made_changes_nothing(self):
     (self.folder / 'report.html').write_text('older')
     broken = {**self.plain, 'cohort': None}
-    with self.assertRaises(AttributeError):
+    with self.assertRaises(TypeError):
       bundle.write(broken, None, self.folder)
     self.assertEqual(self.files(), {'report.html'})
     self.assertEqual((self.folder / 'report.html').read_text(), 'older')

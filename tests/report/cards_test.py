@@ -6,6 +6,7 @@ import re
 from absl.testing import absltest
 
 from fusion_jax.report import cards
+from fusion_jax.report import text as text_lib
 from tests.report import parts, samples
 
 
@@ -64,7 +65,7 @@ class CardsTest(absltest.TestCase):
     alarm = self.summary['audits']['missingness']['sentence']
     self.summary['warnings'] = [f'Audit missingness: {alarm}', 'Another.']
     text = cards.render(self.summary, 'joint')
-    self.assertEqual(text.count(cards.escape(alarm)), 1)
+    self.assertEqual(text.count(text_lib.markdown(alarm)), 1)
     self.assertIn('- Another.', text)
 
   def test_models_that_are_lacking_are_told(self):
@@ -129,7 +130,7 @@ class CardsTest(absltest.TestCase):
 
   def test_names_are_no_markdown(self):
     self.assertEqual(
-      cards.escape('a_b | <i>\n# x & \x1b[1my'),
+      text_lib.markdown('a_b | <i>\n# x & \x1b[1my'),
       'a\\_b \\| &lt;i&gt; \\# x &amp; \\[1my',
     )
 

@@ -2,7 +2,7 @@ import copy
 
 from absl.testing import absltest
 
-from fusion_jax.report import checklists
+from fusion_jax.report import checklists, prose
 from tests.report import cohort_test, parts, samples
 
 
@@ -61,10 +61,19 @@ class ChecklistsTest(absltest.TestCase):
     own['arms']['late_mean']['strategy'] = 'late'
     own['audits']['tuning'] = {'trials': 2, 'chosen_by': 'validation loss'}
     curves = parts.curves(own)
-    given = {name for name, f in checklists.ANSWERS.items() if f(own, curves)}
+    answers = checklists.answers(own, curves)
+    given = {name for name, text in answers.items() if text}
     own['audits']['external'] = {'trained_on': 'elsewhere'}
-    given |= {name for name, f in checklists.ANSWERS.items() if f(own, curves)}
-    self.assertEqual(given, set(checklists.ANSWERS))
+    external = checklists.answers(own, curves)
+    given |= {name for name, text in external.items() if text}
+    self.assertEqual(given, set(answers))
+    asked = {
+      key
+      for entry in prose.data('checklists')['checklist']
+      for _, _, key, *_ in (x for x in entry['items'] if len(x) > 2)
+    }
+    # The size stands in the answers to other items.
+    self.assertEqual(asked | {'size'}, set(answers))
 
   def test_what_no_run_knows_is_for_the_authors(self):
     found = self.items(self.rich, parts.curves(self.rich))
@@ -136,6 +145,14 @@ class ChecklistsTest(absltest.TestCase):
     whole = [k for k, v in given.items() if not v.endswith(checklists.REST)]
     self.assertEqual(tripod.answered(), len(whole))
     self.assertLess(len(whole), len(given))
+    parted = [x.number for x in tripod.items if x.in_part()]
+    self.assertCountEqual([*whole, *parted], given)
+
+  def test_metrics_have_their_names(self):
+    for item in (('TRIPOD+AI', '12e'), ('CLAIM 2024', '38')):
+      answer = self.items(self.plain)[item]
+      self.assertIn('PPV', answer)
+      self.assertNotIn('_', answer)
 
   def test_an_alarm_is_counted_once_and_the_impossible_never(self):
     answer = self.items(self.rich)['PROBAST+AI', 'E4.5']

@@ -115,7 +115,7 @@ class CohortTest(absltest.TestCase):
         ),
       ],
     )
-    self.assertTrue(table.folded)
+    self.assertFalse(table.shown)
     self.assertIn('2 of 14 sites', table.note)
     self.assertIn('61.25 (12.5)', tables.to_csv(table))
     self.assertIn('known of few', tables.to_csv(table))
@@ -128,16 +128,14 @@ class CohortTest(absltest.TestCase):
     )
     self.assertEqual([x.text for x in rows[3]][:3], ['studies', '', '1,100'])
     self.assertEqual(
-      cohort.flow_sentences(self.summary),
-      [
-        '1120 rows read; 20 excluded (dx = x: why); 1100 studies of 550 '
-        'patients; 12 without record.'
-      ],
+      cohort.flow_in_words(self.summary),
+      '1120 rows read; 20 excluded (dx = x: why); 1100 studies of 550 '
+      'patients; 12 without record',
     )
 
   def test_a_flow_without_a_table_says_nothing_new(self):
     self.summary['cohort']['flow'] = FLOW[3:5]
-    self.assertEmpty(cohort.flow_sentences(self.summary))
+    self.assertEqual(cohort.flow_in_words(self.summary), '')
 
   def test_splits(self):
     table = cohort.splits(self.summary['cohort'])

@@ -189,7 +189,7 @@ class ContentTest(parameterized.TestCase):
 
   def test_other_tasks(self):
     page = content.build(samples.sample(types.MULTICLASS))
-    self.assertEqual(page.metric, 'macro AUROC')
+    self.assertEqual(page.facts.metric, 'macro AUROC')
     self.assertRegex(page.folds[0][4], r'^a \d+, b \d+, c \d+$')
     self.assertEqual(page.fold_names[4], 'studies of each class')
     page = content.build(samples.sample(types.REGRESSION))
@@ -198,14 +198,14 @@ class ContentTest(parameterized.TestCase):
 
   def test_lower_is_better(self):
     page = content.build(samples.sample(metric='brier'))
-    self.assertFalse(page.higher_is_better)
+    self.assertTrue(page.facts.lower_is_better)
     notes = ' '.join(page.footnotes)
     self.assertIn('Lower is better', notes)
     # Gains are positive where they are better, whatever the metric.
     self.assertIn('superior: lower bound above 0', notes)
 
   def test_facts_leave_out_what_is_not_there(self):
-    facts = dict(content.build(self.summary).facts)
+    facts = dict(content.build(self.summary).about)
     self.assertEqual(facts['task'], 'binary (outcome)')
     self.assertEqual(facts['trials of each arm'], '7')
     self.assertEqual(facts['best possible AUROC'], 'image .750, both n/a')

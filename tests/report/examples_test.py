@@ -174,7 +174,12 @@ class SectionTest(parameterized.TestCase):
     ({'value': 'x', 'share': None}, 'never known'),
   )
   def test_values_beside_little(self, entry, text):
-    self.assertIn(text, examples._beside({**entry, 'missing': 0.5}))
+    found = sample()
+    found['examples'][0]['record'] = [
+      {'column': 'age', 'missing': 0.5, **entry}
+    ]
+    picture, *_ = examples.section(found).figures
+    self.assertIn(f'({text}', picture.caption)
 
   def test_the_page_shows_it(self):
     built = page.build(samples.sample(), None, sample())

@@ -4,7 +4,7 @@ import copy
 
 from absl.testing import absltest
 
-from fusion_jax.report import glossary, tables
+from fusion_jax.report import facts, glossary, tables
 from tests.report import samples
 
 
@@ -24,7 +24,7 @@ class GlossaryTest(absltest.TestCase):
 
   def meanings(self, *titles):
     columns = [tables.Column(x) for x in titles]
-    return dict(glossary.meanings(table(*columns), self.summary))
+    return dict(glossary.meanings(table(*columns), facts.of(self.summary)))
 
   def test_the_metric_is_that_of_the_summary(self):
     self.assertIn('test part', self.meanings('AUROC [95%]')['AUROC [95%]'])
@@ -33,7 +33,8 @@ class GlossaryTest(absltest.TestCase):
   def test_a_column_may_bring_its_own_meaning(self):
     column = tables.Column('x', meaning='what x is')
     self.assertEqual(
-      glossary.meanings(table(column), self.summary), [('x', 'what x is')]
+      glossary.meanings(table(column), facts.of(self.summary)),
+      [('x', 'what x is')],
     )
 
   def test_folds_are_explained_once(self):
@@ -45,9 +46,9 @@ class GlossaryTest(absltest.TestCase):
   def test_hollow_signs_are_explained_where_there_are_any(self):
     for comparison in self.summary['comparisons']:
       comparison['within_margin'] = False
-    self.assertNotIn('△', glossary.verdicts(self.summary))
+    self.assertNotIn('△', self.meanings('verdict')['verdict'])
     self.summary['comparisons'][0]['within_margin'] = True
-    self.assertIn('△', glossary.verdicts(self.summary))
+    self.assertIn('△', self.meanings('verdict')['verdict'])
 
 
 if __name__ == '__main__':

@@ -1,8 +1,11 @@
 """Tests of the tables of interactions and of calibration by site."""
 
+import copy
+
 from absl.testing import absltest
 
 from fusion_jax.report import groups, tables, text
+from tests.report import parts, reader, samples
 
 
 def interaction(column, arm, p, *, levels=('f', 'm')):
@@ -113,11 +116,14 @@ class InteractionsTest(absltest.TestCase):
       )
     )
     self.assertLen(lines, 2)
-    self.assertEqual(
-      lines[0],
-      'The gain of joint differs by sex: f less m is +.050 [+.010, +.090] '
-      '(adjusted p .010; likewise of 1 other arm).',
-    )
+    for part in (
+      'joint',
+      'by sex: f less m',
+      '+.050 [+.010, +.090]',
+      'adjusted p .010',
+      '1 other arm',
+    ):
+      self.assertIn(part, lines[0])
     self.assertIn('by age: a less the mean of the others', lines[1])
     self.assertNotIn('likewise', lines[1])
 
@@ -146,18 +152,79 @@ class SitesTest(absltest.TestCase):
     table = groups.calibration_by_site(found)
     self.assertEqual([heading for heading, _ in table.groups], ['north, x'])
     self.assertNotIn('hamlet', tables.to_csv(table))
-    self.assertEqual(
-      groups.small_sites(found),
-      [
-        'Calibration by site (x): 2 sites were too small to be reported.',
-        'Calibration by site (y): 1 site was too small to be reported.',
-      ],
-    )
+    two, one = groups.small_sites(found)
+    self.assertRegex(two, r'\(x\): 2 sites were ')
+    self.assertRegex(one, r'\(y\): 1 site was ')
+    self.assertNotIn('hamlet', two + one)
 
   def test_a_summary_of_another_kind_has_none(self):
     found = {'evaluation': {'metric': 'r2'}}
     self.assertFalse(groups.calibration_by_site(found))
     self.assertEqual(groups.small_sites(found), [])
+
+
+class SubgroupsTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.shared = parts.rich(samples.sample())
+
+  def setUp(self):
+    super().setUp()
+    self.summary = copy.deepcopy(self.shared)
+
+  def test_subgroups_tell_size_metric_and_gain(self):
+    table = groups.table(self.summary)
+    heading, group = table.groups[0]
+    self.assertEqual(heading, 'sex female')
+    row = next(row for row in group if row[0].text == 'joint')
+    entry = self.summary['subgroups'][0]['arms']['joint']
+    self.assertEqual([c.value for c in row[1:4]], [300, 200, 90])
+    self.assertEqual(row[4].number, text.number(entry['metrics']['auroc']))
+    self.assertEqual(row[5].number, text.number(entry['gain']))
+
+  def test_subgroups_without_events_have_no_such_column(self):
+    for part in self.summary['subgroups']:
+      part['events'] = None
+    table = groups.table(self.summary)
+    self.assertNotIn('events', [c.title for c in table.columns])
+    self.assertLen(next(table.rows()), len(table.columns))
+
+  def test_small_groups_are_counted_but_not_named(self):
+    (line,) = groups.small_groups(self.summary)
+    self.assertStartsWith(line, 'sex: 1 group was ')
+    self.assertNotIn('unknown', line)
+    told = tables.to_csv(groups.table(self.summary))
+    self.assertNotIn('unknown', told)
+
+  def test_subgroup_lines_have_a_heading_for_each_column(self):
+    lines = groups.lines(self.summary, 'joint')
+    self.assertEqual(
+      [x.heading for x in lines],
+      ['sex', '', 'age', '', 'sex x age', 'available'],
+    )
+    self.assertEqual(lines[0].name, 'female (n 300)')
+    self.assertEmpty(groups.lines(self.summary, 'image'))
+
+  def test_equalised_odds(self):
+    self.summary['equalised_odds'][0]['label'] = 'x'
+    found = reader.rows(groups.equalised_odds(self.summary))
+    self.assertIn(('sex, x', 'image'), found)
+    self.assertEqual(found['sex', 'joint'][0].number.estimate, 0.06)
+
+  def test_nothing_of_it(self):
+    self.summary.update(subgroups=None, equalised_odds=None)
+    self.assertFalse(groups.table(self.summary))
+    self.assertFalse(groups.equalised_odds(self.summary))
+    self.assertEmpty(groups.small_groups(self.summary))
+
+  def test_files_say_why_a_cell_is_empty(self):
+    self.summary['equalised_odds'][0]['tpr_gap'] = None
+    for table in (
+      groups.table(self.summary),
+      groups.equalised_odds(self.summary),
+    ):
+      self.assertEmpty(reader.unexplained(table))
 
 
 if __name__ == '__main__':

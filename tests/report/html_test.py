@@ -228,6 +228,13 @@ class HtmlTest(parameterized.TestCase):
     self.assertIn('a < b & "c"', reader.read(text).text)
     self.assertIn(arm, reader.read(text).text)
 
+  def test_flags_are_kept_on_one_line_and_escaped(self):
+    self.summary['warnings'] = ['Raise it (--set=x.y=<N>), or --a--b & c.']
+    text = self.render()
+    self.assertIn('<span class="flag">(--set=x.y=&lt;N&gt;),</span>', text)
+    self.assertIn('<span class="flag">--a--b</span> &amp; c.', text)
+    self.assertIn(self.summary['warnings'][0], reader.read(text).text)
+
   def test_undefined_says_why(self):
     entry = self.summary['arms']['image']['metrics']['auroc']
     entry.update(estimate=None, low=None, high=None, reason='one class only')

@@ -145,7 +145,7 @@ class MadeOfTest(absltest.TestCase):
     self.assertEqual(rows['late_mean'][2], 'mean')
 
   def test_methods_are_told_learner_by_learner(self):
-    text = ' '.join(made_of.methods(self.summary))
+    text = made_of.methods(self.summary)
     for words in (
       'joint (resnet on images and mlp on the record, by concat)',
       'Elastic nets: image (frozen features of extractor).',
@@ -159,7 +159,7 @@ class MadeOfTest(absltest.TestCase):
   def test_all_defaults(self):
     del self.summary['arms']['joint']
     self.summary['arms']['image']['made_of'] = elastic_net() | {'upstream': {}}
-    text = ' '.join(made_of.methods(self.summary))
+    text = made_of.methods(self.summary)
     self.assertIn('All settings were the defaults', text)
 
   def test_epochs_that_are_not_known(self):

@@ -1,6 +1,10 @@
-"""Reads a page as a browser would, and refuses what one would mend."""
+"""Reads a page as a browser would, refusing what it would mend; and tables."""
 
+import csv
 import html.parser
+import io
+
+from fusion_jax.report import tables
 
 VOID = ('meta', 'line', 'rect', 'path', 'circle', 'br', 'link', 'img', 'use')
 _HEADINGS = ('h1', 'h2', 'h3', 'h4')
@@ -75,3 +79,23 @@ def read(text: str) -> Reader:
   reader.close()
   assert not reader.open, reader.open
   return reader
+
+
+def rows(table) -> dict[tuple[str, ...], list]:
+  """By the texts of the word columns, the other cells."""
+  return {
+    tuple(c.text for c, k in zip(row, table.columns, strict=True) if k.word): [
+      c for c, k in zip(row, table.columns, strict=True) if not k.word
+    ]
+    for row in table.rows()
+  }
+
+
+def unexplained(table) -> list[dict[str, str]]:
+  """Rows of a table's file that have an empty number and no reason for it."""
+  numbers = [x.title for x in table.columns if not x.word]
+  return [
+    row
+    for row in csv.DictReader(io.StringIO(tables.to_csv(table)))
+    if '' in [row[x] for x in numbers] and not row['reason']
+  ]

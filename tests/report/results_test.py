@@ -4,7 +4,7 @@ import copy
 
 from absl.testing import absltest
 
-from fusion_jax.report import content, results, text
+from fusion_jax.report import content, facts, glossary, results, text
 from tests.report import parts, samples
 
 
@@ -32,8 +32,8 @@ class ResultsTest(absltest.TestCase):
 
   def test_patients_needed_say_what_they_assume_and_where_it_is_not_so(self):
     page = content.build(self.summary)
-    columns = results.arms(page, page.groups).columns
-    found = {x.title: x.meaning for x in columns}
+    table = results.arms(page, page.groups)
+    found = dict(glossary.meanings(table, facts.of(self.summary)))
     text = found['patients: superior if +.02']
     self.assertIn('every single modality', text)
     self.assertIn('plan --from_run=RUN --gain=0.02', text)

@@ -2,7 +2,7 @@ import copy
 
 from absl.testing import absltest
 
-from fusion_jax.report import glossary, robustness, text
+from fusion_jax.report import facts, glossary, robustness, text
 from tests.report import parts, samples
 
 
@@ -57,26 +57,31 @@ class RobustnessTest(absltest.TestCase):
     size, found = robustness.learning_series(self.summary, ['joint'])
     self.assertEqual((size, found[()]['joint'][0].x), ('fraction', 0.125))
 
+  def table(self, make):
+    return make(self.summary, facts.of(self.summary))
+
   def test_tables_hold_every_arm(self):
     for make, count in ((robustness.missing, 20), (robustness.learning, 4)):
-      table = make(self.summary)
+      table = self.table(make)
       self.assertLen(list(table.rows()), count * len(self.summary['arms']))
 
   def test_legends_say_how_these_numbers_were_made(self):
     self.summary['evaluation']['factor'] = {'value': 1.1, 'shared': True}
     for row in self.summary['missing']:
       row['replicates'] = 500
-    table = robustness.missing(self.summary)
+    table = self.table(robustness.missing)
     self.assertNotIn('replicates', [x.title for x in table.columns])
-    found = glossary.meanings(table, self.summary)
+    found = glossary.meanings(table, facts.of(self.summary))
     text = ' '.join(y for _, y in found)
     self.assertIn('patients redrawn 500 times', text)
     self.assertIn('without a factor', text)
     for words in ('times 1.1', 'max-t', 'redrawn 2000', 'bounds hold for all'):
       self.assertNotIn(words, text)
     self.assertIn('differ from these at a rate of 0', table.note)
-    table = robustness.learning(self.summary)
-    text = ' '.join(y for _, y in glossary.meanings(table, self.summary))
+    table = self.table(robustness.learning)
+    text = ' '.join(
+      y for _, y in glossary.meanings(table, facts.of(self.summary))
+    )
     self.assertIn('trained on the same share', text)
     self.assertNotIn('times 1.1', text)
     self.assertIn('the numbers of the first table', table.note)
@@ -179,8 +184,8 @@ class RobustnessTest(absltest.TestCase):
   def test_nothing_of_it(self):
     for key in ('missing', 'learning_curve', 'tradeoffs', 'image_value'):
       self.summary[key] = None
-    self.assertFalse(robustness.missing(self.summary))
-    self.assertFalse(robustness.learning(self.summary))
+    self.assertFalse(self.table(robustness.missing))
+    self.assertFalse(self.table(robustness.learning))
     self.assertFalse(robustness.tradeoffs(self.summary))
     self.assertFalse(robustness.for_whom(self.summary))
     self.assertEmpty(robustness.missing_series(self.summary, []))

@@ -4,7 +4,7 @@ import copy
 
 from absl.testing import absltest, parameterized
 
-from fusion_jax.report import choices, content, sections
+from fusion_jax.report import choices, content, facts, sections
 from tests.report import parts, samples
 
 
@@ -17,6 +17,10 @@ class SectionsTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.summary = copy.deepcopy(self.rich)
+
+  def section(self, build):
+    page = content.build(self.summary)
+    return build(self.summary, page)
 
   @parameterized.parameters(
     ('survival', 'Calibration at 365'), ('multilabel', 'Calibration, 365')
@@ -54,18 +58,18 @@ class SectionsTest(parameterized.TestCase):
 
   def test_the_difference_names_its_reference(self):
     self.summary['evaluation']['reference'] = 'ehr'
-    section = sections.arms(self.summary, content.build(self.summary))
+    section = self.section(sections.arms)
     self.assertEqual(section.figures[0].title, "Gain in AUROC over 'ehr'")
 
   def test_deviations_are_told(self):
-    section = sections.registration(self.summary)
+    section = sections.registration(self.summary, facts.of(self.summary))
     self.assertEqual(
       section.lead, ["Deviation: arm 'late_mean' was not registered"]
     )
     self.summary['registration']['deviations'] = []
     self.summary['registration']['unchecked'] = ['Its digest is not known.']
     self.assertEqual(
-      sections.registration(self.summary).lead,
+      sections.registration(self.summary, facts.of(self.summary)).lead,
       ['No deviation was found.', 'Its digest is not known.'],
     )
 
@@ -82,7 +86,7 @@ class SectionsTest(parameterized.TestCase):
     studies = self.summary['cohort']['studies']
     self.summary['complete_cases']['studies'] = studies - lacking
     self.summary['question'].update(complete_cases=verdict, verdict='superior')
-    return sections.complete(self.summary, content.build(self.summary))
+    return self.section(sections.complete)
 
   def test_complete_cases_are_one_line_where_few_lack_a_modality(self):
     section = self.complete(1, 'superior')
@@ -98,9 +102,7 @@ class SectionsTest(parameterized.TestCase):
 
   def test_without_complete_cases_there_is_no_word_of_them(self):
     self.summary['complete_cases'] = None
-    self.assertFalse(
-      sections.complete(self.summary, content.build(self.summary))
-    )
+    self.assertFalse(self.section(sections.complete))
 
 
 if __name__ == '__main__':

@@ -3,42 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_jax.report import prose
 from fusion_jax.report.figures import style
 
-# By name in curves.json: title, x axis, y axis, and what one should see.
-KINDS = {
-  'roc': (
-    'ROC curve',
-    '1 - specificity',
-    'sensitivity',
-    'From (0, 0), where nobody is called. Better is further up and left; the '
-    'diagonal is chance.',
-  ),
-  'pr': (
-    'Precision and recall',
-    'recall (sensitivity)',
-    'precision (PPV)',
-    'Better is further up and right.',
-  ),
-  'calibration': (
-    'Calibration',
-    'predicted probability',
-    'observed share',
-    'On the diagonal predictions are right on average.',
-  ),
-  'decision': (
-    'Decision curve',
-    'threshold probability',
-    'net benefit',
-    'Better is higher; compare with treating all and treating none.',
-  ),
-  'risk_coverage': (
-    'Risk and coverage',
-    'share of studies kept',
-    'error among those kept',
-    'Better is lower: how wrong a model is where it is most sure.',
-  ),
-}
+# By name in curves.json: title, x and y axis, and what one should see.
+KINDS = prose.data('vocabulary')['curve']
 MOST = 4
 TREAT_ALL = 'treat_all'
 _X = ('x', 'threshold', 'coverage')
@@ -52,7 +21,7 @@ def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
   Curves without a single defined point are left out, as is what is no arm's
   curves: losses by epoch (key `training`), other pictures (key `pictures`).
   """
-  found: dict[str, dict[str, Any]] = {}
+  by_arm: dict[str, dict[str, Any]] = {}
   for arm, of_arm in curves.items():
     if _losses(of_arm):
       continue
@@ -66,8 +35,8 @@ def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
       for name, part in parts.items():
         if kind in KINDS and _defined(part):
           by_kind[name] = part
-    found[arm] = by_kind
-  return found
+    by_arm[arm] = by_kind
+  return by_arm
 
 
 def _losses(of_arm) -> bool:
@@ -84,9 +53,9 @@ def _defined(curve) -> bool:
 
 def kinds(curves: Mapping[str, Any], arms: Sequence[str]) -> list[str]:
   """Names of the curves that any of the arms has ('roc', 'roc/LABEL')."""
-  found = [k for arm in arms for k in curves.get(arm, {})]
+  present = [k for arm in arms for k in curves.get(arm, {})]
   order = list(KINDS)
-  return sorted(dict.fromkeys(found), key=lambda k: order.index(base(k)))
+  return sorted(dict.fromkeys(present), key=lambda k: order.index(base(k)))
 
 
 def base(kind: str) -> str:
@@ -98,11 +67,11 @@ def points(curve: Mapping[str, Any]) -> dict[str, list[float]]:
   """x, y and, where there are any, low and high of one curve."""
   x = next((curve[k] for k in _X if k in curve), [])
   y = next((curve[k] for k in _Y if k in curve), [])
-  found = {'x': style.values(x), 'y': style.values(y)}
+  curve_points = {'x': style.values(x), 'y': style.values(y)}
   if curve.get('low') and curve.get('high'):
-    found['low'] = style.values(curve['low'])
-    found['high'] = style.values(curve['high'])
-  return found
+    curve_points['low'] = style.values(curve['low'])
+    curve_points['high'] = style.values(curve['high'])
+  return curve_points
 
 
 def draw(
@@ -120,9 +89,9 @@ def draw(
     arms: at most MOST.
     probabilities: whether models predict them, and not values in some unit.
   """
-  _, x_name, y_name, _ = KINDS[base(kind)]
+  names = KINDS[base(kind)]
   if not probabilities:
-    x_name, y_name = 'predicted', 'observed'
+    names = {'x': 'predicted', 'y': 'observed'}
   drawn = [arm for arm in arms if kind in curves.get(arm, {})][:MOST]
   with style.context():
     canvas = style.new(4.2, 3.9)
@@ -162,8 +131,8 @@ def draw(
     elif probabilities:
       axes.set_xlim(-0.01, 1.01)
       axes.set_ylim(-0.01, 1.01)
-    axes.set_xlabel(x_name)
-    axes.set_ylabel(y_name)
+    axes.set_xlabel(names['x'])
+    axes.set_ylabel(names['y'])
     style.legend(canvas, axes)
   return canvas
 

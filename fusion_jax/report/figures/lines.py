@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib import ticker
 
@@ -31,6 +32,20 @@ class Point:
 
   x: float
   number: text_lib.Number
+
+
+def points(curve: Mapping[str, Any], x: str = 'x', y: str = 'y') -> list[Point]:
+  """The places of a curve of lists `x`, `y`, 'low' and 'high'.
+
+  None and NaN are undefined; without bounds there is no interval.
+  """
+  places = curve.get(x) or ()
+  unknown = [None] * len(places)
+  numbers = (curve.get(name) or unknown for name in (y, 'low', 'high'))
+  return [
+    Point(at, text_lib.Number(*(None if v != v else v for v in values)))
+    for at, *values in zip(places, *numbers, strict=True)
+  ]
 
 
 def draw(
@@ -174,13 +189,13 @@ def _key(axes, spots: Sequence[Spot], *, numbered: bool) -> None:
 def _ticks(low: float, high: float) -> list[float]:
   """Round places of a logarithmic axis, few enough to be read."""
   decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-  found: list[float] = []
+  ticks: list[float] = []
   for steps in ((1, 2, 5), (1, 3), (1,)):
     places = (float(f'{s}e{d}') for d in decades for s in steps)
-    found = [x for x in places if low <= x <= high]
-    if len(found) <= _TICKS:
-      return found
-  return found[:: math.ceil(len(found) / _TICKS)]
+    ticks = [x for x in places if low <= x <= high]
+    if len(ticks) <= _TICKS:
+      return ticks
+  return ticks[:: math.ceil(len(ticks) / _TICKS)]
 
 
 def _amount(value: float, unit: str) -> str:
