@@ -16,6 +16,7 @@ from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import kind as kinds
 from fusion_jax.data import modality as modality_lib
 from fusion_jax.data import splits as splits_lib
+from fusion_jax.evaluation import conditions
 
 PERMUTED, NOISE, ABSENT = 'permuted', 'noise', 'absent'
 KINDS = (PERMUTED, NOISE, ABSENT)
@@ -77,11 +78,13 @@ def change(
 ) -> tuple[cohort_lib.Cohort, list[splits_lib.Split]]:
   """The cohort with one modality of the splits' test studies changed.
 
-  The modalities of a side are changed alike: exchanged or withheld together.
+  The modalities of a side, or of a set, are changed alike: exchanged or
+  withheld together.
 
   Args:
     cohort: as it is.
-    condition: NAME_KIND, the name of a modality or of a side (`Cohort.named`).
+    condition: NAME_KIND or NAME+NAME_KIND, with names of modalities or sides
+      (`Cohort.named`).
       'permuted': exchanged among the patients of a test part (`derangement`),
       presence included. 'noise': meaningless data drawn
       after the training part's (`Kind.noise`); studies without the modality
@@ -95,7 +98,11 @@ def change(
     With noise the modality is there in test parts only.
   """
   name, kind = condition.rsplit('_', 1)
-  named = {m: cohort.modalities[m] for m in cohort.named(name)}
+  named = {
+    m: cohort.modalities[m]
+    for part in name.split(conditions.AND)
+    for m in cohort.named(part)
+  }
   rows, lost = np.arange(len(cohort)), np.zeros(len(cohort), bool)
   drawn: dict[str, list[modality_lib.Data]] = {m: [] for m in named}
   done = []

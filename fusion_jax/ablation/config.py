@@ -22,8 +22,8 @@ from fusion_jax.core import config as core_config
 from fusion_jax.core import errors, registry, spec, types
 from fusion_jax.data import config as data_config
 from fusion_jax.data import preprocess, reader
+from fusion_jax.evaluation import conditions as conditions_lib
 from fusion_jax.evaluation import config as evaluation_config
-from fusion_jax.evaluation import controls as controls_lib
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
 
@@ -69,7 +69,8 @@ class ControlsConfig:
   """Which conditions ask whether a gain is fusion; docs/controls.md.
 
   Attributes:
-    conditions: names of `controls.CONDITIONS`, or 'all'; empty for none.
+    conditions: names of `conditions.CONDITIONS`, 'shapley' for those that
+      Shapley values of all modalities take, or 'all'; empty for none.
     emap_studies: how many studies of a test part, of whole patients, are
       paired with each other for 'emap', which is then compared on these.
   """
@@ -79,11 +80,16 @@ class ControlsConfig:
 
   @property
   def names(self) -> tuple[str, ...]:
-    """The conditions in the order of `controls.CONDITIONS`."""
-    known = controls_lib.CONDITIONS
+    """The conditions in the order of `conditions.CONDITIONS`."""
+    known = conditions_lib.CONDITIONS
     if ALL in self.conditions:
       return known
     return tuple(name for name in known if name in self.conditions)
+
+  @property
+  def shapley(self) -> bool:
+    """Whether Shapley values are asked for."""
+    return bool({ALL, conditions_lib.SHAPLEY} & {*self.conditions})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,10 +187,12 @@ def of_cohort(config: ExperimentConfig) -> ExperimentConfig:
   need one that is not there are then left out with a reason.
 
   Raises:
-    UserError: if there is no such cohort, or a module cannot be imported.
+    UserError: if there is no such cohort, a module cannot be imported, or
+      modalities that were given are not legal.
   """
   # The kind of a modality may be another package's.
   registry.import_parts(config.imports, where='imports')
+  families.check(config.modalities)
   found = tuple(arm_lib.Modality(*x) for x in reader.describe(config.cohort))
   if set(found) <= set(families.USUAL):
     found = families.USUAL
@@ -244,7 +252,7 @@ def _check_settings(name: str, settings: Any) -> None:
 
 
 def _check_controls(controls: ControlsConfig) -> None:
-  known = (*controls_lib.CONDITIONS, ALL)
+  known = (*conditions_lib.CONDITIONS, conditions_lib.SHAPLEY, ALL)
   for name in controls.conditions:
     if name not in known:
       raise errors.unknown_name(

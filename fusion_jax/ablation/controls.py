@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import changes, ensembles, finished, frozen, pairs
-from fusion_jax.core import closure
+from fusion_jax.core import closure, types
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import splits as splits_lib
-from fusion_jax.evaluation import controls as evaluation_controls
+from fusion_jax.evaluation import conditions as conditions_lib
 from fusion_jax.evaluation import predictions as predictions_lib
 
 # Of this package; with a model's own key they determine a control.
@@ -53,27 +54,22 @@ def make(
     fail, for 'ensemble' of the best single arm. No table where a
     condition is impossible (`changes.change`).
   """
-  fusions = [
-    a
-    for a in run.plan.listed
-    if a in run.models['arms'] and len(run.config.known_arms[a].modalities) > 1
-  ]
   found = []
-  for condition in run.config.controls.names if fusions else ():
-    if condition == evaluation_controls.ENSEMBLE:
+  for condition, arms in _asked(run).items():
+    if condition == conditions_lib.ENSEMBLE:
       found += ensembles.make(run, intact)
       continue
     # Of what determines a piece, all that is not in its model's key.
     options = {}
     compute = _changed
-    if condition == evaluation_controls.EMAP:
+    if condition == conditions_lib.EMAP:
       options = {'studies': run.config.controls.emap_studies}
       compute = _emaps
     pieces = [
       _Piece(
         arm, frozen.place_of(entry), _key(condition, [entry['key']], options)
       )
-      for arm in fusions
+      for arm in arms
       for entry in run.models['arms'][arm]
     ]
     missing = [p for p in pieces if not run.store.has(p.key)]
@@ -81,6 +77,31 @@ def make(
       run.say(f'Control {condition}: {len(missing)} models')
       compute(run, condition, missing)
     found += _tables(run, condition, pieces)
+  return found
+
+
+def _asked(run) -> dict[str, list[str]]:
+  """By condition, the fusion arms that it is made of.
+
+  For Shapley values an arm has no other modalities withheld than it sees.
+  """
+  known, wanted = run.config.known_arms, run.config.controls
+  fusions = [
+    a
+    for a in run.plan.listed
+    if a in run.models['arms']
+    and known[a].strategy != arm_lib.SINGLE
+    and len(known[a].modalities) > 1
+  ]
+  if not fusions:
+    return {}
+  found = {name: [*fusions] for name in wanted.names}
+  sides = {side: run.cohort.named(side) for side in types.SIDES}
+  for arm in fusions if wanted.shapley else ():
+    for name in conditions_lib.of_shapley(known[arm].modalities, sides):
+      arms = found.setdefault(name, [])
+      if arm not in arms:
+        arms.append(arm)
   return found
 
 

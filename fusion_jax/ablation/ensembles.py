@@ -10,9 +10,8 @@ from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import finished, learners
 from fusion_jax.ablation import nodes as nodes_lib
 from fusion_jax.ablation import plan as plan_lib
-from fusion_jax.evaluation import controls as evaluation_controls
+from fusion_jax.evaluation import conditions, metrics
 from fusion_jax.evaluation import folds as folds_lib
-from fusion_jax.evaluation import metrics
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import references as references_lib
 from fusion_jax.fusion import late
@@ -70,7 +69,7 @@ def make(
           run.cohort,
           arm,
           place,
-          evaluation_controls.ENSEMBLE,
+          conditions.ENSEMBLE,
           split.test,
           logits,
         )

@@ -42,18 +42,10 @@ def review(modalities: Sequence[arm_lib.Modality]) -> dict[str, arm_lib.Arm]:
     modality there are single-modality arms only.
 
   Raises:
-    UserError: for a modality of an unknown kind or side, or whose name would
-      give two arms one name.
+    UserError: as `check` does, or for a modality whose name would give two arms
+      one name.
   """
-  for m in modalities:
-    for what, value, known in (
-      ('kind', m.kind, kind_lib.KINDS.names()),
-      ('side', m.side, arm_lib.SIDES),
-    ):
-      if value not in known:
-        raise errors.unknown_name(
-          f'{what} of modality', value, known, where=f"modality '{m.name}'"
-        )
+  check(modalities)
   sides = {s: [m for m in modalities if m.side == s] for s in arm_lib.SIDES}
   imaging, record = sides.values()
   found = [*_imaging(imaging), *_record(record)]
@@ -69,6 +61,32 @@ def review(modalities: Sequence[arm_lib.Modality]) -> dict[str, arm_lib.Arm]:
       f"Two arms would be called '{twice}': give a modality another name."
     )
   return arms
+
+
+def check(modalities: Sequence[arm_lib.Modality]) -> None:
+  """Checks what arms are to be made for.
+
+  Raises:
+    UserError: for a modality of an unknown kind or side, or that is called as
+      a side is of which it is not all.
+  """
+  for m in modalities:
+    for what, value, known in (
+      ('kind', m.kind, kind_lib.KINDS.names()),
+      ('side', m.side, arm_lib.SIDES),
+    ):
+      if value not in known:
+        raise errors.unknown_name(
+          f'{what} of modality', value, known, where=f"modality '{m.name}'"
+        )
+    side = types.SIDES.get(m.name)
+    others = [x.name for x in modalities if x.side == side and x != m]
+    if side and (m.side != side or others):
+      raise errors.UserError(
+        f"Modality '{m.name}': arms and conditions of that name are of all "
+        f"modalities of the side '{side}', and it is not all of that: give it "
+        'another name.'
+      )
 
 
 # The order in which the singles of both sides are listed.

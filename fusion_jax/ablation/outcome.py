@@ -326,6 +326,8 @@ def finish(
         singles=singles,
         fusions=fusions,
         config=config.evaluation,
+        sides={side: cohort.named(side) for side in types.SIDES},
+        seen={a: config.known_arms[a].modalities for a in fusions},
       ),
       'image_value': image_value.of(
         predictions,

@@ -1,6 +1,7 @@
 """The values that pass between floors."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import flax.struct
@@ -29,9 +30,17 @@ WEIGHTS = (1e-9, 1e9)
 TASK_KINDS = (BINARY, MULTICLASS, MULTILABEL, REGRESSION, SURVIVAL)
 
 
-def called(modality: str) -> str:
-  """A modality or side in a sentence."""
-  return RECORD if modality == EHR else modality
+def called(name: str, modalities: Sequence[str] = ()) -> str:
+  """A modality or side in a sentence: 'record', 'ct', 'imaging (ct, pet)'.
+
+  Args:
+    name: of a modality, or of a side (SIDES).
+    modalities: of the side, where they are known.
+  """
+  if len(modalities) > 1:
+    return f'{SIDES[name]} ({", ".join(modalities)})'
+  name = modalities[0] if modalities else name
+  return RECORD if name == EHR else name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import errors, types, words
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.data import column_checks, id_spellings, keys, shortcuts, tables
 from fusion_jax.data import descriptor as descriptor_lib
@@ -337,7 +337,7 @@ def summarise(cohort: cohort_lib.Cohort) -> dict[str, str]:
     'patients': (
       'no patient column'
       if cohort.patient_note
-      else f'{len(sizes)} (at most {sizes.max()} studies each)'
+      else f'{len(sizes)} (at most {words.counted(sizes.max(), "study")} each)'
     ),
   }
   rows.update(_label_rows(cohort))

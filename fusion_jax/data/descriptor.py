@@ -456,9 +456,8 @@ def _check(d: Descriptor) -> None:
   for key in ('numeric', 'categorical', 'boolean'):
     for column in getattr(d, key):
       if column in seen:
-        raise fail(
-          f"column '{column}' is listed under {seen[column]} and {key}."
-        )
+        also = f'and {key}' if key != seen[column] else 'twice'
+        raise fail(f"column '{column}' is listed under {seen[column]} {also}.")
       seen[column] = key
   for key in _NEVER_FEATURES:
     value = getattr(d, key)

@@ -58,7 +58,18 @@ class _Named:
     return any(column is None for _, column in self.parts)
 
 
-def resolve(d, table, every, root, row_of, count, findings):
+def resolve(
+  d,
+  table,
+  every,
+  root,
+  row_of,
+  count,
+  findings,
+  *,
+  noun='image',
+  keys=('images', 'missing_images'),
+):
   """Paths of each study's images relative to `root`, and their lines.
 
   Only the `*` of a pattern stands for anything, never one in a cell. All paths
@@ -75,6 +86,8 @@ def resolve(d, table, every, root, row_of, count, findings):
     count: number n of studies.
     findings: where missing files, paths that leave the folder or belong to two
       studies, and rows that repeat are reported.
+    noun: what a file shows.
+    keys: of the descriptor, what `images` and `missing_images` stand for.
 
   Returns:
     Two lists of n lists.
@@ -82,7 +95,7 @@ def resolve(d, table, every, root, row_of, count, findings):
   paths = [[] for _ in range(count)]
   lines = [[] for _ in range(count)]
   excluded = every.rows(~np.isin(every.lines, table.lines))
-  search = _Search(root, d, every, findings)
+  search = _Search(root, d, every, findings, noun, keys)
   begun = set()
   for row, study in enumerate(row_of):
     line = int(table.lines[row])
@@ -139,7 +152,8 @@ def _named(d, table, row) -> Iterator[_Named]:
 class _Search:
   """Looks up the files that rows name."""
 
-  def __init__(self, root, d, every, findings):
+  def __init__(self, root, d, every, findings, noun, keys):
+    self._noun, self._keys = noun, keys
     self._root = root
     self._d = d
     self._findings = findings
@@ -179,7 +193,9 @@ class _Search:
     hint = self._tree.hint(f'{named}') if self._absent <= _HINTS else ''
     if self._d.missing_images == 'error':
       self._findings.add(
-        f"no such image '{named}'.{hint}", line=line, kind='missing image'
+        f"no such {self._noun} '{named}'.{hint}",
+        line=line,
+        kind=f'missing {self._noun}',
       )
     elif hint and not self._hint:
       self._hint = f" Of '{named}' on {self._findings.unit} {line}:{hint}"
@@ -253,18 +269,19 @@ class _Search:
     absent, total = self._absent, self._absent + self._found
     if not self._found:
       self._findings.add(
-        f'not one image was found for images = {list(self._d.images)} under '
-        f"'{self._root}'."
+        f'not one {self._noun} was found for {self._keys[0]} = '
+        f"{list(self._d.images)} under '{self._root}'."
       )
     elif absent and self._d.missing_images == 'error':
       self._findings.add(
-        f'{absent} of {total} named images are not there. If these studies '
-        'have none, leave the cell blank or set missing_images = "absent".'
+        f'{absent} of {total} named {self._noun}s are not there. If these '
+        'studies have none, leave the cell blank or set '
+        f'{self._keys[1]} = "absent".'
       )
     elif absent:
       self._findings.warn(
-        f'{absent} of {total} named images are not there; their studies are '
-        f'taken to have none.{self._hint}'
+        f'{absent} of {total} named {self._noun}s are not there; their studies '
+        f'are taken to have none.{self._hint}'
       )
 
   def check_excluded(self, excluded: tables.Table) -> None:

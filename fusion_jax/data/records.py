@@ -147,6 +147,10 @@ def read(d: descriptor_lib.Descriptor, root: str | os.PathLike) -> Records:
           row_of,
           len(first),
           findings,
+          noun=section.kind,
+          keys=('images', 'missing_images')
+          if d.images
+          else ('path', 'missing'),
         )
         for x in parts
       ]

@@ -5,23 +5,31 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from fusion_jax.core import identifiers, spellings
+from fusion_jax.core import errors, identifiers, spellings
 from fusion_jax.data import row_cells, tables
 
 # Names of other studies that are compared with those of the cohort.
 _FOLDED = 100_000
+# Characters of a name: a column with more holds notes.
+LONGEST = 1000
 
 
 class Names:
   """Different texts by number, in order of appearance."""
 
-  def __init__(self, missing: Collection[str]):
+  def __init__(self, missing: Collection[str], *, where: str = ''):
+    """`where` is told of texts that are too long for a name; '' for none."""
     self.texts: list[str] = []
     self._ids: dict[str, int] = {}
     self._missing = missing
+    self._where = where
 
   def add(self, column: row_cells.Texts) -> np.ndarray:
-    """(r,) int32 numbers of a column; -1 where there is nothing."""
+    """(r,) int32 numbers of a column; -1 where there is nothing.
+
+    Raises:
+      UserError: for a text that is no name but prose.
+    """
     ids = [self._id(x) for x in column.distinct.to_pylist()]
     return np.array([*ids, -1], np.int32)[column.index]
 
@@ -41,6 +49,11 @@ class Names:
     if text is None or text.lower() in self._missing:
       return -1
     if text not in self._ids:
+      if self._where and len(text) > LONGEST:
+        raise errors.UserError(
+          f"{self._where}: '{errors.brief(text)}' has {len(text):,} "
+          f'characters; names are read up to {LONGEST}.'
+        )
       self._ids[text] = len(self.texts)
       self.texts.append(text)
     return self._ids[text]

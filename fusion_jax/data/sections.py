@@ -30,6 +30,8 @@ Progress = Callable[[int, int], None]
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,31}')
 # Names with a meaning of their own where arms and scores are named.
 _RESERVED = ('both', 'all')
+# Keys that are no noun for what they choose.
+_VERBS = ('missing', 'after_index')
 # Metadata of fields (`key`).
 _READ, _NEEDED = 'read', 'needed'
 
@@ -141,9 +143,13 @@ def _section(name, entry, path) -> Section:
   if not isinstance(entry, dict):
     raise errors.UserError(f'{where}: expected a table, got {entry!r}.')
   entry = dict(entry)
-  kind = entry.pop('kind', None)
   # Kinds may bring their sections along: they are looked up first.
   known = kinds.KINDS.names()
+  if 'kind' not in entry:
+    raise errors.UserError(
+      f"{where} lacks the key 'kind'; legal are {', '.join(known)}."
+    )
+  kind = entry.pop('kind')
   if kind not in known:
     raise errors.unknown_name('kind', str(kind), known, where=where)
   cls = SECTIONS.get(kind, where=where).build
@@ -197,7 +203,8 @@ def choice(*legal: str) -> Reader:
 
   def read_choice(name, given, where):
     if given not in legal:
-      raise errors.unknown_name(name, str(given), legal, where=where)
+      what = f'choice of {name}' if name in _VERBS else name
+      raise errors.unknown_name(what, str(given), legal, where=where)
     return given
 
   return read_choice

@@ -188,7 +188,8 @@ class _Reading:
     self._index = index
     self._dates = not columns.time_unit
     self._studies = row_names.Studies(study, len(columns.study))
-    self._codes = row_names.Names(_MISSING_CODE)
+    where = f"Table '{columns.table}', column '{columns.code}'"
+    self._codes = row_names.Names(_MISSING_CODE, where=where)
     self._wanted = {y for x in columns.codes for y in row_names.spellings_of(x)}
     self._count = collections.Counter()
     self._late = []
@@ -354,7 +355,7 @@ class _Reading:
       study, hours, code, value, n=n, codes=names, length=c.length
     )
     if not len(study):
-      self._say_none(findings)
+      self._say_none(findings, implausible)
     self._studies.say_alike(study, findings, c.study)
     notes = [*self._notes(), *implausible]
     equal = _equal(data.time, data.code, value=data.value)
@@ -389,9 +390,10 @@ class _Reading:
       lines = source.lines(np.array(self._late, int))
       shown = ', '.join(map(str, lines))
       more = ', ...' * (count['late'] > len(lines))
+      unit = source.unit + 's' * (len(lines) > 1)
       findings.add(
         f'of {count["rows"]:,} rows {_are(count["late"])} at or after the time '
-        f'of prediction ({source.unit}s {shown}{more}): nothing of them is '
+        f'of prediction ({unit} {shown}{more}): nothing of them is '
         'known when it is made; take them out of the table, or set '
         'after_index = "drop", which leaves them out and counts them.',
         line=lines[0],
@@ -428,10 +430,12 @@ class _Reading:
       if not out.any():
         continue
       keep &= ~out
+      least, most = f'{value[out].min():g}', f'{value[out].max():g}'
+      span = least if least == most else f'{least} to {most}'
       note = (
         f"of {int(mine.sum()):,} rows of '{name}' {_are(int(out.sum()))} "
         f'outside plausible = [{limits[0]:g}, {limits[1]:g}] '
-        f'({value[out].min():g} to {value[out].max():g}) and left out'
+        f'({span}) and left out'
       )
       findings.warn(f'{note}.', column=c.value)
       notes.append(note)
@@ -466,7 +470,7 @@ class _Reading:
       notes.append(self._same_day())
     return notes
 
-  def _say_none(self, findings):
+  def _say_none(self, findings, implausible):
     ours = [f"'{x}'" for x in self._study[:2]]
     theirs = [f"'{x}'" for x in self._studies.others()[:2]]
     if self._count['others'] == self._count['rows']:
@@ -475,9 +479,9 @@ class _Reading:
         f'(here {", ".join(theirs)}, there {", ".join(ours)}).',
         column='/'.join(self._columns.study),
       )
-    elif not findings.finished():
-      reasons = '; '.join(self._notes()) or 'each has a fault'
-      findings.add(f'no row is left: {reasons}.')
+    elif not any(x.is_error for x in findings.finished()):
+      reasons = '; '.join([*self._notes(), *implausible])
+      findings.add(f'no row is left: {reasons or "each has a fault"}.')
 
 
 def _equal(*columns, value: np.ndarray) -> int:

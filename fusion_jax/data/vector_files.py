@@ -1,15 +1,31 @@
 """Vectors of a cohort, from one file of all or one file a study."""
 
+import math
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from fusion_jax.core import errors, files, spellings
+from fusion_jax.data import array_headers
 
 STUDY, VECTOR = 'study', 'vector'
 LARGEST = 65_536
+_NPY = '.npy'
+# Values of one array: what is packed may unfold to far more than its file.
+_MOST = 2**30
+# Of damaged files; RuntimeError of those with a password.
+_ERRORS = (
+  OSError,
+  ValueError,
+  EOFError,
+  MemoryError,
+  RuntimeError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 # Studies that a message names.
 _NAMED = 3
 
@@ -33,14 +49,7 @@ def read_one(
   Raises:
     UserError: for a file that cannot be read, or as `missing` says.
   """
-  arrays = _npz(root, name)
-  for key in (STUDY, VECTOR):
-    if key not in arrays:
-      raise errors.UserError(
-        f"'{name}' lacks the array '{key}': expected 'study' (k,) and 'vector' "
-        f'(k, c), got {", ".join(sorted(arrays)) or "none"}.'
-      )
-  ids, values = arrays[STUDY], arrays[VECTOR]
+  ids, values = _npz(root, name)
   if ids.ndim != 1 or ids.dtype.kind not in 'iuU':
     raise errors.UserError(
       f"'{name}': 'study' is {ids.dtype} of shape {ids.shape}, expected (k,) "
@@ -61,6 +70,11 @@ def read_one(
     row[text] = at
   at = np.array([row.get(x, -1) for x in study])
   lacking = study[at < 0]
+  if len(lacking) == len(study):
+    raise errors.UserError(
+      f"'{name}': none of {len(ids)} vectors is of a study of the cohort (here "
+      f'{_some(ids)}, there {_some(study)}).'
+    )
   if len(lacking) and missing == 'error':
     raise errors.UserError(
       f"'{name}' has no vector of {len(lacking)} of {len(study)} studies "
@@ -72,6 +86,7 @@ def read_one(
     if others
     else ()
   )
+  _check_size(name, values)
   out = values.astype(np.float32)[at]
   out[at < 0] = np.nan
   return out, notes
@@ -107,6 +122,7 @@ def read_each(
           f"'{name}' has {len(value)} numbers, '{first}' has "
           f'{len(found[min(found)])}.'
         )
+      _check_size(name, value)
       first = first or name
       found[row] = value
   width = len(found[min(found)]) if found else 0
@@ -116,26 +132,47 @@ def read_each(
   return out
 
 
-def _npz(root, name) -> dict[str, np.ndarray]:
+def _npz(root, name) -> tuple[np.ndarray, np.ndarray]:
+  """The arrays STUDY and VECTOR of a file."""
   try:
-    with np.load(_inside(root, name), allow_pickle=False) as f:
-      if not isinstance(f, np.lib.npyio.NpzFile):
-        raise errors.UserError(f"'{name}' is no .npz file.")
-      return {key: f[key] for key in f.files}
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as e:
+    with zipfile.ZipFile(_inside(root, name)) as members:
+      found = [x.removesuffix(_NPY) for x in members.namelist()]
+      for key in (STUDY, VECTOR):
+        if key not in found:
+          raise errors.UserError(
+            f"'{name}' lacks the array '{key}': expected 'study' (k,) and "
+            f"'vector' (k, c), got {', '.join(sorted(found)) or 'none'}."
+          )
+      return _member(members, name, STUDY), _member(members, name, VECTOR)
+  except _ERRORS as e:
     raise _unreadable(name, e) from None
+
+
+def _member(members, name, key) -> np.ndarray:
+  with members.open(key + _NPY) as file:
+    shape, _ = array_headers.read(file)
+  if math.prod(shape) > _MOST:
+    raise errors.UserError(
+      f"'{name}': '{key}' is of shape {shape}; arrays are read up to {_MOST:,} "
+      'values.'
+    )
+  with members.open(key + _NPY) as file:
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _npy(root, name) -> np.ndarray:
   try:
-    value = np.load(_inside(root, name), allow_pickle=False)
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as e:
+    with open(_inside(root, name), 'rb') as file:
+      shape, _ = array_headers.read(file)
+      if math.prod(shape) > LARGEST:
+        raise errors.UserError(
+          f"'{name}' is of shape {shape}; legal are vectors of 1 to {LARGEST} "
+          'numbers.'
+        )
+      file.seek(0)
+      return np.lib.format.read_array(file, allow_pickle=False)
+  except _ERRORS as e:
     raise _unreadable(name, e) from None
-  if not isinstance(value, np.ndarray):
-    raise errors.UserError(
-      f"'{name}' holds several arrays; expected a .npy file of one vector."
-    )
-  return value
 
 
 def _inside(root, name) -> pathlib.Path:
@@ -163,6 +200,17 @@ def _check(name, values, axes) -> None:
     raise errors.UserError(
       f"'{name}': vectors of {values.shape[-1]} numbers; legal are 1 to "
       f'{LARGEST}.'
+    )
+
+
+def _check_size(name, values) -> None:
+  """Raises UserError if some number is beyond float32."""
+  if values.dtype.kind != 'f' or not values.size:
+    return
+  most = np.max(np.abs(values), where=np.isfinite(values), initial=0)
+  if most > np.finfo(np.float32).max:
+    raise errors.UserError(
+      f"'{name}': it holds {most:g}, too much for float32."
     )
 
 

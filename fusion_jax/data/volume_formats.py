@@ -1,6 +1,7 @@
 """One volume's file or folder: of which kind it is, and what it holds."""
 
 import dataclasses
+import logging
 import math
 import os
 import pathlib
@@ -10,7 +11,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from fusion_jax.core import errors, files
-from fusion_jax.data import dicom_series, image_files, volume_values
+from fusion_jax.data import (
+  array_headers,
+  dicom_series,
+  image_files,
+  volume_values,
+)
 
 NPY, NPZ, NIFTI, NIFTI_GZ = SUFFIXES = ('.npy', '.npz', '.nii', '.nii.gz')
 DICOM = 'DICOM'
@@ -21,7 +27,7 @@ EXTRA = 'volumes'
 
 # More values are no volume of a patient, but a damaged or hostile header.
 _MOST = 2**31
-_MAGIC = {NPY: b'\x93NUMPY', NPZ: b'PK', NIFTI_GZ: b'\x1f\x8b'}
+_MAGIC = {NPY: array_headers.MAGIC, NPZ: b'PK', NIFTI_GZ: b'\x1f\x8b'}
 _GIT_LFS = b'version https://git-lfs'
 _HEAD = 64
 _MILLIMETRES = {'meter': 1e3, 'mm': 1.0, 'micron': 1e-3, 'unknown': 1.0}
@@ -108,6 +114,8 @@ def _nibabel():
     raise errors.MissingPackageError(
       'Reading NIfTI volumes', 'nibabel', extra=EXTRA
     ) from None
+  # Of headers that it mends.
+  nibabel.imageglobals.logger.setLevel(logging.CRITICAL)
   return nibabel
 
 
@@ -152,18 +160,8 @@ def _check(shape: tuple[int, ...], dtype: np.dtype) -> None:
 
 def _npy(path) -> np.ndarray:
   with image_files.opened(path) as file:
-    _check(*_array_header(file))
+    _check(*array_headers.read(file))
   return np.load(path, mmap_mode='r', allow_pickle=False)
-
-
-def _array_header(file) -> tuple[tuple[int, ...], np.dtype]:
-  """Shape and type of the array that `file` holds in NumPy's format."""
-  version = np.lib.format.read_magic(file)
-  if version == (1, 0):
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-  else:
-    shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-  return shape, dtype
 
 
 def _npz(path) -> np.ndarray:
@@ -177,30 +175,29 @@ def _npz(path) -> np.ndarray:
       )
     name = f'{ARRAY if ARRAY in arrays else arrays[0]}{NPY}'
     with members.open(name) as file:
-      _check(*_array_header(file))
+      _check(*array_headers.read(file))
     with members.open(name) as file:
       return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _nifti(path) -> tuple[np.ndarray, np.ndarray]:
   nibabel = _nibabel()
-  # Of headers that it mends.
-  with nibabel.imageglobals.LoggingOutputSuppressor():
-    image = nibabel.load(path)
-    if not isinstance(image, nibabel.Nifti1Image):
-      raise image_files.NotReadError(
-        f'the file is {type(image).__name__}, no NIfTI volume of one file'
-      )
-    _check(image.shape, image.get_data_dtype())
-    try:
-      image = nibabel.as_closest_canonical(image)
-    except (np.linalg.LinAlgError, nibabel.orientations.OrientationError):
-      raise image_files.NotReadError(
-        'its affine tells no orientation: mend its sform or qform'
-      ) from None
-    values = np.asanyarray(image.dataobj)
-    unit = image.header.get_xyzt_units()[0]
-    spacing = np.array(image.header.get_zooms()[:3], float)
+  image = nibabel.load(path)
+  if not isinstance(image, nibabel.Nifti1Image):
+    raise image_files.NotReadError(
+      f'the file is {type(image).__name__}, no NIfTI volume of one file'
+    )
+  _check(image.shape, image.get_data_dtype())
+  try:
+    image = nibabel.as_closest_canonical(image)
+  except (np.linalg.LinAlgError, nibabel.orientations.OrientationError):
+    raise image_files.NotReadError(
+      'its affine tells no orientation: mend its sform or qform'
+    ) from None
+  values = np.asanyarray(image.dataobj)
+  unit = image.header.get_xyzt_units()[0]
+  # Not the header's zooms, of which nibabel makes 1 where they are 0.
+  spacing = nibabel.affines.voxel_sizes(image.affine)
   spacing = spacing * _MILLIMETRES.get(unit, np.nan)
   spacing[~(spacing > 0)] = np.nan
   return values.transpose(2, 1, 0, *range(3, values.ndim)), spacing[::-1]

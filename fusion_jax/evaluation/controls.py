@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from fusion_jax.core import types, words
+from fusion_jax.core import types
+from fusion_jax.evaluation import conditions as conditions_lib
 from fusion_jax.evaluation import config as config_lib
 from fusion_jax.evaluation import (
+  controls_in_words,
   entries,
   metrics,
   parts,
   resampling,
-  sentences,
+  shared_gain,
   thresholds,
 )
 from fusion_jax.evaluation import estimates as estimates_lib
@@ -26,16 +28,6 @@ from fusion_jax.evaluation import folds as folds_lib
 from fusion_jax.evaluation import predictions as predictions_lib
 from fusion_jax.evaluation import references as references_lib
 
-SIDES = tuple(types.SIDES)
-PERMUTED = tuple(f'{m}_permuted' for m in SIDES)
-NOISE = tuple(f'{m}_noise' for m in SIDES)
-ABSENT = tuple(f'{m}_absent' for m in SIDES)
-EMAP = 'emap'
-ENSEMBLE = 'ensemble'
-CONDITIONS = (*PERMUTED, *NOISE, *ABSENT, EMAP, ENSEMBLE)
-
-_UNDEFINED = 'no prediction, or undefined, in every fold'
-_SAME = 'both models of the ensemble are one and the same'
 # The arm of folds that are made here.
 _MADE = 'made'
 
@@ -99,6 +91,8 @@ def summarise(
   fusions: Sequence[str],
   config: config_lib.EvaluationConfig,
   reference: str = '',
+  sides: Mapping[str, Sequence[str]] | None = None,
+  seen: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
   """By fusion arm, what it loses under each condition that was run.
 
@@ -116,16 +110,24 @@ def summarise(
     config: metric, replicates and seed; the resamples are the summary's.
     reference: as `summary.summarise` takes it. 'ensemble' is read of it, else
       of the single arm that is best on the test parts.
+    sides: the modalities that conditions named by a side changed; by default
+      a side's name is that of its only modality.
+    seen: by arm, the modalities that it sees; by default all of the table.
 
   Returns:
     Nothing if no condition was run. Else by arm, 'conditions' by name with
     'metrics' and 'loss'; 'emap', 'ensemble' and 'shapley' (None with a
     'reason' in the absence of what they need); 'fusion' with 'uses_both',
     'interactions' and 'beats_ensemble', each True, False or None; 'sentence'.
+    'shapley' has an entry for each modality and one for all ('both' where they
+    are two). Where a side has several modalities, 'sides' lists those of each
+    and 'shapley_of_sides' has the sums of theirs.
   """
   names = set(predictions_lib.factorize(predictions.condition)[0].tolist())
-  names = [c for c in CONDITIONS if c in names]
-  if not names or not fusions:
+  listed = [c for c in conditions_lib.CONDITIONS if c in names]
+  others = sorted(names - {*listed})
+  withheld = [c for c in others if conditions_lib.withheld_by(c)]
+  if not (listed or withheld) or not fusions:
     return {}
   task = predictions.task
   metric = config.metric or metrics.PRIMARY[task.kind]
@@ -144,10 +146,11 @@ def summarise(
   full = work.measure(test, fusions)
   conditions: dict[str, dict[str, dict[str, Any]]] = {a: {} for a in fusions}
   absent: dict[str, _Measured] = {}
+  made: dict[str, list[str]] = {a: [] for a in fusions}
   empty = False
-  for name in names:
+  for name in (*listed, *withheld):
     folds = _matched(test, folds_lib.arrange(predictions, condition=name))
-    if name == ENSEMBLE:
+    if name == conditions_lib.ENSEMBLE:
       some = any(folds)
       folds = _two_models(test, folds, best)
       empty = some and not any(folds)
@@ -158,35 +161,80 @@ def summarise(
       )
     else:
       changed = work.measure(folds, fusions)
+    if conditions_lib.withheld_by(name):
+      absent[name] = changed
+      for arm in fusions:
+        if any(f is not None and arm in f.scores for f in folds):
+          made[arm].append(name)
+    if name not in listed:
+      continue
     intact = full
     if any(
       f is not None and len(f.study) < len(t.study)
       for f, t in zip(folds, test, strict=True)
     ):
       intact = work.measure(_same_studies(test, folds), fusions)
-    if name in ABSENT:
-      absent[name] = changed
     for arm in fusions:
       conditions[arm][name] = _condition(work, intact, changed, arm, folds)
-      if name == ENSEMBLE and empty:
-        conditions[arm][name] = _with_reason(conditions[arm][name], _SAME)
+      if name == conditions_lib.ENSEMBLE and empty:
+        conditions[arm][name] = _with_reason(
+          conditions[arm][name], controls_in_words.SAME
+        )
   chance = None
-  if len(absent) == len(ABSENT):
+  if absent:
     chance = work.measure([_constant(work.task, f) for f in test], [_MADE])
+  sides = sides or {}
   found = {}
   for arm in fusions:
     here = conditions[arm]
-    fusion = _judge(here)
+    fusion = controls_in_words.judge(here)
     found[arm] = {
       'conditions': here,
-      'emap': _part(here, EMAP),
-      'ensemble': _part(here, ENSEMBLE),
-      'shapley': _shapley(work, arm, full, absent, chance),
+      'emap': _part(here, conditions_lib.EMAP),
+      'ensemble': _part(here, conditions_lib.ENSEMBLE),
+      **_divided(
+        arm,
+        (seen or {}).get(arm) or [*predictions.available],
+        sides,
+        made[arm],
+        full,
+        absent,
+        chance,
+      ),
       'fusion': fusion,
-      'sentence': _sentence(
-        work, arm, here, fusion, _named(best, singles, reference), empty
+      'sentence': controls_in_words.sentence(
+        arm,
+        here,
+        fusion,
+        metric=metric,
+        single=_named(best, singles, reference),
+        empty=empty,
+        sides=sides,
       ),
     }
+    if any([*x] != [side] for side, x in sides.items()):
+      found[arm]['sides'] = {side: list(x) for side, x in sides.items()}
+  return found
+
+
+def _divided(arm, seen, sides, made, full, absent, chance) -> dict[str, Any]:
+  """The arm's gain over chance by modality and, where they differ, by side."""
+  game = shared_gain.game_of(seen, sides, made)
+  if game is None:
+    return {'shapley': shared_gain.why_none(seen)}
+  values, replicates = (
+    {
+      frozenset(): getattr(chance, what)[_MADE],
+      frozenset(game.players): getattr(full, what)[arm],
+      **{s: getattr(absent[c], what)[arm] for s, c in game.conditions.items()},
+    }
+    for what in ('values', 'replicates')
+  )
+  found = {'shapley': shared_gain.divide(game, values, replicates)}
+  if len(game.players) > len(sides) > 0:
+    found['shapley_of_sides'] = shared_gain.of_sides(
+      game, values, replicates, sides
+    )
   return found
 
 
@@ -274,25 +322,6 @@ def _constant(task, fold) -> folds_lib.Fold:
   return dataclasses.replace(fold, scores={_MADE: {0: np.tile(scores, (n, 1))}})
 
 
-def _over_folds(values, replicates):
-  """Mean over the folds whose value is defined, and its (r,) replicates."""
-  kept = np.flatnonzero(~np.isnan(values))
-  if not len(kept):
-    return math.nan, np.full(replicates.shape[1], np.nan)
-  return (
-    float(values[kept].mean()),
-    metrics.mean([replicates[g] for g in kept]),
-  )
-
-
-def _entry(values, replicates) -> dict[str, Any]:
-  estimate, replicates = _over_folds(values, replicates)
-  undefined = [(g, _UNDEFINED) for g in np.flatnonzero(np.isnan(values))]
-  if not math.isnan(estimate):
-    undefined = []
-  return entries.resampled(estimate, replicates, undefined)
-
-
 def _turned(work, entry) -> dict[str, Any]:
   """An oriented entry in the metric's own direction."""
   if work.sign > 0:
@@ -309,8 +338,10 @@ def _condition(work, intact, changed, arm, folds) -> dict[str, Any]:
   there = [f for f in folds if f is not None]
   values, replicates = changed.values[arm], changed.replicates[arm]
   return {
-    'metrics': {work.metric: _turned(work, _entry(values, replicates))},
-    'loss': _entry(
+    'metrics': {
+      work.metric: _turned(work, entries.of_folds(values, replicates))
+    },
+    'loss': entries.of_folds(
       intact.values[arm] - values, intact.replicates[arm] - replicates
     ),
     'folds': len(there),
@@ -330,102 +361,3 @@ def _part(conditions, name) -> dict[str, Any]:
     }
   found = conditions[name]
   return {**found['loss'], 'studies': found['studies']}
-
-
-def _shapley(work, arm, full, absent, chance) -> dict[str, Any] | None:
-  """Shapley values (Shapley 1953) of the modalities of the fitted model.
-
-  The game's value is the metric with the other modality withheld from the
-  model that was trained on both, and that of a constant without either: it is
-  about this model, not about what each modality could do on its own.
-  """
-  if chance is None:
-    return {'reason': f'needs the conditions {" and ".join(ABSENT)}'}
-
-  def entry(combine):
-    of = (full, *(absent[name] for name in ABSENT))
-    return _entry(
-      combine(*(m.values[arm] for m in of), chance.values[_MADE]),
-      combine(*(m.replicates[arm] for m in of), chance.replicates[_MADE]),
-    )
-
-  # With both (b), without the one (o), without the other (t), with none (n).
-  one, other = SIDES
-  return {
-    one: entry(lambda b, o, t, n: ((t - n) + (b - o)) / 2),
-    other: entry(lambda b, o, t, n: ((o - n) + (b - t)) / 2),
-    'both': entry(lambda b, o, t, n: b - n),
-  }
-
-
-def _above(conditions, name) -> bool | None:
-  if name not in conditions or math.isnan(conditions[name]['loss']['low']):
-    return None
-  return conditions[name]['loss']['low'] > 0
-
-
-def _judge(conditions) -> dict[str, bool | None]:
-  losses = [_above(conditions, name) for name in PERMUTED]
-  uses_both = None if None in losses else all(losses)
-  return {
-    'uses_both': False if False in losses else uses_both,
-    'interactions': _above(conditions, EMAP),
-    'beats_ensemble': _above(conditions, ENSEMBLE),
-  }
-
-
-def _shown(conditions, name) -> str:
-  x = conditions[name]['loss']
-  estimate, low, high = map(
-    sentences.number, (x['estimate'], x['low'], x['high'])
-  )
-  return f'{estimate} ({low} to {high})'
-
-
-def _sentence(work, arm, conditions, fusion, single, empty) -> str:
-  metric = words.metric(work.metric)
-  uses, beats = fusion['uses_both'], fusion['beats_ensemble']
-  said = []
-  if uses is not None:
-    exchanged = [
-      f'the {types.called(m)} among patients makes its {metric} worse by '
-      f'{_shown(conditions, name)}'
-      for m, name in zip(SIDES, PERMUTED, strict=True)
-      if _above(conditions, name) is not None
-    ]
-    start = (
-      'uses both modalities'
-      if uses
-      else ('is not shown to use both modalities')
-    )
-    said.append(f'{start}: exchanging {", exchanging ".join(exchanged)}')
-  if fusion['interactions'] is not None:
-    has = 'has' if fusion['interactions'] else 'is not shown to have'
-    said.append(
-      f'{has} interactions that matter: without them its {metric} is worse by '
-      f'{_shown(conditions, EMAP)}'
-    )
-  if beats is not None:
-    verb = 'beats' if beats else 'is not shown to beat'
-    said.append(
-      f'{verb} an ensemble of two models of {single}: '
-      f'its {metric} is better by {_shown(conditions, ENSEMBLE)}'
-    )
-  alone = ''
-  if empty:
-    alone = (
-      f' An ensemble of two models of {single}, is no control here: {_SAME}.'
-    )
-  if not said:
-    return f'{arm}: whether its gain is fusion was not tested.{alone}'
-  if uses and beats:
-    verdict = 'The gain is fusion'
-    if fusion['interactions']:
-      verdict += ', interactions included'
-    elif fusion['interactions'] is False:
-      verdict += '; adding up the two modalities may be all of it'
-  elif uses is False or beats is False:
-    verdict = 'That a gain is due to fusion is not shown'
-  else:
-    verdict = 'Whether a gain is due to fusion was not fully tested'
-  return f'{arm} {"; it ".join(said)}. {verdict}.{alone}'

@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 
 from fusion_jax.core import types
-from fusion_jax.evaluation import bounds, delong, permutation, power, variance
+from fusion_jax.evaluation import (
+  bounds,
+  delong,
+  metrics,
+  permutation,
+  power,
+  variance,
+)
 from fusion_jax.evaluation import comparison as comparison_lib
 from fusion_jax.evaluation import estimates as estimates_lib
 from fusion_jax.evaluation import folds as folds_lib
+
+_NOWHERE = 'no prediction, or undefined, in every fold'
 
 
 def entry(
@@ -127,6 +136,22 @@ def patients_needed(needed: power.Needed) -> dict[str, Any]:
       if (reason := getattr(needed, f'{name}_reason'))
     },
   }
+
+
+def of_folds(values: np.ndarray, replicates: np.ndarray) -> dict[str, Any]:
+  """The entry of the mean over the folds in which a value is defined.
+
+  Args:
+    values: (g,), NaN where undefined.
+    replicates: (g, r).
+  """
+  kept = np.flatnonzero(~np.isnan(values))
+  if not len(kept):
+    undefined = [(g, _NOWHERE) for g in range(len(values))]
+    return entry(math.nan, (math.nan, math.nan, ''), undefined)
+  return resampled(
+    float(values[kept].mean()), metrics.mean([replicates[g] for g in kept])
+  )
 
 
 def corrected_t(

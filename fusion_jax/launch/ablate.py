@@ -66,7 +66,9 @@ _REGISTERED = flags.DEFINE_string(
   'A file that fixed metric, margin, estimand, arms and reference beforehand.',
 )
 _CONTROLS = flags.DEFINE_string(
-  'controls', None, "Conditions that ask whether a gain is fusion, or 'all'."
+  'controls',
+  None,
+  "Conditions that ask whether a gain is fusion, 'shapley', or 'all'.",
 )
 _FOOTPRINT = flags.DEFINE_bool(
   'footprint', None, 'Measure operations, latency and memory of each arm.'

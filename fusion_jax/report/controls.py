@@ -1,6 +1,6 @@
 """Controls: what is left of an arm when a modality tells nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_jax.core import types, words
@@ -94,10 +94,11 @@ def fusion_answers(summary: Mapping[str, Any]) -> tables.Table:
 
 
 _ANSWERS = {
-  'uses_both': 'uses both modalities',
+  'uses_both': 'uses both',
   'interactions': 'uses interactions',
   'beats_ensemble': 'beats an ensemble of the best single modality',
 }
+_DRAWN = 'se of orders'
 _CONTROLS = {'emap': 'EMAP (no interactions)', 'ensemble': 'single ensemble'}
 
 
@@ -106,40 +107,59 @@ def _controls(entry, metric):
   conditions = entry.get('conditions') or {}
   for name, value in conditions.items():
     left = text_lib.number((value.get('metrics') or {}).get(metric))
-    yield name_of(name), left, text_lib.number(value.get('loss'))
+    lost = text_lib.number(value.get('loss'))
+    yield name_of(name, entry.get('sides')), left, lost
   for name in _CONTROLS:
     lost = entry.get(name)
     if lost and name not in conditions and lost.get('estimate') is not None:
       yield name_of(name), None, text_lib.number(lost)
 
 
-def name_of(name: str) -> str:
-  """A control as tables name it."""
+def name_of(name: str, sides: Mapping[str, Sequence[str]] | None = None) -> str:
+  """A control as tables name it, with the modalities of the sides if known."""
   if name in _CONTROLS:
     return _CONTROLS[name]
   modality, _, condition = name.rpartition('_')
-  return f'{types.called(modality)} {condition}'.strip()
+  return f'{_called(modality, sides or {})} {condition}'.strip()
+
+
+def _called(name, sides) -> str:
+  """A modality, or a side by its modalities."""
+  return types.called(name, sides.get(name, ()))
 
 
 def shapley(summary: Mapping[str, Any]) -> tables.Table:
-  """How the gain over the prevalence divides among modalities."""
-  rows = []
+  """How the gain over the prevalence divides among modalities and sides."""
+  rows, drawn = [], False
   for arm, entry in (summary.get('controls') or {}).items():
-    for name, value in (entry.get('shapley') or {}).items():
+    sides = entry.get('sides') or {}
+    *parts, whole = (entry.get('shapley') or {'': None}).items()
+    together = [
+      (f'{_called(k, sides)}, together', v)
+      for k, v in (entry.get('shapley_of_sides') or {}).items()
+    ]
+    for name, value in (*parts, *together, whole):
       if isinstance(value, Mapping) and 'estimate' in value:
+        error = value.get('sampling_se')
+        drawn |= error is not None
         rows.append(
           [
             tables.word(arm),
-            tables.word(name.replace('_', ' ')),
+            tables.word(types.called(name)),
             tables.entry(value, signed=True),
+            tables.Cell() if error is None else tables.plain(error),
           ]
         )
+  if not drawn:
+    rows = [row[:-1] for row in rows]
   return tables.plain_table(
     'shapley',
     'Shapley values of the modalities',
     [
       *tables.of_words('arm', 'modality'),
       Column('value [95%]', interval=True),
+      *([Column(_DRAWN)] if drawn else []),
     ],
     rows,
+    note=prose.passage('sections/controls', 'shapley') if rows else '',
   )

@@ -43,6 +43,9 @@ def write(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
       )
     ],
     controls_made=_controls(summary.get('controls') or {}),
+    orders_drawn=any(
+      'sampling_se' in share for share in _shares(summary.get('controls') or {})
+    ),
     interactions=any(
       x.get('p_adjusted') is not None for x in summary.get('interactions') or ()
     ),
@@ -71,12 +74,16 @@ def _controls(controls) -> list[str]:
     if any(c.endswith(f'_{kind}') for c in made)
   ]
   kinds += [kind for kind in ('emap', 'ensemble') if kind in made]
-  shares = (
+  if any(x.get('estimate') is not None for x in _shares(controls)):
+    kinds.append('shapley')
+  return kinds
+
+
+def _shares(controls) -> list[Mapping[str, Any]]:
+  """Shapley values of all arms."""
+  return [
     share
     for x in controls.values()
     for share in (x.get('shapley') or {}).values()
     if isinstance(share, Mapping)
-  )
-  if any(x.get('estimate') is not None for x in shares):
-    kinds.append('shapley')
-  return kinds
+  ]

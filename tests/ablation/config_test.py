@@ -190,6 +190,9 @@ class ConfigTest(parameterized.TestCase):
     self.assertEqual(config().controls.names, ())
     both = config('controls.conditions=emap,image_permuted').controls
     self.assertEqual(both.names, ('image_permuted', 'emap'))
+    self.assertFalse(both.shapley)
+    for name in ('shapley', 'all'):
+      self.assertTrue(config(f'controls.conditions={name}').controls.shapley)
     self.assertLen(config('controls.conditions=all').controls.names, 8)
     with self.assertRaisesRegex(errors.UserError, "mean 'ehr_noise'.*all"):
       config_lib.check(config('controls.conditions=ehr_nois'))

@@ -11,8 +11,7 @@ from scipy import special
 
 from fusion_jax.ablation import changes, controls, learners, pairs
 from fusion_jax.core import errors, types
-from fusion_jax.evaluation import controls as evaluation_controls
-from fusion_jax.evaluation import predictions
+from fusion_jax.evaluation import conditions, predictions
 from tests import tiny
 from tests.ablation import changes_test, runner_test
 
@@ -59,7 +58,7 @@ class ControlsTest(ControlsTestCase):
   def test_every_condition(self, kind):
     cohort = tiny.cohort(kind=kind, absent=True)
     summary, table, _ = self._run(*ALL, cohort=cohort, arms=TWO_SINGLES)
-    names = evaluation_controls.CONDITIONS
+    names = conditions.CONDITIONS
     self.assertEqual(set(table.condition), {'intact', *names})
     metric = summary['task']['metric']
     found = summary['controls']
@@ -287,7 +286,7 @@ class NeuralControlsTest(ControlsTestCase):
       *'joint joint_additive early_raw early_features early_trees'.split(),
       *'late_mean late_stack late_vote'.split(),
     }
-    for name in set(evaluation_controls.CONDITIONS) - {'ensemble'}:
+    for name in set(conditions.CONDITIONS) - {'ensemble'}:
       self.assertEqual(set(table.arm[table.condition == name]), fusions)
     self.assertIn('Control ensemble', shown)
     for arm in ('joint_additive', 'late_mean', 'late_stack'):

@@ -90,6 +90,8 @@ class ReviewTest(parameterized.TestCase):
   @parameterized.parameters(
     ([arm.Modality('x', 'imag', IMAGING)], "Did you mean 'image'"),
     ([arm.Modality('x', 'image', 'records')], "Did you mean 'record'"),
+    ([arm.Modality('image', 'image', IMAGING), CXR], 'it is not all of that'),
+    ([arm.Modality('ehr', 'vector', IMAGING)], "of the side 'record'"),
     (
       [arm.Modality('linear', 'image', IMAGING), CXR],
       "would be called 'image_linear'",

@@ -177,7 +177,7 @@ class ReaderTest(parameterized.TestCase):
     ('complementry', {}, "Did you mean 'complementary'?"),
     ('nowhere/at/all.toml', {}, 'neither a built-in world'),
     ('ham1000', {}, "Did you mean 'ham10000_64'?"),
-    ('nowhere', {}, 'a shipped descriptor (ham10000_64, pad_ufes20_'),
+    ('nowhere', {}, 'a shipped descriptor (ham10000_64, kits19_volumes'),
     ('ham10000_64', {}, 'say with --data_root=DIR where the files are'),
     (None, {'n': 5}, 'cohort.n = 5 is only for built-in worlds'),
     (None, {'task': 'survival'}, 'cohort.task = survival is only for'),

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from absl.testing import absltest
 
+from fusion_jax.core import errors
 from fusion_jax.data import row_cells, row_names, tables
 
 
@@ -23,6 +24,12 @@ class RowNamesTest(absltest.TestCase):
       (names.of('1'), names.of('a'), names.of('x')), ([3], [1], [])
     )
     self.assertLen(names, 4)
+
+  def test_what_is_too_long_for_a_name_is_refused_where_it_is_told(self):
+    note = 'x' * 1001
+    with self.assertRaisesRegex(errors.UserError, "^column 'c': 'x.* 1,001"):
+      row_names.Names({''}, where="column 'c'").add(texts('a', note))
+    self.assertEqual(row_names.Names({''}).add(texts(note)).tolist(), [0])
 
   def test_studies_of_one_column(self):
     studies = row_names.Studies(np.array(['7', '8']), 1)

@@ -6,8 +6,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
+from fusion_jax.evaluation import conditions, controls, entries, predictions
 from fusion_jax.evaluation import config as config_lib
-from fusion_jax.evaluation import controls, entries, predictions
 from tests.evaluation import summary_test
 
 CONFIG = config_lib.EvaluationConfig(replicates=199)
@@ -221,6 +221,41 @@ class SummariseTest(parameterized.TestCase):
     found = summarise(with_conditions(intact(), WORSE, 0.5))['joint']
     self.assertNotIn('reason', found['ensemble'])
     self.assertIs(found['fusion']['beats_ensemble'], True)
+
+  def test_modalities_of_their_own_names(self):
+    table = with_conditions(intact(), WORSE)
+    both = {'scan': table.available['image'], 'notes': table.available['ehr']}
+    table = dataclasses.replace(table, available=both)
+    sides = {'image': ('scan',), 'ehr': ('notes',)}
+    found = summarise(table, sides=sides)['joint']
+    self.assertEqual(list(found['shapley']), ['scan', 'notes', 'both'])
+    self.assertIn('exchanging the scan among', found['sentence'])
+    self.assertEqual(found['sides'], {'image': ['scan'], 'ehr': ['notes']})
+    # Of a file of predictions nothing is known but the sides.
+    plain = summarise(table)['joint']
+    self.assertEqual(list(plain['shapley']), ['image', 'ehr', 'both'])
+    for one, other in (('scan', 'image'), ('notes', 'ehr')):
+      self.assertEqual(found['shapley'][one], plain['shapley'][other])
+
+  def test_every_set_of_three_modalities(self):
+    table = intact()
+    seen = ('xray', 'ct', 'labs')
+    table = dataclasses.replace(
+      table, available={m: np.ones(len(table), bool) for m in seen}
+    )
+    names = conditions.of_shapley(seen, {})
+    spreads = {c: 0.5 * (1 + c.count('+')) for c in names}
+    found = summarise(with_conditions(table, spreads, None))['joint']
+    self.assertEqual(list(found['shapley']), [*seen, 'all'])
+    self.assertAlmostEqual(
+      sum(found['shapley'][m]['estimate'] for m in seen),
+      found['shapley']['all']['estimate'],
+    )
+    self.assertEmpty(found['conditions'])
+    self.assertNotIn('shapley_of_sides', found)
+    del spreads['ct+labs_absent']
+    found = summarise(with_conditions(table, spreads, None))['joint']
+    self.assertIn("control 'shapley'", found['shapley']['reason'])
 
   def test_withheld_modalities_that_are_no_worse_than_both(self):
     table = with_conditions(

@@ -25,6 +25,17 @@ class EntryTest(absltest.TestCase):
     found = entries.entry(0.7, (math.nan, math.nan, 'few'), [(0, 'one class')])
     self.assertEqual(found['reason'], 'few')
 
+  def test_of_folds(self):
+    values = np.array([0.2, math.nan, 0.4])
+    replicates = np.linspace(0, 1, 1001) * np.ones((3, 1))
+    found = entries.of_folds(values, replicates)
+    self.assertAlmostEqual(found['estimate'], 0.3)
+    self.assertAlmostEqual(found['low'], 0.025)
+    self.assertNotIn('reason', found)
+    none = entries.of_folds(np.full(2, math.nan), replicates[:2])
+    self.assertTrue(math.isnan(none['low']))
+    self.assertIn('in every fold', none['reason'])
+
   def test_resampled(self):
     found = entries.resampled(0.5, np.linspace(0, 1, 1001))
     self.assertAlmostEqual(found['low'], 0.025)

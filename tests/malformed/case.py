@@ -14,6 +14,8 @@ WARNED = 'warned'
 READ = 'read'
 
 STUDIES = 24
+# What inputs make that would run code of their own.
+RUN = 'was_run'
 
 Make = Callable[[pathlib.Path], None]
 

@@ -15,15 +15,25 @@ from tests.malformed import (
   descriptor_cases,
   image_cases,
   launcher_cases,
+  modality_cases,
+  nifti_cases,
   predictions_cases,
+  series_cases,
   settings_cases,
   table_cases,
+  vector_cases,
+  volume_cases,
 )
 
 ALL = (
   *descriptor_cases.CASES,
   *table_cases.CASES,
   *image_cases.CASES,
+  *modality_cases.CASES,
+  *series_cases.CASES,
+  *volume_cases.CASES,
+  *vector_cases.CASES,
+  *nifti_cases.CASES,
   *predictions_cases.CASES,
   *settings_cases.CASES,
   *launcher_cases.CASES,
@@ -40,7 +50,7 @@ class CorpusTest(absltest.TestCase):
   def test_there_are_enough_and_their_names_differ(self):
     names = [x.name for x in ALL]
     self.assertLen(set(names), len(names))
-    self.assertGreaterEqual(len(names), 200)
+    self.assertGreaterEqual(len(names), 500)
 
 
 class _CasesTest(parameterized.TestCase):
@@ -64,6 +74,8 @@ class _CasesTest(parameterized.TestCase):
     said = f'{x.name}: {code}\n{out[-3000:]}\n{err[-3000:]}'
     self.assertIsNotNone(code, f'{x.name} hangs')
     self.assertNotIn('Traceback', out + err)
+    # What an input tried to run.
+    self.assertEmpty([*folder.rglob(case.RUN)], said)
     self.assertEmpty([*folder.parent.rglob('fault-*.txt')], said)
     self.assertEqual(code, x.code, said)
     self.assertNotRegex(out + err, '[\x00-\x08\x0b-\x1f\x7f]')

@@ -58,6 +58,40 @@ class ControlsTest(absltest.TestCase):
       entry['shapley'] = {'reason': 'needs other conditions'}
     self.assertFalse(controls.shapley(self.summary))
 
+  def test_shapley_of_many_modalities_and_their_sides(self):
+    entry = self.summary['controls']['joint']
+    value = {'estimate': 0.1, 'low': 0.0, 'high': 0.2}
+    entry['shapley'] = {m: value for m in ('xray', 'ct', 'labs', 'all')}
+    entry['sides'] = {'image': ['xray', 'ct'], 'ehr': ['labs']}
+    entry['shapley_of_sides'] = {'image': value, 'ehr': value}
+    table = controls.shapley(self.summary)
+    names = [r[1].text for r in table.rows() if r[0].text == 'joint']
+    self.assertEqual(
+      names,
+      [
+        *('xray', 'ct', 'labs'),
+        'imaging (xray, ct), together',
+        'labs, together',
+        'all',
+      ],
+    )
+    self.assertLen(table.columns, 3)
+    entry['shapley']['ct'] = {**value, 'sampling_se': 0.013}
+    table = controls.shapley(self.summary)
+    self.assertLen(table.columns, 4)
+    shown = [r[3].text for r in table.rows() if r[1].text == 'ct']
+    self.assertEqual(shown, ['.013'])
+
+  def test_controls_are_called_by_the_modalities_of_the_cohort(self):
+    sides = {'image': ['scan'], 'ehr': ['labs', 'notes']}
+    named = {
+      x: controls.name_of(x, sides)
+      for x in ('image_permuted', 'ehr_noise', 'emap')
+    }
+    self.assertEqual(named['image_permuted'], 'scan permuted')
+    self.assertEqual(named['ehr_noise'], 'record (labs, notes) noise')
+    self.assertEqual(controls.name_of('ehr_absent'), 'record absent')
+
   def test_nothing_of_it(self):
     self.summary['controls'] = None
     self.assertFalse(controls.table(self.summary))

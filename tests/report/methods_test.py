@@ -85,6 +85,13 @@ class MethodsTest(absltest.TestCase):
     self.assertRegex(text, r'tested with an additive projection \[\d+\]\.')
     self.assertNotIn('Shapley', text)
 
+  def test_drawn_orders_of_modalities_are_told(self):
+    self.assertNotIn('Castro', '\n'.join(methods.write(self.summary)[1]))
+    for entry in self.summary['controls'].values():
+      entry['shapley']['image']['sampling_se'] = 0.01
+    self.assertIn('Castro', '\n'.join(methods.write(self.summary)[1]))
+    self.assertIn('from random orders of them [', self.text())
+
   def test_a_recalibration_that_was_not_possible_is_not_told(self):
     for entry in self.summary['arms'].values():
       ways = entry.get('calibration', {}).get('recalibrated', {})

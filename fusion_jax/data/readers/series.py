@@ -23,7 +23,8 @@ def _window(name, given, where) -> float:
 
 def _plausible(name, given, where) -> Mapping[str, tuple[float, float]]:
   del name
-  return keys.plausible(given, where)
+  # The file is quoted again.
+  return keys.plausible(given, where.replace("'", ''))
 
 
 @sections.SECTIONS.register(series.NAME, summary='rows of irregular series')
@@ -87,5 +88,5 @@ class Section(sections.Section):
       findings,
       index_is_date=records.index_is_date,
     )
-    records.notes += tuple(f"Series '{self.name}': {x}" for x in notes)
+    records.notes += tuple(f"Series '{self.name}': {x}." for x in notes)
     return data if data.present.any() else None, findings.finished()

@@ -1,6 +1,7 @@
 """Files of volumes, one a study."""
 
 import dataclasses
+import math
 
 from fusion_jax.core import errors
 from fusion_jax.data import sections, volume_files
@@ -10,7 +11,8 @@ from fusion_jax.data.kinds import volume
 def _window(name, given, where) -> tuple[float, float]:
   numbers = given if isinstance(given, list) and len(given) == 2 else []
   numbers = [float(x) for x in numbers if type(x) in (int, float)]
-  if len(numbers) < 2 or not numbers[0] < numbers[1]:
+  finite = all(map(math.isfinite, numbers))
+  if len(numbers) < 2 or not finite or not numbers[0] < numbers[1]:
     raise sections.fail(
       name, where, 'two numbers in order, such as [-1000, 400]', given
     )
