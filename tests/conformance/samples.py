@@ -33,6 +33,9 @@ TRAIN = np.arange(16)
 MODALITY = {kind: m for m, (kind, _) in five.KINDS.items()}
 MODALITIES = tuple(MODALITY.values())
 KIND = {m: kind for kind, m in MODALITY.items()}
+KINDS = tuple(MODALITY)
+# Those whose encoders compile in a moment.
+CHEAP = ('table', 'vector')
 
 _LARGEST = 8
 _ITEMS = 2
@@ -94,13 +97,21 @@ def fleet_data(kind: str = types.BINARY) -> batches.FleetData:
 @functools.cache
 def batch(kind: str = types.BINARY) -> types.Batch:
   """All studies, every sixth of them mere padding."""
-  plan = batches.RowPlan(
-    rows=jnp.arange(N), weight=jnp.float32(jnp.arange(N) % 6 > 0)
-  )
-  made = batches.gather(batches.make_resident(fleet_data(kind)), 0, plan)
+  made = _gathered(kind, jnp.float32(jnp.arange(N) % 6 > 0))
   if kind == types.REGRESSION:
     made = made.replace(labels=(made.labels - 50.0) / 10.0)
   return made
+
+
+@functools.cache
+def whole_batch() -> types.Batch:
+  """All studies."""
+  return _gathered(types.BINARY, jnp.ones(N))
+
+
+def _gathered(kind, weight):
+  plan = batches.RowPlan(rows=jnp.arange(N), weight=weight)
+  return batches.gather(batches.make_resident(fleet_data(kind)), 0, plan)
 
 
 def _small(value: typing.Any) -> typing.Any:
