@@ -1,12 +1,12 @@
 """What holds for every model, whatever it is made of."""
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
@@ -265,6 +265,42 @@ def assert_all(model: Model) -> None:
   assert_compiled_is_eager(model)
 
 
+def first_state(
+  module: models.FusionModel,
+  optimizer: optax.GradientTransformation,
+  batch: types.Batch,
+  *,
+  rate: float = 1e-3,
+  seed: int = 1,
+) -> step.TrainState:
+  """What training starts from, of drawn variables; no program is compiled."""
+  empty = jax.eval_shape(
+    lambda: step.create_train_state(
+      model=module,
+      optimizer=optimizer,
+      batch=batch,
+      key=jax.random.key(0),
+      total_steps=10,
+      learning_rate=rate,
+      weight_decay=0.1,
+    )
+  )
+  zeros = jax.tree.map(
+    lambda x: jnp.zeros(x.shape, x.dtype), empty.replace(key=())
+  )
+  params, collections = (
+    samples.drawn(x, seed) for x in (empty.params, empty.collections)
+  )
+  return zeros.replace(
+    params=params,
+    collections=collections,
+    average={'params': params, **collections},
+    key=jax.random.key(seed),
+    total_steps=jnp.int32(10),
+    learning_rate=jnp.float32(rate),
+  )
+
+
 def assert_steps(
   config: models.ModelConfig,
   *,
@@ -283,28 +319,7 @@ def assert_steps(
   methods = protocol.create_methods(
     training.methods, task=task, modalities=config.modalities
   )
-  make = functools.partial(
-    step.create_train_state,
-    model=module,
-    optimizer=optimizer,
-    batch=batch,
-    total_steps=10,
-    learning_rate=1e-3,
-    weight_decay=0.1,
-  )
-  empty = jax.eval_shape(lambda: make(key=jax.random.key(0)))
-  zeros = jax.tree.map(
-    lambda x: jnp.zeros(x.shape, x.dtype), empty.replace(key=())
-  )
-  params, collections = map(samples.drawn, (empty.params, empty.collections))
-  first = zeros.replace(
-    params=params,
-    collections=collections,
-    average={'params': params, **collections},
-    key=jax.random.key(0),
-    total_steps=jnp.int32(10),
-    learning_rate=jnp.float32(1e-3),
-  )
+  first = first_state(module, optimizer, batch)
   traces = []
 
   def take(state):

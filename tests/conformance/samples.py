@@ -200,13 +200,13 @@ def config(
   )
 
 
-def drawn(shapes: typing.Any) -> typing.Any:
+def drawn(shapes: typing.Any, seed: int = 1) -> typing.Any:
   """Variables of these shapes as if they were trained; no program is compiled.
 
   Kernels keep the size of what they are given; scales and statistics are about
   1, so that nothing is divided by next to nothing.
   """
-  rng = np.random.default_rng(1)
+  rng = np.random.default_rng(seed)
 
   def one(x):
     made = rng.normal(size=x.shape)
