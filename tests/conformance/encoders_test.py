@@ -32,9 +32,9 @@ KEEPING = [x for x in ENCODERS if _keeps(*x)]
 HALVES = list(
   dict.fromkeys(
     [
-      (kind, samples.specs(known, name, exact=False)[0])
-      for kind, known in protocol.ENCODERS.items()
-      for name in known.names()
+      (kind, samples.specs(protocol.encoders(kind), name, exact=False)[0])
+      for kind in samples.KINDS
+      for name in protocol.encoders(kind).names()
     ]
     + KEEPING
   )

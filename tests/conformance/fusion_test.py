@@ -234,7 +234,7 @@ class ExchangesTest(parameterized.TestCase):
 
 def _stages(chosen):
   built = (
-    encoder_protocol.ENCODERS[x.kind].build(
+    encoder_protocol.encoders(x.kind).build(
       x.spec, axis_name=None, **dict(x.given)
     )
     for _, x in samples.config(chosen).encoders

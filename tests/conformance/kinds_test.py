@@ -16,7 +16,6 @@ KINDS = kinds.KINDS.names()
 class KindsTest(parameterized.TestCase):
   def test_the_world_of_all_modalities_has_all_kinds(self):
     self.assertCountEqual(samples.KINDS, KINDS)
-    self.assertCountEqual(protocol.ENCODERS, KINDS)
 
   @parameterized.parameters(KINDS)
   def test_gives_models_one_row_a_study(self, kind):
@@ -31,8 +30,8 @@ class KindsTest(parameterized.TestCase):
     fit = samples.fitted()
     modality = samples.MODALITY[kind]
     given = {*fit.kind(modality).given(fit.fits[modality]), 'axis_name'}
-    for name in protocol.ENCODERS[kind].names():
-      self.assertContainsSubset(protocol.ENCODERS[kind].get(name).given, given)
+    for name in protocol.encoders(kind).names():
+      self.assertContainsSubset(protocol.encoders(kind).get(name).given, given)
 
   @parameterized.product(kind=KINDS, learner=(kinds.LINEAR, kinds.TREES))
   def test_gives_learners_of_tables_columns(self, kind, learner):

@@ -39,6 +39,7 @@ CHEAP = ('table', 'vector')
 
 _LARGEST = 8
 _ITEMS = 2
+_DEEPEST = 2
 
 
 @functools.cache
@@ -141,6 +142,8 @@ def specs(
   """
   arguments = known.get(name).arguments
   given = {k: _small(a.default) for k, a in arguments.items()}
+  if type(given.get('depth')) is int:
+    given['depth'] = min(given['depth'], _DEEPEST)
   if exact and 'dropout' in given:
     given['dropout'] = 0.0
   found = [given]
@@ -164,15 +167,13 @@ def every(known: registry.Registry) -> list[str]:
 def encoders() -> list[tuple[str, str]]:
   """(kind, spec) of all forms of all encoders."""
   return [
-    (kind, x) for kind, known in protocol.ENCODERS.items() for x in every(known)
+    (kind, x) for kind in KINDS for x in every(protocol.encoders(kind))
   ]
 
 
-def default(kind: str, *, exact: bool = True) -> str:
-  """The first encoder of a kind that has stages, or else the first one."""
-  known = protocol.ENCODERS[kind]
-  found = [specs(known, name, exact=exact)[0] for name in known.names()]
-  return next((x for x in found if '(' in x), found[0])
+def default(kind: str) -> str:
+  """The encoder of a kind that arms have where none is named."""
+  return specs(protocol.encoders(kind), protocol.default(kind))[0]
 
 
 def config(
