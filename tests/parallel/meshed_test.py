@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from tests.parallel import meshed
@@ -30,11 +31,13 @@ def _found():
       },
       check=True,
       stdout=subprocess.PIPE,
-      timeout=500,
+      timeout=1500,
     ).stdout
   )
 
 
+# Sixteen programs are compiled.
+@pytest.mark.slow
 class MeshesTest(parameterized.TestCase):
   @parameterized.product(model=list(meshed.MODELS), mesh=list(meshed.MESHES))
   def test_a_step_is_that_of_each_member_on_one_device(self, model, mesh):
