@@ -166,9 +166,7 @@ def every(known: registry.Registry) -> list[str]:
 
 def encoders() -> list[tuple[str, str]]:
   """(kind, spec) of all forms of all encoders."""
-  return [
-    (kind, x) for kind in KINDS for x in every(protocol.encoders(kind))
-  ]
+  return [(kind, x) for kind in KINDS for x in every(protocol.encoders(kind))]
 
 
 def default(kind: str) -> str:

@@ -116,7 +116,9 @@ class NormTest(parameterized.TestCase):
       r"value of resnet\(norm=...\) 'bacth' .*mean 'batch'.*group, batch",
     ):
       protocol.encoders('image').check('resnet(norm=bacth)')
-    self.assertEqual(str(protocol.encoders('image').check('resnet(norm=group)')), 'resnet')
+    self.assertEqual(
+      str(protocol.encoders('image').check('resnet(norm=group)')), 'resnet'
+    )
 
   @parameterized.parameters(('image', _images), ('volume', _volumes))
   def test_where_nothing_is_masked_statistics_are_those_of_flax(
