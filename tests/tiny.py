@@ -24,7 +24,7 @@ def task_of(kind: str) -> types.Task:
   return types.Task(kind, names)
 
 
-def _labels(kind, signal, rng):
+def labels_of(kind, signal, rng):
   n = len(signal)
   if kind == types.BINARY:
     return (signal + 0.3 * rng.normal(size=n) > 0).astype(float)[:, None]
@@ -76,7 +76,7 @@ def cohort(
     numeric_names=('lab', 'noise'),
     categorical=category[:, None],
     categorical_names=('side',),
-    labels=_labels(kind, z + e, rng),
+    labels=labels_of(kind, z + e, rng),
     orientation_free=True,
   )
 

@@ -78,6 +78,9 @@ class FusionModel(nn.Module):
     exchanges: by k as text, modules that follow `protocol.Exchange`, run once
       every encoder has done k of its stages, or all if it has fewer.
     frozen: modalities whose features are cut from the gradient.
+    still: modalities whose encoders run in training as they do outside it, so
+      that a frozen one neither drops anything out nor moves its statistics;
+      those of `frozen` are among them.
     remat: whether the backward pass runs each stage again instead of keeping
       what the forward pass made inside it.
   """
@@ -86,6 +89,7 @@ class FusionModel(nn.Module):
   combiner: nn.Module
   exchanges: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   frozen: tuple[str, ...] = ()
+  still: tuple[str, ...] = ()
   remat: bool = False
 
   def encode(
@@ -98,14 +102,17 @@ class FusionModel(nn.Module):
       m: {**_blank(batch.inputs[m], present[m]), 'present': present[m]}
       for m in live
     }
-    hidden = {m: self.encoders[m].stem(inputs[m], train=train) for m in live}
+    learns = {m: train and m not in (*self.frozen, *self.still) for m in live}
+    hidden = {
+      m: self.encoders[m].stem(inputs[m], train=learns[m]) for m in live
+    }
     stages = max((len(self.encoders[m].stages) for m in live), default=0)
     self._check_exchanges(stages)
     for k in range(stages + 1):
       for m in live:
         if 0 < k <= len(self.encoders[m].stages):
           stage = self.encoders[m].stages[k - 1]
-          hidden[m] = self._run(stage, hidden[m], train)
+          hidden[m] = self._run(stage, hidden[m], learns[m])
       if str(k) in self.exchanges:
         # A frozen encoder must not learn through what others see of it.
         seen = {
@@ -115,7 +122,7 @@ class FusionModel(nn.Module):
         hidden = self.exchanges[str(k)](seen, present, train=train)
     features = dict(batch.features)
     for m in live:
-      features[m] = self.encoders[m].readout(hidden[m], train=train)
+      features[m] = self.encoders[m].readout(hidden[m], train=learns[m])
       if m in self.frozen:
         features[m] = jax.lax.stop_gradient(features[m])
     return {m: _blank(features[m], present[m]) for m in self.encoders}

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import jax
 
-from fusion_jax.core import registry, types
+from fusion_jax.core import errors, registry, types
 from fusion_jax.training import tasks
 
 METHODS = registry.Registry('method', package='fusion_jax.training.methods')
@@ -102,8 +102,16 @@ def create_methods(
 
   Raises:
     UserError: for an unknown method or argument, or a task that one does not
-      support.
+      claim to support.
   """
-  return tuple(
-    METHODS.build(s, task=task, modalities=tuple(modalities)) for s in specs
-  )
+  found = []
+  for text in specs:
+    part = METHODS.check(text)
+    tasks_of = METHODS.get(part.name).claims.get('tasks', types.TASK_KINDS)
+    if task.kind not in tasks_of:
+      raise errors.UserError(
+        f"The method '{part.name}' does not support {task.kind} tasks, only "
+        f'{", ".join(tasks_of)}.'
+      )
+    found.append(METHODS.build(part, task=task, modalities=tuple(modalities)))
+  return tuple(found)

@@ -148,6 +148,21 @@ def _frozen_cut(params: Any, groups: tuple[str, ...]) -> Any:
   )
 
 
+def _still(
+  model: models.FusionModel, params: Any, groups: tuple[str, ...]
+) -> models.FusionModel:
+  """`model`, whose encoders of which every parameter has rate 0 are still.
+
+  What they make of a study in training is then what they make of it outside.
+  """
+  if not groups:
+    return model
+  rates = optimizers.rates(params, groups)
+  own = {m: rates.get(models.encoder_name(m)) for m in model.encoders}
+  still = [m for m, x in own.items() if x and not any(jax.tree.leaves(x))]
+  return model.clone(still=tuple(still))
+
+
 def loss_and_gradients(
   params: Any,
   batch: types.Batch,
@@ -171,6 +186,7 @@ def loss_and_gradients(
       'compares all studies of a batch; it needs training.accumulate=1.'
     )
 
+  model = _still(model, params, config.groups)
   alone = any(m.alone for m in methods)
   keeps = any(m.changes_gradients for m in methods)
 

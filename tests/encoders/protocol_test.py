@@ -1,75 +1,39 @@
-import inspect
+"""Tests of the registries of encoders; each of them: tests/conformance/."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import absltest
 
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
+from fusion_jax.data import kind as kinds
 from fusion_jax.encoders import protocol
-from fusion_jax.encoders.vector import raw
-
-INPUTS = {
-  'image': {
-    'pixels': jnp.ones((2, 1, 8, 8, 1)),
-    'mask': jnp.ones((2, 1), bool),
-  },
-  'volume': {
-    'voxels': jnp.ones((2, 4, 4, 4, 1)),
-    'mask': jnp.ones(2, bool),
-  },
-  'series': {
-    'time': -jnp.ones((2, 4)),
-    'code': jnp.ones((2, 4), jnp.int32),
-    'value': jnp.ones((2, 4)),
-    'valued': jnp.ones((2, 4)),
-    'mask': jnp.ones((2, 4), bool),
-  },
-  'vector': {'vector': jnp.ones((2, 5))},
-  'table': {
-    'numeric': jnp.ones((2, 3)),
-    'observed': jnp.ones((2, 3)),
-    'categorical': jnp.zeros((2, 1), jnp.int32),
-  },
-}
-REGISTERED = [
-  (kind, name) for kind in INPUTS for name in protocol.encoders(kind).names()
-]
 
 
-class ConformanceTest(parameterized.TestCase):
-  @parameterized.parameters(*REGISTERED)
-  def test_every_registered_encoder_follows_the_protocol(self, kind, name):
-    registry = protocol.encoders(kind)
-    encoder = registry.build(name, levels=4, num_codes=5, axis_name=None)
-    self.assertTrue(registry.get(name).summary)
-    inputs = {**INPUTS[kind], 'present': jnp.ones(2, bool)}
+class RegistriesTest(absltest.TestCase):
+  def test_encoders_are_known_by_the_kind_of_what_they_encode(self):
+    for kind in kinds.KINDS.names():
+      known = protocol.encoders(kind)
+      self.assertEqual(known.kind, f'{kind} encoder')
+      self.assertIn(protocol.default(kind), known.names())
+    with self.assertRaisesRegex(
+      errors.UserError, "Unknown vector encoder 'resnet'"
+    ):
+      protocol.encoders('vector').check('resnet')
 
-    def run(encoder, inputs):
-      hidden = encoder.stem(inputs, train=False)
-      self.assertIsInstance(hidden, types.Hidden)
-      for stage in encoder.stages:
-        self.assertIn('train', inspect.signature(stage).parameters)
-        hidden = stage(hidden, train=False)
-        self.assertEqual(hidden.x.shape[:1], (2,))
-        leading = hidden.x.shape[: hidden.mask.ndim]
-        self.assertEqual(hidden.mask.shape, leading)
-      return encoder.readout(hidden, train=False)
+  def test_an_encoder_is_built_with_what_it_asks_for(self):
+    encoder = protocol.encoders('table').build(
+      'mlp(width=4)', levels=7, axis_name='data'
+    )
+    self.assertEqual((encoder.levels, encoder.width), (7, 4))
 
-    features, _ = jax.jit(
-      lambda key: encoder.init_with_output(key, inputs, method=run)
-    )(jax.random.key(0))
-    self.assertIsInstance(features, types.Features)
-    b, t, c = features.tokens.shape
-    self.assertEqual(features.pooled.shape, (b, c))
-    self.assertEqual(features.token_mask.shape, (b, t))
-
-  def test_a_reduced_image_is_passed_on(self):
+  def test_a_vector_is_passed_on(self):
+    encoder = protocol.encoders('vector').build('raw')
     vector = jnp.arange(10.0).reshape(2, 5)
-    encoder = raw.raw()
     hidden = encoder.stem({'vector': vector}, train=False)
-    features = encoder.readout(hidden, train=False)
-    np.testing.assert_array_equal(features.pooled, vector)
+    self.assertIsInstance(hidden, types.Hidden)
+    np.testing.assert_array_equal(
+      encoder.readout(hidden, train=False).pooled, vector
+    )
 
 
 if __name__ == '__main__':

@@ -6,13 +6,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
-from fusion_jax.encoders import protocol
 from fusion_jax.fusion import model as models
-from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.training import batches, step
 from tests import tiny
-
-BOTH = (types.IMAGE, types.EHR)
 
 
 def _batch(n=24, *, absent=False, **changes):
@@ -75,113 +71,8 @@ class StrategiesMeanWhatTheReviewDefinesTest(parameterized.TestCase):
     params, _ = _gradients(config, batch, task)
     self.assertEqual(set(params), {f'encoders_{modality}', 'combiner'})
 
-  def test_additive_has_no_interaction_and_concat_has(self):
-    batch, task = _batch()
-    for combiner, additive in (('additive', True), ('concat', False)):
-      model = models.create_model(tiny.model_config(combiner=combiner), task)
-      params = jax.jit(model.init)(jax.random.key(0), batch)
 
-      def logits(image, ehr, model=model, params=params):
-        mixed = batch.replace(
-          inputs={
-            types.IMAGE: jax.tree.map(
-              lambda x: x[image], batch.inputs['image']
-            ),
-            types.EHR: jax.tree.map(lambda x: x[ehr], batch.inputs['ehr']),
-          }
-        )
-        return model.apply(params, mixed)[0]
-
-      a, b = np.arange(24), np.roll(np.arange(24), 5)
-      crossed = logits(a, a) + logits(b, b) - logits(a, b) - logits(b, a)
-      (self.assertLess if additive else self.assertGreater)(
-        float(abs(crossed).max()), 1e-5
-      )
-
-
-def _everything():
-  """Every registered encoder with every combiner and exchange."""
-  # Small ones compile in a second; parts without arguments are as they are.
-  small = {'resnet': 'resnet(widths=(4,))', 'mlp': 'mlp(width=8)'}
-  images = [
-    (kind, small.get(name, name))
-    for kind in ('image', 'vector')
-    for name in protocol.encoders(kind).names()
-  ]
-  return [
-    ((kind, image), small.get(ehr, ehr), combiner, exchange)
-    for kind, image in images
-    for ehr in protocol.encoders('table').names()
-    for combiner in fusion_protocol.COMBINERS.names()
-    for exchange in ('', *fusion_protocol.EXCHANGES.names())
-  ]
-
-
-class MaskedMeansMaskedTest(parameterized.TestCase):
-  @parameterized.parameters(*_everything())
-  def test_an_absent_modality_has_no_effect(
-    self, image, ehr, combiner, exchange
-  ):
-    changes = {}
-    if image[0] == 'vector':
-      vector = np.random.default_rng(0).normal(size=(24, 3))
-      changes = {
-        'image_part': batches.Part(
-          batches.VECTOR, vector=vector.astype(np.float32)
-        )
-      }
-    batch, task = _batch(absent=True, **changes)
-    batch = batch.replace(
-      # Some studies have neither.
-      present={
-        types.IMAGE: jnp.arange(24) % 5 > 0,
-        types.EHR: jnp.arange(24) % 5 % 4 != 1,
-      }
-    )
-    config = tiny.model_config(
-      image_kind=image[0],
-      image=image[1],
-      ehr=ehr,
-      combiner=combiner,
-      exchanges=((0, exchange),) if exchange else (),
-    )
-    model = models.create_model(config, task)
-    run = jax.jit(
-      functools.partial(
-        step.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
-      )
-    )
-    variables = jax.jit(model.init)(jax.random.key(0), batch)
-    params = jax.tree.map(
-      # Exchanges start without effect: as if they were trained.
-      lambda x: x + 0.1 * jax.random.normal(jax.random.key(x.size), x.shape),
-      variables.pop('params'),
-    )
-
-    def spoil(tree, present):
-      def one(x):
-        gone = ~present.reshape((-1,) + (1,) * (x.ndim - 1))
-        garbage = jnp.nan if jnp.issubdtype(x.dtype, jnp.floating) else 1
-        return jnp.where(gone, jnp.array(garbage, x.dtype), x)
-
-      return jax.tree.map(one, tree)
-
-    dirty = batch.replace(
-      inputs={m: spoil(x, batch.present[m]) for m, x in batch.inputs.items()}
-    )
-    clean, spoiled = (
-      run(params, x, collections=variables) for x in (batch, dirty)
-    )
-    self.assertTrue(np.isfinite(clean.sums['loss'][0]))
-    jax.tree.map(np.testing.assert_array_equal, clean, spoiled)
-    for modality in BOTH:
-      nobody = {**batch.present, modality: jnp.zeros(24, bool)}
-      found = run(
-        params, batch.replace(present=nobody), collections=variables
-      ).gradients
-      self.assertEqual(_largest(found.get(f'encoders_{modality}', {})), 0.0)
-      self.assertEqual(_largest(found.get('exchanges_0', {})), 0.0)
-
+class FeaturesTest(absltest.TestCase):
   def test_cached_features_replace_the_encoder(self):
     batch, task = _batch(absent=True)
     model = models.create_model(tiny.model_config(), task)
@@ -214,23 +105,6 @@ class ExchangesTest(parameterized.TestCase):
       jax.jit(m.apply)(variables, batch)[0] for m in (plain, exchanging)
     )
     np.testing.assert_allclose(one, two, atol=1e-6)
-
-  def test_a_frozen_encoder_learns_nothing_through_them(self):
-    batch, task = _batch()
-    config = tiny.model_config(
-      image='resnet(widths=(4,))',
-      frozen=(types.IMAGE,),
-      exchanges=((1, 'film'),),
-    )
-    model = models.create_model(config, task)
-    params = jax.jit(model.init)(jax.random.key(0), batch)['params']
-    params = jax.tree.map(lambda x: x + 0.1, params)
-    run = functools.partial(
-      step.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
-    )
-    gradients = jax.jit(run)(params, batch).gradients
-    self.assertEqual(_largest(gradients['encoders_image']), 0.0)
-    self.assertGreater(_largest(gradients['exchanges_1']), 0.0)
 
   def test_impossible_places(self):
     batch, task = _batch()

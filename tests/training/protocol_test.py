@@ -6,54 +6,14 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
-from fusion_jax.training import protocol, step, tasks
+from fusion_jax.training import protocol, step
 from tests import tiny
 from tests.training import steps
 
 BOTH = (types.IMAGE, types.EHR)
 
 
-def _kinds(name):
-  claimed = protocol.METHODS.get(name).claims.get('tasks', types.TASK_KINDS)
-  return [k for k in types.TASK_KINDS if k in claimed]
-
-
-class ConformanceTest(parameterized.TestCase):
-  @parameterized.parameters(
-    *(
-      (name, kind) for name in protocol.METHODS.names() for kind in _kinds(name)
-    )
-  )
-  def test_every_registered_method_trains(self, name, kind):
-    setup = steps.joint(kind)
-    first, last, metrics = steps.train(
-      dataclasses.replace(steps.CONFIG, methods=(name,)), setup=setup
-    )
-    self.assertEqual(jax.tree.structure(first), jax.tree.structure(last))
-    for x in jax.tree.leaves((last.params, metrics)):
-      self.assertTrue(np.isfinite(x).all())
-    self.assertIn('loss', metrics[0])
-
-  @parameterized.parameters(*protocol.METHODS.names())
-  def test_shards_do_as_the_whole_batch(self, name):
-    model, task, batch = steps.joint()
-    config = dataclasses.replace(steps.CONFIG, methods=(name,))
-    state, run = steps.start(config, setup=(model, task, batch))
-    whole, sums = jax.jit(run)(state, batch)
-    mapped = jax.pmap(
-      lambda s, b: run(s, b, collective=tasks.over_axis('data')),
-      'data',
-      in_axes=(None, 0),
-      out_axes=None,
-    )
-    spread = jax.tree.map(lambda x: x.reshape(8, 3, *x.shape[1:]), batch)
-    sharded, others = mapped(state, spread)
-    self.assertEqual(sums.keys(), others.keys())
-    for key in sums:
-      np.testing.assert_allclose(sums[key], others[key], rtol=1e-4)
-    gap = jax.tree.map(jnp.subtract, whole.params, sharded.params)
-    self.assertLess(steps.norm(gap), 1e-4 * steps.norm(whole.params))
-
+class MethodsTest(parameterized.TestCase):
   @parameterized.parameters('auxiliary', 'modality_dropout')
   def test_parts_of_a_batch_do_as_the_whole(self, name):
     whole, cut = (

@@ -17,8 +17,7 @@ class ResNet(residual.Trunk):
 
   def readout(self, hidden, *, train: bool) -> types.Features:
     """Features whose pooled vector is the mean over a study's images."""
-    del train
-    x = nn.relu(self.last(hidden.x))
+    x = nn.relu(self.last(hidden.x, hidden.mask, train=train))
     b, i, h, w, c = x.shape
     tokens = x.reshape(b, i * h * w, c)  # (b, t, c)
     mask = jnp.repeat(hidden.mask, h * w, axis=1)  # (b, t)
@@ -28,10 +27,17 @@ class ResNet(residual.Trunk):
 
 
 @protocol.encoders('image').register(
-  'resnet', summary='compact ResNet with group normalisation', default=True
+  'resnet',
+  summary='compact ResNet with group or batch normalisation',
+  default=True,
 )
 def resnet(
-  *, widths: tuple[int, ...] = (16, 32, 64), depth: int = 1, patch: int = 2
+  *,
+  axis_name: str | None,
+  widths: tuple[int, ...] = (16, 32, 64),
+  depth: int = 1,
+  patch: int = 2,
+  norm: residual.Norm = 'group',
 ) -> ResNet:
   """The default image encoder, for images of 16 to 256 pixels a side."""
-  return ResNet(widths, depth, patch, space=2)
+  return ResNet(widths, depth, patch, 2, norm, axis_name)

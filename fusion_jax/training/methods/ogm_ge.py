@@ -23,6 +23,7 @@ from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
 from fusion_jax.training import protocol
 
+# Those whose labels have probabilities, which are compared.
 TASKS = (types.BINARY, types.MULTICLASS, types.MULTILABEL)
 
 
@@ -109,11 +110,6 @@ def ogm_ge(
   *, task: types.Task, alpha: float = 0.5, noise: bool = True
 ) -> OGMGE:
   """`alpha` is of equation 10; `noise` is the second half of the name."""
-  if task.kind not in TASKS:
-    raise errors.UserError(
-      f'ogm_ge compares probabilities of labels, which {task.kind} tasks have '
-      f'none of. It is for: {", ".join(TASKS)}.'
-    )
   if not alpha >= 0:
     raise errors.UserError(
       f'ogm_ge(alpha={alpha:g}): expected a number of at least 0.'

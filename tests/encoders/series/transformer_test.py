@@ -1,5 +1,4 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest
 
@@ -68,19 +67,6 @@ class TransformerTest(absltest.TestCase):
     np.testing.assert_array_equal(
       self.encode(inputs).pooled, self.encode(other).pooled
     )
-
-  def test_gradients_are_finite_and_reach_every_parameter(self):
-    def loss(params):
-      found = self.encoder.apply(params, rows(), method=self.run_)
-      return jnp.sum(found.pooled**2)
-
-    for path, x in jax.tree_util.tree_leaves_with_path(
-      jax.grad(loss)(self.params)
-    ):
-      self.assertTrue(bool(jnp.isfinite(x).all()), path)
-      # The attention's key bias moves all logits alike.
-      if 'key' not in str(path) or 'bias' not in str(path):
-        self.assertGreater(float(abs(x).max()), 0, path)
 
 
 if __name__ == '__main__':

@@ -125,7 +125,7 @@ class OGMGETest(parameterized.TestCase):
 
   def test_tasks_without_probabilities(self):
     for kind in (types.REGRESSION, types.SURVIVAL):
-      with self.assertRaisesRegex(errors.UserError, 'It is for: binary'):
+      with self.assertRaisesRegex(errors.UserError, 'only binary, multiclass'):
         _method('ogm_ge', kind)
     with self.assertRaisesRegex(errors.UserError, 'at least 0'):
       _method('ogm_ge(alpha=-1)')

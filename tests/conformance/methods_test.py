@@ -1,0 +1,126 @@
+"""Every registered training method."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl.testing import absltest, parameterized
+
+from fusion_jax.core import types
+from fusion_jax.fusion import model as models
+from fusion_jax.training import protocol, tasks
+from tests import tiny
+from tests.conformance import checks, samples
+from tests.training import steps
+
+METHODS = samples.every(protocol.METHODS)
+CHOSEN = {
+  samples.MODALITY[kind]: samples.default(kind) for kind in samples.CHEAP
+}
+
+
+# Those that differ most; the others are slow tests.
+TASKS = (types.BINARY, types.SURVIVAL)
+
+
+def _supported(among):
+  for name in protocol.METHODS.names():
+    claims = protocol.METHODS.get(name).claims
+    for kind in claims.get('tasks', types.TASK_KINDS):
+      if kind in among:
+        yield samples.specs(protocol.METHODS, name)[0], kind
+
+
+def _config(method, **options):
+  return dataclasses.replace(checks.CONFIG, methods=(method,), **options)
+
+
+class MethodsTest(parameterized.TestCase):
+  @parameterized.parameters(*_supported(TASKS))
+  def test_takes_steps_of_the_tasks_it_claims(self, text, kind):
+    self._check(text, kind)
+
+  @parameterized.parameters(*_supported({*types.TASK_KINDS} - {*TASKS}))
+  @pytest.mark.slow
+  def test_takes_steps_of_other_tasks(self, text, kind):
+    self._check(text, kind)
+
+  def _check(self, text, kind):
+    first, last, metrics = checks.assert_steps(
+      samples.config(CHOSEN), kind=kind, training=checks.half(_config(text))
+    )
+    self.assertIn('loss', metrics)
+    moved = jax.tree.map(np.subtract, last.params, first.params)
+    self.assertGreater(checks.largest(moved), 0.0)
+
+  @parameterized.parameters(METHODS)
+  def test_of_a_single_modality(self, text):
+    for m, x in CHOSEN.items():
+      checks.assert_steps(samples.config({m: x}), training=_config(text))
+
+  @parameterized.parameters(METHODS)
+  def test_keeps_studies_and_labels(self, text):
+    """It may take modalities from a study, but gives none, nor a label."""
+    (method,) = protocol.create_methods(
+      (text,), task=tiny.task_of(types.BINARY), modalities=tuple(CHOSEN)
+    )
+    before = samples.batch()
+    after = jax.jit(method.batch)(jax.random.key(0), before)
+    self.assertEqual(jax.tree.structure(before), jax.tree.structure(after))
+    for name in ('labels', 'label_mask', 'row'):
+      checks.assert_same(getattr(before, name), getattr(after, name))
+    for m, x in after.present.items():
+      self.assertFalse((x & ~before.present[m]).any())
+    # What is drawn for a study is the same beside any others.
+    order = np.random.default_rng(0).permutation(samples.N)
+    moved = method.batch(
+      jax.random.key(0), jax.tree.map(lambda x: x[order], before)
+    )
+    checks.assert_close(jax.tree.map(lambda x: x[order], after), moved, 1e-6)
+
+  @parameterized.parameters(METHODS)
+  def test_adds_nothing_to_the_model_and_nothing_outside_training(self, text):
+    task = tiny.task_of(types.BINARY)
+    (method,) = protocol.create_methods(
+      (text,), task=task, modalities=tuple(CHOSEN)
+    )
+    module = models.create_model(samples.config(CHOSEN), task)
+    batch = samples.batch()
+
+    def init(alone):
+      return module.init(jax.random.key(0), batch, alone=alone)
+
+    self.assertEqual(
+      jax.eval_shape(lambda: init(method.alone)),
+      jax.eval_shape(lambda: init(False)),
+    )
+    variables = init(False)
+    plain, out = module.apply(variables, batch)
+    asked, _ = module.apply(variables, batch, alone=method.alone)
+    checks.assert_same(plain, asked)
+    self.assertEqual(set(out), {'features'})
+
+  @parameterized.parameters(METHODS)
+  def test_shards_do_as_the_whole_batch(self, text):
+    model, task, batch = steps.joint()
+    state, run = steps.start(_config(text), setup=(model, task, batch))
+    whole, sums = jax.jit(run)(state, batch)
+    mapped = jax.pmap(
+      lambda s, b: run(s, b, collective=tasks.over_axis('data')),
+      'data',
+      in_axes=(None, 0),
+      out_axes=None,
+    )
+    spread = jax.tree.map(lambda x: x.reshape(8, 3, *x.shape[1:]), batch)
+    sharded, others = mapped(state, spread)
+    self.assertEqual(sums.keys(), others.keys())
+    for key in sums:
+      np.testing.assert_allclose(sums[key], others[key], rtol=1e-4)
+    gap = jax.tree.map(jnp.subtract, whole.params, sharded.params)
+    self.assertLess(steps.norm(gap), 1e-4 * steps.norm(whole.params))
+
+
+if __name__ == '__main__':
+  absltest.main()
