@@ -195,12 +195,16 @@ class Strategy:
         donate_argnums=donated,
       )
     whole = jax.sharding.NamedSharding(mesh, P())
+    # What is fed batch by batch lies on the devices as it was cut.
+    shared = jax.tree.map(
+      lambda x: x.sharding if isinstance(x, jax.Array) else whole, examples[1]
+    )
     batch = jax.sharding.NamedSharding(mesh, P(None, None, _BATCH))
     # What comes out lies as what went in, so that it can be fed back.
     out = self._member_shardings(jax.eval_shape(program, *examples))
     return jax.jit(
       program,
-      in_shardings=(self._member_shardings(examples[0]), whole, batch),
+      in_shardings=(self._member_shardings(examples[0]), shared, batch),
       out_shardings=batch if per_study else out,
       donate_argnums=donated,
     )

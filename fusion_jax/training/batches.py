@@ -78,7 +78,8 @@ class Resident:
       is kept of it (`Kind.held`).
     sourced: what differs by source, each leaf (d, ...).
     kinds: modalities that models see, and of which kind their parts are.
-    whole: whether the n studies are those of one batch, in its order.
+    whole: whether the n studies are those of one batch, in its order. Windows
+      (`windows`) are stacked: their leaves are (s, ...) by batch.
   """
 
   shared: dict[str, Any]
@@ -152,72 +153,94 @@ def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
   rows = slice(None) if resident.whole else plan.rows
   shared = resident.shared
   sourced = jax.tree.map(lambda x: x[source], resident.sourced)
-  inputs: dict[str, Any] = {}
-  features: dict[str, types.Features] = {}
+  constants, raw = {}, {}
   for m, kind in resident.kinds:
     part = sourced['parts'][m]
-    if kind == FEATURES:
-      features[m] = types.Features.of_vector(part['vector'][rows])
-    elif kind == VECTOR:
-      inputs[m] = {'vector': part['vector'][rows]}
+    if kind in (VECTOR, FEATURES):
+      raw[m] = part['vector'][rows]
     else:
       # Studies may be shown the data of others: see data/modality.py.
       at = rows if resident.whole else shared['rows'][m][rows]
       values = {**shared['held'][m], **part['derived']}
-      values = {k: _rows(x, at) for k, x in values.items()}
-      inputs[m] = kind_lib.get(kind).inputs(part['constants'], values)
-  labels = shared['labels'][rows]
-  labels = (labels - sourced['label_mean']) / sourced['label_std']
+      raw[m] = {k: _rows(x, at) for k, x in values.items()}
+      constants[m] = part['constants']
+  by_study = {k: shared[k] for k in ('labels', 'label_mask', 'present')}
+  by_study = jax.tree.map(lambda x: x[rows], by_study)
+  scale = sourced['label_mean'], sourced['label_std']
+  # What follows must not be fused with how the rows were got at: it would round
+  # otherwise where they come from the host than where they lie on the device.
+  constants, raw, by_study, scale = jax.lax.optimization_barrier(
+    (constants, raw, by_study, scale)
+  )
+  inputs: dict[str, Any] = {}
+  features: dict[str, types.Features] = {}
+  for m, kind in resident.kinds:
+    if kind == FEATURES:
+      features[m] = types.Features.of_vector(raw[m])
+    elif kind == VECTOR:
+      inputs[m] = {'vector': raw[m]}
+    else:
+      inputs[m] = kind_lib.get(kind).inputs(constants[m], raw[m])
+  mean, std = scale
   return types.Batch(
     inputs=inputs,
     # A row of weight 0 only fills the batch up: nothing of it may count, not
     # even in statistics over studies.
     present={
-      m: p[rows] & (plan.weight > 0) for m, p in shared['present'].items()
+      m: p & (plan.weight > 0) for m, p in by_study['present'].items()
     },
-    labels=labels,
-    label_mask=shared['label_mask'][rows],
+    labels=(by_study['labels'] - mean) / std,
+    label_mask=by_study['label_mask'],
     weight=plan.weight,
     row=plan.rows,
     features=features,
   )
 
 
-def window(resident: Resident, source: int, rows: np.ndarray) -> Resident:
-  """The studies `rows` (b,) of host arrays, as one source sees them.
+def windows(resident: Resident, source: int, rows: np.ndarray) -> Resident:
+  """The studies `rows` (s, b) of host arrays, batch by batch.
 
-  Only these are read of arrays that are mapped from a file.
+  They are seen as `source` does. Only these are read of arrays that are mapped
+  from a file. What is the same in all batches is repeated, since it is small.
   """
-  shared, one = resident.shared, slice(source, source + 1)
+  s, b = rows.shape
+  shared, flat = resident.shared, rows.reshape(-1)
+
+  def cut(x):
+    return np.asarray(x).reshape(s, b, *x.shape[1:])
+
+  def alone(x):
+    """As of the one source that is left, on the axis after batches."""
+    return cut(x)[:, None]
+
+  def repeated(x):
+    return np.repeat(x[None, source : source + 1], s, axis=0)
+
   held, parts = {}, {}
   for m, kind in resident.kinds:
     part = resident.sourced['parts'][m]
     if kind in (VECTOR, FEATURES):
-      parts[m] = {'vector': part['vector'][one][:, rows]}
+      parts[m] = {'vector': alone(part['vector'][source][flat])}
       continue
-    at = shared['rows'][m][rows]
-    held[m] = {k: np.asarray(x[at]) for k, x in shared['held'][m].items()}
-    # The first axis are sources, of which one is left.
-    derived = {
-      k: jax.tree.map(
-        lambda x: x[None],
-        _rows(jax.tree.map(lambda x: x[source], values), at),
-      )
-      for k, values in part['derived'].items()
+    at = shared['rows'][m][flat]
+    held[m] = {
+      k: jax.tree.map(cut, _rows(x, at)) for k, x in shared['held'][m].items()
     }
-    constants = jax.tree.map(lambda x: x[one], part['constants'])
+    of_source = jax.tree.map(lambda x: x[source], part['derived'])
+    derived = {
+      k: jax.tree.map(alone, _rows(x, at)) for k, x in of_source.items()
+    }
+    constants = jax.tree.map(repeated, part['constants'])
     parts[m] = {'derived': derived, 'constants': constants}
-  by_study = ('labels', 'label_mask', 'present')
+  by_study = {k: shared[k] for k in ('labels', 'label_mask', 'present')}
   return resident.replace(
     shared={
       'rows': {},
       'held': held,
-      **jax.tree.map(
-        lambda x: np.asarray(x[rows]), {k: shared[k] for k in by_study}
-      ),
+      **jax.tree.map(lambda x: cut(x[flat]), by_study),
     },
     sourced={
-      **{k: resident.sourced[k][one] for k in ('label_mean', 'label_std')},
+      **{k: repeated(resident.sourced[k]) for k in ('label_mean', 'label_std')},
       'parts': parts,
     },
     whole=True,

@@ -151,8 +151,8 @@ def fit_fleet(
     on_epoch: called after each epoch with its number (from 1), the most that
       there can be, and (m,) arrays of training losses, validation losses and
       whether a member has stopped.
-    folder: of this fit alone, where it is kept every `config.save_minutes` and
-      `config.save_epochs`. A fit that finds the progress of the very same fit
+    folder: of this fit alone, where it is kept every `config.save_minutes`,
+      `config.save_steps` and `config.save_epochs`. A fit that finds the progress of the very same fit
       there goes on from it. Whoever has kept the models removes the folder.
   """
   start = time.perf_counter()
@@ -176,6 +176,7 @@ def fit_fleet(
       folder,
       key=_fingerprint(model_config, task, data, resident, members, config),
       epochs=config.save_epochs,
+      steps=config.save_steps,
       minutes=config.save_minutes,
     )
   streamed = parallel.feed == strategies.STREAM
@@ -188,24 +189,36 @@ def fit_fleet(
     members=len(members),
   )
   history: list[list[tuple[float, float]]] = [[] for _ in members]
-  before = 0
+  before, begun = 0, 0
   saved = saver.load(going.shapes()) if saver else None
   if saved:
-    history, before = saved.history, saved.epoch
+    history, before, begun = saved.history, saved.epoch, saved.step
     going.restore(saved.states, saved.places)
   else:
     going.start()
+
+  def save(epoch, step):
+    saver.save(
+      resume.Progress(going.host(), going.places, epoch, history, step)
+    )
+
   most = max(feed.epochs)
   for epoch in range(before + 1, most + 1):
-    if going.stopped().all():
-      break
     resting = going.stopped()
-    train_loss, valid_loss, stopped = going.epoch(epoch)
+    if resting.all():
+      break
+    taken = (epoch - 1) * feed.longest
+    for step in going.train(epoch, begun):
+      inside = step < feed.longest
+      if saver and inside and saver.due(steps=taken + step):
+        save(epoch - 1, step)
+    begun = 0
+    train_loss, valid_loss, stopped = going.judge()
     for k in np.flatnonzero(~resting):
       history[k].append((float(train_loss[k]), float(valid_loss[k])))
     going.compact()
-    if saver and saver.due(epoch):
-      saver.save(resume.Progress(going.host(), going.places, epoch, history))
+    if saver and saver.due(steps=taken + feed.longest, epoch=epoch):
+      save(epoch, 0)
     if on_epoch:
       on_epoch(epoch, most, train_loss, valid_loss, stopped)
   host = going.host()
@@ -222,7 +235,9 @@ def fit_fleet(
 def _fingerprint(model_config, task, data, resident, members, config) -> str:
   """Of all that the parameters of a fleet follow from."""
   # How often it is saved is not among it.
-  config = dataclasses.replace(config, save_epochs=0, save_minutes=0.0)
+  config = dataclasses.replace(
+    config, save_epochs=0, save_steps=0, save_minutes=0.0
+  )
   return resume.fingerprint(
     (repr(model_config), repr(task), repr(config), data.cohort.digest),
     (jax.__version__, flax.__version__, optax.__version__),
@@ -280,20 +295,15 @@ def _fitted(states, k, source, history, steps) -> FittedNeural:
   )
 
 
-def _apply(
-  run, one, *, model_config, task, data, fitted, sources, rows, parallel
-):
-  """Runs a per-study program of each model on its own rows.
-
-  `run` gives it for all models and batches, `one` for one of either.
-  """
+def _apply(run, *, model_config, task, data, fitted, sources, rows, parallel):
+  """Runs the per-study program that `run` gives of each model's own rows."""
   strategy = strategies.create_strategy(parallel, members=len(fitted))
   training = training_config.TrainingConfig()
   programs = _programs(model_config, task, training, data.cohort, strategy)
   resident = batches.make_resident(data)
   if parallel.feed == strategies.STREAM:
     return loop.apply(
-      one(programs),
+      run(programs),
       strategy=strategy,
       resident=resident,
       variables=[f.variables for f in fitted],
@@ -312,10 +322,14 @@ def _apply(
     ),
     'source': np.array(running.padded(sources, multiple), np.int32),
   }
-  resident = strategy.place_shared(resident)
+  segment = fleet.Segment(
+    strategy.place_shared(resident),
+    np.int32(0),
+    np.int32(plan.rows.shape[1]),
+  )
   program = run(programs)
-  compiled = strategy.compile(program, members, resident, plan, per_study=True)
-  result = np.asarray(compiled(members, resident, plan))
+  compiled = strategy.compile(program, members, segment, plan, per_study=True)
+  result = np.asarray(compiled(members, segment, plan))
   flat = result.reshape(len(all_rows), -1, result.shape[-1])  # (m, s b, .)
   return [flat[k, : len(r)] for k, r in enumerate(rows)]
 
@@ -336,7 +350,6 @@ def predict_fleet(
   """
   logits = _apply(
     lambda programs: programs.predict,
-    lambda programs: lambda *args: programs.logits(*args)[0],
     model_config=model_config,
     task=task,
     data=data,
@@ -365,7 +378,6 @@ def encode_fleet(
   """Pooled (len(rows), c) features of `modality`, for each model."""
   return _apply(
     lambda programs: functools.partial(programs.encode, modality=modality),
-    lambda programs: functools.partial(programs.features, modality=modality),
     model_config=model_config,
     task=task,
     data=data,

@@ -138,17 +138,17 @@ class LoopTest(parameterized.TestCase):
     plan = batches.RowPlan(rows=rows, weight=np.ones((2, 3), np.float32))
     strategy = strategies.create_strategy(STREAM, members=1)
     whole = batches.make_resident(tiny.fleet_data(cohort))
-    for k, (window, part) in enumerate(
-      loop.stream(resident, 0, plan, strategy)
-    ):
-      held = window.shared['held'][types.IMAGE]
-      self.assertEqual(held['pixels'].shape[0], 3)
-      one = batches.gather(window, 0, part)
+    ((segment, part),) = loop.stream(
+      resident, [(0, jax.tree.map(lambda x: x[None], plan), 0, 2)], strategy
+    )
+    held = segment.arrays.shared['held'][types.IMAGE]
+    self.assertEqual(held['pixels'].shape[:2], (2, 3))
+    part = jax.tree.map(lambda x: x[0], part)
+    for k in range(2):
+      one = segment.batch(0, part, k)
       two = batches.gather(whole, 0, jax.tree.map(lambda x, k=k: x[k], plan))
       np.testing.assert_array_equal(one.row, rows[k])
-      jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), one, two
-      )
+      jax.tree.map(np.testing.assert_array_equal, one, two)
 
   def test_without_grain(self):
     with mock.patch.dict(sys.modules, {'grain': None}):
