@@ -87,6 +87,12 @@ class Resident:
   kinds: tuple[tuple[str, str], ...] = flax.struct.field(pytree_node=False)
   whole: bool = flax.struct.field(pytree_node=False, default=False)
 
+  @property
+  def nbytes(self) -> int:
+    """Bytes of all arrays."""
+    leaves = jax.tree.leaves((self.shared, self.sourced))
+    return sum(x.nbytes for x in leaves)
+
 
 @flax.struct.dataclass
 class RowPlan:
@@ -147,54 +153,87 @@ def _rows(values: Any, at: jax.Array) -> Any:
   return values if isinstance(values, dict) else values[at]
 
 
-def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
-  """The batch that `plan` (b,) names, as members of `source` see it."""
+@flax.struct.dataclass
+class Raw:
+  """A batch as it is kept: nothing but copies of rows, so exact.
+
+  Attributes:
+    values: by modality, a vector or by name what `Kind.inputs` reads.
+    constants: by modality, of its kind.
+    by_study: 'labels', 'label_mask' and by modality 'present'.
+    scale: () mean and standard deviation of the labels.
+    plan: the rows.
+    kinds: see `Resident`.
+  """
+
+  values: dict[str, Any]
+  constants: dict[str, Any]
+  by_study: dict[str, Any]
+  scale: tuple[jax.Array, jax.Array]
+  plan: RowPlan
+  kinds: tuple[tuple[str, str], ...] = flax.struct.field(pytree_node=False)
+
+  def batch(self) -> types.Batch:
+    """What a model is given of it."""
+    inputs: dict[str, Any] = {}
+    features: dict[str, types.Features] = {}
+    for m, kind in self.kinds:
+      if kind == FEATURES:
+        features[m] = types.Features.of_vector(self.values[m])
+      elif kind == VECTOR:
+        inputs[m] = {'vector': self.values[m]}
+      else:
+        made = kind_lib.get(kind).inputs(self.constants[m], self.values[m])
+        inputs[m] = made
+    mean, std = self.scale
+    weight = self.plan.weight
+    return types.Batch(
+      inputs=inputs,
+      # A row of weight 0 only fills the batch up: nothing of it may count, not
+      # even in statistics over studies.
+      present={m: p & (weight > 0) for m, p in self.by_study['present'].items()},
+      labels=(self.by_study['labels'] - mean) / std,
+      label_mask=self.by_study['label_mask'],
+      weight=weight,
+      row=self.plan.rows,
+      features=features,
+    )
+
+
+def raw(resident: Resident, source: jax.Array, plan: RowPlan) -> Raw:
+  """The rows that `plan` (b,) names, as members of `source` see them."""
   # Without an index a batch that is cut over devices stays where it is.
   rows = slice(None) if resident.whole else plan.rows
   shared = resident.shared
   sourced = jax.tree.map(lambda x: x[source], resident.sourced)
-  constants, raw = {}, {}
+  constants, values = {}, {}
   for m, kind in resident.kinds:
     part = sourced['parts'][m]
     if kind in (VECTOR, FEATURES):
-      raw[m] = part['vector'][rows]
-    else:
-      # Studies may be shown the data of others: see data/modality.py.
-      at = rows if resident.whole else shared['rows'][m][rows]
-      values = {**shared['held'][m], **part['derived']}
-      raw[m] = {k: _rows(x, at) for k, x in values.items()}
-      constants[m] = part['constants']
-  by_study = {k: shared[k] for k in ('labels', 'label_mask', 'present')}
-  by_study = jax.tree.map(lambda x: x[rows], by_study)
-  scale = sourced['label_mean'], sourced['label_std']
-  # What follows must not be fused with how the rows were got at: it would round
-  # otherwise where they come from the host than where they lie on the device.
-  constants, raw, by_study, scale = jax.lax.optimization_barrier(
-    (constants, raw, by_study, scale)
+      values[m] = part['vector'][rows]
+      continue
+    # Studies may be shown the data of others: see data/modality.py.
+    at = rows if resident.whole else shared['rows'][m][rows]
+    kept = {**shared['held'][m], **part['derived']}
+    values[m] = {k: _rows(x, at) for k, x in kept.items()}
+    constants[m] = part['constants']
+  return Raw(
+    values=values,
+    constants=constants,
+    by_study=jax.tree.map(lambda x: x[rows], _by_study(shared)),
+    scale=(sourced['label_mean'], sourced['label_std']),
+    plan=plan,
+    kinds=resident.kinds,
   )
-  inputs: dict[str, Any] = {}
-  features: dict[str, types.Features] = {}
-  for m, kind in resident.kinds:
-    if kind == FEATURES:
-      features[m] = types.Features.of_vector(raw[m])
-    elif kind == VECTOR:
-      inputs[m] = {'vector': raw[m]}
-    else:
-      inputs[m] = kind_lib.get(kind).inputs(constants[m], raw[m])
-  mean, std = scale
-  return types.Batch(
-    inputs=inputs,
-    # A row of weight 0 only fills the batch up: nothing of it may count, not
-    # even in statistics over studies.
-    present={
-      m: p & (plan.weight > 0) for m, p in by_study['present'].items()
-    },
-    labels=(by_study['labels'] - mean) / std,
-    label_mask=by_study['label_mask'],
-    weight=plan.weight,
-    row=plan.rows,
-    features=features,
-  )
+
+
+def _by_study(shared):
+  return {k: shared[k] for k in ('labels', 'label_mask', 'present')}
+
+
+def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
+  """The batch that `plan` (b,) names, as members of `source` see it."""
+  return raw(resident, source, plan).batch()
 
 
 def windows(resident: Resident, source: int, rows: np.ndarray) -> Resident:
@@ -232,12 +271,11 @@ def windows(resident: Resident, source: int, rows: np.ndarray) -> Resident:
     }
     constants = jax.tree.map(repeated, part['constants'])
     parts[m] = {'derived': derived, 'constants': constants}
-  by_study = {k: shared[k] for k in ('labels', 'label_mask', 'present')}
   return resident.replace(
     shared={
       'rows': {},
       'held': held,
-      **jax.tree.map(lambda x: cut(x[flat]), by_study),
+      **jax.tree.map(lambda x: cut(x[flat]), _by_study(shared)),
     },
     sourced={
       **{k: repeated(resident.sourced[k]) for k in ('label_mean', 'label_std')},

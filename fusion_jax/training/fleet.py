@@ -81,14 +81,33 @@ class Segment:
   start: Any
   count: Any
 
-  def batch(self, source, plan: batches.RowPlan, k) -> types.Batch:
+  def raw(self, source, plan: batches.RowPlan, k) -> batches.Raw:
     """Batch `k` of `plan` (s, b) as members of `source` see it."""
     rows = jax.tree.map(lambda x: x[k], plan)
     if not self.arrays.whole:
-      return batches.gather(self.arrays, source, rows)
+      return batches.raw(self.arrays, source, rows)
     # A window holds the one source that its member sees.
     window = jax.tree.map(lambda x: x[k], self.arrays)
-    return batches.gather(window, 0, rows)
+    return batches.raw(window, 0, rows)
+
+  def fold(self, f, first, *, source, plan: batches.RowPlan, turns):
+    """The last of `first`, f(0, first, batch), f(1, ...) after so many turns.
+
+    Each turn gets the rows of the next one, after its own work, rather than its
+    own before it: XLA cannot fuse across turns, so that whatever is done with a
+    batch is compiled alike wherever its rows come from, and however many
+    batches there are, to the last bit. A loop of a number of turns that is
+    data, not a scan, since turns that are not taken cost nothing.
+    """
+    last = plan.rows.shape[0] - 1
+
+    def turn(k, carry):
+      found, raw = carry
+      found = f(k, found, raw.batch())
+      return found, self.raw(source, plan, jnp.minimum(k + 1, last))
+
+    first = first, self.raw(source, plan, 0)
+    return jax.lax.fori_loop(0, turns, turn, first)[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +139,7 @@ class Programs:
 
     def one(member, plan):
       # Only its shapes count: parameters are drawn from the key.
-      first = segment.batch(member['source'], plan, 0)
+      first = segment.raw(member['source'], plan, 0).batch()
       train = step.create_train_state(
         model=self.model,
         optimizer=self.optimizer,
@@ -160,30 +179,28 @@ class Programs:
     """
 
     def one(member, plan):
-      # A loop of as many turns as there are steps, not a scan: what is not to
-      # be done costs nothing, and XLA compiles its body alike however long the
-      # segment is and wherever its batches lie, to the last bit.
       steps = jnp.clip(member.steps - segment.start, 0, segment.count)
       # Under vmap those that have stopped still compute: see running.py.
       steps = jnp.where(member.stopped, 0, steps)
-
-      def body(k, carry):
-        return self.advance(carry, segment.batch(member.source, plan, k))
-
-      train, failed, sums = jax.lax.fori_loop(
-        0, steps, body, (member.train, member.failed_step, member.sums)
+      train, failed, sums = segment.fold(
+        self.advance,
+        (member.train, member.failed_step, member.sums),
+        source=member.source,
+        plan=plan,
+        turns=steps,
       )
       member = member.replace(train=train, failed_step=failed, sums=sums)
       return member, train.step
 
     return self.map_members(one)(members, plan)
 
-  def advance(self, carry, batch: types.Batch):
-    """One step on one batch.
+  def advance(self, number, carry, batch: types.Batch):
+    """One step on one batch, whatever its number.
 
     `carry` is the training state, the first step whose loss was not finite (0
     if none was), and the (sum, weight) of the epoch's losses so far.
     """
+    del number
     train, failed, sums = carry
     train, metrics = step.train_step(
       train,
@@ -325,18 +342,23 @@ def _no_sums() -> tuple[jax.Array, jax.Array]:
 def _of_each(give, member, segment: Segment, plan: batches.RowPlan):
   """(s, ...) of what `give` makes of variables and each batch; zeros beyond."""
 
-  def at(k):
-    return give(member['variables'], segment.batch(member['source'], plan, k))
+  def at(batch):
+    return give(member['variables'], batch)
 
-  size = plan.rows.shape[0]
-  found = jax.tree.map(
-    lambda x: jnp.zeros((size, *x.shape), x.dtype), jax.eval_shape(at, 0)
+  def write(k, found, batch):
+    return jax.tree.map(lambda out, x: out.at[k].set(x), found, at(batch))
+
+  one = jax.eval_shape(
+    lambda: at(segment.raw(member['source'], plan, 0).batch())
   )
-
-  def body(k, found):
-    return jax.tree.map(lambda out, x: out.at[k].set(x), found, at(k))
-
-  return jax.lax.fori_loop(0, segment.count, body, found)
+  size = plan.rows.shape[0]
+  return segment.fold(
+    write,
+    jax.tree.map(lambda x: jnp.zeros((size, *x.shape), x.dtype), one),
+    source=member['source'],
+    plan=plan,
+    turns=segment.count,
+  )
 
 
 def stacked(*x):

@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from fusion_jax.core import errors
 from fusion_jax.parallel import strategy as strategies
 from fusion_jax.training import batches, fleet, running
 from fusion_jax.training import feed as feeds
@@ -27,20 +26,6 @@ _BYTES = 16 << 20
 
 # The source that a window is of, and its (1, s, b) plan, start and count.
 _Job = tuple[int, batches.RowPlan, int, int]
-
-
-def require() -> None:
-  """Checks that what reads ahead is installed.
-
-  Raises:
-    MissingPackageError: without Grain.
-  """
-  try:
-    import grain  # noqa: F401
-  except ImportError:
-    raise errors.MissingPackageError(
-      "parallel.feed='stream'", 'grain', extra='stream'
-    ) from None
 
 
 def _batches_of(resident: batches.Resident, source: int, width: int) -> int:
@@ -95,12 +80,8 @@ def stream(
     resident: arrays of the host, which may be mapped from files.
     jobs: what to read, in order.
     strategy: how a batch is cut over devices.
-
-  Raises:
-    MissingPackageError: without Grain.
   """
-  require()
-  import grain
+  import grain  # That it is there was checked with the strategy.
 
   # Grain keeps the order whatever thread is first.
   windows = (
@@ -136,7 +117,6 @@ class Loop:
     members: int,
   ):
     """Of `members` members, of whom `numbers` hold what differs."""
-    require()
     self._programs = programs
     self._strategy = strategy
     self._feed = feed

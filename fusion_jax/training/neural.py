@@ -15,6 +15,7 @@ import optax
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
+from fusion_jax.parallel import memory
 from fusion_jax.parallel import strategy as strategies
 from fusion_jax.training import (
   augment,
@@ -138,6 +139,7 @@ def fit_fleet(
   parallel: parallel_config.ParallelConfig,
   on_epoch: EpochCallback | None = None,
   folder: str | os.PathLike | None = None,
+  tell: Callable[[str], None] | None = None,
 ) -> FleetResult:
   """Trains all members with one compiled program.
 
@@ -154,13 +156,18 @@ def fit_fleet(
     folder: of this fit alone, where it is kept every `config.save_minutes`,
       `config.save_steps` and `config.save_epochs`. A fit that finds the progress of the very same fit
       there goes on from it. Whoever has kept the models removes the folder.
+    tell: given a line where the cohort is streamed because it is too large, or
+      progress cannot be used.
   """
   start = time.perf_counter()
+  resident = batches.make_resident(data)
+  parallel, line = memory.decided(parallel, resident.nbytes)
+  if line and tell:
+    tell(line)
   strategy = strategies.create_strategy(parallel, members=len(members))
   programs = _programs(model_config, task, config, data.cohort, strategy)
   padded = running.padded(members, strategy.member_multiple)
   feed = feeds.Feed(data.cohort, task, padded, config, strategy.batch_multiple)
-  resident = batches.make_resident(data)
   numbers = {
     'seed': np.array([m.seed for m in padded], np.uint32),
     'source': np.array([m.source for m in padded], np.int32),
@@ -178,8 +185,9 @@ def fit_fleet(
       epochs=config.save_epochs,
       steps=config.save_steps,
       minutes=config.save_minutes,
+      tell=tell,
     )
-  streamed = parallel.feed == strategies.STREAM
+  streamed = parallel.feed == memory.STREAM
   going = (loop.Loop if streamed else running.Running)(
     programs=programs,
     strategy=strategy,
@@ -297,11 +305,12 @@ def _fitted(states, k, source, history, steps) -> FittedNeural:
 
 def _apply(run, *, model_config, task, data, fitted, sources, rows, parallel):
   """Runs the per-study program that `run` gives of each model's own rows."""
+  resident = batches.make_resident(data)
+  parallel, _ = memory.decided(parallel, resident.nbytes)
   strategy = strategies.create_strategy(parallel, members=len(fitted))
   training = training_config.TrainingConfig()
   programs = _programs(model_config, task, training, data.cohort, strategy)
-  resident = batches.make_resident(data)
-  if parallel.feed == strategies.STREAM:
+  if parallel.feed == memory.STREAM:
     return loop.apply(
       run(programs),
       strategy=strategy,
