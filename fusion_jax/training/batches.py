@@ -191,7 +191,9 @@ class Raw:
       inputs=inputs,
       # A row of weight 0 only fills the batch up: nothing of it may count, not
       # even in statistics over studies.
-      present={m: p & (weight > 0) for m, p in self.by_study['present'].items()},
+      present={
+        m: p & (weight > 0) for m, p in self.by_study['present'].items()
+      },
       labels=(self.by_study['labels'] - mean) / std,
       label_mask=self.by_study['label_mask'],
       weight=weight,

@@ -156,9 +156,7 @@ class Loop:
       self._programs.initialise, *self._initial(0)
     )
     self.compile_seconds += time.perf_counter() - begun
-    self._states = [
-      initialise(*self._initial(k)) for k in range(self._members)
-    ]
+    self._states = [initialise(*self._initial(k)) for k in range(self._members)]
     self._compile()
 
   def restore(self, states: Any, places: Sequence[int]) -> None:

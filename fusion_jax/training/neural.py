@@ -154,8 +154,9 @@ def fit_fleet(
       there can be, and (m,) arrays of training losses, validation losses and
       whether a member has stopped.
     folder: of this fit alone, where it is kept every `config.save_minutes`,
-      `config.save_steps` and `config.save_epochs`. A fit that finds the progress of the very same fit
-      there goes on from it. Whoever has kept the models removes the folder.
+      `config.save_steps` and `config.save_epochs`. A fit that finds the
+      progress of the very same fit there goes on from it. Whoever has kept the
+      models removes the folder.
     tell: given a line where the cohort is streamed because it is too large, or
       progress cannot be used.
   """

@@ -26,7 +26,7 @@ CONFIG = training_config.TrainingConfig(
   epochs=4, least_steps=0, least_patience=0, batch_size=12
 )
 MODEL = tiny.model_config(types.EHR, ehr='normalised', combiner='concat')
-RESIDENT = parallel_config.ParallelConfig(devices=1)
+RESIDENT = parallel_config.ParallelConfig(devices=1, feed='resident')
 STREAM = dataclasses.replace(RESIDENT, feed='stream')
 ROWS = np.arange(96)
 
@@ -191,7 +191,7 @@ class LoopTest(parameterized.TestCase):
     for k in range(2):
       one = segment.raw(0, part, k)
       two = batches.raw(whole, 0, jax.tree.map(lambda x, k=k: x[k], plan))
-      np.testing.assert_array_equal(one.row, rows[k])
+      np.testing.assert_array_equal(one.plan.rows, rows[k])
       jax.tree.map(np.testing.assert_array_equal, one, two)
 
   def test_without_grain(self):
@@ -200,6 +200,21 @@ class LoopTest(parameterized.TestCase):
         errors.MissingPackageError, r"'fusion_jax\[stream\]'"
       ):
         _fit(_options(), STREAM)
+
+  def test_a_cohort_that_is_too_large_is_streamed(self):
+    options, lines = _options(), []
+    auto = parallel_config.ParallelConfig(devices=1, memory_limit=1e-6)
+    with mock.patch.object(loop, 'Loop', wraps=loop.Loop) as used:
+      found = _fit(options, auto, tell=lines.append)
+    used.assert_called_once()
+    (line,) = lines
+    self.assertIn('(parallel.memory_limit): batches are streamed', line)
+    for a, b in zip(found, _fit(options, RESIDENT), strict=True):
+      jax.tree.map(np.testing.assert_array_equal, a.variables, b.variables)
+    roomy = dataclasses.replace(auto, memory_limit=1.0)
+    with mock.patch.object(loop, 'Loop', side_effect=AssertionError):
+      _fit(options, roomy, tell=lines.append)
+    self.assertLen(lines, 1)
 
   def test_pmap_has_no_stream(self):
     with self.assertRaisesRegex(errors.UserError, "strategy='jit'"):
