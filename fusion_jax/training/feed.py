@@ -171,9 +171,10 @@ class Feed:
     """Steps in an epoch of the member that has most."""
     return max(self.steps)
 
-  def length(self, most: int = SEGMENT) -> int:
-    """Batches of the longest segment where none may have more than `most`."""
-    return even(self.longest, min(most, self._every or most))
+  def length(self, most: int | None = None) -> int:
+    """Batches of the longest segment, where none may have more than `most`."""
+    limits = [x for x in (SEGMENT, most, self._every) if x]
+    return even(self.longest, min(limits))
 
   def cuts(
     self, epoch: int, length: int, start: int = 0

@@ -130,7 +130,7 @@ class Loop:
     self._valid = feed.valid(self.places)
     widths = [x.rows.shape[2] for x in (feed.first(), self._valid)]
     most = [_batches_of(resident, self._sources[0], w) for w in widths]
-    self._length = feed.length(min(most[0], feeds.SEGMENT))
+    self._length = feed.length(most[0])
     self._valid_length = feeds.even(self._valid.rows.shape[1], most[1])
 
   def _initial(self, k):

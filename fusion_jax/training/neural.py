@@ -129,6 +129,47 @@ def _programs(model_config, task, training, cohort, strategy):
   )
 
 
+def begin(
+  *,
+  model_config: models.ModelConfig,
+  task: types.Task,
+  data: batches.FleetData,
+  members: Sequence[Member],
+  config: training_config.TrainingConfig,
+  parallel: parallel_config.ParallelConfig,
+  tell: Callable[[str], None] | None = None,
+) -> tuple[running.Running | loop.Loop, feeds.Feed]:
+  """What trains the members, not started yet, and what it feeds them.
+
+  The arguments are those of `fit_fleet`.
+  """
+  resident = batches.make_resident(data)
+  parallel, line = memory.decided(parallel, resident.nbytes)
+  if line and tell:
+    tell(line)
+  strategy = strategies.create_strategy(parallel, members=len(members))
+  padded = running.padded(members, strategy.member_multiple)
+  feed = feeds.Feed(data.cohort, task, padded, config, strategy.batch_multiple)
+  streamed = parallel.feed == memory.STREAM
+  going = (loop.Loop if streamed else running.Running)(
+    programs=_programs(model_config, task, config, data.cohort, strategy),
+    strategy=strategy,
+    feed=feed,
+    resident=resident if streamed else strategy.place_shared(resident),
+    numbers={
+      'seed': np.array([m.seed for m in padded], np.uint32),
+      'source': np.array([m.source for m in padded], np.int32),
+      'steps': np.array(feed.steps, np.int32),
+      'epochs': np.array(feed.epochs, np.int32),
+      'patience': np.array(feed.patience, np.int32),
+      'learning_rate': _numbers(padded, 'learning_rate', config),
+      'weight_decay': _numbers(padded, 'weight_decay', config),
+    },
+    members=len(members),
+  )
+  return going, feed
+
+
 def fit_fleet(
   *,
   model_config: models.ModelConfig,
@@ -161,42 +202,25 @@ def fit_fleet(
       progress cannot be used.
   """
   start = time.perf_counter()
-  resident = batches.make_resident(data)
-  parallel, line = memory.decided(parallel, resident.nbytes)
-  if line and tell:
-    tell(line)
-  strategy = strategies.create_strategy(parallel, members=len(members))
-  programs = _programs(model_config, task, config, data.cohort, strategy)
-  padded = running.padded(members, strategy.member_multiple)
-  feed = feeds.Feed(data.cohort, task, padded, config, strategy.batch_multiple)
-  numbers = {
-    'seed': np.array([m.seed for m in padded], np.uint32),
-    'source': np.array([m.source for m in padded], np.int32),
-    'steps': np.array(feed.steps, np.int32),
-    'epochs': np.array(feed.epochs, np.int32),
-    'patience': np.array(feed.patience, np.int32),
-    'learning_rate': _numbers(padded, 'learning_rate', config),
-    'weight_decay': _numbers(padded, 'weight_decay', config),
-  }
+  going, feed = begin(
+    model_config=model_config,
+    task=task,
+    data=data,
+    members=members,
+    config=config,
+    parallel=parallel,
+    tell=tell,
+  )
   saver = None
   if folder is not None:
     saver = resume.Saver(
       folder,
-      key=_fingerprint(model_config, task, data, resident, members, config),
+      key=_fingerprint(model_config, task, data, members, config),
       epochs=config.save_epochs,
       steps=config.save_steps,
       minutes=config.save_minutes,
       tell=tell,
     )
-  streamed = parallel.feed == memory.STREAM
-  going = (loop.Loop if streamed else running.Running)(
-    programs=programs,
-    strategy=strategy,
-    feed=feed,
-    resident=resident if streamed else strategy.place_shared(resident),
-    numbers=numbers,
-    members=len(members),
-  )
   history: list[list[tuple[float, float]]] = [[] for _ in members]
   before, begun = 0, 0
   saved = saver.load(going.shapes()) if saver else None
@@ -241,7 +265,7 @@ def fit_fleet(
   return FleetResult(fitted, seconds, going.compile_seconds, tuple(going.sizes))
 
 
-def _fingerprint(model_config, task, data, resident, members, config) -> str:
+def _fingerprint(model_config, task, data, members, config) -> str:
   """Of all that the parameters of a fleet follow from."""
   # How often it is saved is not among it.
   config = dataclasses.replace(
@@ -250,7 +274,10 @@ def _fingerprint(model_config, task, data, resident, members, config) -> str:
   return resume.fingerprint(
     (repr(model_config), repr(task), repr(config), data.cohort.digest),
     (jax.__version__, flax.__version__, optax.__version__),
-    resident.sourced,
+    [
+      ([p.arrays for p in s.parts.values()], s.label_mean, s.label_std)
+      for s in data.sources
+    ],
     [dataclasses.asdict(m) for m in members],
   )
 

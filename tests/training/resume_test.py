@@ -218,15 +218,17 @@ class ResumeTest(parameterized.TestCase):
     self.assertTrue((bias[0] != bias[1]).any())
 
   def test_how_often_it_is_saved_may_change_and_nothing_else(self):
-    for change, goes_on in (
+    cases = (
       ({'config': dataclasses.replace(CONFIG, save_epochs=2)}, True),
       ({'config': dataclasses.replace(CONFIG, save_steps=3)}, True),
       ({'config': dataclasses.replace(CONFIG, learning_rate=0.1)}, False),
       ({'seeds': (0, 2)}, False),
       ({'seeds': (0,)}, False),
-    ):
-      fit(self.folder, stop=4)
-      _, seen = fit(self.folder, **change)
+    )
+    for number, (change, goes_on) in enumerate(cases):
+      folder = self.folder / str(number)
+      fit(folder, stop=4)
+      _, seen = fit(folder, **change)
       self.assertEqual(seen[0], 5 if goes_on else 1)
 
   def test_what_is_damaged_is_not_used(self):
