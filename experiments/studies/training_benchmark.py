@@ -11,6 +11,7 @@ three take turns, and what is given is the median of the ratios of a turn. With
 takes at most.
 """
 
+import importlib.metadata
 import os
 import pathlib
 import platform
@@ -20,7 +21,6 @@ import tempfile
 import time
 
 import flax
-import grain
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -288,7 +288,7 @@ def _run() -> int:
     f'{platform.machine()}, {os.cpu_count()} cores, {device.device_kind}, '
     f'Python {platform.python_version()}, jax {jax.__version__}, flax '
     f'{flax.__version__}, optax {optax.__version__}, numpy {np.__version__}, '
-    f'grain {grain.__version__}\n'
+    f'grain {importlib.metadata.version("grain")}\n'
   )
   with tempfile.TemporaryDirectory() as folder:
     (_memory if _STUDIES.value else _speed)(pathlib.Path(folder))
