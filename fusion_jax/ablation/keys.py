@@ -116,7 +116,8 @@ def settings(
       if name in cls.settings and name not in cls.space
     }
   if cls.fleet:
-    # The number of devices is left out: a run may go on elsewhere.
+    # A run may go on elsewhere, on more devices or with less memory.
     found['parallel'] = core_config.to_dict(config.parallel)
-    del found['parallel']['devices']
+    for name in ('devices', 'feed', 'memory_limit'):
+      del found['parallel'][name]
   return found

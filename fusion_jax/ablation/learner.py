@@ -148,6 +148,8 @@ class Learner(abc.ABC):
   # Where a fleet is kept while it trains, to go on from after a kill; whoever
   # calls `fit` may set it.
   folder: pathlib.Path | None = None
+  # Given lines about how it is trained, likewise.
+  tell: Callable[[str], None] | None = None
 
   def __init__(self, arm: arm_lib.Arm, task: types.Task):
     self.arm = arm

@@ -168,6 +168,7 @@ class Neural(learner.Learner):
         parallel=self._parallel,
         on_epoch=report if on_epoch else None,
         folder=folder,
+        tell=self.tell,
       )
       fitted |= zip(at, result.fitted, strict=True)
       seconds += result.seconds, result.compile_seconds

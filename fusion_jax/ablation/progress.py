@@ -50,6 +50,7 @@ class Progress:
   def __init__(self, console: rich.console.Console | None = None):
     self.console = console or rich.console.Console(highlight=False)
     self._lines: dict[str, _Line] = {}
+    self._told: set[str] = set()
     self._live: rich.live.Live | None = None
 
   def __enter__(self):
@@ -89,6 +90,12 @@ class Progress:
   def message(self, text: str) -> None:
     """A line of its own."""
     self.console.print(rich.text.Text(text), soft_wrap=True)
+
+  def once(self, text: str) -> None:
+    """Likewise, of something that may hold for many arms."""
+    if text not in self._told:
+      self._told.add(text)
+      self.message(text)
 
   def start(self, arm: str) -> None:
     """An arm begins to work."""

@@ -288,6 +288,7 @@ class _Run:
     except errors.UserError as e:
       raise _ArmError(str(e)) from None
     learner.folder = self.store.training_folder(arm)
+    learner.tell = self.progress.once
     try:
       trained = learner.fit(jobs, functools.partial(self.progress.epoch, arm))
     except errors.UserError as e:

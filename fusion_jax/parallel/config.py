@@ -21,9 +21,13 @@ class ParallelConfig:
     rules: REGEX:CUT, which dimension of the parameters in whose path the
       expression is found is cut over them: 'largest', 'first', 'last' or
       'none'; the first that fits counts.
-    feed: 'resident' (the cohort lies on the devices) or 'stream' (batches are
-      read from the host's memory or files one by one, for cohorts that are
-      larger than the devices' memory; needs strategy 'jit').
+    feed: 'resident' (the cohort lies on the devices), 'stream' (batches are
+      read from the host's memory or files as they are needed, for cohorts that
+      are larger than the devices' memory; needs strategy 'jit') or 'auto'
+      (resident where the cohort's arrays fit into `memory_limit`, else
+      stream). All give the same results.
+    memory_limit: GiB on a device that these arrays may take under 'auto'; 0
+      for half of the device's memory, and on a CPU for 30% of what is free.
   """
 
   strategy: str = 'jit'
@@ -32,4 +36,5 @@ class ParallelConfig:
   fleet: str = 'auto'
   fsdp: int = 1
   rules: tuple[str, ...] = ('.*:largest',)
-  feed: str = 'resident'
+  feed: str = 'auto'
+  memory_limit: float = 0.0

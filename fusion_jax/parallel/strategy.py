@@ -11,6 +11,7 @@ Devices form a mesh of three axes: `members` divides the models of a fleet,
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from fusion_jax.core import errors
 from fusion_jax.parallel import config as parallel_config
-from fusion_jax.parallel import placed
+from fusion_jax.parallel import memory, placed
 from fusion_jax.parallel import rules as rules_lib
 
 P = jax.sharding.PartitionSpec
@@ -30,9 +31,6 @@ FSDP = rules_lib.FSDP
 STRATEGIES = ('jit', 'pmap')
 SHARDS = ('auto', DATA, MEMBERS)
 FLEETS = ('auto', 'map', 'vmap')
-RESIDENT = 'resident'
-STREAM = 'stream'
-FEEDS = (RESIDENT, STREAM)
 
 _BATCH_AXIS = 2
 # Devices that share parameters divide a batch like all others.
@@ -195,12 +193,16 @@ class Strategy:
         donate_argnums=donated,
       )
     whole = jax.sharding.NamedSharding(mesh, P())
+    # What is fed batch by batch lies on the devices as it was cut.
+    shared = jax.tree.map(
+      lambda x: x.sharding if isinstance(x, jax.Array) else whole, examples[1]
+    )
     batch = jax.sharding.NamedSharding(mesh, P(None, None, _BATCH))
     # What comes out lies as what went in, so that it can be fed back.
     out = self._member_shardings(jax.eval_shape(program, *examples))
     return jax.jit(
       program,
-      in_shardings=(self._member_shardings(examples[0]), whole, batch),
+      in_shardings=(self._member_shardings(examples[0]), shared, batch),
       out_shardings=batch if per_study else out,
       donate_argnums=donated,
     )
@@ -271,7 +273,7 @@ def create_strategy(
     ('parallel.strategy', config.strategy, STRATEGIES),
     ('parallel.shard', config.shard, SHARDS),
     ('parallel.fleet', config.fleet, FLEETS),
-    ('parallel.feed', config.feed, FEEDS),
+    ('parallel.feed', config.feed, memory.FEEDS),
   ):
     if value not in legal:
       raise errors.unknown_name(f'{name} value', value, legal)
@@ -281,14 +283,21 @@ def create_strategy(
       f'parallel.devices={config.devices}: this process has {len(local)} '
       f'devices; give 1 to {len(local)}, or 0 for all.'
     )
-  if config.feed == STREAM and config.strategy != 'jit':
+  if not 0 <= config.memory_limit < math.inf:
     raise errors.UserError(
-      f"parallel.feed='{STREAM}' needs parallel.strategy='jit', not "
-      f"'{config.strategy}'."
+      f'parallel.memory_limit={config.memory_limit}: expected GiB, or 0 to '
+      'decide by the memory there is.'
     )
+  if config.feed == memory.STREAM:
+    if config.strategy != 'jit':
+      raise errors.UserError(
+        f"parallel.feed='{memory.STREAM}' needs parallel.strategy='jit', not "
+        f"'{config.strategy}'."
+      )
+    memory.require(f'parallel.feed={memory.STREAM}')
   devices = tuple(local[: config.devices or len(local)])
   shard = config.shard
-  if config.feed == STREAM:
+  if config.feed == memory.STREAM:
     shard = DATA  # Models are trained one after the other.
   elif shard == 'auto' and config.fsdp > 1:
     shard = DATA  # Members that are divided have their parameters apart.

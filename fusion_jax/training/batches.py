@@ -78,13 +78,20 @@ class Resident:
       is kept of it (`Kind.held`).
     sourced: what differs by source, each leaf (d, ...).
     kinds: modalities that models see, and of which kind their parts are.
-    whole: whether the n studies are those of one batch, in its order.
+    whole: whether the n studies are those of one batch, in its order. Windows
+      (`windows`) are stacked: their leaves are (s, ...) by batch.
   """
 
   shared: dict[str, Any]
   sourced: dict[str, Any]
   kinds: tuple[tuple[str, str], ...] = flax.struct.field(pytree_node=False)
   whole: bool = flax.struct.field(pytree_node=False, default=False)
+
+  @property
+  def nbytes(self) -> int:
+    """Bytes of all arrays."""
+    leaves = jax.tree.leaves((self.shared, self.sourced))
+    return sum(x.nbytes for x in leaves)
 
 
 @flax.struct.dataclass
@@ -146,78 +153,134 @@ def _rows(values: Any, at: jax.Array) -> Any:
   return values if isinstance(values, dict) else values[at]
 
 
-def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
-  """The batch that `plan` (b,) names, as members of `source` see it."""
+@flax.struct.dataclass
+class Raw:
+  """A batch as it is kept: nothing but copies of rows, so exact.
+
+  Attributes:
+    values: by modality, a vector or by name what `Kind.inputs` reads.
+    constants: by modality, of its kind.
+    by_study: 'labels', 'label_mask' and by modality 'present'.
+    scale: () mean and standard deviation of the labels.
+    plan: the rows.
+    kinds: see `Resident`.
+  """
+
+  values: dict[str, Any]
+  constants: dict[str, Any]
+  by_study: dict[str, Any]
+  scale: tuple[jax.Array, jax.Array]
+  plan: RowPlan
+  kinds: tuple[tuple[str, str], ...] = flax.struct.field(pytree_node=False)
+
+  def batch(self) -> types.Batch:
+    """What a model is given of it."""
+    inputs: dict[str, Any] = {}
+    features: dict[str, types.Features] = {}
+    for m, kind in self.kinds:
+      if kind == FEATURES:
+        features[m] = types.Features.of_vector(self.values[m])
+      elif kind == VECTOR:
+        inputs[m] = {'vector': self.values[m]}
+      else:
+        made = kind_lib.get(kind).inputs(self.constants[m], self.values[m])
+        inputs[m] = made
+    mean, std = self.scale
+    weight = self.plan.weight
+    return types.Batch(
+      inputs=inputs,
+      # A row of weight 0 only fills the batch up: nothing of it may count, not
+      # even in statistics over studies.
+      present={
+        m: p & (weight > 0) for m, p in self.by_study['present'].items()
+      },
+      labels=(self.by_study['labels'] - mean) / std,
+      label_mask=self.by_study['label_mask'],
+      weight=weight,
+      row=self.plan.rows,
+      features=features,
+    )
+
+
+def raw(resident: Resident, source: jax.Array, plan: RowPlan) -> Raw:
+  """The rows that `plan` (b,) names, as members of `source` see them."""
   # Without an index a batch that is cut over devices stays where it is.
   rows = slice(None) if resident.whole else plan.rows
   shared = resident.shared
   sourced = jax.tree.map(lambda x: x[source], resident.sourced)
-  inputs: dict[str, Any] = {}
-  features: dict[str, types.Features] = {}
+  constants, values = {}, {}
   for m, kind in resident.kinds:
     part = sourced['parts'][m]
-    if kind == FEATURES:
-      features[m] = types.Features.of_vector(part['vector'][rows])
-    elif kind == VECTOR:
-      inputs[m] = {'vector': part['vector'][rows]}
-    else:
-      # Studies may be shown the data of others: see data/modality.py.
-      at = rows if resident.whole else shared['rows'][m][rows]
-      values = {**shared['held'][m], **part['derived']}
-      values = {k: _rows(x, at) for k, x in values.items()}
-      inputs[m] = kind_lib.get(kind).inputs(part['constants'], values)
-  labels = shared['labels'][rows]
-  labels = (labels - sourced['label_mean']) / sourced['label_std']
-  return types.Batch(
-    inputs=inputs,
-    # A row of weight 0 only fills the batch up: nothing of it may count, not
-    # even in statistics over studies.
-    present={
-      m: p[rows] & (plan.weight > 0) for m, p in shared['present'].items()
-    },
-    labels=labels,
-    label_mask=shared['label_mask'][rows],
-    weight=plan.weight,
-    row=plan.rows,
-    features=features,
+    if kind in (VECTOR, FEATURES):
+      values[m] = part['vector'][rows]
+      continue
+    # Studies may be shown the data of others: see data/modality.py.
+    at = rows if resident.whole else shared['rows'][m][rows]
+    kept = {**shared['held'][m], **part['derived']}
+    values[m] = {k: _rows(x, at) for k, x in kept.items()}
+    constants[m] = part['constants']
+  return Raw(
+    values=values,
+    constants=constants,
+    by_study=jax.tree.map(lambda x: x[rows], _by_study(shared)),
+    scale=(sourced['label_mean'], sourced['label_std']),
+    plan=plan,
+    kinds=resident.kinds,
   )
 
 
-def window(resident: Resident, source: int, rows: np.ndarray) -> Resident:
-  """The studies `rows` (b,) of host arrays, as one source sees them.
+def _by_study(shared):
+  return {k: shared[k] for k in ('labels', 'label_mask', 'present')}
 
-  Only these are read of arrays that are mapped from a file.
+
+def gather(resident: Resident, source: jax.Array, plan: RowPlan) -> types.Batch:
+  """The batch that `plan` (b,) names, as members of `source` see it."""
+  return raw(resident, source, plan).batch()
+
+
+def windows(resident: Resident, source: int, rows: np.ndarray) -> Resident:
+  """The studies `rows` (s, b) of host arrays, batch by batch.
+
+  They are seen as `source` does. Only these are read of arrays that are mapped
+  from a file. What is the same in all batches is repeated, since it is small.
   """
-  shared, one = resident.shared, slice(source, source + 1)
+  s, b = rows.shape
+  shared, flat = resident.shared, rows.reshape(-1)
+
+  def cut(x):
+    return np.asarray(x).reshape(s, b, *x.shape[1:])
+
+  def alone(x):
+    """As of the one source that is left, on the axis after batches."""
+    return cut(x)[:, None]
+
+  def repeated(x):
+    return np.repeat(x[None, source : source + 1], s, axis=0)
+
   held, parts = {}, {}
   for m, kind in resident.kinds:
     part = resident.sourced['parts'][m]
     if kind in (VECTOR, FEATURES):
-      parts[m] = {'vector': part['vector'][one][:, rows]}
+      parts[m] = {'vector': alone(part['vector'][source][flat])}
       continue
-    at = shared['rows'][m][rows]
-    held[m] = {k: np.asarray(x[at]) for k, x in shared['held'][m].items()}
-    # The first axis are sources, of which one is left.
-    derived = {
-      k: jax.tree.map(
-        lambda x: x[None],
-        _rows(jax.tree.map(lambda x: x[source], values), at),
-      )
-      for k, values in part['derived'].items()
+    at = shared['rows'][m][flat]
+    held[m] = {
+      k: jax.tree.map(cut, _rows(x, at)) for k, x in shared['held'][m].items()
     }
-    constants = jax.tree.map(lambda x: x[one], part['constants'])
+    of_source = jax.tree.map(lambda x: x[source], part['derived'])
+    derived = {
+      k: jax.tree.map(alone, _rows(x, at)) for k, x in of_source.items()
+    }
+    constants = jax.tree.map(repeated, part['constants'])
     parts[m] = {'derived': derived, 'constants': constants}
-  by_study = ('labels', 'label_mask', 'present')
   return resident.replace(
     shared={
       'rows': {},
       'held': held,
-      **jax.tree.map(
-        lambda x: np.asarray(x[rows]), {k: shared[k] for k in by_study}
-      ),
+      **jax.tree.map(lambda x: cut(x[flat]), _by_study(shared)),
     },
     sourced={
-      **{k: resident.sourced[k][one] for k in ('label_mean', 'label_std')},
+      **{k: repeated(resident.sourced[k]) for k in ('label_mean', 'label_std')},
       'parts': parts,
     },
     whole=True,

@@ -45,6 +45,7 @@ class TrainingConfig:
     save_minutes: minutes between two times that a fleet in training is kept
       on disk, to go on from after it was killed; 0 for never.
     save_epochs: likewise, epochs.
+    save_steps: likewise, steps, counted over all epochs.
     class_balance: 'none', or 'balanced' to weight each class (binary,
       multiclass) by the inverse of its share of the training part.
     augment: whether training images are changed at random.
@@ -74,6 +75,7 @@ class TrainingConfig:
   methods: tuple[str, ...] = ()
   save_minutes: float = 10.0
   save_epochs: int = 0
+  save_steps: int = 0
   class_balance: str = 'none'
   augment: bool = True
   flip: bool = True
@@ -109,6 +111,7 @@ def check(config: TrainingConfig) -> None:
     ('accumulate', 1, 1024),
     ('save_minutes', 0, None),
     ('save_epochs', 0, None),
+    ('save_steps', 0, None),
     ('crop', 0, 0.5),
     ('brightness', 0, 1),
   ):

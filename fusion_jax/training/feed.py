@@ -7,10 +7,13 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.data import cohort as cohorts
-from fusion_jax.training import batches, fleet
+from fusion_jax.training import batches
 from fusion_jax.training import config as training_config
 
 EVALUATION_BATCH = 64
+# Most batches of a segment: a fit can be saved between two of them, and each is
+# one call of a program.
+SEGMENT = 64
 
 
 def round_up(n: int, multiple: int) -> int:
@@ -51,6 +54,51 @@ def evaluation_plan(
   return row_plan(rows, weights, size=size, steps=steps, width=size)
 
 
+def even(steps: int, most: int) -> int:
+  """Batches of the longest of so few segments that none has more than `most`.
+
+  They are cut alike, so that the last one is not mostly padding.
+  """
+  return -(-steps // -(-steps // max(1, most)))
+
+
+def cuts(
+  steps: int, length: int, *, start: int = 0, every: int = 0, before: int = 0
+) -> list[tuple[int, int]]:
+  """First batch and number of batches of the segments of an epoch.
+
+  Args:
+    steps: batches of the epoch.
+    length: most of a segment.
+    start: those that were fed already.
+    every: segments also end where this divides the steps of all epochs; 0 for
+      nowhere.
+    before: steps in the epochs before.
+  """
+  found = []
+  while start < steps:
+    end = min(start + length, steps)
+    if every:
+      end = min(end, start + every - (before + start) % every)
+    found.append((start, end - start))
+    start = end
+  return found
+
+
+def part(
+  plan: batches.RowPlan, start: int, count: int, length: int
+) -> batches.RowPlan:
+  """Batches `start` to `start + count` of (m, s, b), padded to `length`."""
+
+  def one(x):
+    out = np.zeros((x.shape[0], length, *x.shape[2:]), x.dtype)
+    own = x[:, start : start + count]
+    out[:, : own.shape[1]] = own
+    return out
+
+  return batches.RowPlan(rows=one(plan.rows), weight=one(plan.weight))
+
+
 def weights_of(
   cohort: cohorts.Cohort,
   task: types.Task,
@@ -76,6 +124,7 @@ class Feed:
 
   Attributes:
     steps: by member, those of one of its epochs.
+    longest: the most of any member.
     epochs: by member, the most it is given.
     patience: by member, epochs without a lower validation loss.
   """
@@ -105,6 +154,7 @@ class Feed:
     # Every shard is cut into the same number of parts.
     self._width = round_up(self._size, multiple * training.accumulate)
     self.steps = [max(1, len(m.train) // self._size) for m in members]
+    self._every = training.save_steps
     # By member, so that none depends on which others are trained beside it.
     self.epochs, self.patience = zip(
       *(training_config.epochs_and_patience(training, s) for s in self.steps),
@@ -116,7 +166,29 @@ class Feed:
     rows = [m.train for m in self._members]
     return self._plan(rows, self._weights, steps=1)
 
-  def epoch(self, epoch: int, which: Sequence[int]) -> fleet.EpochPlan:
+  @property
+  def longest(self) -> int:
+    """Steps in an epoch of the member that has most."""
+    return max(self.steps)
+
+  def length(self, most: int | None = None) -> int:
+    """Batches of the longest segment, where none may have more than `most`."""
+    limits = [x for x in (SEGMENT, most, self._every) if x]
+    return even(self.longest, min(limits))
+
+  def cuts(
+    self, epoch: int, length: int, start: int = 0
+  ) -> list[tuple[int, int]]:
+    """Segments of epoch `epoch`, from 1, after the first `start` steps."""
+    return cuts(
+      self.longest,
+      length,
+      start=start,
+      every=self._every,
+      before=(epoch - 1) * self.longest,
+    )
+
+  def train(self, epoch: int, which: Sequence[int]) -> batches.RowPlan:
     """What epoch `epoch`, from 1, feeds to the members `which`.
 
     The order of a member's rows follows from its seed and the epoch alone.
@@ -127,13 +199,15 @@ class Feed:
       order = np.random.default_rng([m.seed, epoch]).permutation(len(m.train))
       rows.append(m.train[order])
       weights.append(self._weights[k][order])
-    train = self._plan(rows, weights, steps=max(self.steps[k] for k in which))
-    valid = evaluation_plan(
+    return self._plan(rows, weights, steps=max(self.steps[k] for k in which))
+
+  def valid(self, which: Sequence[int]) -> batches.RowPlan:
+    """The validation rows of the members `which`, after every epoch."""
+    return evaluation_plan(
       [self._members[k].valid for k in which],
       [self._valid_weights[k] for k in which],
       self._multiple,
     )
-    return fleet.EpochPlan(train=train, valid=valid)
 
   def _plan(self, rows, weights, *, steps):
     return row_plan(

@@ -22,7 +22,7 @@ from fusion_jax.training import config as training_config
 
 @flax.struct.dataclass
 class MemberState:
-  """One member between epochs.
+  """One member between two segments of an epoch.
 
   Attributes:
     train: what the steps change.
@@ -31,6 +31,7 @@ class MemberState:
     epochs: () int32 most epochs.
     patience: () int32 epochs without a lower validation loss before it stops.
     epoch: () int32 epochs done.
+    sums: () float32 (sum, weight) of the epoch's training losses so far.
     best: averaged variables at the lowest validation loss.
     best_loss: () float32 that loss.
     best_epoch: () int32 the epoch after which it was reached, from 1.
@@ -45,19 +46,68 @@ class MemberState:
   epochs: jax.Array
   patience: jax.Array
   epoch: jax.Array
+  sums: tuple[jax.Array, jax.Array]
   best: dict[str, Any]
   best_loss: jax.Array
   best_epoch: jax.Array
   stopped: jax.Array
   failed_step: jax.Array
 
+  @property
+  def applied(self) -> dict[str, Any]:
+    """What `Programs.evaluate` needs of it."""
+    return {
+      'variables': self.train.used,
+      'source': self.source,
+      'stopped': self.stopped,
+    }
+
 
 @flax.struct.dataclass
-class EpochPlan:
-  """What one epoch feeds: training batches, then validation batches."""
+class Segment:
+  """Some batches, one after the other, and the arrays they are taken from.
 
-  train: batches.RowPlan
-  valid: batches.RowPlan
+  How many there are is data: a program is compiled for the longest segment, and
+  what its plan holds beyond `count` is padding that costs nothing.
+
+  Attributes:
+    arrays: the whole cohort; or, where it is streamed, windows of it whose
+      leaves are (s, ...) by batch.
+    start: () int32 batches of the epoch that were before.
+    count: () int32 batches to take.
+  """
+
+  arrays: batches.Resident
+  start: Any
+  count: Any
+
+  def raw(self, source, plan: batches.RowPlan, k) -> batches.Raw:
+    """Batch `k` of `plan` (s, b) as members of `source` see it."""
+    rows = jax.tree.map(lambda x: x[k], plan)
+    if not self.arrays.whole:
+      return batches.raw(self.arrays, source, rows)
+    # A window holds the one source that its member sees.
+    window = jax.tree.map(lambda x: x[k], self.arrays)
+    return batches.raw(window, 0, rows)
+
+  def fold(self, f, first, *, source, plan: batches.RowPlan, turns):
+    """The last of `first`, f(0, first, batch), f(1, ...) after so many turns.
+
+    Each turn gets the rows of the next one, after its own work, rather than its
+    own before it: XLA cannot fuse across turns, so that whatever is done with a
+    batch is compiled alike wherever its rows come from, and however many
+    batches there are, to the last bit. A loop of a number of turns that is
+    data, not a scan, since turns that are not taken cost nothing.
+    """
+    last = plan.rows.shape[0] - 1
+
+    def turn(k, carry):
+      found, raw = carry
+      found = f(k, found, raw.batch())
+      return found, self.raw(source, plan, jnp.minimum(k + 1, last))
+
+    first = first, self.raw(source, plan, 0)
+    return jax.lax.fori_loop(0, turns, turn, first)[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,16 +134,12 @@ class Programs:
   map_members: Callable[..., Any]
   collective: tasks.Collective
 
-  def initialise(
-    self, members, shared: batches.Resident, plan: batches.RowPlan
-  ):
+  def initialise(self, members, segment: Segment, plan: batches.RowPlan):
     """First states; `members` holds (m,) of what differs between them."""
 
-    def one(member, rows):
+    def one(member, plan):
       # Only its shapes count: parameters are drawn from the key.
-      first = batches.gather(
-        shared, member['source'], jax.tree.map(lambda x: x[0], rows)
-      )
+      first = segment.raw(member['source'], plan, 0).batch()
       train = step.create_train_state(
         model=self.model,
         optimizer=self.optimizer,
@@ -113,6 +159,7 @@ class Programs:
         epochs=member['epochs'],
         patience=member['patience'],
         epoch=jnp.zeros((), jnp.int32),
+        sums=_no_sums(),
         best=train.used,
         best_loss=jnp.full((), jnp.inf, jnp.float32),
         best_epoch=jnp.zeros((), jnp.int32),
@@ -122,40 +169,39 @@ class Programs:
 
     return self.map_members(one)(members, plan)
 
-  def epoch(self, members, shared: batches.Resident, plan: EpochPlan):
-    """One epoch of every member that has not stopped.
+  def train(self, members, segment: Segment, plan: batches.RowPlan):
+    """A segment of an epoch of every member that has not stopped.
 
-    Returns the new states, and (m,) training and validation losses, which are
-    NaN for members that had stopped before.
+    Members have epochs of different lengths; each takes those of the segment's
+    steps that it has.
+
+    Returns the new states, and (m,) steps that each has taken so far.
     """
 
-    def run(member, plan):
-      member, train_loss = self._train(member, shared, plan.train)
-      found = self._all_logits(
-        member.train.used, member.source, shared, plan.valid
-      )
-      valid_loss = self.valid_loss(*found, plan.valid)
-      return self.judge(member, valid_loss), (train_loss, valid_loss)
-
-    def rest(member, plan):
-      del plan
-      return member, (jnp.full((), jnp.nan), jnp.full((), jnp.nan))
-
     def one(member, plan):
-      # Mapped one after the other, members that have stopped cost nothing.
-      # Under vmap this is a selection, and they still compute: see running.py.
-      return jax.lax.cond(member.stopped, rest, run, member, plan)
+      steps = jnp.clip(member.steps - segment.start, 0, segment.count)
+      # Under vmap those that have stopped still compute: see running.py.
+      steps = jnp.where(member.stopped, 0, steps)
+      train, failed, sums = segment.fold(
+        self.advance,
+        (member.train, member.failed_step, member.sums),
+        source=member.source,
+        plan=plan,
+        turns=steps,
+      )
+      member = member.replace(train=train, failed_step=failed, sums=sums)
+      return member, train.step
 
     return self.map_members(one)(members, plan)
 
-  def advance(self, carry, source, shared, rows):
-    """One step on one batch.
+  def advance(self, number, carry, batch: types.Batch):
+    """One step on one batch, whatever its number.
 
     `carry` is the training state, the first step whose loss was not finite (0
     if none was), and the (sum, weight) of the epoch's losses so far.
     """
+    del number
     train, failed, sums = carry
-    batch = batches.gather(shared, source, rows)
     train, metrics = step.train_step(
       train,
       batch,
@@ -172,44 +218,57 @@ class Programs:
     failed = jnp.where(first_fault, train.step, failed)
     return train, failed, (sums[0] + loss, sums[1] + weight)
 
-  def _train(self, member, shared, plan):
-    # A scan, not a loop in Python: one dispatch an epoch instead of one a step,
-    # which is most of the time of small models.
-    def feed(carry, item):
-      number, rows = item
+  def evaluate(self, members, segment: Segment, plan: batches.RowPlan):
+    """Each batch's logits, labels and which of them are known.
 
-      def go(carry):
-        return self.advance(carry, member.source, shared, rows)
+    (m, s, b, ...) of `MemberState.applied`; zeros of members that have stopped.
+    """
 
-      # Members have epochs of different lengths, and one plan for all.
-      return jax.lax.cond(
-        number < member.steps, go, lambda carry: carry, carry
-      ), None
+    def give(variables, batch):
+      # Not in training: statistics over studies are the stored ones.
+      logits, _ = self.model.apply(variables, batch)
+      return logits, batch.labels, batch.label_mask
 
-    zero = jnp.zeros((), jnp.float32)
-    steps = plan.rows.shape[0]
-    carry = (member.train, member.failed_step, (zero, zero))
-    carry, _ = jax.lax.scan(feed, carry, (jnp.arange(steps), plan))
-    train, failed, (loss, weight) = carry
-    member = member.replace(train=train, failed_step=failed)
-    return member, loss / jnp.maximum(weight, 1e-6)
+    def one(member, plan):
+      def run(member, plan):
+        return _of_each(give, member, segment, plan)
 
-  def logits(self, variables, source, shared, rows):
-    """(b, outputs) logits of one batch, its labels and which are known."""
-    batch = batches.gather(shared, source, rows)
-    # Not in training: statistics over studies are the stored ones.
-    logits, _ = self.model.apply(variables, batch)
-    return logits, batch.labels, batch.label_mask
+      def rest(member, plan):
+        shapes = jax.eval_shape(run, member, plan)
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
-  def _all_logits(self, variables, source, shared, plan):
-    """What `logits` gives for each batch of `plan` (s, b)."""
+      return jax.lax.cond(member['stopped'], rest, run, member, plan)
 
-    def feed(_, rows):
-      return None, self.logits(variables, source, shared, rows)
+    return self.map_members(one)(members, plan)
 
-    return jax.lax.scan(feed, None, plan)[1]
+  def judge(self, members, nothing, plan):
+    """Ends an epoch of every member that has not stopped.
 
-  def valid_loss(self, logits, labels, mask, plan):
+    `plan` is the (m, s, b) plan of the validation batches and what `evaluate`
+    gave for them.
+
+    Returns the new states, and (m,) training and validation losses, which are
+    NaN for members that had stopped before.
+    """
+    del nothing  # No array of the cohort.
+
+    def run(member, plan):
+      rows, found = plan
+      loss, weight = member.sums
+      train_loss = loss / jnp.maximum(weight, 1e-6)
+      valid_loss = self._valid_loss(*found, rows)
+      return self._judged(member, valid_loss), (train_loss, valid_loss)
+
+    def rest(member, plan):
+      del plan
+      return member, (jnp.full((), jnp.nan), jnp.full((), jnp.nan))
+
+    def one(member, plan):
+      return jax.lax.cond(member.stopped, rest, run, member, plan)
+
+    return self.map_members(one)(members, plan)
+
+  def _valid_loss(self, logits, labels, mask, plan):
     """The mean loss of (s, b, ...) validation batches, taken as one.
 
     The loss of a survival task compares all of them.
@@ -228,7 +287,7 @@ class Programs:
     loss, weight = self.collective.psum(sums)
     return loss / jnp.maximum(weight, 1e-6)
 
-  def judge(self, member, valid_loss):
+  def _judged(self, member, valid_loss):
     """The member after an epoch: its best variables, and whether it stops."""
     # Never true of NaN, so that a loss that is not finite is never the best.
     better = valid_loss < member.best_loss
@@ -237,6 +296,7 @@ class Programs:
     going = (epoch - best_epoch < member.patience) & (epoch < member.epochs)
     return member.replace(
       epoch=epoch,
+      sums=_no_sums(),
       best=jax.tree.map(
         lambda new, old: jnp.where(better, new, old),
         member.train.used,
@@ -247,43 +307,58 @@ class Programs:
       stopped=~going | (member.failed_step > 0),
     )
 
-  def predict(self, members, shared: batches.Resident, plan: batches.RowPlan):
+  def predict(self, members, segment: Segment, plan: batches.RowPlan):
     """(m, s, b, outputs) logits; `members` holds 'variables' and 'source'."""
 
+    def give(variables, batch):
+      return self.model.apply(variables, batch)[0]
+
     def one(member, plan):
-      return self._all_logits(
-        member['variables'], member['source'], shared, plan
-      )[0]
+      return _of_each(give, member, segment, plan)
 
     return self.map_members(one)(members, plan)
 
   def encode(
-    self,
-    members,
-    shared: batches.Resident,
-    plan: batches.RowPlan,
-    *,
-    modality: str,
+    self, members, segment: Segment, plan: batches.RowPlan, *, modality: str
   ):
-    """(m, s, b, c) pooled features of `modality`."""
+    """(m, s, b, c) pooled features of `modality`, likewise."""
+
+    def give(variables, batch):
+      found = self.model.apply(
+        variables, batch, train=False, method=self.model.encode
+      )
+      return found[modality].pooled
 
     def one(member, plan):
-      def feed(_, rows):
-        return None, self.features(
-          member['variables'], member['source'], shared, rows, modality
-        )
-
-      return jax.lax.scan(feed, None, plan)[1]
+      return _of_each(give, member, segment, plan)
 
     return self.map_members(one)(members, plan)
 
-  def features(self, variables, source, shared, rows, modality: str):
-    """(b, c) pooled features of `modality` of one batch."""
-    batch = batches.gather(shared, source, rows)
-    found = self.model.apply(
-      variables, batch, train=False, method=self.model.encode
-    )
-    return found[modality].pooled
+
+def _no_sums() -> tuple[jax.Array, jax.Array]:
+  return jnp.zeros((), jnp.float32), jnp.zeros((), jnp.float32)
+
+
+def _of_each(give, member, segment: Segment, plan: batches.RowPlan):
+  """(s, ...) of what `give` makes of variables and each batch; zeros beyond."""
+
+  def at(batch):
+    return give(member['variables'], batch)
+
+  def write(k, found, batch):
+    return jax.tree.map(lambda out, x: out.at[k].set(x), found, at(batch))
+
+  one = jax.eval_shape(
+    lambda: at(segment.raw(member['source'], plan, 0).batch())
+  )
+  size = plan.rows.shape[0]
+  return segment.fold(
+    write,
+    jax.tree.map(lambda x: jnp.zeros((size, *x.shape), x.dtype), one),
+    source=member['source'],
+    plan=plan,
+    turns=segment.count,
+  )
 
 
 def stacked(*x):
@@ -291,3 +366,9 @@ def stacked(*x):
   # Keys are no numbers to NumPy.
   keys = jax.dtypes.issubdtype(x[0].dtype, jax.dtypes.prng_key)
   return jnp.stack(x) if keys else np.stack(x)
+
+
+def joined(*x):
+  """Leaves of states of one member each as one, on the host."""
+  keys = jax.dtypes.issubdtype(x[0].dtype, jax.dtypes.prng_key)
+  return jnp.concatenate(x) if keys else np.concatenate(x)

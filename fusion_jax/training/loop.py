@@ -1,95 +1,109 @@
-"""Models that are fed from the host, batch by batch.
+"""Models that are fed from the host, segment by segment.
 
-What `running.Running` does in one compiled program an epoch, for cohorts that
-lie on the devices, is here a loop in the open: read a batch, take a step. Rows,
-their order and all random numbers are the same. Results agree to about 1e-6 of
-the parameters rather than to the last bit, because a step that is compiled
-alone is fused differently from one inside a loop.
+What `running.Running` does with a cohort that lies on the devices is done here
+with windows of it, which are read ahead while the devices work. The programs
+are the same, and so are rows, their order and all random numbers: on a CPU the
+results are those of the resident cohort to the last bit.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from fusion_jax.core import errors
 from fusion_jax.parallel import strategy as strategies
-from fusion_jax.training import batches, fleet
+from fusion_jax.training import batches, fleet, running
 from fusion_jax.training import feed as feeds
 
-# Batches that are read ahead, and how many at a time.
-_AHEAD = 8
-_THREADS = 4
+# Segments that are read ahead, and how many at a time.
+_AHEAD = 2
+_THREADS = 2
+# A segment is as many batches as are about so large: many small ones cost few
+# calls, and a few large ones little memory.
+_BYTES = 16 << 20
+
+# The source that a window is of, and its (1, s, b) plan, start and count.
+_Job = tuple[int, batches.RowPlan, int, int]
+
+
+def _batches_of(resident: batches.Resident, source: int, width: int) -> int:
+  """How many batches of `width` a segment has at most."""
+  one = batches.windows(resident, source, np.zeros((1, 1), np.int32))
+  size = sum(x.nbytes for x in jax.tree.leaves(one))
+  return max(1, _BYTES // (size * width))
+
+
+def _placed(
+  window: batches.Resident, strategy: strategies.Strategy
+) -> batches.Resident:
+  """Windows on the devices, each batch cut over them."""
+  sourced = {
+    name: strategy.place_cut(x, None)
+    for name, x in window.sourced.items()
+    if name != 'parts'
+  }
+  sourced['parts'] = {
+    m: {
+      name: strategy.place_cut(x, 2 if name in batches.BY_STUDY else None)
+      for name, x in part.items()
+    }
+    for m, part in window.sourced['parts'].items()
+  }
+  shared = strategy.place_cut(window.shared, 1)
+  return window.replace(shared=shared, sourced=sourced)
+
+
+def _fed(window, job: _Job, strategy):
+  """A segment and its plan, on the devices."""
+  _, plan, start, count = job
+  return (
+    fleet.Segment(_placed(window, strategy), np.int32(start), np.int32(count)),
+    strategy.place_cut(plan, 2),
+  )
+
+
+def _read(resident: batches.Resident, job: _Job) -> batches.Resident:
+  source, plan, *_ = job
+  return batches.windows(resident, source, plan.rows[0])
 
 
 def stream(
   resident: batches.Resident,
-  source: int,
-  plan: batches.RowPlan,
+  jobs: Sequence[_Job],
   strategy: strategies.Strategy,
-) -> Iterator[tuple[batches.Resident, batches.RowPlan]]:
-  """Batches of a (s, b) plan on the devices, read ahead by threads.
+) -> Iterator[tuple[fleet.Segment, batches.RowPlan]]:
+  """Segments and their plans on the devices, read ahead by threads.
 
   Args:
     resident: arrays of the host, which may be mapped from files.
-    source: which of its sources they are seen by.
-    plan: the rows of each batch.
+    jobs: what to read, in order.
     strategy: how a batch is cut over devices.
-
-  Raises:
-    MissingPackageError: without Grain.
   """
-  try:
-    import grain
-  except ImportError:
-    raise errors.MissingPackageError(
-      "parallel.feed='stream'", 'grain', extra='stream'
-    ) from None
-
-  def read(k):
-    return batches.window(resident, source, plan.rows[k])
+  import grain  # That it is there was checked with the strategy.
 
   # Grain keeps the order whatever thread is first.
   windows = (
-    grain.MapDataset.range(len(plan.rows))
-    .map(read)
+    grain.MapDataset.range(len(jobs))
+    .map(lambda k: _read(resident, jobs[k]))
     .to_iter_dataset(
       grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_AHEAD)
     )
   )
-  for k, window in enumerate(windows):
-    sourced = {
-      name: strategy.place_cut(x, None)
-      for name, x in window.sourced.items()
-      if name != 'parts'
-    }
-    sourced['parts'] = {
-      m: {
-        name: strategy.place_cut(x, 1 if name in batches.BY_STUDY else None)
-        for name, x in part.items()
-      }
-      for m, part in window.sourced['parts'].items()
-    }
-    shared = strategy.place_cut(window.shared, 0)
-    rows = jax.tree.map(lambda x, k=k: x[k], plan)
-    yield (
-      window.replace(shared=shared, sourced=sourced),
-      strategy.place_cut(rows, 0),
-    )
+  for window, job in zip(windows, jobs, strict=True):
+    yield _fed(window, job, strategy)
 
 
 class Loop:
   """Members of a fleet, each trained by itself; see `running.Running`.
 
   Attributes:
-    compile_seconds: 0, since programs are compiled as they are first used.
+    compile_seconds: spent so far.
     sizes: members of each program: one.
     places: all members.
   """
 
-  compile_seconds = 0.0
   sizes = (1,)
 
   def __init__(
@@ -103,93 +117,152 @@ class Loop:
     members: int,
   ):
     """Of `members` members, of whom `numbers` hold what differs."""
+    self._programs = programs
     self._strategy = strategy
     self._feed = feed
     self._resident = resident
     self._numbers = numbers
     self._members = members
     self._sources = [int(k) for k in numbers['source']]
+    self.compile_seconds = 0.0
     self.places = list(range(members))
     self._states: list[Any] = []
-    # A window holds the one source that its member sees.
-    self._start = jax.jit(
-      lambda *args: jax.tree.map(lambda x: x[0], programs.initialise(*args))
-    )
-    # The state is overwritten: at no time are there two of it.
-    self._advance = jax.jit(
-      lambda carry, *args: programs.advance(carry, 0, *args), donate_argnums=0
-    )
-    self._logits = jax.jit(
-      lambda variables, *args: programs.logits(variables, 0, *args)
-    )
-    self._valid_loss = jax.jit(programs.valid_loss)
-    self._judge = jax.jit(programs.judge)
-
-  def _stream(self, k, plan):
-    one = jax.tree.map(lambda x: x[0], plan)  # (s, b)
-    return stream(self._resident, self._sources[k], one, self._strategy)
+    self._valid = feed.valid(self.places)
+    widths = [x.rows.shape[2] for x in (feed.first(), self._valid)]
+    most = [_batches_of(resident, self._sources[0], w) for w in widths]
+    self._length = feed.length(most[0])
+    self._valid_length = feeds.even(self._valid.rows.shape[1], most[1])
 
   def _initial(self, k):
     """Arguments of the program that draws a member's first state."""
-    rows = jax.tree.map(lambda x: x[k, :1], self._feed.first())  # (1, b)
-    window = batches.window(self._resident, self._sources[k], rows.rows[0])
     numbers = {name: x[k : k + 1] for name, x in self._numbers.items()}
-    plan = jax.tree.map(lambda x: x[None], rows)  # (1, 1, b)
-    return numbers, window, plan
+    plan = jax.tree.map(lambda x: x[k : k + 1], self._feed.first())
+    return numbers, *self._now((self._sources[k], plan, 0, 1))
+
+  def _now(self, job: _Job):
+    return _fed(_read(self._resident, job), job, self._strategy)
 
   def shapes(self) -> Any:
     """Shapes of the states of all members."""
     return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct((self._members, *x.shape), x.dtype),
-      jax.eval_shape(self._start, *self._initial(0)),
+      lambda x: jax.ShapeDtypeStruct((self._members, *x.shape[1:]), x.dtype),
+      jax.eval_shape(self._programs.initialise, *self._initial(0)),
     )
 
   def start(self) -> None:
-    """Draws the first states."""
-    for k in range(self._members):
-      self._place(self._start(*self._initial(k)))
+    """Compiles, and draws the first states."""
+    begun = time.perf_counter()
+    initialise = self._strategy.compile(
+      self._programs.initialise, *self._initial(0)
+    )
+    self.compile_seconds += time.perf_counter() - begun
+    self._states = [initialise(*self._initial(k)) for k in range(self._members)]
+    self._compile()
 
   def restore(self, states: Any, places: Sequence[int]) -> None:
     """Goes on from host states of all members."""
     del places
-    for k in range(self._members):
-      self._place(jax.tree.map(lambda x, k=k: x[k], states))
+    self._states = [
+      self._strategy.place_members(
+        jax.tree.map(lambda x, k=k: x[k : k + 1], states)
+      )
+      for k in range(self._members)
+    ]
+    self._compile()
 
-  def _place(self, state):
-    self._states.append(self._strategy.place_members(state, stacked=False))
+  def _compile(self) -> None:
+    begun = time.perf_counter()
+    train = feeds.part(self._feed.train(1, [0]), 0, 1, self._length)
+    segment, train = self._now((self._sources[0], train, 0, 1))
+    whole = self._plan_of(0)
+    valid = feeds.part(whole, 0, 1, self._valid_length)
+    valid_segment, valid = self._now((self._sources[0], valid, 0, 1))
+    self._programs_of = running.compiled(
+      self._programs,
+      self._strategy,
+      self._states[0],
+      segment=segment,
+      train=train,
+      valid_segment=valid_segment,
+      valid=valid,
+      whole=whole,
+    )
+    self.compile_seconds += time.perf_counter() - begun
 
-  def epoch(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Trains epoch `number` of all members that have not stopped.
+  def _plan_of(self, k) -> batches.RowPlan:
+    """A member's (1, s, b) validation batches, as many as any member's."""
+    return jax.tree.map(lambda x: x[k : k + 1], self._valid)
+
+  def train(self, number: int, start: int = 0) -> Iterator[int]:
+    """Trains epoch `number` from its step `start` on.
+
+    Yields how many steps of it are done, once every member that has not stopped
+    has had a segment. The devices may still be at work on the last.
+    """
+    going = np.flatnonzero(~self.stopped())
+    plans = {k: self._feed.train(number, [k]) for k in going}
+    parts = self._feed.cuts(number, self._length, start)
+    turns = [
+      (k, at, count)
+      for at, count in parts
+      for k in going
+      # Members have epochs of different lengths.
+      if at < self._feed.steps[k]
+    ]
+    jobs = [
+      (
+        self._sources[k],
+        feeds.part(plans[k], at, count, self._length),
+        at,
+        count,
+      )
+      for k, at, count in turns
+    ]
+    fed = zip(turns, stream(self._resident, jobs, self._strategy), strict=True)
+    waiting = next(fed, None)
+    before = None
+    for at, count in parts:
+      while waiting and waiting[0][1] == at:
+        (k, *_), (segment, plan) = waiting
+        self._states[k], taken = self._programs_of.train(
+          self._states[k], segment, plan
+        )
+        # The next one is read and placed while the devices work.
+        waiting = next(fed, None)
+        jax.block_until_ready(before)
+        before = taken
+      yield at + count
+
+  def judge(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ends an epoch.
 
     Returns, by member, training loss, validation loss and whether it has
     stopped; losses are NaN where it had before.
     """
     train, valid = (np.full(self._members, np.nan) for _ in range(2))
     for k in np.flatnonzero(~self.stopped()):
-      train[k], valid[k] = self._epoch(k, self._feed.epoch(number, [k]))
+      train[k], valid[k] = self._judge(k)
     return train, valid, self.stopped()
 
-  def _epoch(self, k, plan):
-    state = self._states[k]
-    sums = tuple(jnp.zeros((), jnp.float32) for _ in range(2))
-    carry = (state.train, state.failed_step, sums)
-    for window, rows in self._stream(k, plan.train):
-      carry = self._advance(carry, window, rows)
-    train, failed, (loss, weight) = carry
-    state = state.replace(train=train, failed_step=failed)
-    found = [
-      self._logits(train.used, window, rows)
-      for window, rows in self._stream(k, plan.valid)
-    ]
-    stacked = (jnp.stack(x) for x in zip(*found, strict=True))
-    rows = jax.tree.map(lambda x: x[0], plan.valid)
-    valid = self._valid_loss(*stacked, rows)
-    self._states[k] = self._judge(state, valid)
-    return float(loss / jnp.maximum(weight, 1e-6)), float(valid)
+  def _judge(self, k) -> tuple[float, float]:
+    whole = self._plan_of(k)
+    found = _applied(
+      self._programs_of.evaluate,
+      self._states[k].applied,
+      self._resident,
+      self._sources[k],
+      whole,
+      length=self._valid_length,
+      strategy=self._strategy,
+    )
+    self._states[k], losses = self._programs_of.judge(
+      self._states[k], (), (whole, found)
+    )
+    return tuple(float(x[0]) for x in jax.device_get(losses))
 
   def stopped(self) -> np.ndarray:
     """By member, whether it has stopped."""
-    return np.array([bool(s.stopped) for s in self._states])
+    return np.array([bool(s.stopped[0]) for s in self._states])
 
   def compact(self) -> None:
     """Nothing: a member that has stopped is fed no more."""
@@ -197,12 +270,30 @@ class Loop:
   def host(self) -> Any:
     """Host states of all members."""
     return jax.tree.map(
-      fleet.stacked, *(jax.device_get(s) for s in self._states)
+      fleet.joined, *(jax.device_get(s) for s in self._states)
     )
 
 
+def _applied(run, member, resident, source, plan, *, length, strategy):
+  """What `run` gives for all batches of a (1, s, b) plan, on the host."""
+  jobs = [
+    (source, feeds.part(plan, at, count, length), at, count)
+    for at, count in feeds.cuts(plan.rows.shape[1], length)
+  ]
+  found = [
+    run(member, segment, part)
+    for segment, part in stream(resident, jobs, strategy)
+  ]
+
+  def one(*x):
+    x = [np.asarray(y)[:, : j[3]] for y, j in zip(x, jobs, strict=True)]
+    return np.concatenate(x, axis=1)  # (1, s, b, ...)
+
+  return jax.tree.map(one, *found)
+
+
 def apply(
-  one: Any,
+  program: Any,
   *,
   strategy: strategies.Strategy,
   resident: batches.Resident,
@@ -210,10 +301,10 @@ def apply(
   sources: Any,
   rows: Any,
 ) -> list[np.ndarray]:
-  """What a program of one batch gives for each model's own rows.
+  """What a program of studies gives for each model's own rows.
 
   Args:
-    one: (variables, source, resident, plan) -> (b, ...).
+    program: `fleet.Programs.predict` or one like it.
     strategy: how a batch is cut over devices.
     resident: arrays of the host.
     variables: of each model.
@@ -223,17 +314,29 @@ def apply(
   Returns:
     For each model, (len(rows), ...).
   """
-  run = jax.jit(lambda variables, *args: one(variables, 0, *args))
+  plans = [
+    feeds.evaluation_plan([at], [np.ones(len(at))], strategy.batch_multiple)
+    for at in rows
+  ]
+  width = plans[0].rows.shape[2]
+  most = _batches_of(resident, sources[0], width)
+  length = feeds.even(max(p.rows.shape[1] for p in plans), most)
+  run: Any = None
   out = []
-  for own, source, at in zip(variables, sources, rows, strict=True):
-    plan = feeds.evaluation_plan(
-      [at], [np.ones(len(at))], strategy.batch_multiple
+  for own, source, plan, at in zip(
+    variables, sources, plans, rows, strict=True
+  ):
+    member = {
+      'variables': jax.tree.map(lambda x: np.asarray(x)[None], own),
+      'source': np.array([source], np.int32),
+    }
+    member = strategy.place_members(member)
+    if run is None:
+      job = (source, feeds.part(plan, 0, 1, length), 0, 1)
+      first = _fed(_read(resident, job), job, strategy)
+      run = strategy.compile(program, member, *first, per_study=True)
+    found = _applied(
+      run, member, resident, source, plan, length=length, strategy=strategy
     )
-    plan = jax.tree.map(lambda x: x[0], plan)  # (s, b)
-    placed = strategy.place_cut(own, None)
-    found = [
-      np.asarray(run(placed, window, part))
-      for window, part in stream(resident, source, plan, strategy)
-    ]
-    out.append(np.concatenate(found)[: len(at)])
+    out.append(found.reshape(-1, found.shape[-1])[: len(at)])
   return out

@@ -15,6 +15,7 @@ import optax
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
+from fusion_jax.parallel import memory
 from fusion_jax.parallel import strategy as strategies
 from fusion_jax.training import (
   augment,
@@ -128,6 +129,47 @@ def _programs(model_config, task, training, cohort, strategy):
   )
 
 
+def begin(
+  *,
+  model_config: models.ModelConfig,
+  task: types.Task,
+  data: batches.FleetData,
+  members: Sequence[Member],
+  config: training_config.TrainingConfig,
+  parallel: parallel_config.ParallelConfig,
+  tell: Callable[[str], None] | None = None,
+) -> tuple[running.Running | loop.Loop, feeds.Feed]:
+  """What trains the members, not started yet, and what it feeds them.
+
+  The arguments are those of `fit_fleet`.
+  """
+  resident = batches.make_resident(data)
+  parallel, line = memory.decided(parallel, resident.nbytes)
+  if line and tell:
+    tell(line)
+  strategy = strategies.create_strategy(parallel, members=len(members))
+  padded = running.padded(members, strategy.member_multiple)
+  feed = feeds.Feed(data.cohort, task, padded, config, strategy.batch_multiple)
+  streamed = parallel.feed == memory.STREAM
+  going = (loop.Loop if streamed else running.Running)(
+    programs=_programs(model_config, task, config, data.cohort, strategy),
+    strategy=strategy,
+    feed=feed,
+    resident=resident if streamed else strategy.place_shared(resident),
+    numbers={
+      'seed': np.array([m.seed for m in padded], np.uint32),
+      'source': np.array([m.source for m in padded], np.int32),
+      'steps': np.array(feed.steps, np.int32),
+      'epochs': np.array(feed.epochs, np.int32),
+      'patience': np.array(feed.patience, np.int32),
+      'learning_rate': _numbers(padded, 'learning_rate', config),
+      'weight_decay': _numbers(padded, 'weight_decay', config),
+    },
+    members=len(members),
+  )
+  return going, feed
+
+
 def fit_fleet(
   *,
   model_config: models.ModelConfig,
@@ -138,6 +180,7 @@ def fit_fleet(
   parallel: parallel_config.ParallelConfig,
   on_epoch: EpochCallback | None = None,
   folder: str | os.PathLike | None = None,
+  tell: Callable[[str], None] | None = None,
 ) -> FleetResult:
   """Trains all members with one compiled program.
 
@@ -151,61 +194,64 @@ def fit_fleet(
     on_epoch: called after each epoch with its number (from 1), the most that
       there can be, and (m,) arrays of training losses, validation losses and
       whether a member has stopped.
-    folder: of this fit alone, where it is kept every `config.save_minutes` and
-      `config.save_epochs`. A fit that finds the progress of the very same fit
-      there goes on from it. Whoever has kept the models removes the folder.
+    folder: of this fit alone, where it is kept every `config.save_minutes`,
+      `config.save_steps` and `config.save_epochs`. A fit that finds the
+      progress of the very same fit there goes on from it. Whoever has kept the
+      models removes the folder.
+    tell: given a line where the cohort is streamed because it is too large, or
+      progress cannot be used.
   """
   start = time.perf_counter()
-  strategy = strategies.create_strategy(parallel, members=len(members))
-  programs = _programs(model_config, task, config, data.cohort, strategy)
-  padded = running.padded(members, strategy.member_multiple)
-  feed = feeds.Feed(data.cohort, task, padded, config, strategy.batch_multiple)
-  resident = batches.make_resident(data)
-  numbers = {
-    'seed': np.array([m.seed for m in padded], np.uint32),
-    'source': np.array([m.source for m in padded], np.int32),
-    'steps': np.array(feed.steps, np.int32),
-    'epochs': np.array(feed.epochs, np.int32),
-    'patience': np.array(feed.patience, np.int32),
-    'learning_rate': _numbers(padded, 'learning_rate', config),
-    'weight_decay': _numbers(padded, 'weight_decay', config),
-  }
+  going, feed = begin(
+    model_config=model_config,
+    task=task,
+    data=data,
+    members=members,
+    config=config,
+    parallel=parallel,
+    tell=tell,
+  )
   saver = None
   if folder is not None:
     saver = resume.Saver(
       folder,
-      key=_fingerprint(model_config, task, data, resident, members, config),
+      key=_fingerprint(model_config, task, data, members, config),
       epochs=config.save_epochs,
+      steps=config.save_steps,
       minutes=config.save_minutes,
+      tell=tell,
     )
-  streamed = parallel.feed == strategies.STREAM
-  going = (loop.Loop if streamed else running.Running)(
-    programs=programs,
-    strategy=strategy,
-    feed=feed,
-    resident=resident if streamed else strategy.place_shared(resident),
-    numbers=numbers,
-    members=len(members),
-  )
   history: list[list[tuple[float, float]]] = [[] for _ in members]
-  before = 0
+  before, begun = 0, 0
   saved = saver.load(going.shapes()) if saver else None
   if saved:
-    history, before = saved.history, saved.epoch
+    history, before, begun = saved.history, saved.epoch, saved.step
     going.restore(saved.states, saved.places)
   else:
     going.start()
+
+  def save(epoch, step):
+    saver.save(
+      resume.Progress(going.host(), going.places, epoch, history, step)
+    )
+
   most = max(feed.epochs)
   for epoch in range(before + 1, most + 1):
-    if going.stopped().all():
-      break
     resting = going.stopped()
-    train_loss, valid_loss, stopped = going.epoch(epoch)
+    if resting.all():
+      break
+    taken = (epoch - 1) * feed.longest
+    for step in going.train(epoch, begun):
+      inside = step < feed.longest
+      if saver and inside and saver.due(steps=taken + step):
+        save(epoch - 1, step)
+    begun = 0
+    train_loss, valid_loss, stopped = going.judge()
     for k in np.flatnonzero(~resting):
       history[k].append((float(train_loss[k]), float(valid_loss[k])))
     going.compact()
-    if saver and saver.due(epoch):
-      saver.save(resume.Progress(going.host(), going.places, epoch, history))
+    if saver and saver.due(steps=taken + feed.longest, epoch=epoch):
+      save(epoch, 0)
     if on_epoch:
       on_epoch(epoch, most, train_loss, valid_loss, stopped)
   host = going.host()
@@ -219,14 +265,19 @@ def fit_fleet(
   return FleetResult(fitted, seconds, going.compile_seconds, tuple(going.sizes))
 
 
-def _fingerprint(model_config, task, data, resident, members, config) -> str:
+def _fingerprint(model_config, task, data, members, config) -> str:
   """Of all that the parameters of a fleet follow from."""
   # How often it is saved is not among it.
-  config = dataclasses.replace(config, save_epochs=0, save_minutes=0.0)
+  config = dataclasses.replace(
+    config, save_epochs=0, save_steps=0, save_minutes=0.0
+  )
   return resume.fingerprint(
     (repr(model_config), repr(task), repr(config), data.cohort.digest),
     (jax.__version__, flax.__version__, optax.__version__),
-    resident.sourced,
+    [
+      ([p.arrays for p in s.parts.values()], s.label_mean, s.label_std)
+      for s in data.sources
+    ],
     [dataclasses.asdict(m) for m in members],
   )
 
@@ -280,20 +331,16 @@ def _fitted(states, k, source, history, steps) -> FittedNeural:
   )
 
 
-def _apply(
-  run, one, *, model_config, task, data, fitted, sources, rows, parallel
-):
-  """Runs a per-study program of each model on its own rows.
-
-  `run` gives it for all models and batches, `one` for one of either.
-  """
+def _apply(run, *, model_config, task, data, fitted, sources, rows, parallel):
+  """Runs the per-study program that `run` gives of each model's own rows."""
+  resident = batches.make_resident(data)
+  parallel, _ = memory.decided(parallel, resident.nbytes)
   strategy = strategies.create_strategy(parallel, members=len(fitted))
   training = training_config.TrainingConfig()
   programs = _programs(model_config, task, training, data.cohort, strategy)
-  resident = batches.make_resident(data)
-  if parallel.feed == strategies.STREAM:
+  if parallel.feed == memory.STREAM:
     return loop.apply(
-      one(programs),
+      run(programs),
       strategy=strategy,
       resident=resident,
       variables=[f.variables for f in fitted],
@@ -312,10 +359,14 @@ def _apply(
     ),
     'source': np.array(running.padded(sources, multiple), np.int32),
   }
-  resident = strategy.place_shared(resident)
+  segment = fleet.Segment(
+    strategy.place_shared(resident),
+    np.int32(0),
+    np.int32(plan.rows.shape[1]),
+  )
   program = run(programs)
-  compiled = strategy.compile(program, members, resident, plan, per_study=True)
-  result = np.asarray(compiled(members, resident, plan))
+  compiled = strategy.compile(program, members, segment, plan, per_study=True)
+  result = np.asarray(compiled(members, segment, plan))
   flat = result.reshape(len(all_rows), -1, result.shape[-1])  # (m, s b, .)
   return [flat[k, : len(r)] for k, r in enumerate(rows)]
 
@@ -336,7 +387,6 @@ def predict_fleet(
   """
   logits = _apply(
     lambda programs: programs.predict,
-    lambda programs: lambda *args: programs.logits(*args)[0],
     model_config=model_config,
     task=task,
     data=data,
@@ -365,7 +415,6 @@ def encode_fleet(
   """Pooled (len(rows), c) features of `modality`, for each model."""
   return _apply(
     lambda programs: functools.partial(programs.encode, modality=modality),
-    lambda programs: functools.partial(programs.features, modality=modality),
     model_config=model_config,
     task=task,
     data=data,

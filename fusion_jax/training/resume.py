@@ -1,9 +1,9 @@
-"""A fleet on disk between two epochs, so that a killed fit goes on.
+"""A fleet on disk between two segments, so that a killed fit goes on.
 
-A folder holds the latest state alone: what the next epoch starts from, and with
+A folder holds the latest state alone: what the next step starts from, and with
 it each member's variables at its best epoch so far. The order of rows and all
-random numbers follow from seeds and the number of the epoch, so that a fit that
-goes on ends as one that was never stopped.
+random numbers follow from seeds, the number of the epoch and that of the step,
+so that a fit that goes on ends as one that was never stopped.
 """
 
 import dataclasses
@@ -11,9 +11,10 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -23,24 +24,37 @@ from orbax.checkpoint import v1 as ocp
 _FACTS = 'facts.json'
 _TREE = 'tree'
 _NEW = '.new'
+# Epochs done, and steps of the next one.
+_NAME = re.compile(r'\d+(-\d+)?')
+
+
+class _OtherFitError(Exception):
+  """What is there belongs to another fit."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-  """A fleet after an epoch.
+  """A fleet between two steps.
 
   Attributes:
     states: host arrays of all members.
     places: the member in each place of the program that trains them: a program
       of another size would round otherwise.
-    epoch: its number.
+    epoch: epochs done.
     history: by member and epoch, training and validation loss.
+    step: steps done of the next epoch.
   """
 
   states: Any
   places: Sequence[int]
   epoch: int
   history: list[list[tuple[float, float]]]
+  step: int = 0
+
+  @property
+  def name(self) -> str:
+    """Of its folder."""
+    return f'{self.epoch}-{self.step}' if self.step else str(self.epoch)
 
 
 def fingerprint(*parts: Any) -> str:
@@ -50,7 +64,8 @@ def fingerprint(*parts: Any) -> str:
     for leaf in jax.tree.leaves(part, is_leaf=lambda x: x is None):
       if isinstance(leaf, np.ndarray):
         digest.update(f'{leaf.dtype}{leaf.shape}'.encode())
-        digest.update(np.ascontiguousarray(leaf).tobytes())
+        # Without a copy: some are mapped from files and larger than memory.
+        digest.update(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8))
       else:
         digest.update(repr(leaf).encode())
       digest.update(b'\0')
@@ -65,22 +80,32 @@ class Saver:
     folder: str | os.PathLike,
     *,
     key: str,
-    epochs: int,
-    minutes: float,
+    epochs: int = 0,
+    steps: int = 0,
+    minutes: float = 0.0,
+    tell: Callable[[str], None] | None = None,
   ):
-    """Saves every `epochs` epochs and every `minutes`, either 0 for never.
+    """Saves every so many epochs, steps and minutes, each 0 for never.
 
-    `key` is the fit's fingerprint: what another fit left is not used.
+    `key` is the fit's fingerprint: what another fit left is not used. `tell`
+    is given a line about progress that cannot be used.
     """
     self._folder = pathlib.Path(folder).absolute()
     self._key = key
     self._epochs = epochs
+    self._steps = steps
     self._seconds = 60 * minutes
+    self._tell = tell or (lambda line: None)
     self._last = time.monotonic()
 
-  def due(self, epoch: int) -> bool:
-    """Whether the state after `epoch` should be saved."""
-    if self._epochs and epoch % self._epochs == 0:
+  def due(self, *, steps: int, epoch: int = 0) -> bool:
+    """Whether the state after so many steps of all epochs should be saved.
+
+    `epoch` is the number of the epoch that they end; 0 inside one.
+    """
+    if self._epochs and epoch and epoch % self._epochs == 0:
+      return True
+    if self._steps and steps % self._steps == 0:
       return True
     waited = time.monotonic() - self._last
     return bool(self._seconds) and waited >= self._seconds
@@ -110,12 +135,16 @@ class Saver:
       'places': list(progress.places),
       'epoch': progress.epoch,
       'history': progress.history,
+      'step': progress.step,
     }
     (new / _FACTS).write_text(json.dumps(facts), encoding='utf-8')
-    os.replace(new, self._folder / str(progress.epoch))
-    for epoch in self._saved():
-      if epoch != progress.epoch:
-        shutil.rmtree(self._folder / str(epoch), ignore_errors=True)
+    own = self._folder / progress.name
+    # One that could not be used may be there.
+    shutil.rmtree(own, ignore_errors=True)
+    os.replace(new, own)
+    for path in self._saved():
+      if path != own:
+        shutil.rmtree(path, ignore_errors=True)
 
   def load(self, like: Any) -> Progress | None:
     """The latest progress of this very fit, if there is a whole one.
@@ -123,23 +152,32 @@ class Saver:
     Args:
       like: shapes of the states, or states.
     """
-    for epoch in sorted(self._saved(), reverse=True):
+    for path in self._saved():
       try:
-        return self._read(self._folder / str(epoch), like)
+        return self._read(path, like)
+      except _OtherFitError:
+        continue
       except Exception:
         # Whatever is wrong with it, the fit can start anew.
-        continue
+        self._tell(
+          f"The progress in '{path}' is damaged and not used: training starts "
+          'from an earlier one, or anew.'
+        )
     return None
 
-  def _saved(self) -> Sequence[int]:
+  def _saved(self) -> Sequence[pathlib.Path]:
+    """Folders of progress, the latest first."""
     if not self._folder.is_dir():
       return ()
-    return [int(x.name) for x in self._folder.iterdir() if x.name.isdigit()]
+    found = [x for x in self._folder.iterdir() if _NAME.fullmatch(x.name)]
+    return sorted(
+      found, key=lambda x: [int(n) for n in x.name.split('-')], reverse=True
+    )
 
   def _read(self, path, like):
     facts = json.loads((path / _FACTS).read_text(encoding='utf-8'))
     if facts['key'] != self._key:
-      raise ValueError('of another fit')
+      raise _OtherFitError
     stored = ocp.load(path / _TREE)
     leaves, tree = jax.tree.flatten(like)
     shapes = [jax.eval_shape(_plain_jax, x) for x in leaves]
@@ -153,7 +191,9 @@ class Saver:
       _like(x, leaf) for x, leaf in zip(found, leaves, strict=True)
     )
     history = [[tuple(x) for x in h] for h in facts['history']]
-    return Progress(states, facts['places'], facts['epoch'], history)
+    return Progress(
+      states, facts['places'], facts['epoch'], history, facts['step']
+    )
 
 
 def _is_key(x) -> bool:

@@ -1,7 +1,8 @@
 """A fleet on the devices while it trains."""
 
+import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -11,6 +12,62 @@ import numpy as np
 from fusion_jax.parallel import strategy as strategies
 from fusion_jax.training import batches, fleet
 from fusion_jax.training import feed as feeds
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+  """The compiled programs of an epoch; see those of `fleet.Programs`."""
+
+  train: Callable[..., Any]
+  evaluate: Callable[..., Any]
+  judge: Callable[..., Any]
+
+
+def compiled(
+  programs: fleet.Programs,
+  strategy: strategies.Strategy,
+  states: Any,
+  *,
+  segment: fleet.Segment,
+  train: batches.RowPlan,
+  valid_segment: fleet.Segment,
+  valid: batches.RowPlan,
+  whole: batches.RowPlan,
+) -> Compiled:
+  """Compiles the programs of an epoch, side by side.
+
+  Args:
+    programs: what is compiled.
+    strategy: for which devices.
+    states: of the members, or their shapes.
+    segment: of training batches.
+    train: their plan.
+    valid_segment: of validation batches.
+    valid: their plan.
+    whole: the plan of all validation batches.
+  """
+  found = jax.eval_shape(
+    programs.evaluate, states.applied, valid_segment, whole
+  )
+  compile_ = strategy.compile
+  with futures.ThreadPoolExecutor() as pool:
+    waiting = (
+      pool.submit(
+        compile_, programs.train, states, segment, train, donate=True
+      ),
+      pool.submit(
+        compile_,
+        programs.evaluate,
+        states.applied,
+        valid_segment,
+        valid,
+        per_study=True,
+      ),
+      pool.submit(
+        compile_, programs.judge, states, (), (whole, found), donate=True
+      ),
+    )
+    return Compiled(*(x.result() for x in waiting))
 
 
 class Running:
@@ -49,43 +106,40 @@ class Running:
     self.places = list(range(len(numbers['seed'])))
     self._left: dict[int, Any] = {}
     self._states: Any = None
-    self._run: Any = None
     self.compile_seconds = 0.0
     self.sizes: list[int] = []
 
-  def shapes(self) -> Any:
-    """Shapes of the states of all members."""
-    padded = jax.eval_shape(
+  def _segment(self, start: int = 0, count: int = 1) -> fleet.Segment:
+    return fleet.Segment(self._resident, np.int32(start), np.int32(count))
+
+  def _shapes(self):
+    return jax.eval_shape(
       self._programs.initialise,
       self._numbers,
-      self._resident,
+      self._segment(),
       self._feed.first(),
     )
+
+  def shapes(self) -> Any:
+    """Shapes of the states of all members."""
     return jax.tree.map(
       lambda x: jax.ShapeDtypeStruct((self._members, *x.shape[1:]), x.dtype),
-      padded,
+      self._shapes(),
     )
 
   def start(self) -> None:
     """Compiles, and draws the first states."""
-    first = self._feed.first()
+    first = (self._numbers, self._segment(), self._feed.first())
     begun = time.perf_counter()
     # Side by side, since compiling a program keeps about one core busy.
     with futures.ThreadPoolExecutor() as pool:
       starting = pool.submit(
-        self._strategy.compile,
-        self._programs.initialise,
-        self._numbers,
-        self._resident,
-        first,
+        self._strategy.compile, self._programs.initialise, *first
       )
-      shapes = jax.eval_shape(
-        self._programs.initialise, self._numbers, self._resident, first
-      )
-      running = pool.submit(self._compiled, shapes)
-      initialise, self._run = starting.result(), running.result()
+      self._compile(self._shapes())
+      initialise = starting.result()
     self.compile_seconds += time.perf_counter() - begun
-    self._states = initialise(self._numbers, self._resident, first)
+    self._states = initialise(*first)
 
   def restore(self, states: Any, places: Sequence[int]) -> None:
     """Goes on from host states of all members, those in `places` training."""
@@ -100,27 +154,60 @@ class Running:
       jax.tree.map(lambda x: x[rows], states)
     )
     begun = time.perf_counter()
-    self._run = self._compiled(self._states)
+    self._compile(self._states)
     self.compile_seconds += time.perf_counter() - begun
 
-  def _compiled(self, states):
-    plan = self._feed.epoch(1, self.places)
+  def _compile(self, states) -> None:
+    """The programs of the members that are on the devices."""
+    self._length = self._feed.length()
+    self._valid = self._feed.valid(self.places)
     self.sizes.append(len(self.places))
-    return self._strategy.compile(
-      self._programs.epoch, states, self._resident, plan, donate=True
+    train = feeds.part(self._feed.train(1, self.places), 0, 1, self._length)
+    self._programs_of = compiled(
+      self._programs,
+      self._strategy,
+      states,
+      segment=self._segment(),
+      train=train,
+      valid_segment=self._segment(),
+      valid=self._valid,
+      whole=self._valid,
     )
 
-  def epoch(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Trains epoch `number`.
+  def train(self, number: int, start: int = 0) -> Iterator[int]:
+    """Trains epoch `number` from its step `start` on.
+
+    Yields how many steps of it are done, after every segment. The devices may
+    still be at work on it, but no longer on the one before.
+    """
+    plan = self._feed.train(number, self.places)
+    before = None
+    for at, count in self._feed.cuts(number, self._length, start):
+      part = feeds.part(plan, at, count, self._length)
+      self._states, taken = self._programs_of.train(
+        self._states, self._segment(at, count), part
+      )
+      jax.block_until_ready(before)
+      before = taken
+      yield at + count
+
+  def judge(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ends an epoch.
 
     Returns, by member, training loss, validation loss and whether it has
     stopped; losses are NaN where it had before.
     """
-    plan = self._feed.epoch(number, self.places)
-    self._states, losses = self._run(self._states, self._resident, plan)
+    segment = self._segment(0, self._valid.rows.shape[1])
+    found = self._programs_of.evaluate(
+      self._states.applied, segment, self._valid
+    )
+    self._states, losses = self._programs_of.judge(
+      self._states, (), (self._valid, found)
+    )
     train, valid = (np.full(self._members, np.nan) for _ in range(2))
+    losses = jax.device_get(losses)
     for place, k in self._own():
-      train[k], valid[k] = (float(x[place]) for x in map(np.asarray, losses))
+      train[k], valid[k] = (float(x[place]) for x in losses)
     return train, valid, self.stopped()
 
   def _own(self) -> list[tuple[int, int]]:
@@ -162,7 +249,7 @@ class Running:
       jax.tree.map(lambda x: x[rows], host)
     )
     begun = time.perf_counter()
-    self._run = self._compiled(self._states)
+    self._compile(self._states)
     self.compile_seconds += time.perf_counter() - begun
 
   def host(self) -> Any:

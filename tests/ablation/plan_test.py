@@ -130,6 +130,9 @@ class KeyTest(parameterized.TestCase):
     'imports=json',
     'cohort.cache_dir=elsewhere',
     'parallel.devices=1',
+    'parallel.feed=stream',
+    'parallel.memory_limit=1',
+    'training.save_steps=9',
   )
   def test_what_does_not_leaves_them(self, override):
     self.assertEqual(keys(), keys(override))

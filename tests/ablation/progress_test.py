@@ -32,6 +32,13 @@ class ProgressTest(absltest.TestCase):
     self.assertRegex(lines[4], r'failed: \[a\] reason \(1/2 nodes')
     self.assertNotIn('\x1b', file.getvalue())
 
+  def test_what_holds_for_many_arms_is_said_once(self):
+    file = io.StringIO()
+    shown = progress.Progress(rich.console.Console(file=file, width=80))
+    for text in ('streamed', 'streamed', 'damaged'):
+      shown.once(text)
+    self.assertEqual(file.getvalue().splitlines(), ['streamed', 'damaged'])
+
   def test_a_terminal_keeps_the_last_state(self):
     file = io.StringIO()
     console = rich.console.Console(

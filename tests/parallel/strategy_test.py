@@ -36,6 +36,8 @@ class CreateTest(parameterized.TestCase):
     ({'devices': 9}, 'has 8 devices'),
     ({'devices': -1}, 'give 1 to 8'),
     ({'feed': 'steam'}, "Did you mean 'stream'"),
+    ({'memory_limit': -1.0}, 'parallel.memory_limit=-1.0: expected GiB'),
+    ({'memory_limit': float('nan')}, 'parallel.memory_limit=nan'),
     ({'fsdp': 3}, 'a divisor of the 8 devices'),
     ({'fsdp': 0}, 'a divisor of the 8 devices'),
     ({'fsdp': 2, 'strategy': 'pmap'}, 'needs parallel.strategy=jit'),

@@ -38,10 +38,23 @@ class ProgramsTest(absltest.TestCase):
       collective=tasks.LOCAL,
     )
     self.resident = batches.make_resident(tiny.fleet_data(cohort))
-    self.plan = fleet.EpochPlan(
-      train=_plan(np.arange(32).reshape(4, 8)),
-      valid=_plan(np.arange(32, 48).reshape(2, 8)),
+    self.train_plan = _plan(np.arange(32).reshape(4, 8))
+    self.valid_plan = _plan(np.arange(32, 48).reshape(2, 8))
+
+  def segment(self, start, count):
+    return fleet.Segment(self.resident, np.int32(start), np.int32(count))
+
+  def train(self, states, plan=None, *, start=0, count=4):
+    return jax.jit(self.programs.train)(
+      states, self.segment(start, count), plan or self.train_plan
+    )[0]
+
+  def epoch(self, states):
+    states = self.train(states)
+    found = jax.jit(self.programs.evaluate)(
+      states.applied, self.segment(0, 2), self.valid_plan
     )
+    return jax.jit(self.programs.judge)(states, (), (self.valid_plan, found))
 
   def start(self, steps, learning_rate=0.01):
     members = {
@@ -54,44 +67,49 @@ class ProgramsTest(absltest.TestCase):
       'weight_decay': np.array([0.0], np.float32),
     }
     return jax.jit(self.programs.initialise)(
-      members, self.resident, self.plan.train
+      members, self.segment(0, 1), self.train_plan
     )
 
   def test_steps_beyond_a_members_own_are_skipped(self):
-    epoch = jax.jit(self.programs.epoch)
-    short, _ = epoch(self.start(2), self.resident, self.plan)
+    short = self.train(self.start(2))
     self.assertEqual(int(short.train.step[0]), 2)
-    garbage = self.plan.train.replace(
-      rows=self.plan.train.rows.copy(), weight=self.plan.train.weight.copy()
-    )
+    garbage = self.train_plan.replace(rows=self.train_plan.rows.copy())
     garbage.rows[:, 2:] = 63
-    other, _ = epoch(
-      self.start(2), self.resident, self.plan.replace(train=garbage)
-    )
+    other = self.train(self.start(2), garbage)
     jax.tree.map(
       np.testing.assert_array_equal, short.train.params, other.train.params
     )
 
+  def test_segments_are_an_epoch_however_it_is_cut(self):
+    whole = self.train(self.start(4))
+    parts, rows = self.start(4), np.asarray(self.train_plan.rows)
+    for start, count in ((0, 3), (3, 1)):
+      plan = _plan(np.roll(rows[0], -start, axis=0))
+      parts = self.train(parts, plan, start=start, count=count)
+    self.assertEqual(int(parts.train.step[0]), 4)
+    for one, two in (
+      (whole.train.params, parts.train.params),
+      (whole.sums, parts.sums),
+    ):
+      jax.tree.map(np.testing.assert_array_equal, one, two)
+
   def test_stops_after_patience_and_then_rests(self):
-    epoch = jax.jit(self.programs.epoch)
-    state = self.start(
-      4, learning_rate=0.0
-    )  # no epoch is better than the first
-    state, (_, first) = epoch(state, self.resident, self.plan)
+    # No epoch is better than the first.
+    state = self.start(4, learning_rate=0.0)
+    state, (_, first) = self.epoch(state)
     for number in (2, 3):
       self.assertFalse(bool(state.stopped[0]), number)
-      state, (_, again) = epoch(state, self.resident, self.plan)
+      state, (_, again) = self.epoch(state)
       np.testing.assert_array_equal(first, again)
     self.assertTrue(bool(state.stopped[0]))
-    rested, losses = epoch(state, self.resident, self.plan)
+    rested, losses = self.epoch(state)
     self.assertTrue(np.isnan(np.asarray(losses)).all())
+    self.assertEqual(int(rested.train.step[0]), 12)
     self.assertEqual(int(rested.epoch[0]), 3)
     self.assertEqual(int(rested.best_epoch[0]), 1)
 
   def test_the_average_follows_the_parameters(self):
-    state, _ = jax.jit(self.programs.epoch)(
-      self.start(4), self.resident, self.plan
-    )
+    state, _ = self.epoch(self.start(4))
     first = self.start(4)
 
     def distance(a, b):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from absl.testing import absltest, parameterized
 from fusion_jax.core import types
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
+from fusion_jax.training import feed as feeds
 from fusion_jax.training import neural, resume
 from tests import tiny
 from tests.encoders import normalised  # noqa: F401
@@ -25,6 +27,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = training_config.TrainingConfig(
   epochs=5, least_steps=0, least_patience=0, batch_size=16, save_epochs=1
 )
+# An epoch has four steps: three end inside one, or with the third epoch.
+OFTEN = dataclasses.replace(CONFIG, save_epochs=0, save_steps=3)
 MODEL = tiny.model_config(types.EHR, ehr='normalised', combiner='concat')
 
 
@@ -42,6 +46,8 @@ def fit(
   kind='binary',
   fleet='map',
   model=MODEL,
+  feed='resident',
+  tell=None,
 ):
   """A fit that is stopped during the epoch after `stop`, and its epochs."""
   cohort = tiny.cohort(kind=kind)
@@ -63,12 +69,29 @@ def fit(
       for s, r in zip(seeds, rates or [None] * len(seeds), strict=True)
     ],
     'config': config,
-    'parallel': parallel_config.ParallelConfig(devices=1, fleet=fleet),
+    'parallel': parallel_config.ParallelConfig(
+      devices=1, fleet=fleet, feed=feed
+    ),
   }
   try:
-    return neural.fit_fleet(**options, on_epoch=told, folder=folder), seen
+    return neural.fit_fleet(
+      **options, on_epoch=told, folder=folder, tell=tell
+    ), seen
   except StoppedError:
     return None, seen
+
+
+def killed_at(name, folder, feed):
+  """A fit that kills itself once it has saved `name`, as a power cut would."""
+  save = resume.Saver.save
+
+  def saved(self, progress):
+    save(self, progress)
+    if progress.name == name:
+      os.kill(os.getpid(), signal.SIGKILL)
+
+  with mock.patch.object(resume.Saver, 'save', saved):
+    fit(pathlib.Path(folder), config=OFTEN, feed=feed)
 
 
 def content(fitted):
@@ -124,15 +147,88 @@ class ResumeTest(parameterized.TestCase):
     fit(self.folder, config=config, stop=2)
     self.assertEqual(fit(self.folder, config=config)[1], [3, 4, 5])
 
+  def test_every_some_steps(self):
+    names = []
+    save = resume.Saver.save
+
+    def saved(self, progress):
+      names.append(progress.name)
+      save(self, progress)
+
+    with mock.patch.object(resume.Saver, 'save', saved):
+      found, _ = fit(self.folder, config=OFTEN)
+    self.assertEqual(names, ['0-3', '1-2', '2-1', '3', '3-3', '4-2'])
+    # Neither what is saved nor how epochs are cut changes anything.
+    self.assertEqual(content(found.fitted), content(fit()[0].fitted))
+
+  def test_some_minutes_pass_inside_an_epoch(self):
+    config = dataclasses.replace(CONFIG, save_epochs=0, save_minutes=1e-9)
+    names = []
+    with (
+      mock.patch.object(feeds, 'SEGMENT', 2),
+      mock.patch.object(
+        resume.Saver, 'save', lambda self, progress: names.append(progress.name)
+      ),
+    ):
+      fit(self.folder, config=dataclasses.replace(config, epochs=2))
+    self.assertEqual(names, ['0-2', '1', '1-2', '2'])
+
+  @parameterized.parameters(
+    ('resident', 'resident'), ('stream', 'stream'), ('stream', 'resident')
+  )
+  @pytest.mark.slow
+  def test_killed_inside_an_epoch(self, feed, other):
+    process = subprocess.run(
+      [
+        sys.executable,
+        '-c',
+        'import sys\n'
+        'from tests import conftest\n'
+        'from tests.training import resume_test\n'
+        'resume_test.killed_at(*sys.argv[1:])',
+        '3-3',
+        str(self.folder),
+        feed,
+      ],
+      cwd=ROOT,
+      env={**os.environ, 'PYTHONPATH': str(ROOT)},
+      check=False,
+    )
+    self.assertEqual(process.returncode, -signal.SIGKILL)
+    self.assertEqual([x.name for x in self.folder.iterdir()], ['3-3'])
+    loaded, load = [], resume.Saver.load
+
+    def keeping(self, like):
+      loaded.append(load(self, like))
+      return loaded[0]
+
+    with mock.patch.object(resume.Saver, 'load', keeping):
+      found, seen = fit(self.folder, config=OFTEN, feed=other)
+    self.assertEqual(seen, [4, 5])
+    whole, _ = fit()
+    self.assertEqual(content(found.fitted), content(whole.fitted))
+    # The last state and the best one are both there.
+    states = loaded[0].states
+    np.testing.assert_array_equal(states.train.step, [15, 15])
+    self.assertTrue((states.best_epoch > 0).all())
+    bias = [
+      np.concatenate([x.ravel() for x in jax.tree.leaves(tree)])
+      for tree in (states.best, states.train.used)
+    ]
+    self.assertTrue((bias[0] != bias[1]).any())
+
   def test_how_often_it_is_saved_may_change_and_nothing_else(self):
-    for change, goes_on in (
+    cases = (
       ({'config': dataclasses.replace(CONFIG, save_epochs=2)}, True),
+      ({'config': dataclasses.replace(CONFIG, save_steps=3)}, True),
       ({'config': dataclasses.replace(CONFIG, learning_rate=0.1)}, False),
       ({'seeds': (0, 2)}, False),
       ({'seeds': (0,)}, False),
-    ):
-      fit(self.folder, stop=4)
-      _, seen = fit(self.folder, **change)
+    )
+    for number, (change, goes_on) in enumerate(cases):
+      folder = self.folder / str(number)
+      fit(folder, stop=4)
+      _, seen = fit(folder, **change)
       self.assertEqual(seen[0], 5 if goes_on else 1)
 
   def test_what_is_damaged_is_not_used(self):
@@ -145,7 +241,10 @@ class ResumeTest(parameterized.TestCase):
       facts.unlink,
     ):
       spoil()
-      self.assertEqual(fit(self.folder, stop=4)[1][0], 1)
+      lines = []
+      self.assertEqual(fit(self.folder, stop=4, tell=lines.append)[1][0], 1)
+      (line,) = lines
+      self.assertIn(f"'{self.folder / '4'}' is damaged", line)
       facts.write_text(json.dumps(told))
 
   def test_a_fit_that_was_over_trains_no_more(self):
@@ -164,15 +263,17 @@ class ResumeTest(parameterized.TestCase):
     self.assertEqual([x.name for x in self.folder.iterdir()], ['2'])
 
   def test_keys_and_empty_arrays_come_back(self):
-    saver = resume.Saver(self.folder, key='a', epochs=1, minutes=0)
+    saver = resume.Saver(self.folder, key='a', epochs=1)
     states = {
       'key': jax.random.split(jax.random.key(3), 2),
       'none': np.zeros((2, 0), np.float32),
       'x': np.arange(4.0).reshape(2, 2),
     }
-    saver.save(resume.Progress(states, [1, 1], 7, [[(0.5, 0.25)], []]))
+    saver.save(resume.Progress(states, [1, 1], 7, [[(0.5, 0.25)], []], 30))
+    self.assertEqual([x.name for x in self.folder.iterdir()], ['7-30'])
     found = saver.load(states)
-    self.assertEqual((found.epoch, found.places), (7, [1, 1]))
+    self.assertEqual((found.epoch, found.step), (7, 30))
+    self.assertEqual(found.places, [1, 1])
     self.assertEqual(found.history, [[(0.5, 0.25)], []])
     np.testing.assert_array_equal(
       jax.random.key_data(found.states['key']),
@@ -180,7 +281,7 @@ class ResumeTest(parameterized.TestCase):
     )
     for name in ('none', 'x'):
       np.testing.assert_array_equal(found.states[name], states[name])
-    other = resume.Saver(self.folder, key='b', epochs=1, minutes=0)
+    other = resume.Saver(self.folder, key='b', epochs=1)
     self.assertIsNone(other.load(states))
 
   @pytest.mark.slow
