@@ -1,25 +1,89 @@
+"""Every registered combiner and exchange against what its protocol promises."""
+
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import spec, types
+from fusion_jax.core import types
 from fusion_jax.fusion import protocol
 
+WIDTHS = {'ct': 3, 'labs': 2, 'note': 4}
 
-def _features(b=6):
+
+def _features(b=6, widths=WIDTHS):
+  """By modality, as many tokens as channels, the last one masked at times."""
   found = {}
-  for k, (name, c) in enumerate((('image', 3), ('ehr', 2))):
-    pooled = jax.random.normal(jax.random.key(k), (b, c))
+  for k, (name, c) in enumerate(widths.items()):
+    one, two = jax.random.split(jax.random.key(k))
     found[name] = types.Features(
-      pooled, pooled[:, None], jnp.ones((b, 1), bool)
+      pooled=jax.random.normal(one, (b, c)),
+      tokens=jax.random.normal(two, (b, c, c)),
+      token_mask=jnp.arange(c) < c - jnp.arange(b)[:, None] % 2,
     )
   return found
 
 
-class CombinersTest(parameterized.TestCase):
-  def test_concatenation_is_sorted_and_says_what_is_present(self):
-    features = _features()
+def _blank(features, present):
+  """Features as the model gives them: zeros for what is absent."""
+
+  def one(x, here):
+    return jnp.where(here.reshape((-1,) + (1,) * (x.ndim - 1)), x, 0)
+
+  return {
+    m: jax.tree.map(
+      functools.partial(one, here=present[m]), x, is_leaf=lambda x: x is None
+    ).replace(token_mask=x.token_mask & present[m][:, None])
+    for m, x in features.items()
+  }
+
+
+def _everywhere(features, b=6):
+  return {m: jnp.ones(b, bool) for m in features}
+
+
+# Studies with all, with two, with one and with none of the modalities.
+PRESENT = {
+  'ct': jnp.array([1, 1, 0, 1, 0, 0], bool),
+  'labs': jnp.array([1, 1, 1, 0, 1, 0], bool),
+  'note': jnp.array([1, 0, 1, 0, 0, 0], bool),
+}
+
+
+def _combiner(name, features, present, *, outputs=2, key=0):
+  combiner = protocol.COMBINERS.build(name, num_outputs=outputs)
+  params = jax.jit(functools.partial(combiner.init, train=False))(
+    jax.random.key(key), features, present
+  )
+  return combiner, params
+
+
+def _steps(combiner, params, features, present, labels, *, steps, rate=0.01):
+  """Losses of `steps` steps of Adam on all studies."""
+  optimizer = optax.adam(rate)
+
+  def loss(params):
+    logits, _ = combiner.apply(params, features, present, train=False)
+    return optax.sigmoid_binary_cross_entropy(logits[:, 0], labels).mean()
+
+  def one(carry, _):
+    params, state = carry
+    value, gradients = jax.value_and_grad(loss)(params)
+    updates, state = optimizer.update(gradients, state)
+    return (optax.apply_updates(params, updates), state), value
+
+  run = jax.jit(
+    lambda p: jax.lax.scan(one, (p, optimizer.init(p)), None, steps)[1]
+  )
+  return np.asarray(run(params))
+
+
+class ConcatenateTest(absltest.TestCase):
+  def test_is_sorted_and_says_what_is_present(self):
+    features = _features(widths={'image': 3, 'ehr': 2})
     present = {'image': jnp.arange(6) > 2, 'ehr': jnp.ones(6, bool)}
     x = protocol.concatenate(features, present)
     np.testing.assert_array_equal(x[:, :2], features['ehr'].pooled)
@@ -29,26 +93,101 @@ class CombinersTest(parameterized.TestCase):
     one = {'ehr': features['ehr']}
     self.assertEqual(protocol.concatenate(one, present).shape, (6, 2))
 
-  @parameterized.parameters('additive', 'concat', 'concat(hidden=(8,8))')
-  def test_claimed_interactions(self, part):
-    entry = protocol.COMBINERS.get(spec.parse(part).name)
-    combiner = protocol.COMBINERS.build(part, num_outputs=2)
-    features = _features()
-    present = {m: jnp.ones(6, bool) for m in features}
-    params = combiner.init(jax.random.key(0), features, present, train=False)
 
-    def logits(image, ehr):
-      mixed = {
-        'image': jax.tree.map(lambda x: x[image], features['image']),
-        'ehr': jax.tree.map(lambda x: x[ehr], features['ehr']),
-      }
-      return combiner.apply(params, mixed, present, train=False)[0]
+class CombinersTest(parameterized.TestCase):
+  @parameterized.parameters(*protocol.COMBINERS.names())
+  def test_any_number_of_modalities_any_of_them_absent(self, name):
+    features = _blank(_features(), PRESENT)
+    combiner, params = _combiner(name, features, PRESENT)
+    run = jax.jit(functools.partial(combiner.apply, train=False))
+    logits, out = run(params, features, PRESENT)
+    self.assertEqual(logits.shape, (6, 2))
+    for x in jax.tree.leaves((logits, out)):
+      self.assertEqual(x.shape[0], 6)
+      self.assertTrue(np.isfinite(x).all())
 
-    a, b = np.arange(6), np.roll(np.arange(6), 1)
-    self.assertEqual(logits(a, a).shape, (6, 2))
-    crossed = logits(a, a) + logits(b, b) - logits(a, b) - logits(b, a)
-    interacts = float(abs(crossed).max()) > 1e-4
-    self.assertEqual(interacts, entry.claims['interactions'])
+    # What is masked, or in what order modalities come, is not seen.
+    spoiled = {
+      m: features[m].replace(
+        tokens=jnp.where(
+          features[m].token_mask[..., None], features[m].tokens, 1e3
+        )
+      )
+      for m in reversed(features)
+    }
+    for x, y in zip(
+      jax.tree.leaves((logits, out)),
+      jax.tree.leaves(run(params, spoiled, PRESENT)),
+      strict=True,
+    ):
+      np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+
+    # Each study by itself.
+    some = np.array([4, 0])
+    pick = functools.partial(jax.tree.map, lambda x: x[some])
+    np.testing.assert_allclose(
+      run(params, pick(features), pick(PRESENT))[0],
+      logits[some],
+      rtol=1e-4,
+      atol=1e-5,
+    )
+
+    # Gradients are finite, also those of what is masked.
+    def loss(params, features):
+      return (combiner.apply(params, features, PRESENT, train=False)[0]).sum()
+
+    floats = {
+      m: x.replace(token_mask=x.token_mask) for m, x in features.items()
+    }
+    found = jax.jit(jax.grad(loss, allow_int=True, argnums=(0, 1)))(
+      params, floats
+    )
+    for x in jax.tree.leaves(found):
+      if jnp.issubdtype(x.dtype, jnp.floating):
+        self.assertTrue(np.isfinite(x).all())
+    for m, x in found[1].items():
+      np.testing.assert_array_equal(
+        np.where(features[m].token_mask[..., None], 0, x.tokens), 0
+      )
+
+  @parameterized.parameters(*protocol.COMBINERS.names())
+  def test_one_modality_in_half_precision_with_dropout(self, name):
+    features = {
+      'ct': jax.tree.map(
+        lambda x: x.astype(jnp.bfloat16) if x.dtype == jnp.float32 else x,
+        _features()['ct'],
+      )
+    }
+    present = {'ct': PRESENT['ct']}
+    features = _blank(features, present)
+    combiner, params = _combiner(name, features, present)
+    params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
+    logits, _ = jax.jit(functools.partial(combiner.apply, train=True))(
+      params, features, present, rngs={'dropout': jax.random.key(0)}
+    )
+    self.assertEqual(logits.shape, (6, 2))
+    self.assertTrue(np.isfinite(logits.astype(jnp.float32)).all())
+
+  @parameterized.parameters(*protocol.COMBINERS.names())
+  def test_exclusive_or_can_be_learnt_where_interactions_are_claimed(
+    self, name
+  ):
+    """Of two signs; no sum of a function of each can tell it."""
+    signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)
+    features = {
+      m: types.Features.of_vector(
+        jnp.concatenate([x[:, None], -0.5 * x[:, None]], 1)
+      )
+      for m, x in zip(('ct', 'labs'), signs.T, strict=True)
+    }
+    present = _everywhere(features, 4)
+    labels = jnp.asarray(signs.prod(1) > 0, jnp.float32)
+    combiner, params = _combiner(name, features, present, outputs=1)
+    losses = _steps(combiner, params, features, present, labels, steps=400)
+    if protocol.COMBINERS.get(name).claims['interactions']:
+      self.assertLess(losses[-1], 0.2)
+    else:
+      self.assertGreater(losses.min(), np.log(2) - 1e-4)
 
 
 if __name__ == '__main__':

@@ -8,12 +8,9 @@ that one it lacks has no share.
 """
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from fusion_jax.fusion import protocol
-
-_ABSENT = -1e9
+from fusion_jax.fusion import attention, protocol
 
 
 class Gated(nn.Module):
@@ -51,9 +48,7 @@ class Gated(nn.Module):
     scores = nn.Dense(len(names) * self.width, name='gates')(everything)
     scores = scores.reshape(-1, len(names), self.width)  # (b, m, width)
     here = jnp.stack([present[m] for m in names], axis=1)[..., None]
-    # Finite, so that a study without any modality has gates of 0 and not NaN.
-    gates = jax.nn.softmax(jnp.where(here, scores, _ABSENT), axis=1)
-    gates = jnp.where(here, gates, 0)
+    gates = attention.shares(scores, here, axis=1)
     x = jnp.einsum('bmc,bmc->bc', gates, hidden)
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return nn.Dense(self.num_outputs, name='head')(x), {'gates': gates}
