@@ -172,8 +172,8 @@ class CombinersTest(parameterized.TestCase):
       protocol.COMBINERS.get(name).claims['interactions'],
     )
 
-  @pytest.mark.slow
   @parameterized.named_parameters(*ALL)
+  @pytest.mark.slow
   def test_one_modality_in_half_precision_with_dropout(self, spec):
     features = {
       'ct': jax.tree.map(
@@ -191,8 +191,8 @@ class CombinersTest(parameterized.TestCase):
     self.assertEqual(logits.shape, (6, 2))
     self.assertTrue(np.isfinite(logits.astype(jnp.float32)).all())
 
-  @pytest.mark.slow
   @parameterized.named_parameters(*ALL)
+  @pytest.mark.slow
   def test_exclusive_or_can_be_learnt_where_interactions_are_claimed(
     self, spec
   ):
@@ -212,6 +212,62 @@ class CombinersTest(parameterized.TestCase):
       self.assertLess(losses[-1], 0.2)
     else:
       self.assertGreater(losses.min(), np.log(2) - 1e-4)
+
+
+def _hidden():
+  """Two images a study, a series of three steps and a vector."""
+  keys = jax.random.split(jax.random.key(0), 3)
+  return {
+    'ct': types.Hidden(
+      jax.random.normal(keys[0], (6, 2, 3, 3, 5)),
+      jnp.array([[True, False], [True, True]] * 3),
+    ),
+    'labs': types.Hidden(
+      jax.random.normal(keys[1], (6, 3, 4)),
+      jnp.arange(3) < 1 + jnp.arange(6)[:, None] % 3,
+    ),
+    'note': types.Hidden.of_vector(jax.random.normal(keys[2], (6, 2))),
+  }
+
+
+class ExchangesTest(parameterized.TestCase):
+  @parameterized.parameters(*protocol.EXCHANGES.names())
+  def test_what_is_absent_has_no_effect_on_the_others(self, name):
+    exchange = protocol.EXCHANGES.build(name)
+    hidden = _hidden()
+    run = jax.jit(functools.partial(exchange.apply, train=False))
+    params = jax.jit(functools.partial(exchange.init, train=False))(
+      jax.random.key(0), hidden, PRESENT
+    )
+    # At first the model is the one without the exchange.
+    first = run(params, hidden, PRESENT)
+    for m, x in hidden.items():
+      np.testing.assert_allclose(first[m].x, x.x, atol=1e-6)
+
+    leaves, tree = jax.tree.flatten(params)
+    params = tree.unflatten(
+      jax.random.normal(jax.random.key(k), x.shape)
+      for k, x in enumerate(leaves)
+    )
+    found = run(params, hidden, PRESENT)
+    spoiled = {}
+    for m, x in hidden.items():
+      seen = x.mask & PRESENT[m].reshape((6,) + (1,) * (x.mask.ndim - 1))
+      seen = seen.reshape(seen.shape + (1,) * (x.x.ndim - seen.ndim))
+      spoiled[m] = x.replace(x=jnp.where(seen, x.x, jnp.nan))
+    after = run(params, spoiled, PRESENT)
+    for m, x in hidden.items():
+      self.assertEqual(found[m].x.shape, x.x.shape)
+      np.testing.assert_array_equal(found[m].mask, x.mask)
+      seen = np.asarray(spoiled[m].x == spoiled[m].x)
+      np.testing.assert_array_equal(
+        np.where(seen, after[m].x, 0), np.where(seen, found[m].x, 0)
+      )
+      # Studies with this modality alone, and then with others beside it.
+      alone = {'ct': 3, 'labs': 4}.get(m)
+      if alone is not None:
+        np.testing.assert_allclose(found[m].x[alone], x.x[alone], atol=1e-6)
+      self.assertGreater(float(abs(found[m].x - x.x)[0].max()), 1e-3)
 
 
 if __name__ == '__main__':

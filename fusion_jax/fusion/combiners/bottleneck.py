@@ -76,11 +76,13 @@ class Bottleneck(nn.Module):
       mean = seen.sum(1) / count[..., None].astype(dtype)
       shared = jnp.where(here.any(1)[..., None], mean, shared)
     first = jnp.stack([tokens[m][:, 0] for m in names], axis=1)  # (b, m, width)
-    first = nn.LayerNorm(name='norm')(first)
-    logits = nn.Dense(self.num_outputs, name='head')(first)
-    logits = jnp.where(here, logits, 0)
-    parts = {m: logits[:, k] for k, m in enumerate(names)}
-    return logits.sum(1) / count.astype(dtype), {'logits': parts}
+    first = jnp.where(here, nn.LayerNorm(name='norm')(first), 0)
+    each = nn.Dense(self.num_outputs, name='head')(first)  # (b, m, s)
+    # Without any modality all are the bias, which is then the prediction.
+    counted = here | ~here.any(1, keepdims=True)
+    logits = jnp.where(counted, each, 0).sum(1) / counted.sum(1).astype(dtype)
+    each = jnp.where(here, each, 0)
+    return logits, {'logits': {m: each[:, k] for k, m in enumerate(names)}}
 
   def _learnt(self, name, shape, b, dtype):
     x = self.param(name, _SMALL, shape)
