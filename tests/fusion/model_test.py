@@ -11,6 +11,7 @@ from fusion_jax.fusion import model as models
 from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.training import batches, step
 from tests import tiny
+from tests.fusion import examples
 
 BOTH = (types.IMAGE, types.EHR)
 
@@ -100,21 +101,29 @@ class StrategiesMeanWhatTheReviewDefinesTest(parameterized.TestCase):
 
 
 def _everything():
-  """Every registered encoder with every combiner and exchange."""
+  """Every encoder with every exchange, and every combiner.
+
+  A combiner sees features and an exchange what is between stages, so that these
+  two meet in no other way than through the loss.
+  """
   # Small ones compile in a second; parts without arguments are as they are.
-  small = {'resnet': 'resnet(widths=(4,))', 'mlp': 'mlp(width=8)'}
+  small = {
+    'resnet': 'resnet(widths=(4,))',
+    'mlp': 'mlp(width=8)',
+    'vit': 'vit(width=8,depth=1,heads=2,patch=4)',
+  }
   images = [
     (kind, small.get(name, name))
     for kind in ('image', 'vector')
     for name in protocol.encoders(kind).names()
   ]
-  return [
-    ((kind, image), small.get(ehr, ehr), combiner, exchange)
-    for kind, image in images
-    for ehr in protocol.encoders('table').names()
-    for combiner in fusion_protocol.COMBINERS.names()
-    for exchange in ('', *fusion_protocol.EXCHANGES.names())
-  ]
+  for image in images:
+    for ehr in protocol.encoders('table').names():
+      for exchange in ('', *fusion_protocol.EXCHANGES.names()):
+        yield image, small.get(ehr, ehr), 'concat', exchange
+  for name in fusion_protocol.COMBINERS.names():
+    combiner = examples.SMALL.get(name, name)
+    yield ('image', small['resnet']), small['mlp'], combiner, 'film'
 
 
 class MaskedMeansMaskedTest(parameterized.TestCase):

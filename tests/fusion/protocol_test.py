@@ -11,15 +11,9 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
 from fusion_jax.fusion import protocol
+from tests.fusion import examples
 
-# Transformers that compile in seconds; other parts are as they are.
-SMALL = {
-  'bottleneck': 'bottleneck(width=8,heads=2)',
-  'cross_attention': 'cross_attention(width=8,heads=2)',
-  'masked_transformer': 'masked_transformer(width=8,heads=2,depth=1)',
-  'perceiver': 'perceiver(width=8,heads=2,depth=1)',
-}
-ALL = [(x, SMALL.get(x, x)) for x in protocol.COMBINERS.names()]
+ALL = [(x, examples.SMALL.get(x, x)) for x in protocol.COMBINERS.names()]
 WIDTHS = {'ct': 3, 'labs': 2, 'note': 4}
 
 

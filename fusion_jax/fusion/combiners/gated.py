@@ -2,9 +2,11 @@
 
 Arevalo et al. 2017, "Gated multimodal units for information fusion", ICLR
 workshop, section 3.1: h = z tanh(W_v x_v) + (1 - z) tanh(W_t x_t) with
-z = sigmoid(W_z [x_v, x_t]). Here the gates of n modalities are a softmax, which
-for two are z and 1 - z; it is taken over the modalities that a study has, so
-that one it lacks has no share.
+z = sigmoid(W_z [x_v, x_t]).
+
+What differs: the gates of n modalities are a softmax, which for two are z and
+1 - z; it is taken over the modalities that a study has, so that one it lacks
+has no share.
 """
 
 import flax.linen as nn

@@ -4,7 +4,7 @@ Zadeh et al. 2017, "Tensor fusion network for multimodal sentiment analysis",
 EMNLP, section 4.2: the outer product of all [z_m, 1], which holds every
 modality, every product of two and of more, goes into a multilayer perceptron.
 
-What differs: z_m is one layer of `width` numbers, since the encoders stand
+What differs: each z_m is one layer of `width` numbers, since the encoders stand
 before it; that a modality is there is told the perceptron by a flag, and one
 that a study lacks has z_m = 0, which leaves the products of the others.
 """
