@@ -18,6 +18,14 @@ def _kinds(name):
   return [k for k in types.TASK_KINDS if k in claimed]
 
 
+def _joint(name, kind=types.BINARY):
+  """A joint model with the combiner that the method is for, if it has one."""
+  combiner = protocol.METHODS.get(name).claims.get('combiner')
+  if combiner is None:
+    return steps.joint(kind)
+  return steps.joint(kind, f'{combiner}(dropout=0)')
+
+
 class ConformanceTest(parameterized.TestCase):
   @parameterized.parameters(
     *(
@@ -25,7 +33,7 @@ class ConformanceTest(parameterized.TestCase):
     )
   )
   def test_every_registered_method_trains(self, name, kind):
-    setup = steps.joint(kind)
+    setup = _joint(name, kind)
     first, last, metrics = steps.train(
       dataclasses.replace(steps.CONFIG, methods=(name,)), setup=setup
     )
@@ -36,7 +44,7 @@ class ConformanceTest(parameterized.TestCase):
 
   @parameterized.parameters(*protocol.METHODS.names())
   def test_shards_do_as_the_whole_batch(self, name):
-    model, task, batch = steps.joint()
+    model, task, batch = _joint(name)
     config = dataclasses.replace(steps.CONFIG, methods=(name,))
     state, run = steps.start(config, setup=(model, task, batch))
     whole, sums = jax.jit(run)(state, batch)

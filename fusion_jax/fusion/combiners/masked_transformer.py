@@ -7,9 +7,10 @@ attends to what a study lacks, and nothing of it is aggregated, so that it
 neither counts nor has a gradient.
 
 What differs: their encoders are masked transformers over a table's columns,
-here any encoder stands before it; a learnt query attends to the tokens at the
-end, where they concatenate, so that the share of each modality can be read; and
-modalities are dropped in training only by the method `modality_dropout`.
+here any encoder stands before it and gives one token; the mask is the usual one
+of keys; a learnt query attends to the tokens at the end, so that the share of
+each modality can be read; and modalities are dropped in training only by the
+method `modality_dropout`.
 """
 
 import flax.linen as nn

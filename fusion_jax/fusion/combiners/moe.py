@@ -5,15 +5,16 @@ flexible mixture-of-experts", NeurIPS, section 3: what a study lacks is replaced
 by a learnt vector that depends on which modality it is and which others are
 there; a transformer over the modalities, whose MLP is a sparse mixture of
 experts, joins them. Han et al. 2024, "FuseMoE: mixture-of-experts transformers
-for fleximodal fusion", NeurIPS, section 3.2: the gates are a softmax over the k
+for fleximodal fusion", NeurIPS, section 3: the gates are a softmax over the k
 largest of minus the distances between a token and a vector of each expert
 (Laplace gating).
 
-What differs: one router for all tokens. Flex-MoE's second router, which learns
-by a loss of its own to send studies with the same modalities to one expert, and
-the losses that balance the experts' load are left out: they would count a
-batch's studies, and a gate by distance spreads them. All experts are computed,
-which for one token a modality is cheaper than to choose.
+What differs: one router for all tokens and studies. Flex-MoE trains its experts
+on studies with all modalities first and sends the others, by a second router
+with a loss of its own, to one expert for each combination; that and the losses
+that balance or sharpen the experts' load are left out, so that some experts may
+be little used, which the gates show. All experts are computed, which for one
+token a modality is cheaper than to choose.
 """
 
 import flax.linen as nn
