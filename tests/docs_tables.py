@@ -7,6 +7,7 @@ flags.
 
 import ast
 import dataclasses
+import inspect
 import re
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, roster
 from fusion_jax.core import types
+from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.launch import command
 from tests import imports
 
@@ -50,6 +52,7 @@ def _made(name: str, old: str) -> str:
     'arms': _arms,
     'tasks': _tasks,
     'settings': lambda: _settings(of, old),
+    'parts': lambda: _parts(of),
   }[kind]()
   head, *rows = rows
   rule = ['---'] * len(head)
@@ -106,6 +109,38 @@ def _tasks():
     several = len(arm.modalities) > 1
     interacts = 'yes' if several and claims.interactions else ''
     yield f'`{name}`', *tasks, interacts, claims.absent
+
+
+_PARTS = {
+  'combiners': fusion_protocol.COMBINERS,
+  'exchanges': fusion_protocol.EXCHANGES,
+}
+# Of the library: other packages' parts are theirs to document.
+_OURS = 'fusion_jax.'
+
+
+def told(entry) -> tuple[str, str]:
+  """Where a part is from and what differs, as its module's docstring says."""
+  text = inspect.getmodule(entry.build).__doc__ or ''
+  _, *blocks = [' '.join(x.split()) for x in text.split('\n\n')]
+  start = 'What differs: '
+  differs = [x.removeprefix(start) for x in blocks if x.startswith(start)]
+  source = [x for x in blocks if not x.startswith(start)]
+  return ' '.join(source), ' '.join(x[0].upper() + x[1:] for x in differs)
+
+
+def parts(kind: str) -> list:
+  """Entries of the library's own combiners or exchanges."""
+  known = _PARTS[kind]
+  entries = [known.get(name) for name in known.names()]
+  return [x for x in entries if x.build.__module__.startswith(_OURS)]
+
+
+def _parts(kind):
+  yield 'part', 'what it is', 'interactions', 'from', 'what differs'
+  for entry in parts(kind):
+    interacts = 'yes' if entry.claims.get('interactions', True) else ''
+    yield f'`{entry}`', entry.summary, interacts, *told(entry)
 
 
 def groups() -> list[str]:

@@ -121,6 +121,16 @@ class TablesTest(absltest.TestCase):
     self.assertIn('| `seed` | `0` | of everything random', made)
     self.assertNotIn('gone', made)
 
+  def test_a_part_with_a_source_says_what_differs_from_it(self):
+    for kind in ('combiners', 'exchanges'):
+      entries = docs_tables.parts(kind)
+      self.assertNotEmpty(entries)
+      for entry in entries:
+        source, differs = docs_tables.told(entry)
+        if year := re.search(r'\b(?:19|20)\d\d\b', entry.summary):
+          self.assertIn(year[0], source, entry.name)
+          self.assertNotEmpty(differs, entry.name)
+
   def test_flags_with_those_of_a_module_that_is_imported(self):
     flags = dict(docs_tables.flags_of('ablate'))
     self.assertEqual(flags['parallel'], 'jit or pmap')

@@ -37,14 +37,14 @@ def record(kind=types.BINARY):
   )
 
 
-def joint(kind=types.BINARY):
+def joint(kind=types.BINARY, combiner='concat(hidden=(8,),dropout=0)'):
   """A model of the record and an image that is a vector, likewise."""
   vector = np.random.default_rng(0).normal(size=(24, 3))
   config = tiny.model_config(
     image_kind='vector',
     image='raw',
     ehr='mlp(width=8,dropout=0)',
-    combiner='concat(hidden=(8,),dropout=0)',
+    combiner=combiner,
   )
   part = batches.Part(batches.VECTOR, vector=vector.astype(np.float32))
   return _batch(config, kind, image_part=part)

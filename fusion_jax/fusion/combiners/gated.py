@@ -2,18 +2,17 @@
 
 Arevalo et al. 2017, "Gated multimodal units for information fusion", ICLR
 workshop, section 3.1: h = z tanh(W_v x_v) + (1 - z) tanh(W_t x_t) with
-z = sigmoid(W_z [x_v, x_t]). Here the gates of n modalities are a softmax, which
-for two are z and 1 - z; it is taken over the modalities that a study has, so
-that one it lacks has no share.
+z = sigmoid(W_z [x_v, x_t]).
+
+What differs: the gates of n modalities are a softmax, which for two are z and
+1 - z; it is taken over the modalities that a study has, so that one it lacks
+has no share.
 """
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from fusion_jax.fusion import protocol
-
-_ABSENT = -1e9
+from fusion_jax.fusion import attention, protocol
 
 
 class Gated(nn.Module):
@@ -51,9 +50,7 @@ class Gated(nn.Module):
     scores = nn.Dense(len(names) * self.width, name='gates')(everything)
     scores = scores.reshape(-1, len(names), self.width)  # (b, m, width)
     here = jnp.stack([present[m] for m in names], axis=1)[..., None]
-    # Finite, so that a study without any modality has gates of 0 and not NaN.
-    gates = jax.nn.softmax(jnp.where(here, scores, _ABSENT), axis=1)
-    gates = jnp.where(here, gates, 0)
+    gates = attention.shares(scores, here, axis=1)
     x = jnp.einsum('bmc,bmc->bc', gates, hidden)
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return nn.Dense(self.num_outputs, name='head')(x), {'gates': gates}

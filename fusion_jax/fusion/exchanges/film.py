@@ -3,6 +3,10 @@
 Perez et al. 2018, "FiLM: visual reasoning with a general conditioning layer",
 AAAI, equations 1 and 2: each channel of what is modulated is scaled and
 shifted by numbers that a linear layer makes of what it is conditioned on.
+
+What differs: any modality is conditioned on any other; of several the scales
+and shifts add up. The scale is 1 + gamma and the layers start at 0, so that the
+model is at first the one without the exchange.
 """
 
 import flax.linen as nn
@@ -52,7 +56,7 @@ class FiLM(nn.Module):
 
 
 @protocol.EXCHANGES.register(
-  'film', summary='scales and shifts by the other modalities (FiLM)'
+  'film', summary='scales and shifts by the other modalities (FiLM, Perez 2018)'
 )
 def film(*, onto: tuple[str, ...] = ()) -> FiLM:
   """`onto` names the modalities that are modulated, as `(image,)`."""
