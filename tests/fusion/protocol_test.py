@@ -9,7 +9,7 @@ import optax
 import pytest
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
 from fusion_jax.fusion import protocol
 from tests.fusion import examples
 
@@ -262,6 +262,25 @@ class ExchangesTest(parameterized.TestCase):
       if alone is not None:
         np.testing.assert_allclose(found[m].x[alone], x.x[alone], atol=1e-6)
       self.assertGreater(float(abs(found[m].x - x.x)[0].max()), 1e-3)
+
+  @parameterized.parameters(
+    name
+    for name in protocol.EXCHANGES.names()
+    if 'onto' in protocol.EXCHANGES.get(name).arguments
+  )
+  def test_onto_what_the_model_does_not_see(self, name):
+    exchange = protocol.EXCHANGES.build(f'{name}(onto=(lab,))')
+    with self.assertRaisesRegex(
+      errors.UserError, rf"^Unknown modality 'lab' \({name}\(onto=.*mean 'labs'"
+    ):
+      exchange.init(jax.random.key(0), _hidden(), PRESENT, train=False)
+    # One that is seen, but whose features are given, is left alone.
+    given = {m: x for m, x in _hidden().items() if m != 'ct'}
+    exchange = protocol.EXCHANGES.build(f'{name}(onto=(ct,))')
+    found, _ = exchange.init_with_output(
+      jax.random.key(0), given, PRESENT, train=False
+    )
+    jax.tree.map(np.testing.assert_array_equal, found, given)
 
 
 if __name__ == '__main__':
