@@ -1,5 +1,7 @@
 """Arguments of combiners and exchanges, held against what is legal."""
 
+from collections.abc import Collection
+
 from fusion_jax.core import errors
 
 
@@ -44,3 +46,16 @@ def attention(
       f'{part}(width={width},heads={heads}): width has to be a multiple of '
       'heads.'
     )
+
+
+def modalities(
+  where: str, given: Collection[str], known: Collection[str]
+) -> None:
+  """Names of modalities that an argument gives.
+
+  Raises:
+    UserError: for one that the model does not see.
+  """
+  for m in given:
+    if m not in known:
+      raise errors.unknown_name('modality', m, sorted(known), where=where)

@@ -1,9 +1,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
 from fusion_jax.fusion import protocol
 
 
@@ -28,6 +28,31 @@ class CombinersTest(absltest.TestCase):
     np.testing.assert_array_equal(x[:, 6], [0, 0, 0, 1, 1, 1])
     one = {'ehr': features['ehr']}
     self.assertEqual(protocol.concatenate(one, present).shape, (6, 2))
+
+
+class ExchangesTest(parameterized.TestCase):
+  @parameterized.parameters(
+    name
+    for name in protocol.EXCHANGES.names()
+    if 'onto' in protocol.EXCHANGES.get(name).arguments
+  )
+  def test_onto_what_the_model_does_not_see(self, name):
+    hidden = {
+      m: types.Hidden.of_vector(jnp.ones((6, 2))) for m in ('ct', 'labs')
+    }
+    present = {m: jnp.ones(6, bool) for m in hidden}
+    exchange = protocol.EXCHANGES.build(f'{name}(onto=(lab,))')
+    with self.assertRaisesRegex(
+      errors.UserError, rf"^Unknown modality 'lab' \({name}\(onto=.*mean 'labs'"
+    ):
+      exchange.init(jax.random.key(0), hidden, present, train=False)
+    # One that is seen, but whose features are given, is left alone.
+    given = {'labs': hidden['labs']}
+    exchange = protocol.EXCHANGES.build(f'{name}(onto=(ct,))')
+    found, _ = exchange.init_with_output(
+      jax.random.key(0), given, present, train=False
+    )
+    jax.tree.map(np.testing.assert_array_equal, found, given)
 
 
 if __name__ == '__main__':

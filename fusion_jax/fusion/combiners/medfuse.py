@@ -27,11 +27,7 @@ def steps(order: Sequence[str], names: Sequence[str]) -> list[str]:
   Raises:
     UserError: for a name in `order` that no modality has, or twice.
   """
-  for m in order:
-    if m not in names:
-      raise errors.unknown_name(
-        'modality', m, sorted(names), where='medfuse(order=...)'
-      )
+  checks.modalities('medfuse(order=...)', order, names)
   if len(set(order)) < len(order):
     raise errors.UserError(
       f'medfuse(order=({",".join(order)})): a modality comes once.'

@@ -46,7 +46,12 @@ class CrossAttention(nn.Module):
 
   @nn.compact
   def __call__(self, hidden, present, *, train: bool):
-    """Returns the hidden states by modality, of the same shapes."""
+    """Returns the hidden states by modality, of the same shapes.
+
+    Raises:
+      UserError: for a name in `onto` that no modality has.
+    """
+    checks.modalities('cross_attention(onto=...)', self.onto, present)
     positions = {m: _positions(hidden[m], present[m]) for m in sorted(hidden)}
     normed = {
       m: nn.LayerNorm(name=f'norm_{m}')(x) for m, (x, _) in positions.items()

@@ -32,7 +32,12 @@ class DAFT(nn.Module):
 
   @nn.compact
   def __call__(self, hidden, present, *, train: bool):
-    """Returns the hidden states by modality, of the same shapes."""
+    """Returns the hidden states by modality, of the same shapes.
+
+    Raises:
+      UserError: for a name in `onto` that no modality has.
+    """
+    checks.modalities('daft(onto=...)', self.onto, present)
     del train
     # What an absent modality holds must not even be multiplied by 0.
     pooled = {

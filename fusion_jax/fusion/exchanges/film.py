@@ -12,7 +12,7 @@ model is at first the one without the exchange.
 import flax.linen as nn
 import jax.numpy as jnp
 
-from fusion_jax.fusion import protocol
+from fusion_jax.fusion import checks, protocol
 
 
 class FiLM(nn.Module):
@@ -30,7 +30,12 @@ class FiLM(nn.Module):
 
   @nn.compact
   def __call__(self, hidden, present, *, train: bool):
-    """Returns the hidden states by modality, of the same shapes."""
+    """Returns the hidden states by modality, of the same shapes.
+
+    Raises:
+      UserError: for a name in `onto` that no modality has.
+    """
+    checks.modalities('film(onto=...)', self.onto, present)
     del train
     pooled = {m: hidden[m].pooled() for m in sorted(hidden)}
     changed = dict(hidden)
