@@ -204,6 +204,12 @@ def _typed(value: Any, kind: Any, what: str, where: str) -> Any:
   if origin is tuple and isinstance(value, tuple):
     return tuple(_typed(x, items[0], what, where) for x in value)
   bare = isinstance(value, spec.Spec) and not value.arguments
+  if origin is typing.Literal:
+    name = value.name if bare else value
+    if name not in items:
+      name = name if isinstance(name, str) else spec.text(name)
+      raise errors.unknown_name(f'value of {what}', name, items, where=where)
+    return name
   if kind is str and bare:
     return value.name
   if kind is float and type(value) is int:

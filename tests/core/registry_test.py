@@ -1,5 +1,6 @@
 import pathlib
 import sys
+from typing import Literal
 
 from absl.testing import absltest, parameterized
 
@@ -70,8 +71,9 @@ def vit(
   norm: str = 'layer',
   depth: int | None = None,
   head: spec.Spec = LINEAR,
+  pool: Literal['mean', 'token'] = 'mean',
 ):
-  return num_outputs, width, rate, sizes, norm, depth, head
+  return num_outputs, width, rate, sizes, norm, depth, head, pool
 
 
 class ArgumentsTest(parameterized.TestCase):
@@ -83,21 +85,25 @@ class ArgumentsTest(parameterized.TestCase):
     entry = PARTS.get('vit')
     self.assertEqual(entry.given, ('num_outputs',))
     self.assertEqual(
-      list(entry.arguments), ['width', 'rate', 'sizes', 'norm', 'depth', 'head']
+      list(entry.arguments),
+      ['width', 'rate', 'sizes', 'norm', 'depth', 'head', 'pool'],
     )
     self.assertEqual(
       str(entry),
-      "vit(width=64,rate=0.5,sizes=(1,2),norm='layer',depth=none,head=linear)",
+      "vit(width=64,rate=0.5,sizes=(1,2),norm='layer',depth=none,head=linear,"
+      "pool='mean')",
     )
 
   def test_builds_with_what_it_asks_for(self):
     built = PARTS.build(
-      'vit(width=8,rate=1,sizes=(3,),norm=batch,depth=2,head=mlp(width=4))',
+      'vit(width=8,rate=1,sizes=(3,),norm=batch,depth=2,head=mlp(width=4),'
+      'pool=token)',
       num_outputs=5,
       levels=9,
     )
     self.assertEqual(
-      built, (5, 8, 1.0, (3,), 'batch', 2, spec.Spec('mlp', {'width': 4}))
+      built,
+      (5, 8, 1.0, (3,), 'batch', 2, spec.Spec('mlp', {'width': 4}), 'token'),
     )
     self.assertEqual(PARTS.build('vit', num_outputs=1)[1:3], (64, 0.5))
 
@@ -107,6 +113,8 @@ class ArgumentsTest(parameterized.TestCase):
       'vit(width=8,rate=1.0)',
     )
     self.assertEqual(PARTS.check('vit(width=64)'), PARTS.check('vit'))
+    for text in ('vit(pool=token)', "vit(pool='token')"):
+      self.assertEqual(str(PARTS.check(text)), "vit(pool='token')")
 
   @parameterized.parameters(
     ('vti', "Unknown part 'vti' .--set.. Did you mean 'vit'"),
@@ -117,6 +125,8 @@ class ArgumentsTest(parameterized.TestCase):
     ('vit(sizes=3)', 'expected values in parentheses'),
     ('vit(sizes=(a,))', 'expected a whole number, got a'),
     ('vit(norm=3)', 'expected a name'),
+    ('vit(pool=maen)', "value of vit.pool=....*Did you mean 'mean'"),
+    ('vit(pool=3)', "Unknown value of vit.*'3'.*: mean, token"),
     ('vit(head=3)', 'expected a part'),
     ('vit(width=none)', 'expected a whole number, got none'),
   )
