@@ -6,7 +6,7 @@ of arXiv:1606.01865v2). With d the time since a code was last measured and m
 whether it is measured in a step,
 
   gamma = exp(-max(0, W d + b)), W diagonal for inputs and full for the state,
-  x = m x + (1 - m) (gamma_x x_last + (1 - gamma_x) mean), the mean being 0 here,
+  x = m x + (1 - m) (gamma_x x_last + (1 - gamma_x) mean), the mean 0 here,
   h = gamma_h h, and then a GRU that is also shown m.
 
 Steps are the times at which anything was measured, so that only the time
