@@ -57,8 +57,10 @@ class BatchNorm(nn.Module):
     axes = tuple(range(x.ndim - 1))
     count = self._sum(weight.sum())
     # In two passes: the difference of two large squares would lose digits.
-    mu = self._sum((x * weight).sum(axes)) / jnp.maximum(count, 1.0)
-    gap = (x - mu) * weight
+    # Not products: what does not count may hold anything.
+    total = jnp.where(mask, x, 0.0).sum(axes)
+    mu = self._sum(total) / jnp.maximum(count, 1.0)
+    gap = jnp.where(mask, x - mu, 0.0)
     var = self._sum((gap * gap).sum(axes)) / jnp.maximum(count, 1.0)
     return mu, var, count
 

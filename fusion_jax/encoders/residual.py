@@ -1,21 +1,48 @@
-"""A compact pre-activation ResNet with group normalisation, in 2-D or 3-D.
+"""A compact pre-activation ResNet, in 2-D or 3-D.
 
 He et al. 2016, "Identity mappings in deep residual networks"; Wu and He 2018,
 "Group normalization". Group normalisation keeps each study's encoding free of
-the other studies in its batch, at any batch size and under any sharding.
+the other studies in its batch, at any batch size and under any sharding; batch
+normalisation (batch_norm.py) is what most published networks were trained with.
 """
+
+from typing import Literal
 
 import flax.linen as nn
 import jax
 
 from fusion_jax.core import types
-from fusion_jax.encoders import convolution
+from fusion_jax.encoders import batch_norm, convolution
+
+Norm = Literal['group', 'batch']
 
 
-def norm(channels: int, space: int) -> nn.GroupNorm:
-  """Over `space` axes of space and one of channels."""
-  return nn.GroupNorm(
-    num_groups=max(1, min(8, channels // 4)),
+class GroupNorm(nn.GroupNorm):
+  """Normalises each item by itself, so that none need be left out."""
+
+  def __call__(self, x: jax.Array, mask: jax.Array, *, train: bool):
+    """Maps (b, ..., c) to the same shape."""
+    del mask, train
+    return super().__call__(x)
+
+
+def norm(
+  kind: Norm, channels: int, space: int, axis_name: str | None
+) -> nn.Module:
+  """Called with x, its mask and `train`, see `batch_norm.BatchNorm`.
+
+  Args:
+    kind: 'group' or 'batch'.
+    channels: of x.
+    space: axes of space before them, over which groups reach.
+    axis_name: of `batch_norm.BatchNorm`.
+  """
+  if kind == 'batch':
+    return batch_norm.BatchNorm(axis_name)
+  # At most eight groups of at least four channels each.
+  sizes = [g for g in range(1, 9) if channels % g == 0 and g <= channels // 4]
+  return GroupNorm(
+    num_groups=max(sizes, default=1),
     reduction_axes=tuple(range(-1 - space, 0)),
   )
 
@@ -41,21 +68,29 @@ class Block(nn.Module):
     channels: of the output.
     space: axes of space.
     stride: of the first convolution.
+    norm: kind of normalisation.
+    axis_name: of `batch_norm.BatchNorm`.
   """
 
   channels: int
   space: int
   stride: int = 1
+  norm: Norm = 'group'
+  axis_name: str | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array, mask: jax.Array, *, train: bool):
     """Maps (..., h, w, c) to (..., h / stride, w / stride, channels)."""
-    y = nn.relu(norm(x.shape[-1], self.space)(x))
+
+    def activated(x):
+      layer = norm(self.norm, x.shape[-1], self.space, self.axis_name)
+      return nn.relu(layer(x, mask, train=train))
+
+    y = activated(x)
     if x.shape[-1] != self.channels or self.stride > 1:
       x = conv(self.channels, 1, self.space, self.stride)(y)
     y = conv(self.channels, 3, self.space, self.stride)(y)
-    y = nn.relu(norm(self.channels, self.space)(y))
-    return x + conv(self.channels, 3, self.space)(y)
+    return x + conv(self.channels, 3, self.space)(activated(y))
 
 
 class Stage(nn.Module):
@@ -65,15 +100,19 @@ class Stage(nn.Module):
   space: int
   stride: int
   depth: int
+  norm: Norm = 'group'
+  axis_name: str | None = None
 
   @nn.compact
   def __call__(self, hidden: types.Hidden, *, train: bool) -> types.Hidden:
     """Maps (..., h, w, c) to (..., h / stride, w / stride, channels)."""
-    del train
     x = hidden.x
     for k in range(self.depth):
       stride = 1 if k else self.stride
-      x = Block(self.channels, self.space, stride)(x)
+      block = Block(
+        self.channels, self.space, stride, self.norm, self.axis_name
+      )
+      x = block(x, hidden.mask, train=train)
     return hidden.replace(x=x)
 
 
@@ -86,18 +125,29 @@ class Trunk(nn.Module):
     depth: blocks a stage.
     patch: side of the stem's convolution and its stride.
     space: axes of space.
+    norm: kind of normalisation.
+    axis_name: of `batch_norm.BatchNorm`.
   """
 
   widths: tuple[int, ...]
   depth: int
   patch: int
   space: int
+  norm: Norm
+  axis_name: str | None
 
   def setup(self):
     side = 2 * self.patch - 1
     self.first = conv(self.widths[0], side, self.space, self.patch)
     self.stages = [
-      Stage(c, self.space, stride=2 if k else 1, depth=self.depth)
+      Stage(
+        c,
+        self.space,
+        stride=2 if k else 1,
+        depth=self.depth,
+        norm=self.norm,
+        axis_name=self.axis_name,
+      )
       for k, c in enumerate(self.widths)
     ]
-    self.last = norm(self.widths[-1], self.space)
+    self.last = norm(self.norm, self.widths[-1], self.space, self.axis_name)

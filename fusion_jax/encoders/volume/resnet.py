@@ -17,8 +17,7 @@ class ResNet(residual.Trunk):
 
   def readout(self, hidden, *, train: bool) -> types.Features:
     """Features whose pooled vector is the mean over positions."""
-    del train
-    x = nn.relu(self.last(hidden.x))
+    x = nn.relu(self.last(hidden.x, hidden.mask, train=train))
     tokens = x.reshape(x.shape[0], -1, x.shape[-1])  # (b, t, c)
     mask = jnp.broadcast_to(hidden.mask[:, None], tokens.shape[:2])
     return types.Features(
@@ -27,10 +26,17 @@ class ResNet(residual.Trunk):
 
 
 @protocol.encoders('volume').register(
-  'resnet', summary='compact 3-D ResNet with group normalisation', default=True
+  'resnet',
+  summary='compact 3-D ResNet with group or batch normalisation',
+  default=True,
 )
 def resnet(
-  *, widths: tuple[int, ...] = (8, 16, 32), depth: int = 1, patch: int = 2
+  *,
+  axis_name: str | None,
+  widths: tuple[int, ...] = (8, 16, 32),
+  depth: int = 1,
+  patch: int = 2,
+  norm: residual.Norm = 'group',
 ) -> ResNet:
   """The default volume encoder, for volumes of 8 to 64 voxels a side."""
-  return ResNet(widths, depth, patch, space=3)
+  return ResNet(widths, depth, patch, 3, norm, axis_name)

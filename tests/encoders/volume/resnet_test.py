@@ -8,7 +8,9 @@ from fusion_jax.encoders import protocol
 
 class ResNetTest(absltest.TestCase):
   def test_shapes_and_independence_of_the_batch(self):
-    encoder = protocol.encoders('volume').build('resnet(widths=(4,8))')
+    encoder = protocol.encoders('volume').build(
+      'resnet(widths=(4,8))', axis_name=None
+    )
 
     def run(encoder, inputs):
       hidden = encoder.stem(inputs, train=False)
