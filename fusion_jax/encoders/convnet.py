@@ -13,7 +13,7 @@ import jax
 from fusion_jax.core import errors, types
 from fusion_jax.encoders import convolution, pooling, residual
 
-_INPUT = {2: 'pixels', 3: 'voxels'}
+INPUT = {2: 'pixels', 3: 'voxels'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,7 @@ class ConvNet(nn.Module):
 
   def stem(self, inputs, *, train: bool) -> types.Hidden:
     """Maps pixels (b, i, h, w, c) or voxels (b, d, h, w, c) to hidden."""
-    x = inputs[_INPUT[self.layers.space]]
+    x = inputs[INPUT[self.layers.space]]
     return self.first(types.Hidden(x, inputs['mask']), train=train)
 
   def readout(self, hidden, *, train: bool) -> types.Features:

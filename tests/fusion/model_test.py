@@ -11,6 +11,7 @@ from fusion_jax.fusion import model as models
 from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.training import batches, step
 from tests import tiny
+from tests.encoders import encoding
 
 BOTH = (types.IMAGE, types.EHR)
 
@@ -100,21 +101,34 @@ class StrategiesMeanWhatTheReviewDefinesTest(parameterized.TestCase):
 
 
 def _everything():
-  """Every registered encoder with every combiner and exchange."""
-  # Small ones compile in a second; parts without arguments are as they are.
-  small = {'resnet': 'resnet(widths=(4,))', 'mlp': 'mlp(width=8)'}
-  images = [
-    (kind, small.get(name, name))
-    for kind in ('image', 'vector')
-    for name in protocol.encoders(kind).names()
+  """Every registered part, with the defaults of the others.
+
+  An encoder knows nothing of the other parts but what protocols say: all pairs
+  of parts of different kinds would tell nothing more and take hours.
+  """
+  small = encoding.small
+
+  def made(kind='image', image='resnet', ehr='mlp', combiner='concat', add=''):
+    given = (kind, small(kind, image)), small('table', ehr)
+    return *given, combiner, add
+
+  exchanges = fusion_protocol.EXCHANGES.names()
+  found = [
+    *(
+      made(kind, name, add=exchanges[0])
+      for kind in ('image', 'vector')
+      for name in protocol.encoders(kind).names()
+    ),
+    *(
+      made(ehr=x, add=exchanges[0]) for x in protocol.encoders('table').names()
+    ),
+    *(
+      made(combiner=x, add=y)
+      for x in fusion_protocol.COMBINERS.names()
+      for y in ('', *exchanges)
+    ),
   ]
-  return [
-    ((kind, image), small.get(ehr, ehr), combiner, exchange)
-    for kind, image in images
-    for ehr in protocol.encoders('table').names()
-    for combiner in fusion_protocol.COMBINERS.names()
-    for exchange in ('', *fusion_protocol.EXCHANGES.names())
-  ]
+  return list(dict.fromkeys(found))
 
 
 class MaskedMeansMaskedTest(parameterized.TestCase):

@@ -5,6 +5,8 @@ import flax.linen as nn
 from fusion_jax.core import types
 from fusion_jax.encoders import pooling, protocol, residual
 
+NAME = 'resnet'
+
 
 class ResNet(residual.Trunk):
   """A trunk with two axes of space.
@@ -31,7 +33,7 @@ class ResNet(residual.Trunk):
 
 
 @protocol.encoders('image').register(
-  'resnet',
+  NAME,
   summary='compact ResNet with group or batch normalisation',
   default=True,
 )
