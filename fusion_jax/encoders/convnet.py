@@ -84,13 +84,14 @@ class Layers:
   def is_small(self, x: jax.Array, total: int) -> bool:
     """Whether less than two positions a side would be left of (..., h, w, c).
 
-    The stem of a published network keeps the resolution of such an image.
+    The stem of a published network keeps the resolution of such an image; of a
+    volume its slices count, since stems do not stride across them.
 
     Args:
       x: what the network is given.
       total: product of all its strides.
     """
-    return min(x.shape[-1 - self.space : -1]) < 2 * total
+    return min(x.shape[-3:-1]) < 2 * total
 
 
 def units(layers: Layers, mask: jax.Array, train: bool):

@@ -106,7 +106,7 @@ class Encoded:
     """Of a sum over all features."""
 
     def total(variables):
-      found = self(inputs, variables)
+      found = self.encoder.apply(variables, inputs, method=run)
       return (found.pooled**2).sum() + (found.tokens**2).sum()
 
     return jax.jit(jax.grad(total), compiler_options=_QUICK)(self.variables)
