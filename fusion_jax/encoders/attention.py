@@ -7,24 +7,7 @@ al. 2020, "On layer normalization in the transformer architecture".
 import flax.linen as nn
 import jax
 
-from fusion_jax.core import errors, types
-
-
-def check_heads(part: str, width: int, heads: int) -> None:
-  """Checks that each head has its share of the width.
-
-  Args:
-    part: name of the part, for errors.
-    width: of the tokens.
-    heads: of the attention.
-
-  Raises:
-    UserError: if they do not divide the width.
-  """
-  if heads < 1 or width % heads:
-    raise errors.UserError(
-      f"{part}(width={width},heads={heads}): 'heads' must divide 'width'."
-    )
+from fusion_jax.core import types
 
 
 class Block(nn.Module):

@@ -10,10 +10,11 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import types
 from fusion_jax.encoders import convolution, pooling, residual
 
 INPUT = {2: 'pixels', 3: 'voxels'}
+_INIT = nn.initializers.he_normal()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Layers:
     *,
     groups: int = 1,
     bias: bool = False,
+    init: nn.initializers.Initializer = _INIT,
   ) -> nn.Conv:
     """A convolution that keeps the size but for its stride."""
     sides = self.sizes(side)
@@ -48,7 +50,7 @@ class Layers:
       padding=[(s // 2, s // 2) for s in sides],
       feature_group_count=groups,
       use_bias=bias,
-      kernel_init=nn.initializers.he_normal(),
+      kernel_init=init,
       # The gradient that is written for CPUs knows two axes.
       conv_general_dilated=(
         convolution.conv_general_dilated if self.space == 2 else None
@@ -158,28 +160,3 @@ class NormReLU(nn.Module):
     """Maps maps to maps of the same shape."""
     norm = self.layers.norm(hidden.x.shape[-1])
     return hidden.replace(x=nn.relu(norm(hidden.x, hidden.mask, train=train)))
-
-
-def check_stages(part: str, **sizes: tuple[int, ...]) -> None:
-  """Checks arguments that have one whole number a stage.
-
-  Args:
-    part: its name, for errors.
-    **sizes: by name, the arguments.
-
-  Raises:
-    UserError: if there is none, if one is not positive, or if the arguments
-      differ in length.
-  """
-  for name, values in sizes.items():
-    if not values or min(values) < 1:
-      raise errors.UserError(
-        f'{part}({name}={values}): expected positive whole numbers, one for '
-        'each stage.'
-      )
-  lengths = {name: len(values) for name, values in sizes.items()}
-  if len(set(lengths.values())) > 1:
-    told = ' and '.join(f'{n} of {name!r}' for name, n in lengths.items())
-    raise errors.UserError(
-      f'{part}: {told}; expected as many of each, one for each stage.'
-    )

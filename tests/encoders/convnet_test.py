@@ -61,16 +61,21 @@ class LayersTest(parameterized.TestCase):
     self.assertEqual([y.shape for y in found], [(2, 1, 3, 4, 5, 6), (2, 1)])
 
 
-class CheckStagesTest(parameterized.TestCase):
+class BuildersTest(parameterized.TestCase):
   @parameterized.parameters(
     ('convnext(blocks=(1,2))', "2 of 'blocks' and 4 of 'widths'"),
-    ('cnn(widths=())', r'cnn\(widths=\(\)\): expected positive'),
-    ('densenet(blocks=(3,0))', 'expected positive whole numbers'),
+    ('convnext(drop=1.0)', r'convnext\(drop=1\): expected'),
+    ('cnn(widths=())', r'cnn\(widths=\(\)\): expected'),
+    ('cnn(most=0)', r'cnn\(most=0\): expected'),
+    ('resnet(widths=(4,0))', r'resnet\(widths=\(4, 0\)\): expected'),
+    ('deep_resnet(width=0)', 'at least 1'),
+    ('densenet(blocks=(3,0))', 'expected whole numbers of at least 1'),
     (
       'efficientnet(widths=(8,8,8,8,8,8,8,8),blocks=(1,1,1,1,1,1,1,1))',
       'at most 7 stages',
     ),
-    ('vit(width=10)', "'heads' must divide 'width'"),
+    ('vit(width=10)', 'width has to be a multiple of heads'),
+    ('vit(dropout=1.5)', 'below 1'),
   )
   def test_impossible_sizes(self, part, message):
     with self.assertRaisesRegex(errors.UserError, message):

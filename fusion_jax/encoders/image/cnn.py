@@ -1,5 +1,6 @@
 """A compact network of plain convolutions for images (encoders/plain.py)."""
 
+from fusion_jax.core import arguments
 from fusion_jax.encoders import convnet, plain, pooling, protocol
 
 
@@ -17,5 +18,6 @@ def cnn(
 
   `pool` over a study's images is mean or attention.
   """
-  convnet.check_stages('cnn', widths=widths)
+  arguments.each_stage('cnn', widths=widths)
+  arguments.at_least_one('cnn', depth=depth, most=most)
   return plain.CNN(convnet.Layers(2), widths, depth, most, pool)

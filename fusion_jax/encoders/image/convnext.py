@@ -10,11 +10,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import convnet, pooling, protocol
 
 _SCALE = 1e-6
 _EPSILON = 1e-6
+_INIT = nn.initializers.truncated_normal(0.02)
 
 
 def _norm(**options):
@@ -43,7 +44,7 @@ class Patches(nn.Module):
       sides,
       sides,
       padding='VALID',
-      kernel_init=nn.initializers.truncated_normal(0.02),
+      kernel_init=_INIT,
     )(x)
 
 
@@ -63,9 +64,9 @@ class Block(nn.Module):
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps (..., h, w, c) to the same shape."""
     c = x.shape[-1]
-    y = self.layers.conv(c, 7, groups=c, bias=True)(x)
-    y = nn.Dense(4 * c)(_norm()(y))
-    y = nn.Dense(c)(nn.gelu(y, approximate=False))
+    y = self.layers.conv(c, 7, groups=c, bias=True, init=_INIT)(x)
+    y = nn.Dense(4 * c, kernel_init=_INIT)(_norm()(y))
+    y = nn.Dense(c, kernel_init=_INIT)(nn.gelu(y, approximate=False))
     y *= self.param('scale', nn.initializers.constant(_SCALE), (c,))
     axes = range(x.ndim - 1 - self.layers.space, x.ndim)
     drop = nn.Dropout(self.drop, tuple(axes), deterministic=not train)
@@ -172,5 +173,7 @@ def convnext(
   `drop` is the rate at which the last block is skipped in training; `pool` over
   a study's images is mean or attention.
   """
-  convnet.check_stages('convnext', blocks=blocks, widths=widths)
+  arguments.each_stage('convnext', blocks=blocks, widths=widths)
+  arguments.at_least_one('convnext', patch=patch)
+  arguments.rate('convnext', drop=drop)
   return ConvNeXt(convnet.Layers(2), blocks, widths, patch, drop, pool)

@@ -1,5 +1,6 @@
 """ResNet-18 to -152 for images (encoders/deep_residual.py)."""
 
+from fusion_jax.core import arguments
 from fusion_jax.encoders import (
   convnet,
   deep_residual,
@@ -27,6 +28,7 @@ def deep_resnet(
   (3,4,23,3) and 152 (3,8,36,3). `norm` is group or batch; `pool` over a study's
   images is mean or attention.
   """
-  convnet.check_stages('deep_resnet', blocks=blocks)
+  arguments.each_stage('deep_resnet', blocks=blocks)
+  arguments.at_least_one('deep_resnet', width=width)
   layers = convnet.Layers(2, norm, axis_name)
   return deep_residual.ResNet(layers, blocks, bottleneck, width, pool)

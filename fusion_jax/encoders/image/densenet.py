@@ -9,7 +9,7 @@ keeps the resolution of small images (`Layers.is_small`).
 import flax.linen as nn
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import (
   convnet,
   deep_residual,
@@ -110,6 +110,7 @@ def densenet(
 
   `norm` is group or batch; `pool` over a study's images is mean or attention.
   """
-  convnet.check_stages('densenet', blocks=blocks)
+  arguments.each_stage('densenet', blocks=blocks)
+  arguments.at_least_one('densenet', growth=growth)
   layers = convnet.Layers(2, norm, axis_name)
   return DenseNet(layers, blocks, growth, pool)

@@ -9,7 +9,7 @@ resolution of small images (`Layers.is_small`).
 
 import flax.linen as nn
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import arguments, errors, types
 from fusion_jax.encoders import convnet, pooling, protocol, residual
 
 # Of each stage of table 1: side of the convolution, stride, and how much wider
@@ -176,7 +176,8 @@ def efficientnet(
   stem and of the features; `norm` is group or batch; `pool` over a study's
   images is mean or attention.
   """
-  convnet.check_stages('efficientnet', widths=widths, blocks=blocks)
+  arguments.each_stage('efficientnet', widths=widths, blocks=blocks)
+  arguments.at_least_one('efficientnet', first=first, last=last)
   if len(blocks) > len(_SIDES):
     raise errors.UserError(
       f'efficientnet(blocks={blocks}): it has at most {len(_SIDES)} stages.'

@@ -2,7 +2,7 @@
 
 import flax.linen as nn
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import pooling, protocol, residual
 
 NAME = 'resnet'
@@ -50,4 +50,6 @@ def resnet(
 
   `norm` is group or batch; `pool` over a study's images is mean or attention.
   """
+  arguments.each_stage(NAME, widths=widths)
+  arguments.at_least_one(NAME, depth=depth, patch=patch)
   return ResNet(widths, depth, patch, 2, norm, axis_name, pool)

@@ -1,7 +1,7 @@
 """A vision transformer for images (encoders/vision_transformer.py)."""
 
+from fusion_jax.core import arguments
 from fusion_jax.encoders import (
-  attention,
   pooling,
   protocol,
   vision_transformer,
@@ -25,7 +25,9 @@ def vit(
   Small images want small patches: `vit(patch=8)` makes 64 of 64 x 64 pixels.
   `pool` over a study's images is mean or attention.
   """
-  attention.check_heads('vit', width, heads)
+  arguments.attention('vit', width=width, heads=heads)
+  arguments.at_least_one('vit', depth=depth, patch=patch)
+  arguments.rate('vit', dropout=dropout)
   return vision_transformer.ViT(
     width, depth, heads, (patch, patch), dropout, pool
   )

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import dense, protocol
 
 
@@ -66,4 +66,6 @@ def bag_of_codes(
   *, num_codes: int, width: int = 64, depth: int = 2, dropout: float = 0.5
 ) -> Bag:
   """For diagnoses, drugs and procedures whose order tells little."""
+  arguments.at_least_one('bag', width=width, depth=depth)
+  arguments.rate('bag', dropout=dropout)
   return Bag(num_codes, width, depth, dropout)

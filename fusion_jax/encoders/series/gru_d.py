@@ -18,7 +18,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import protocol, recurrent
 
 
@@ -178,4 +178,6 @@ class GRUD(nn.Module):
 )
 def gru_d(*, num_codes: int, width: int = 64, dropout: float = 0.1) -> GRUD:
   """For numbers of many codes at irregular times."""
+  arguments.at_least_one('gru_d', width=width)
+  arguments.rate('gru_d', dropout=dropout)
   return GRUD(num_codes, width, dropout)

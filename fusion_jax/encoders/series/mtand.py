@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import protocol, recurrent
 
 # Days.
@@ -163,5 +163,9 @@ def mtand(
   points: int = 32,
   dropout: float = 0.1,
 ) -> MTAND:
-  """`points` reference times; `size` of time embeddings, at least 2."""
+  """`points` reference times; `size` of time embeddings."""
+  arguments.at_least_one(
+    'mtand', width=width, depth=depth, heads=heads, size=size, points=points
+  )
+  arguments.rate('mtand', dropout=dropout)
   return MTAND(num_codes, width, depth, heads, size, points, dropout)

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import protocol, recurrent
 from fusion_jax.encoders.series import transformer
 
@@ -81,4 +81,6 @@ def recurrent_net(
   dropout: float = 0.1,
 ) -> Recurrent:
   """`cell` is gru or lstm."""
+  arguments.at_least_one('recurrent', width=width, depth=depth)
+  arguments.rate('recurrent', dropout=dropout)
   return Recurrent(num_codes, cell, width, depth, dropout)

@@ -12,8 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import types
-from fusion_jax.encoders import attention, numbers, protocol
+from fusion_jax.core import arguments, types
+from fusion_jax.encoders import numbers, protocol
 from fusion_jax.encoders.table import mlp
 
 # Of the hidden layer, in widths of a token: the paper's 4 / 3 of a ReGLU.
@@ -137,5 +137,7 @@ def ft_transformer(
   numeric: numbers.How = 'plain',
 ) -> FTTransformer:
   """The paper's default; `numeric` is plain, periodic or piecewise."""
-  attention.check_heads('ft_transformer', width, heads)
+  arguments.attention('ft_transformer', width=width, heads=heads)
+  arguments.at_least_one('ft_transformer', depth=depth)
+  arguments.rate('ft_transformer', dropout=dropout)
   return FTTransformer(levels, width, depth, heads, dropout, numeric)

@@ -8,7 +8,7 @@ is trained with the rest of the model.
 import flax.linen as nn
 import jax
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import protocol
 from fusion_jax.encoders.table import mlp
 
@@ -46,4 +46,5 @@ class Linear(nn.Module):
 )
 def linear(*, levels: int, width: int = 64) -> Linear:
   """For records of few studies, or to ask what depth adds."""
+  arguments.at_least_one('linear', width=width)
   return Linear(levels, width)

@@ -11,7 +11,7 @@ batch; and numbers may be embedded first (numbers.py), as in Gorishniy et al.
 import flax.linen as nn
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import numbers, protocol
 from fusion_jax.encoders.table import mlp
 
@@ -91,4 +91,8 @@ def resnet(
   numeric: numbers.How = 'plain',
 ) -> ResNet:
   """`numeric` is plain, periodic or piecewise."""
+  arguments.at_least_one(
+    'resnet', width=width, depth=depth, embedding=embedding
+  )
+  arguments.rate('resnet', dropout=dropout)
   return ResNet(levels, width, depth, embedding, dropout, numeric)

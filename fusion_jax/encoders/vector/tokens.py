@@ -8,7 +8,7 @@ models", NeurIPS, section 3.1, which makes n tokens of one embedding.
 import flax.linen as nn
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import attention, protocol
 
 
@@ -63,5 +63,7 @@ def tokens(
   dropout: float = 0.1,
 ) -> Tokens:
   """`number` of tokens; `width` is a multiple of `heads`."""
-  attention.check_heads('tokens', width, heads)
+  arguments.attention('tokens', width=width, heads=heads)
+  arguments.at_least_one('tokens', number=number, depth=depth)
+  arguments.rate('tokens', dropout=dropout)
   return Tokens(number, width, depth, heads, dropout)

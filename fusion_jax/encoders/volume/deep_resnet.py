@@ -1,5 +1,6 @@
 """3-D ResNet-18 and its family for volumes (encoders/deep_residual.py)."""
 
+from fusion_jax.core import arguments
 from fusion_jax.encoders import convnet, deep_residual, protocol, residual
 
 
@@ -18,6 +19,7 @@ def deep_resnet(
 
   `norm` is group or batch.
   """
-  convnet.check_stages('deep_resnet', blocks=blocks)
+  arguments.each_stage('deep_resnet', blocks=blocks)
+  arguments.at_least_one('deep_resnet', width=width)
   layers = convnet.Layers(3, norm, axis_name)
   return deep_residual.ResNet(layers, blocks, bottleneck, width)

@@ -1,6 +1,7 @@
 """A vision transformer for volumes (encoders/vision_transformer.py)."""
 
-from fusion_jax.encoders import attention, protocol, vision_transformer
+from fusion_jax.core import arguments
+from fusion_jax.encoders import protocol, vision_transformer
 
 
 @protocol.encoders('volume').register(
@@ -16,6 +17,8 @@ def vit(
   dropout: float = 0.0,
 ) -> vision_transformer.ViT:
   """`patch` is the side of a box in a slice, `slices` how many it spans."""
-  attention.check_heads('vit', width, heads)
+  arguments.attention('vit', width=width, heads=heads)
+  arguments.at_least_one('vit', depth=depth, patch=patch, slices=slices)
+  arguments.rate('vit', dropout=dropout)
   sides = (slices, patch, patch)
   return vision_transformer.ViT(width, depth, heads, sides, dropout)

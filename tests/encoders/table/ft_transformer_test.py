@@ -72,7 +72,7 @@ class FTTransformerTest(absltest.TestCase):
 
   def test_heads_that_do_not_divide_the_width(self):
     with self.assertRaisesRegex(
-      errors.UserError, r"ft_transformer\(width=10,heads=8\): 'heads' must"
+      errors.UserError, r'ft_transformer\(width=10,heads=8\): width has to be'
     ):
       encoding.build('table', 'ft_transformer(width=10)')
 
