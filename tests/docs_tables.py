@@ -15,6 +15,7 @@ from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, roster
 from fusion_jax.core import types
+from fusion_jax.encoders import protocol
 from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.launch import command
 from tests import imports
@@ -51,6 +52,7 @@ def _made(name: str, old: str) -> str:
     'flags': lambda: _flags(of),
     'arms': _arms,
     'tasks': _tasks,
+    'encoders': lambda: _encoders(of),
     'settings': lambda: _settings(of, old),
     'parts': lambda: _parts(of),
   }[kind]()
@@ -141,6 +143,16 @@ def _parts(kind):
   for entry in parts(kind):
     interacts = 'yes' if entry.claims.get('interactions', True) else ''
     yield f'`{entry}`', entry.summary, interacts, *told(entry)
+
+
+def _encoders(kind):
+  yield 'encoder, with its defaults', 'what it is'
+  known = protocol.encoders(kind)
+  for entry in map(known.get, known.names()):
+    # Not those that tests have registered.
+    if entry.build.__module__.startswith('fusion_jax.'):
+      default = ' (the default)' if entry.claims.get('default') else ''
+      yield f'`{entry}`', f'{entry.summary}{default}'
 
 
 def groups() -> list[str]:

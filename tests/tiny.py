@@ -13,6 +13,7 @@ from fusion_jax.fusion import model as models
 from fusion_jax.training import batches
 
 CLASSES = ('a', 'b', 'c')
+EDGES = np.linspace(-2, 2, table.PIECES + 1)
 
 
 def task_of(kind: str) -> types.Task:
@@ -246,7 +247,11 @@ def source(
   }
   parts = {
     types.IMAGE: image_part or batches.Part('image', constants=pixels),
-    types.EHR: batches.Part('table', derived=columns),
+    types.EHR: batches.Part(
+      'table',
+      derived=columns,
+      constants={'edges': np.tile(np.float32(EDGES), (raw.shape[1], 1))},
+    ),
   }
   return batches.Source(parts, **labels)
 

@@ -12,6 +12,15 @@ from fusion_jax.fusion import protocol as fusion_protocol
 
 Arms = Mapping[str, arm_lib.Arm]
 
+# What the library gives to builders, where only the arguments of a part are
+# looked at.
+_STAND_INS = {
+  'axis_name': None,
+  'levels': 2,
+  'num_codes': 2,
+  'num_outputs': 1,
+}
+
 
 def registries() -> tuple[registry.Registry, ...]:
   """Of all parts that a spec can name."""
@@ -85,7 +94,7 @@ def _check_arm(where, arm, arms):
         f'has no {what}.'
       )
   for place, (known, text) in parts(arm).items():
-    known.check(text, where=f'{where}.{place}')
+    _try(known, text, f'{where}.{place}')
   if arm.extracts and (len(arm.inputs) > 1 or not cls.encodes):
     raise errors.UserError(
       f'{where}: an arm whose features others use encodes one modality.'
@@ -126,6 +135,17 @@ def _check_input(where, modality, x, arm, arms):
     raise errors.UserError(
       f"{where}: '{x.of}' does not give what is needed of the {modality}."
     )
+
+
+def _try(known: registry.Registry, text: str, where: str) -> None:
+  """Checks a part and makes it once: builders refuse some values."""
+  part = known.check(text, where=where)
+  if not {*known.get(part.name).given} <= _STAND_INS.keys():
+    return  # It is given what only a cohort tells.
+  try:
+    known.build(part, **_STAND_INS)
+  except errors.UserError as e:
+    raise errors.UserError(f'{where}: {e}') from None
 
 
 def _known(where, kind, value, legal):

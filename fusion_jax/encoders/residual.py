@@ -39,8 +39,10 @@ def norm(
   """
   if kind == 'batch':
     return batch_norm.BatchNorm(axis_name)
+  # At most eight groups of at least four channels each.
+  sizes = [g for g in range(1, 9) if channels % g == 0 and g <= channels // 4]
   return GroupNorm(
-    num_groups=max(1, min(8, channels // 4)),
+    num_groups=max(sizes, default=1),
     reduction_axes=tuple(range(-1 - space, 0)),
   )
 

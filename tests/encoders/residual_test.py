@@ -90,7 +90,7 @@ class StageTest(parameterized.TestCase):
 
 
 class NormTest(parameterized.TestCase):
-  @parameterized.parameters(1, 3, 4, 64)
+  @parameterized.parameters(1, 3, 4, 30, 64)
   def test_any_number_of_channels_is_grouped(self, channels):
     x = 3 + 5 * jax.random.normal(jax.random.key(1), (2, 9, 9, channels))
     mask = jnp.ones(2, bool)

@@ -241,6 +241,11 @@ CASES = (
   _flag('arm_text', "Did you mean 'joint'", '--arm=x=jiont()'),
   _flag('arm_no_name', 'expected NAME=ARM', '--arm=joint(epochs=3)'),
   _flag('arm_open', 'is no part such as', '--arm=x=joint(image=resnet('),
+  _flag(
+    'arm_heads',
+    'arms.x.image: vit.width=10,heads=3.: width has to be a multiple',
+    '--arm=x=joint(image=vit(width=10))',
+  ),
   _flag('arm_deep', 'levels of parentheses', f'--arm=x=joint({"a=b(" * 99}'),
   _flag('arm_long', 'at most 4096', f'--arm=x=joint(a={"9" * 9999})'),
   _flag('arm_absurd', 'from 1 to 100000', '--arm=x=joint(epochs=9999999)'),

@@ -6,6 +6,7 @@ Vocabularies, imputation and scaling are fitted on the training part.
 import dataclasses
 from collections.abc import Mapping
 
+import jax.numpy as jnp
 import numpy as np
 
 from fusion_jax.core import errors, spellings
@@ -22,6 +23,8 @@ CLIP = 5.0
 _FENCE = 3.0
 # Columns more skewed than this, as laboratory values are, are read as logs.
 _SKEW = 1.0
+# Parts of equal frequency into which the values of a column are cut.
+PIECES = 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,6 +87,7 @@ class Fitted:
     gaps: (fn,) bool, whether any training value is missing.
     levels: by column, the str level of each code from FIRST_LEVEL on.
     codes_seen: (fc, max_levels) bool, which codes training has.
+    edges: (fn, PIECES + 1) quantiles of the standardised training values.
   """
 
   numeric_names: tuple[str, ...]
@@ -99,6 +103,7 @@ class Fitted:
   gaps: np.ndarray
   levels: tuple[np.ndarray, ...]
   codes_seen: np.ndarray
+  edges: np.ndarray
 
 
 class Table(kind.Kind):
@@ -120,7 +125,7 @@ class Table(kind.Kind):
       levels.append(_fit_levels(cells[:, j], config))
       codes = _codes(cells[:, j], _codes_of(levels[-1]))
       codes_seen.append(np.bincount(codes, minlength=config.max_levels) > 0)
-    return Fitted(
+    fitted = Fitted(
       numeric_names=data.numeric_names,
       categorical_names=data.categorical_names,
       **dict(zip(_NUMERIC, stats, strict=True)),
@@ -128,7 +133,13 @@ class Table(kind.Kind):
       gaps=~np.isfinite(x).all(axis=0),
       levels=tuple(levels),
       codes_seen=np.array(codes_seen, bool).reshape(-1, config.max_levels),
+      edges=np.zeros((x.shape[1], PIECES + 1)),
     )
+    here = np.isfinite(x)
+    inside = _standardise(fitted, np.where(here, x, np.nan))
+    for j, edges in enumerate(fitted.edges):
+      edges[:] = _fit_edges(inside[here[:, j], j])
+    return fitted
 
   def derived(self, fitted, data):
     """Inputs of neural models for N studies.
@@ -147,10 +158,24 @@ class Table(kind.Kind):
       'categorical': _coded(fitted, data.categorical, data),
     }
 
+  def constants(self, fitted):
+    """'edges' (fn, PIECES + 1) float32."""
+    return {'edges': fitted.edges.astype(np.float32)}
+
   def inputs(self, constants, values):
-    """The arrays that `derived` made, of b studies."""
-    del constants
-    return dict(values)
+    """The arrays that `derived` made, of b studies, and 'pieces'.
+
+    'pieces' (b, fn, PIECES): how far, from 0 to 1, a number has come through
+    each part of the training values; 0 where it is missing.
+    """
+    low, high = constants['edges'][:, :-1], constants['edges'][:, 1:]
+    x = values['numeric'][..., None]
+    # Ties leave a part without width, which is passed in one step.
+    share = jnp.where(
+      high > low, (x - low) / jnp.where(high > low, high - low, 1), x >= high
+    )
+    observed = values['observed'][..., None]
+    return {**values, 'pieces': jnp.clip(share, 0.0, 1.0) * observed}
 
   def given(self, fitted):
     """`levels`: codes a categorical column can take."""
@@ -382,6 +407,12 @@ def _moments(x: np.ndarray) -> tuple[float, float, float, float]:
     low, high = max(low, first - reach), min(high, third + reach)
   x = np.clip(x, low, high)
   return low, high, x.mean(), x.std() or 1.0
+
+
+def _fit_edges(x: np.ndarray) -> np.ndarray:
+  """(PIECES + 1,) quantiles of (n,) values; 0 without any."""
+  at = np.linspace(0, 1, PIECES + 1)
+  return np.quantile(x, at) if len(x) else np.zeros(len(at))
 
 
 def _fit_levels(

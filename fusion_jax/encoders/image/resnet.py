@@ -1,14 +1,25 @@
 """A compact pre-activation ResNet for images (encoders/residual.py)."""
 
 import flax.linen as nn
-import jax.numpy as jnp
 
-from fusion_jax.core import types
-from fusion_jax.encoders import protocol, residual
+from fusion_jax.core import arguments, types
+from fusion_jax.encoders import pooling, protocol, residual
+
+NAME = 'resnet'
 
 
 class ResNet(residual.Trunk):
-  """Mean over positions of a trunk with two axes of space."""
+  """A trunk with two axes of space.
+
+  Attributes:
+    over: how the images of a study are pooled.
+  """
+
+  over: pooling.How
+
+  def setup(self):
+    super().setup()
+    self.pool = pooling.Pool(self.over)
 
   def stem(self, inputs, *, train: bool) -> types.Hidden:
     """Maps pixels (b, i, h, w, c) to hidden (b, i, h, w, widths[0])."""
@@ -16,18 +27,13 @@ class ResNet(residual.Trunk):
     return types.Hidden(self.first(inputs['pixels']), inputs['mask'])
 
   def readout(self, hidden, *, train: bool) -> types.Features:
-    """Features whose pooled vector is the mean over a study's images."""
+    """Features whose pooled vector is of the images' means over positions."""
     x = nn.relu(self.last(hidden.x, hidden.mask, train=train))
-    b, i, h, w, c = x.shape
-    tokens = x.reshape(b, i * h * w, c)  # (b, t, c)
-    mask = jnp.repeat(hidden.mask, h * w, axis=1)  # (b, t)
-    weight = mask.astype(x.dtype)[..., None]
-    pooled = (tokens * weight).sum(1) / jnp.maximum(weight.sum(1), 1.0)
-    return types.Features(pooled=pooled, tokens=tokens, token_mask=mask)
+    return pooling.features(x, hidden.mask, self.pool)
 
 
 @protocol.encoders('image').register(
-  'resnet',
+  NAME,
   summary='compact ResNet with group or batch normalisation',
   default=True,
 )
@@ -38,6 +44,12 @@ def resnet(
   depth: int = 1,
   patch: int = 2,
   norm: residual.Norm = 'group',
+  pool: pooling.How = 'mean',
 ) -> ResNet:
-  """The default image encoder, for images of 16 to 256 pixels a side."""
-  return ResNet(widths, depth, patch, 2, norm, axis_name)
+  """The default image encoder, for images of 16 to 256 pixels a side.
+
+  `norm` is group or batch; `pool` over a study's images is mean or attention.
+  """
+  arguments.each_stage(NAME, widths=widths)
+  arguments.at_least_one(NAME, depth=depth, patch=patch)
+  return ResNet(widths, depth, patch, 2, norm, axis_name, pool)

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import attention, protocol
 
 # Periods of the sines of a row's time, from half an hour to about two months.
@@ -105,4 +105,7 @@ def transformer(
   dropout: float = 0.1,
 ) -> Transformer:
   """The default encoder of series; `width` is a multiple of `heads`."""
+  arguments.attention('transformer', width=width, heads=heads)
+  arguments.at_least_one('transformer', depth=depth)
+  arguments.rate('transformer', dropout=dropout)
   return Transformer(num_codes, width, depth, heads, dropout)

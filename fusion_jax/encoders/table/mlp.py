@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import dense, protocol
 
 
@@ -82,4 +82,6 @@ def mlp(
   *, levels: int, width: int = 64, embedding: int = 8, dropout: float = 0.5
 ) -> MLP:
   """The default encoder of tables."""
+  arguments.at_least_one('mlp', width=width, embedding=embedding)
+  arguments.rate('mlp', dropout=dropout)
   return MLP(levels, width, embedding, dropout)

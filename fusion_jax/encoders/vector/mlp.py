@@ -2,7 +2,7 @@
 
 import flax.linen as nn
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import dense, protocol
 
 
@@ -40,4 +40,6 @@ class MLP(nn.Module):
 )
 def mlp(*, width: int = 64, depth: int = 2, dropout: float = 0.5) -> MLP:
   """The default encoder of vectors."""
+  arguments.at_least_one('mlp', width=width, depth=depth)
+  arguments.rate('mlp', dropout=dropout)
   return MLP(width, depth, dropout)

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from fusion_jax.core import types
+from fusion_jax.core import arguments, types
 from fusion_jax.encoders import protocol, residual
 
 
@@ -39,4 +39,6 @@ def resnet(
   norm: residual.Norm = 'group',
 ) -> ResNet:
   """The default volume encoder, for volumes of 8 to 64 voxels a side."""
+  arguments.each_stage('resnet', widths=widths)
+  arguments.at_least_one('resnet', depth=depth, patch=patch)
   return ResNet(widths, depth, patch, 3, norm, axis_name)

@@ -37,7 +37,9 @@ class Fit:
     self.fitted = KIND.fit(shown, rows, config_)
 
   def inputs(self, shown):
-    return KIND.derived(self.fitted, shown.data)
+    return KIND.inputs(
+      KIND.constants(self.fitted), KIND.derived(self.fitted, shown.data)
+    )
 
   def design(self, shown):
     found = KIND.columns(self.fitted, None, shown, kind.LINEAR)
@@ -61,6 +63,33 @@ class InputsTest(parameterized.TestCase):
     np.testing.assert_array_equal(out['observed'][:, 1], 1)
     self.assertEqual(out['numeric'].dtype, np.float32)
     self.assertEqual(out['categorical'].shape, (4, 0))
+
+  def test_pieces_tell_where_among_the_training_values_a_number_is(self):
+    shown = table({'a': [*np.arange(33.0), np.nan]})
+    fitted = fit(shown)
+    other = table({'a': [-9, 0, 1, 16, 17, 32, 99, np.nan]})
+    pieces = np.asarray(fitted.inputs(other)['pieces'])[:, 0]
+    self.assertEqual(pieces.shape, (8, table_kind.PIECES))
+    # 16 parts of two steps each.
+    np.testing.assert_allclose(
+      pieces.sum(axis=1), [0, 0, 0.5, 8, 8.5, 16, 16, 0], atol=1e-4
+    )
+    np.testing.assert_allclose(pieces[4, 7:10], [1, 0.5, 0], atol=1e-4)
+
+  def test_ties_are_passed_in_one_step(self):
+    shown = table({'a': [0.0] * 30 + [1.0] * 30, 'b': [7.0] * 60})
+    pieces = np.asarray(fit(shown).inputs(shown)['pieces'])
+    self.assertTrue(np.isfinite(pieces).all())
+    low, high = pieces[0, 0], pieces[-1, 0]
+    self.assertGreater(np.abs(high - low).max(), 0.9)
+    np.testing.assert_array_equal(pieces[:, 1], pieces[:1, 1].repeat(60, 0))
+
+  def test_pieces_are_those_of_the_training_part(self):
+    values = np.random.default_rng(0).normal(size=40)
+    train = np.arange(20)
+    one = fit(table({'a': values}), train)
+    two = fit(table({'a': np.where(np.arange(40) < 20, values, 9.0)}), train)
+    np.testing.assert_array_equal(one.fitted.edges, two.fitted.edges)
 
   def test_an_outlier_does_not_flatten_the_rest(self):
     values = [*range(50), 1e9]
