@@ -26,6 +26,7 @@ from fusion_jax.evaluation import conditions as conditions_lib
 from fusion_jax.evaluation import config as evaluation_config
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
+from fusion_jax.training import pretrained
 
 # These may differ between two commands that share a run folder: they add
 # nodes (see `extended`) or change what is done with finished ones.
@@ -228,8 +229,10 @@ def check(config: ExperimentConfig) -> None:
   arms = config.known_arms
   if len(arms) > types.MOST_ARMS:
     raise _too_many(len(arms))
+  _check_init('training.init', config.training, config.modalities)
   for name, arm in arms.items():
     if arm.train:
+      _check_init(f'arms.{name}', config.settings_of(arm), config.modalities)
       _check_settings(name, config.settings_of(arm))
   roster.check_names(arms, config.run_arms)
 
@@ -238,6 +241,14 @@ def _too_many(count: int) -> errors.UserError:
   return errors.UserError(
     f'arms: {count} are defined, at most {types.MOST_ARMS} can be compared.'
   )
+
+
+def _check_init(where, settings, modalities) -> None:
+  """Checks that weights are for modalities that there are."""
+  known = [x.name for x in modalities]
+  for modality in pretrained.parse(getattr(settings, 'init', ())):
+    if modality not in known:
+      raise errors.unknown_name('modality', modality, known, where=where)
 
 
 def _check_settings(name: str, settings: Any) -> None:

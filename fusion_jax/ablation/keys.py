@@ -18,10 +18,11 @@ from typing import Any
 import jax
 
 from fusion_jax.ablation import arm as arm_lib
-from fusion_jax.ablation import learners, roster, views
+from fusion_jax.ablation import learners, neural_learner, roster, views
 from fusion_jax.core import closure, registry, spec
 from fusion_jax.core import config as core_config
 from fusion_jax.data import kind as kinds
+from fusion_jax.training import pretrained
 
 if typing.TYPE_CHECKING:
   from fusion_jax.ablation import config as config_lib
@@ -45,6 +46,9 @@ def modules(arm: arm_lib.Arm, group: Any = None) -> tuple[str, ...]:
       found.append(kinds.KINDS.get(x.kind).build.__module__)
   for known, text in roster.parts(arm).values():
     found += _builders(known, spec.parse(text))
+  for text in getattr(group, 'init', ()):
+    for source in pretrained.parse([text]).values():
+      found += _builders(pretrained.LAYOUTS, spec.Spec(source.layout, {}))
   for name, known in learners.of(arm).parts.items() if group else ():
     for text in _texts(getattr(group, name)):
       found += _builders(known, spec.parse(text))
@@ -110,6 +114,13 @@ def settings(
     for name, known in cls.parts.items():
       if name in own:
         own[name] = [str(known.check(x)) for x in _texts(own[name])]
+    if 'init' in own:
+      # A file of weights counts by what is in it, wherever it lies.
+      sources = neural_learner.init_of(arm, config.settings_of(arm))
+      own['init'] = [
+        [text.partition('=')[0], source.layout, source.digest()]
+        for text, source in sources.items()
+      ]
     found[cls.group] = {
       name: value
       for name, value in own.items()

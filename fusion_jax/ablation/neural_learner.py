@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+import typing
 from collections.abc import Sequence
 
 import jax
@@ -12,14 +13,23 @@ import numpy as np
 
 from fusion_jax.ablation import learner, views
 from fusion_jax.ablation import rows as rows_lib
-from fusion_jax.core import links, spec, types
+from fusion_jax.core import errors, links, spec, types
 from fusion_jax.data import preprocess
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import model as models
 from fusion_jax.fusion import protocol as fusion_protocol
-from fusion_jax.training import batches, checkpoints, neural, optimizers
+from fusion_jax.training import (
+  batches,
+  checkpoints,
+  neural,
+  optimizers,
+  pretrained,
+)
 from fusion_jax.training import config as training_config
 from fusion_jax.training import protocol as training_protocol
+
+if typing.TYPE_CHECKING:
+  from fusion_jax.ablation import arm as arm_lib
 
 # The share of the whole fall of the validation loss that is much for the last
 # tenth of training.
@@ -51,7 +61,10 @@ class Neural(learner.Learner):
 
   def __init__(self, arm, task, training, parallel):
     super().__init__(arm, task)
-    self._training = training
+    # Of other modalities, and of those that others encode, it has no encoder.
+    self._training = dataclasses.replace(
+      training, init=tuple(init_of(arm, training))
+    )
     self._parallel = parallel
 
   def model_config(self, inputs: learner.Inputs) -> models.ModelConfig:
@@ -104,9 +117,13 @@ class Neural(learner.Learner):
     `modalities` are those wanted, all of the arm's if None.
     """
     wanted = self.arm.modalities if modalities is None else modalities
-    return batches.Source(
-      {m: views.of_network(m, self.arm.inputs[m], inputs, half) for m in wanted}
-    )
+    parts = {
+      m: views.of_network(m, self.arm.inputs[m], inputs, half) for m in wanted
+    }
+    for m, source in pretrained.parse(self._training.init).items():
+      if m in parts:
+        parts[m] = _scaled(m, parts[m], source)
+    return batches.Source(parts)
 
   def _data(self, pairs) -> tuple[batches.FleetData, list[int]]:
     """The distinct sources of (inputs, half) pairs, and each pair's number."""
@@ -347,6 +364,37 @@ def _fleets(
     )
     found.append((members, seen, [sources.index(places[k]) for k in members]))
   return found
+
+
+def init_of(
+  arm: arm_lib.Arm, training: training_config.TrainingConfig
+) -> dict[str, pretrained.Source]:
+  """By MODALITY=LAYOUT:PATH, the weights that encoders of an arm start from.
+
+  Raises:
+    UserError: for weights that are of another encoder.
+  """
+  encoders = {
+    m: spec.parse(x.encoder).name
+    for m, x in arm.inputs.items()
+    if x.view == views.RAW
+  }
+  found = pretrained.of_encoders(training.init, encoders)
+  texts = {x.partition('=')[0]: x for x in training.init}
+  return {texts[m]: source for m, source in found.items()}
+
+
+def _scaled(
+  modality: str, part: batches.Part, source: pretrained.Source
+) -> batches.Part:
+  """Pixels scaled as those that the weights were trained on."""
+  if 'mean' not in part.constants:
+    raise errors.UserError(
+      f"training.init: '{modality}' has no pixels that weights could be for."
+    )
+  mean, std = source.scale(len(part.constants['mean']))
+  constants = {**part.constants, 'mean': mean, 'std': std}
+  return dataclasses.replace(part, constants=constants)
 
 
 def _still_improving(fitted: neural.FittedNeural) -> bool:

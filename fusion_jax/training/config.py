@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from fusion_jax.core import errors
-from fusion_jax.training import optimizers, protocol
+from fusion_jax.training import optimizers, pretrained, protocol
 
 CLASS_BALANCES = ('none', 'balanced')
 DTYPES = ('float32', 'bfloat16')
@@ -25,6 +25,8 @@ class TrainingConfig:
     schedule: spec of one of `optimizers.SCHEDULES`: the course of the rate
       after the warm-up.
     warmup: fraction of all steps in which the rate rises linearly.
+    init: MODALITY=LAYOUT:PATH, weights that a modality's encoder starts from
+      (pretrained.py); its pixels are then scaled as theirs were.
     groups: REGEX:RATE, factors on the learning rate of the parameters in whose
       path the expression is found; 0 freezes them. The first that fits counts.
     patience: epochs without a lower validation loss before a model stops;
@@ -64,6 +66,7 @@ class TrainingConfig:
   optimizer: str = 'adamw'
   schedule: str = 'cosine'
   warmup: float = 0.1
+  init: tuple[str, ...] = ()
   groups: tuple[str, ...] = ()
   patience: int = 8
   least_patience: int = 200
@@ -128,5 +131,6 @@ def check(config: TrainingConfig) -> None:
   optimizers.OPTIMIZERS.check(config.optimizer, where='training.optimizer')
   optimizers.SCHEDULES.check(config.schedule, where='training.schedule')
   optimizers.parse_groups(config.groups)
+  pretrained.parse(config.init)
   for method in config.methods:
     protocol.METHODS.check(method, where='training.methods')

@@ -19,6 +19,8 @@ from fusion_jax.fusion import model as models
 from fusion_jax.training import batches, protocol, step, tasks
 from fusion_jax.training import config as training_config
 
+INIT = 'init'
+
 
 @flax.struct.dataclass
 class MemberState:
@@ -135,7 +137,11 @@ class Programs:
   collective: tasks.Collective
 
   def initialise(self, members, segment: Segment, plan: batches.RowPlan):
-    """First states; `members` holds (m,) of what differs between them."""
+    """First states; `members` holds (m,) of what differs between them.
+
+    Under INIT it may hold (m, ...) variables to start from, by collection and
+    module.
+    """
 
     def one(member, plan):
       # Only its shapes count: parameters are drawn from the key.
@@ -152,6 +158,8 @@ class Programs:
         weight_decay=member['weight_decay'],
         average=self.config.average > 0,
       )
+      if INIT in member:
+        train = train.starting_from(member[INIT])
       return MemberState(
         train=train,
         source=member['source'],

@@ -135,7 +135,7 @@ class Loop:
 
   def _initial(self, k):
     """Arguments of the program that draws a member's first state."""
-    numbers = {name: x[k : k + 1] for name, x in self._numbers.items()}
+    numbers = jax.tree.map(lambda x: x[k : k + 1], self._numbers)
     plan = jax.tree.map(lambda x: x[k : k + 1], self._feed.first())
     return numbers, *self._now((self._sources[k], plan, 0, 1))
 
@@ -149,8 +149,10 @@ class Loop:
       jax.eval_shape(self._programs.initialise, *self._initial(0)),
     )
 
-  def start(self) -> None:
-    """Compiles, and draws the first states."""
+  def start(self, init: Any = None) -> None:
+    """Compiles, and draws the first states; see `running.Running.start`."""
+    if init is not None:
+      self._numbers = running.started(self._numbers, init)
     begun = time.perf_counter()
     initialise = self._strategy.compile(
       self._programs.initialise, *self._initial(0)

@@ -23,6 +23,7 @@ from fusion_jax.training import (
   fleet,
   loop,
   optimizers,
+  pretrained,
   protocol,
   resume,
   running,
@@ -228,7 +229,7 @@ def fit_fleet(
     history, before, begun = saved.history, saved.epoch, saved.step
     going.restore(saved.states, saved.places)
   else:
-    going.start()
+    going.start(_weights(config.init, going.shapes()))
 
   def save(epoch, step):
     saver.save(
@@ -263,6 +264,23 @@ def fit_fleet(
     fitted = _centred(fitted, members, model_config, task, data, parallel)
   seconds = time.perf_counter() - start - going.compile_seconds
   return FleetResult(fitted, seconds, going.compile_seconds, tuple(going.sizes))
+
+
+def _weights(init, shapes) -> dict[str, Any] | None:
+  """What encoders start from, by collection and module; None if nothing."""
+  found: dict[str, Any] = {}
+  own = shapes.train.used
+  for modality, source in pretrained.parse(init).items():
+    name = models.encoder_name(modality)
+    variables = {k: tree[name] for k, tree in own.items() if name in tree}
+    # Without the axis of members.
+    variables = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), variables
+    )
+    loaded = pretrained.initial(pretrained.read(source), variables)
+    for collection, tree in loaded.items():
+      found.setdefault(collection, {})[name] = tree
+  return found or None
 
 
 def _fingerprint(model_config, task, data, members, config) -> str:

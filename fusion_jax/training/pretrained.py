@@ -8,6 +8,7 @@ accounted for: half a model loaded in silence is worse than none.
 """
 
 import dataclasses
+import hashlib
 import pathlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,6 @@ from fusion_jax.training import optimizers, torch_file
 LAYOUTS = registry.Registry('layout', package='fusion_jax.training.layouts')
 # Names that a message lists.
 _SHOWN = 5
-SOURCES = ('safetensors', 'torch')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,65 +80,131 @@ class Weights:
   layout: Layout
   arrays: Mapping[str, np.ndarray]
 
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+  """Where the weights of an encoder are.
+
+  Attributes:
+    layout: name of their layout.
+    path: of the file.
+  """
+
+  layout: str
+  path: str
+
   def scale(self, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """(c,) float32 mean and deviation of the pixels they were trained on.
 
     Other numbers of channels than 3 have the mean of both.
     """
-    return tuple(
+    known = LAYOUTS.build(self.layout)
+    mean, std = (
       np.asarray(
         x if channels == len(x) else [np.mean(x)] * channels, np.float32
       )
-      for x in (self.layout.mean, self.layout.std)
+      for x in (known.mean, known.std)
     )
+    return mean, std
+
+  def digest(self) -> str:
+    """Hex hash of the file.
+
+    Raises:
+      UserError: if it is not there.
+    """
+    with open(self._file(), 'rb') as f:
+      return hashlib.file_digest(f, 'sha256').hexdigest()
+
+  def _file(self) -> pathlib.Path:
+    file = files.regular(pathlib.Path(self.path).expanduser())
+    if not file.is_file():
+      raise errors.UserError(f"training.init: there is no file '{self.path}'.")
+    return file
+
+  def arrays(self) -> dict[str, np.ndarray]:
+    """What is in the file, by name.
+
+    Raises:
+      UserError: for a file that cannot be read.
+      MissingPackageError: without the package of its format.
+    """
+    if self._file().suffix == '.safetensors':
+      return _safetensors(self.path)
+    return torch_file.read(self.path)
 
 
-def parse(texts: Sequence[str]) -> dict[str, tuple[str, str]]:
-  """By modality (source, path), of texts MODALITY=SOURCE:PATH.
+def parse(texts: Sequence[str]) -> dict[str, Source]:
+  """By modality where its weights are, of texts MODALITY=LAYOUT:PATH.
 
   Raises:
     UserError: naming the one that is malformed.
   """
-  found: dict[str, tuple[str, str]] = {}
+  found: dict[str, Source] = {}
   for text in texts:
     modality, _, rest = text.partition('=')
-    source, _, path = rest.partition(':')
-    if not modality or source not in SOURCES or not path or modality in found:
+    layout, _, path = rest.partition(':')
+    if not modality or not path or modality in found:
       raise errors.UserError(
         f"training.init: '{errors.brief(text)}' is no source of weights such "
-        "as 'image=safetensors:DIR/model.safetensors' or 'image=torch:FILE', "
-        'one for each modality.'
+        "as 'image=vit:DIR/model.safetensors', one for each modality."
       )
-    found[modality] = source, path
+    LAYOUTS.get(layout, where='training.init')
+    found[modality] = Source(layout, path)
   return found
 
 
-def read(source: str, path: str) -> Weights:
-  """The weights in a file.
+def of_encoders(
+  texts: Sequence[str], encoders: Mapping[str, str]
+) -> dict[str, Source]:
+  """By modality where the weights of a model's encoders are.
 
   Args:
-    source: one of SOURCES.
-    path: of the file.
+    texts: as `parse` takes them; modalities that the model does not encode are
+      left out.
+    encoders: by modality the name of its encoder.
 
   Raises:
-    UserError: for a file that cannot be read or is of no known layout.
+    UserError: for weights that are of another encoder.
+  """
+  found = {m: x for m, x in parse(texts).items() if m in encoders}
+  for m, source in found.items():
+    legal = LAYOUTS.build(source.layout).encoders
+    if encoders[m] not in legal:
+      raise errors.UserError(
+        f"training.init: weights of the layout '{source.layout}' are for the "
+        f"encoder {' or '.join(legal)}; '{m}' has {encoders[m]}."
+      )
+  return found
+
+
+def read(source: Source) -> Weights:
+  """The weights in a file.
+
+  Raises:
+    UserError: for a file that cannot be read or is of another layout.
     MissingPackageError: without the package of its format.
   """
-  if not files.regular(pathlib.Path(path).expanduser()).is_file():
-    raise errors.UserError(f"training.init: there is no file '{path}'.")
-  arrays = torch_file.read(path) if source == 'torch' else _safetensors(path)
-  for name in LAYOUTS.names():
-    layout = LAYOUTS.build(name)
-    bare = {
-      re.sub(f'^(?:{layout.prefix})', '', k): x for k, x in arrays.items()
-    }
-    if any(re.fullmatch(layout.marker, k) for k in bare):
-      return Weights(path, layout, bare)
+  arrays = source.arrays()
+  layout = LAYOUTS.build(source.layout)
+  bare = _bare(arrays, layout)
+  if any(re.fullmatch(layout.marker, k) for k in bare):
+    return Weights(source.path, layout, bare)
+  others = {name: LAYOUTS.build(name) for name in LAYOUTS.names()}
+  fits = [
+    name
+    for name, other in others.items()
+    if any(re.fullmatch(other.marker, k) for k in _bare(arrays, other))
+  ]
+  hint = f"; they are of '{fits[0]}'" if fits else ''
   raise errors.UserError(
-    f"training.init: the {len(arrays)} arrays of '{path}' "
-    f'({_some(sorted(arrays))}) are of no known layout: '
-    f'{", ".join(LAYOUTS.names())}.'
+    f"training.init: the {len(arrays)} arrays of '{source.path}' "
+    f"({_some(sorted(arrays))}) are not of the layout '{source.layout}'{hint}."
   )
+
+
+def _bare(arrays, layout) -> dict[str, np.ndarray]:
+  return {re.sub(f'^(?:{layout.prefix})', '', k): x for k, x in arrays.items()}
 
 
 def _safetensors(path: str) -> dict[str, np.ndarray]:

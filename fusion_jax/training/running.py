@@ -127,8 +127,14 @@ class Running:
       self._shapes(),
     )
 
-  def start(self) -> None:
-    """Compiles, and draws the first states."""
+  def start(self, init: Any = None) -> None:
+    """Compiles, and draws the first states.
+
+    Args:
+      init: variables to start from instead, by collection and module.
+    """
+    if init is not None:
+      self._numbers = started(self._numbers, init)
     first = (self._numbers, self._segment(), self._feed.first())
     begun = time.perf_counter()
     # Side by side, since compiling a program keeps about one core busy.
@@ -259,6 +265,13 @@ class Running:
     for place, k in self._own():
       one[k] = jax.tree.map(lambda x, place=place: x[place], host)
     return jax.tree.map(fleet.stacked, *(one[k] for k in range(self._members)))
+
+
+def started(numbers: dict[str, Any], init: Any) -> dict[str, Any]:
+  """What differs between members, with the variables that all start from."""
+  count = len(numbers['seed'])
+  same = jax.tree.map(lambda x: np.broadcast_to(x, (count, *x.shape)), init)
+  return {**numbers, fleet.INIT: same}
 
 
 def padded(items: Sequence[Any], multiple: int) -> list[Any]:

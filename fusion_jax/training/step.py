@@ -53,6 +53,19 @@ class TrainState:
       return self.average
     return {'params': self.params, **self.collections}
 
+  def starting_from(self, variables: dict[str, Any]) -> 'TrainState':
+    """The state with the variables of some modules replaced.
+
+    `variables` are by collection ('params', 'batch_stats') and module.
+    """
+    params = {**self.params, **variables.get('params', {})}
+    collections = {
+      name: {**tree, **variables.get(name, {})}
+      for name, tree in self.collections.items()
+    }
+    average = self.average and {'params': params, **collections}
+    return self.replace(params=params, collections=collections, average=average)
+
 
 class Pass(NamedTuple):
   """What a forward and a backward pass of a batch give.
