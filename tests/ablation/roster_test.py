@@ -59,6 +59,16 @@ class RosterTest(parameterized.TestCase):
       "Unknown vector encoder 'resnet'",
     ),
     ('raw', {'image': {'encoder': 'raw'}}, "Unknown image encoder 'raw'"),
+    (
+      'impossible',
+      {'image': {'encoder': 'vit(width=10)'}},
+      r'^arms.joint.image: vit.width=10,heads=3.: width has to be',
+    ),
+    (
+      'choice',
+      {'image': {'encoder': 'resnet(pool=max)'}},
+      "value of resnet.pool=.... 'max' .arms.joint.image",
+    ),
     ('unused', {'rule': 'mean'}, 'has no rule'),
     ('upstream', {'image': {'of': 'image'}}, 'of no arm'),
     ('view', {'image': {'view': 'logits'}}, "cannot see the view 'logits'"),
