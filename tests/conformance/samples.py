@@ -144,8 +144,9 @@ def specs(
   given = {k: _small(a.default) for k, a in arguments.items()}
   if type(given.get('depth')) is int:
     given['depth'] = min(given['depth'], _DEEPEST)
-  if exact and 'dropout' in given:
-    given['dropout'] = 0.0
+  # Of units and of whole blocks.
+  for rate in {'dropout', 'drop'} & given.keys() if exact else ():
+    given[rate] = 0.0
   found = [given]
   for k, a in arguments.items():
     others = typing.get_args(a.kind) if _is_choice(a.kind) else ()
