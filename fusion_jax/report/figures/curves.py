@@ -40,9 +40,18 @@ def flat(curves: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _losses(of_arm) -> bool:
-  """Whether this is no arm's curves, but has lists: of models, of arms."""
-  return not any(x in of_arm for x in _X) and any(
-    isinstance(x, list) for x in of_arm.values()
+  """Whether this is no arm's curves, but has lists: of models, of arms.
+
+  What is in the lists tells, not their names: an arm may be called 'x'.
+  """
+  lists = [x for x in of_arm.values() if isinstance(x, list)]
+  return any(not _numbers(x) for x in lists)
+
+
+def _numbers(values) -> bool:
+  """Whether a list is a curve's: numbers, None where one is undefined."""
+  return bool(values) and all(
+    y is None or isinstance(y, int | float) for y in values
   )
 
 

@@ -45,6 +45,10 @@ class CurvesTest(absltest.TestCase):
     losses = {'epochs': [1], 'train': [0.5], 'valid': [0.6], 'kept': 1}
     given = {'training': {'joint': [losses]}, 'joint': {'roc': curve()}}
     self.assertEqual(list(curves.flat(given)), ['joint'])
+    # Arms may be called as the axes are.
+    for name in ('x', 'threshold', 'coverage'):
+      given = {'training': {name: [losses]}, name: {'roc': curve()}}
+      self.assertEqual(list(curves.flat(given)), [name])
     # Other people may call an arm so.
     given = {'training': {'roc': curve()}}
     self.assertEqual(list(curves.flat(given)['training']), ['roc'])
