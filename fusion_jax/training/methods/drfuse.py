@@ -137,11 +137,6 @@ def drfuse(
   ranking: float = 1.0,
 ) -> DrFuse:
   """Weights of the losses beside the task's own; for labels, not classes."""
-  if task.kind not in TASKS:
-    raise errors.UserError(
-      f'drfuse ranks attention by the loss of each label, which {task.kind} '
-      f'tasks do not have. It is for: {", ".join(TASKS)}.'
-    )
   weights = {
     'predictions': predictions,
     'alike': alike,
