@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import spec, types
+from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.training import protocol, tasks
 from tests import tiny
 from tests.conformance import checks, samples
@@ -34,14 +33,6 @@ def _supported(among):
         yield samples.specs(protocol.METHODS, name)[0], kind
 
 
-def _combiner(text):
-  """The combiner that a method is for, in small; '' for any."""
-  wanted = protocol.METHODS.get(spec.parse(text).name).claims.get('combiner')
-  if wanted is None:
-    return ''
-  return samples.specs(fusion_protocol.COMBINERS, wanted)[0]
-
-
 def _config(method, **options):
   return dataclasses.replace(checks.CONFIG, methods=(method,), **options)
 
@@ -58,7 +49,7 @@ class MethodsTest(parameterized.TestCase):
 
   def _check(self, text, kind):
     first, last, metrics = checks.assert_steps(
-      samples.config(CHOSEN, combiner=_combiner(text)),
+      samples.config(CHOSEN, combiner=samples.combiner_of(text)),
       kind=kind,
       training=checks.half(_config(text)),
     )
@@ -115,7 +106,7 @@ class MethodsTest(parameterized.TestCase):
 
   @parameterized.parameters(METHODS)
   def test_shards_do_as_the_whole_batch(self, text):
-    given = {'combiner': x} if (x := _combiner(text)) else {}
+    given = {'combiner': x} if (x := samples.combiner_of(text)) else {}
     model, task, batch = steps.joint(**given)
     state, run = steps.start(_config(text), setup=(model, task, batch))
     whole, sums = jax.jit(run)(state, batch)

@@ -20,6 +20,7 @@ from fusion_jax.encoders import protocol
 from fusion_jax.fusion import model as models
 from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.training import batches
+from fusion_jax.training import protocol as training_protocol
 from tests import tiny
 
 registry.import_parts(
@@ -173,6 +174,13 @@ def encoders() -> list[tuple[str, str]]:
 def default(kind: str) -> str:
   """The encoder of a kind that arms have where none is named."""
   return specs(protocol.encoders(kind), protocol.default(kind))[0]
+
+
+def combiner_of(method: str) -> str:
+  """The combiner that a training method is for, in small; '' for any."""
+  claims = training_protocol.METHODS.get(spec.parse(method).name).claims
+  wanted = claims.get('combiner')
+  return specs(fusion_protocol.COMBINERS, wanted)[0] if wanted else ''
 
 
 def config(

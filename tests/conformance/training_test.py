@@ -39,7 +39,7 @@ def _everything(chosen):
   for text in samples.every(fusion_protocol.EXCHANGES):
     yield samples.config(chosen, exchanges=((0, text),)), ()
   for text in samples.every(protocol.METHODS):
-    yield samples.config(chosen), (text,)
+    yield samples.config(chosen, combiner=samples.combiner_of(text)), (text,)
 
 
 class TrainedTest(parameterized.TestCase):
@@ -51,8 +51,11 @@ class TrainedTest(parameterized.TestCase):
         combiner=samples.every(fusion_protocol.COMBINERS)[-1],
         exchanges=tuple((0, x) for x in exchanges),
       ),
+      # Those that are for any combiner.
       tuple(
-        samples.specs(protocol.METHODS, x)[0] for x in protocol.METHODS.names()
+        samples.specs(protocol.METHODS, x)[0]
+        for x in protocol.METHODS.names()
+        if not samples.combiner_of(x)
       ),
     )
 
