@@ -75,7 +75,8 @@ def _images(n: int, folder: pathlib.Path) -> image.Data:
     ]
   pixels.flush()
   return image.Data(
-    np.load(folder / 'pixels.npy', mmap_mode='r'), np.ones((n, 1), bool)
+    np.load(folder / 'pixels.npy', mmap_mode='r', allow_pickle=False),
+    np.ones((n, 1), bool),
   )
 
 

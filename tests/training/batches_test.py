@@ -43,8 +43,8 @@ class BatchesTest(parameterized.TestCase):
       rtol=1e-4,
       atol=1e-5,
     )
-    for name, column in batch.inputs[types.EHR].items():
-      own_column = own.parts[types.EHR].derived[name]
+    for name, own_column in own.parts[types.EHR].derived.items():
+      column = batch.inputs[types.EHR][name]
       np.testing.assert_array_equal(column, own_column[rows])
 
   def test_a_member_sees_its_own_source(self):
