@@ -21,7 +21,6 @@ from tests.ablation import config_test, leakage_test, runner_test
 from tests.data import spoiled
 
 CLASSICAL = ('ehr_linear', 'ehr_trees', 'image_pca', 'early_pca')
-FITTED = 'fitted.npz/'
 NEURAL = ('image', 'ehr', 'joint')
 SIDES = {
   'image': (five.IMAGE, five.VOLUME),
@@ -90,7 +89,9 @@ class KindsLeakageTest(leakage_test.LeakageTestCase):
         # an arm does not see is kept beside its models all the same.
         found = self.differences(paths, splits, 1)
         for arm in arms:
-          learnt = {x for x in found[arm] if not x.startswith(FITTED)}
+          learnt = {
+            x for x in found[arm] if not x.startswith(leakage_test.FITTED)
+          }
           self.assertEqual(
             bool(learnt - {leakage_test.TEST_LOGITS}), _sees(arm, changed), arm
           )

@@ -26,6 +26,7 @@ from fusion_jax.training import checkpoints
 from tests import tiny
 from tests.ablation import config_test, runner_test
 
+FITTED = 'fitted.npz/'
 TEST_LOGITS = nodes.LOGITS.format(part='test')
 LATE = ('late_mean', 'late_weighted', 'late_stack')
 # Late rules on arms that need no compiler.
@@ -91,7 +92,10 @@ def model(folder):
       params = checkpoints.load(path.parent)[0].params
       for place, x in jax.tree_util.tree_leaves_with_path(params):
         found[f'{name}{jax.tree_util.keystr(place)}'] = x
-      found[name] = path.read_text()
+      facts = json.loads(path.read_text())
+      # Levels and codes belong to what is fitted, which only cannot hold text.
+      found[f'{FITTED}texts'] = json.dumps(facts.pop('texts', None))
+      found[name] = json.dumps(facts)
     elif path.suffix == '.json' and 'tree' not in path.parts:
       found[name] = path.read_text()
   return found

@@ -243,7 +243,7 @@ CASES = (
   _flag('arm_open', 'is no part such as', '--arm=x=joint(image=resnet('),
   _flag(
     'arm_heads',
-    'arms.x.image: vit.width=10,heads=3.: width has to be a multiple',
+    'arms.x.image: vit(width=10,heads=3): width has to be a multiple',
     '--arm=x=joint(image=vit(width=10))',
   ),
   _flag('arm_deep', 'levels of parentheses', f'--arm=x=joint({"a=b(" * 99}'),
