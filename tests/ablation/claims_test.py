@@ -52,23 +52,26 @@ class ClaimsTest(parameterized.TestCase):
       for name, scores in cohort.oracle.items()
     }
 
-  def one_split(self, cohort):
-    """A file with the first of five folds."""
-    config = config_test.config('splits.folds=5').splits
+  def one_split(self, cohort, folds=5):
+    """Settings of the first of some folds alone."""
+    config = config_test.config(f'splits.folds={folds}').splits
     path = pathlib.Path(self.create_tempdir().full_path) / 'split.csv'
     splits.save(splits.make_splits(cohort, config)[:1], cohort, path)
-    return f'splits.file={path}'
+    return 'splits.scheme=file', f'splits.file={path}'
 
   def test_synergy_is_found_by_joint_fusion_alone(self):
     found, best = [], []
     arms = ('image', 'ehr', 'ehr_linear', 'joint', *ADDITIVE)
     for seed in range(5):
-      world = ('cohort.n=2000', f'cohort.seed={seed}')
+      cohort = synthetic.make('synergy', n=2000, size=32, seed=seed)
       summary, folder = self.run_world(
-        'synergy', arms, 'splits.folds=2', *world
+        'synergy',
+        arms,
+        'cohort.n=2000',
+        f'cohort.seed={seed}',
+        *self.one_split(cohort, folds=2),
       )
       found.append(self.aurocs(summary))
-      cohort = synthetic.make('synergy', n=2000, size=32, seed=seed)
       best.append(self.oracles(cohort, folder)['both'])
     mean = {arm: np.mean([x[arm] for x in found]) for arm in arms}
     oracle = np.mean(best)
@@ -78,7 +81,7 @@ class ClaimsTest(parameterized.TestCase):
       self.assertBetween(mean[arm], 0.45, 0.55, mean)
 
   def test_nothing_is_superior_where_there_is_nothing(self):
-    summary, _ = self.run_world('null', (), 'cohort.n=800')
+    summary, _ = self.run_world('null', (), 'cohort.n=500')
     verdicts = {c['arm']: c['verdict'] for c in summary['comparisons']}
     self.assertLen(verdicts, 12)
     self.assertNotIn('superior', verdicts.values(), verdicts)
@@ -93,8 +96,7 @@ class ClaimsTest(parameterized.TestCase):
         ('image', 'ehr', 'joint', 'late_mean', 'late_stack'),
         'cohort.n=4000',
         f'cohort.seed={seed}',
-        'splits.scheme=file',
-        self.one_split(cohort),
+        *self.one_split(cohort),
       )
       found = self.aurocs(summary)
       fused.append([found[a] for a in ('joint', 'late_mean', 'late_stack')])

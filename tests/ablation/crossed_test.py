@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import crossed, frozen
@@ -61,6 +62,7 @@ class CrossedTest(runner_test.RunnerTestCase):
     names = ('ehr_linear', 'ehr_trees', 'image_pca', 'early_pca')
     self._check(*self._trained(*names, kind=kind), names)
 
+  @pytest.mark.slow
   def test_neural_and_late_arms_as_pairs_run_whole(self):
     names = (
       'image',
@@ -74,6 +76,7 @@ class CrossedTest(runner_test.RunnerTestCase):
     )
     self._check(*self._trained(*names), names)
 
+  @pytest.mark.slow
   def test_encoders_that_exchange_are_run_whole(self):
     film = '--arm=film=joint(exchange_1=film(onto=(image,)))'
     self._check(*self._trained('film', more=(film,)), ('film',))

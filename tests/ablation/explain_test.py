@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import crossed, explain
@@ -175,6 +176,7 @@ class OcclusionTest(ExplainTestCase):
       found = self._map(work, cohort, folds, 'image_pca', row)
       self.assertGreater(sign * found.values[8:, :8].mean(), 0)
 
+  @pytest.mark.slow
   def test_a_neural_and_a_late_arm_and_an_odd_size(self):
     cohort = tiny.cohort(size=17, images=2)
     work, folds = self.trained(cohort, 'image', 'ehr', 'late_mean')

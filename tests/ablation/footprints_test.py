@@ -7,6 +7,7 @@ from unittest import mock
 
 import jax
 import numpy as np
+import pytest
 import rich.console
 from absl.testing import absltest, parameterized
 
@@ -77,6 +78,7 @@ def _no_latency(calls):
   return {name: footprint.Latency(0.0, (0.0, 0.0)) for name in calls}
 
 
+@pytest.mark.slow
 class FootprintsTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):

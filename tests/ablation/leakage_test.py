@@ -187,6 +187,7 @@ class ClassicalLeakageTest(LeakageTestCase):
   def test_test_rows_change_nothing(self):
     self.assert_blind(*self.pair(CLASSICAL, *CLASSICAL_LATE), CLASSICAL)
 
+  @pytest.mark.slow
   def test_of_small_cohorts(self):
     arms = (*CLASSICAL, 'late_linear')
     self.assert_blind(*self.pair(arms, *CLASSICAL_LATE, SMALL), arms)
@@ -288,8 +289,14 @@ class PlantedLeakTest(LeakageTestCase):
 class ExtractorLeakageTest(LeakageTestCase):
   """Second stages on a linear extractor, which compiles in a moment."""
 
-  @parameterized.parameters((()), (SMALL,))
-  def test_test_rows_change_nothing(self, *small):
+  def test_test_rows_change_nothing(self):
+    self._check()
+
+  @pytest.mark.slow
+  def test_of_small_cohorts(self):
+    self._check(SMALL)
+
+  def _check(self, *small):
     arms = ('ehr_linear', 'image_linear', 'early_trees')
     found = self.pair(
       arms,

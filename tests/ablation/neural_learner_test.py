@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from sklearn import metrics
 
@@ -79,6 +80,7 @@ class NeuralLearnerTest(parameterized.TestCase):
     self.assertLen(trained.models, 1)
     self.assertEqual(logits.shape[1], 1)
 
+  @pytest.mark.slow
   def test_a_fleet_that_was_stopped_goes_on(self):
     cohort = tiny.cohort()
     job = job_of(cohort)
@@ -181,6 +183,7 @@ class NeuralLearnerTest(parameterized.TestCase):
       np.testing.assert_array_equal(together[k], alone[0])
     self.assertGreater(np.abs(together[0] - together[1]).max(), 1e-3)
 
+  @pytest.mark.slow
   def test_jobs_of_other_widths_are_fleets_of_their_own(self):
     cohort = tiny.cohort()
     rng = np.random.default_rng(1)

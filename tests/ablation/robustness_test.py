@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 from unittest import mock
 
+import pytest
 import rich.console
 from absl.testing import absltest, parameterized
 
@@ -81,6 +82,7 @@ class RobustnessTest(absltest.TestCase):
         summary['arms']['ehr_linear']['metrics']['auroc']['estimate'],
       )
 
+  @pytest.mark.slow
   def test_training_with_less_is_kept_and_shown(self):
     asked = {'train_missing': ['image:0.5'], 'fractions': [0.5]}
     summary, trained = self.extend(**asked)
@@ -125,6 +127,7 @@ class RobustnessTest(absltest.TestCase):
     self.assertEqual(kept['missing'], again['missing'])
     self.evaluated()
 
+  @pytest.mark.slow
   def test_damaged_curves_are_left_out_and_made_again(self):
     before, _ = self.extend(fractions=[0.45])
     path = pathlib.Path(self.folder) / store.ROBUSTNESS
@@ -148,6 +151,7 @@ class RobustnessTest(absltest.TestCase):
     with self.assertRaisesRegex(errors.UserError, "fraction-0.4' is a link"):
       self.extend(fractions=[0.4])
 
+  @pytest.mark.slow
   def test_one_arm_keeps_its_references(self):
     summary, _ = self.extend(
       train_missing=['ehr:0.5'], fractions=[0.6], arms=['early_pca']
@@ -176,6 +180,7 @@ class RobustnessTest(absltest.TestCase):
 
 
 class FailureTest(absltest.TestCase):
+  @pytest.mark.slow
   def test_an_arm_that_fails_again_is_left_out(self):
     folder = self.enter_context(tempfile.TemporaryDirectory())
     runner.run(_config(), store.Store(folder), _Quiet())

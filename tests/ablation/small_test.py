@@ -4,6 +4,7 @@ import json
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from fusion_jax.ablation import config as config_lib
@@ -21,6 +22,7 @@ class SmallTest(runner_test.RunnerTestCase):
   def run_small(self, path, cohort):
     return runner_test.run(path, SMALL, cohort=cohort, arms=ARMS)
 
+  @pytest.mark.slow
   def test_one_run_in_pieces_is_the_same_as_in_one(self):
     cohort = tiny.cohort(absent=True)
     whole = self.path.with_name('whole')
@@ -43,6 +45,7 @@ class SmallTest(runner_test.RunnerTestCase):
       runner_test.comparable(self.path), runner_test.comparable(whole)
     )
 
+  @pytest.mark.slow
   def test_frozen_models_predict_test_studies_alike_and_validation_better(self):
     cohort = tiny.cohort(absent=True)
     report, kept, _ = self.run_small(self.path, cohort)

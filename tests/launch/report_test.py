@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 
+import pytest
 from absl.testing import absltest
 
 from tests.launch import ablate_test, launched
@@ -21,6 +22,7 @@ def contents(folder):
 class ReportTest(launched.LaunchedTestCase):
   module = 'report'
 
+  @pytest.mark.slow
   def test_what_a_run_left_is_made_again(self):
     done = ablate_test.ablate(
       self.work, *ablate_test.SMALL, '--out=run', '--examples=1'

@@ -4,6 +4,7 @@ import time
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
@@ -61,6 +62,7 @@ def _assert_close(one, two, rtol=1e-6):
 
 
 class FleetTest(parameterized.TestCase):
+  @pytest.mark.slow
   def test_same_seed_same_parameters_bit_for_bit(self):
     cohort = tiny.cohort()
     one, two = (_fit(cohort, _members(1))[0] for _ in range(2))
@@ -69,6 +71,7 @@ class FleetTest(parameterized.TestCase):
     other = _fit(cohort, [dataclasses.replace(_members(1)[0], seed=9)])[0]
     self.assertNotEqual(one.history, other.history)
 
+  @pytest.mark.slow
   def test_mapped_members_equal_individually_trained_ones(self):
     cohort = tiny.cohort()
     members = _members(3)
@@ -82,6 +85,7 @@ class FleetTest(parameterized.TestCase):
     _assert_same(together[1], pair[0])
 
   @parameterized.product(strategy=('jit', 'pmap'), shard=('data', 'members'))
+  @pytest.mark.slow
   def test_eight_devices_train_the_same_fleet(self, strategy, shard):
     cohort = tiny.cohort()
     # Shards draw dropout apart under pmap; the image model has none.
@@ -274,6 +278,7 @@ class PredictTest(parameterized.TestCase):
       parallel=parallel,
     )
 
+  @pytest.mark.slow
   def test_padded_evaluation_equals_unpadded(self):
     cohort = tiny.cohort(130, absent=True)
     fitted = _fit(cohort, _members(2, n=130))

@@ -119,6 +119,7 @@ class ResumeTest(parameterized.TestCase):
     self.assertEqual(content(found.fitted), content(whole.fitted))
     self.assertEqual([x.name for x in self.folder.iterdir()], ['5'])
 
+  @pytest.mark.slow
   def test_members_that_left_the_devices_stay_away(self):
     config = dataclasses.replace(CONFIG, epochs=8, patience=1, average=0.0)
     options = {
@@ -217,6 +218,7 @@ class ResumeTest(parameterized.TestCase):
     ]
     self.assertTrue((bias[0] != bias[1]).any())
 
+  @pytest.mark.slow
   def test_how_often_it_is_saved_may_change_and_nothing_else(self):
     cases = (
       ({'config': dataclasses.replace(CONFIG, save_epochs=2)}, True),

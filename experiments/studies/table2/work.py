@@ -29,6 +29,7 @@ class Settings:
     size: pixels a side.
     folds: test parts.
     epochs: most epochs of neural arms.
+    least: whether they are trained a least number of steps, whatever `epochs`.
     draws: hyperparameter settings drawn at random.
     seeds: trainings of the configured setting.
     replicates: of the patient bootstrap.
@@ -42,6 +43,7 @@ class Settings:
   size: int = 16
   folds: int = 2
   epochs: int = 20
+  least: bool = True
   draws: int = 6
   seeds: int = 3
   replicates: int = 2000
@@ -54,6 +56,7 @@ QUICK = Settings(
   n_curve=240,
   fractions=(0.5,),
   epochs=2,
+  least=False,
   draws=2,
   seeds=2,
   replicates=200,
@@ -86,11 +89,14 @@ class Work:
       'cache_dir': str(self.folder / CACHE),
       **cohort,
     }
+    training = dataclasses.replace(base.training, epochs=s.epochs)
+    if not s.least:
+      training = dataclasses.replace(training, least_steps=0, least_patience=0)
     return dataclasses.replace(
       base,
       cohort=dataclasses.replace(base.cohort, **given),
       splits=dataclasses.replace(base.splits, scheme='kfold', folds=s.folds),
-      training=dataclasses.replace(base.training, epochs=s.epochs),
+      training=training,
       evaluation=dataclasses.replace(base.evaluation, replicates=_REPLICATES),
       run_arms=tuple(arms),
     )

@@ -1,5 +1,6 @@
 """Tests of experiments.studies.training_benchmark, as a user runs it."""
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from tests.launch import launched
@@ -16,6 +17,7 @@ class TrainingBenchmarkTest(launched.LaunchedTestCase):
     rows = [x for x in done.stdout.splitlines() if x.startswith('|')]
     return [[c.strip() for c in x.split('|')[1:-1]] for x in rows[2:]]
 
+  @pytest.mark.slow
   def test_speed(self):
     image, record = self.cells('--rounds=1', '--steps=2')
     self.assertEqual(image[0], 'compact ResNet, 8 px, batch 32')
@@ -26,6 +28,7 @@ class TrainingBenchmarkTest(launched.LaunchedTestCase):
       for seconds, ratio in zip(others, row[4:], strict=True):
         self.assertAlmostEqual(bare / seconds, float(ratio), delta=0.1)
 
+  @pytest.mark.slow
   def test_memory(self):
     ((studies, *_, peak),) = self.cells('--studies=130')
     self.assertEqual(studies, '130 x 8 px')
