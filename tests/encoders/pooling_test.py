@@ -36,7 +36,33 @@ class PoolTest(parameterized.TestCase):
     np.testing.assert_allclose(found[0], x[0, ::2].mean(0), atol=1e-6)
     np.testing.assert_array_equal(found[2], 0)
 
-  @parameterized.parameters('mean', 'attention')
+  def test_views_know_their_places(self):
+    x = np.random.default_rng(0).normal(size=(1, 1, 5)).astype(np.float32)
+    x = np.tile(x, (2, 3, 1))
+    pool = pooling.Pool('views', width=4)
+    mask = np.array([[True, False, False], [False, False, True]])
+
+    def run(variables):
+      return pool.apply(
+        variables, x, mask, method=lambda p, *a: pooling.features(*a, p)
+      )
+
+    variables = pool.init(
+      jax.random.key(0), x, mask, method=lambda p, *a: pooling.features(*a, p)
+    )
+    places = np.asarray(variables['params']['views']['embedding'])
+    self.assertEqual(places.shape, (3, 5))
+    found = run(variables)
+    # One image of a study, as the first or as the last of its views.
+    np.testing.assert_allclose(
+      found.pooled, x[:, 0] + places[[0, 2]], atol=1e-6
+    )
+    np.testing.assert_allclose(found.tokens, x + places, atol=1e-6)
+    flat = jax.tree.map(np.zeros_like, variables['params']['views'])
+    same = run({'params': {**variables['params'], 'views': flat}})
+    np.testing.assert_array_equal(same.pooled[0], same.pooled[1])
+
+  @parameterized.parameters('mean', 'attention', 'views')
   def test_what_is_masked_may_hold_anything(self, how):
     x = np.random.default_rng(0).normal(size=(3, 3, 5)).astype(np.float32)
     dirty = np.where(MASK[..., None], x, np.nan)

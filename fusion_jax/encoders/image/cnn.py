@@ -16,7 +16,7 @@ def cnn(
 ) -> plain.CNN:
   """For images of any size; `most` positions a side are left by the stem.
 
-  `pool` over a study's images is mean or attention.
+  `pool` over a study's images is mean, attention or views.
   """
   arguments.each_stage('cnn', widths=widths)
   arguments.at_least_one('cnn', depth=depth, most=most)

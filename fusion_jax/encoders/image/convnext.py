@@ -171,7 +171,7 @@ def convnext(
   """ConvNeXt-T; S is (3,3,27,3) of `blocks`.
 
   `drop` is the rate at which the last block is skipped in training; `pool` over
-  a study's images is mean or attention.
+  a study's images is mean, attention or views.
   """
   arguments.each_stage('convnext', blocks=blocks, widths=widths)
   arguments.at_least_one('convnext', patch=patch)

@@ -26,7 +26,7 @@ def deep_resnet(
 
   18 is (2,2,2,2) and 34 (3,4,6,3) of `blocks` with bottleneck=false; 101 is
   (3,4,23,3) and 152 (3,8,36,3). `norm` is group or batch; `pool` over a study's
-  images is mean or attention.
+  images is mean, attention or views.
   """
   arguments.each_stage('deep_resnet', blocks=blocks)
   arguments.at_least_one('deep_resnet', width=width)

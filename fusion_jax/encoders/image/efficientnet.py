@@ -174,7 +174,7 @@ def efficientnet(
 
   B1 is (2,3,3,4,4,5,2) of `blocks`; `first` and `last` are the channels of the
   stem and of the features; `norm` is group or batch; `pool` over a study's
-  images is mean or attention.
+  images is mean, attention or views.
   """
   arguments.each_stage('efficientnet', widths=widths, blocks=blocks)
   arguments.at_least_one('efficientnet', first=first, last=last)

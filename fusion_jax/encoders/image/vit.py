@@ -23,7 +23,7 @@ def vit(
   """ViT-Ti/16; S is (384, 12, 6) and B (768, 12, 12) of (width, depth, heads).
 
   Small images want small patches: `vit(patch=8)` makes 64 of 64 x 64 pixels.
-  `pool` over a study's images is mean or attention.
+  `pool` over a study's images is mean, attention or views.
   """
   arguments.attention('vit', width=width, heads=heads)
   arguments.at_least_one('vit', depth=depth, patch=patch)
