@@ -108,7 +108,8 @@ def densenet(
 ) -> DenseNet:
   """DenseNet-121; 169 is (6,12,32,32) and 201 (6,12,48,32) of `blocks`.
 
-  `norm` is group or batch; `pool` over a study's images is mean, attention or views.
+  `norm` is group or batch; `pool` over a study's images is mean, attention or
+  views.
   """
   arguments.each_stage('densenet', blocks=blocks)
   arguments.at_least_one('densenet', growth=growth)

@@ -48,7 +48,8 @@ def resnet(
 ) -> ResNet:
   """The default image encoder, for images of 16 to 256 pixels a side.
 
-  `norm` is group or batch; `pool` over a study's images is mean, attention or views.
+  `norm` is group or batch; `pool` over a study's images is mean, attention or
+  views.
   """
   arguments.each_stage(NAME, widths=widths)
   arguments.at_least_one(NAME, depth=depth, patch=patch)
