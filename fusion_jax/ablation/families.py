@@ -251,6 +251,51 @@ def _extractor(m, imaging) -> str:
   return EXTRACTOR if len(extracted) == 1 else f'{EXTRACTOR}_{m.name}'
 
 
+def kernel(
+  modalities: Sequence[arm_lib.Modality],
+) -> dict[str, arm_lib.Arm]:
+  """Gaussian processes, for cohorts of some hundred studies.
+
+  Args:
+    modalities: of a cohort.
+
+  Returns:
+    Arms by name, those of each side, of all modalities, and of the predictions
+    of both sides.
+
+  Raises:
+    UserError: as `check` does.
+  """
+  check(modalities)
+  sides = {s: [m for m in modalities if m.side == s] for s in arm_lib.SIDES}
+  imaging, record = sides.values()
+  learner, words = 'gaussian_process', 'Gaussian process'
+  found = {
+    f'{name}_gp': _classical(
+      f'{words} on {what}', arm_lib.SINGLE, learner, _flat(ms)
+    )
+    for name, what, ms in (
+      (IMAGE, 'image principal components', imaging),
+      (EHR, 'EHR', record),
+    )
+    if ms
+  }
+  if imaging and record:
+    both = {**_flat(imaging), **_flat(record)}
+    found['early_gp'] = _classical(
+      f'image components and EHR into a {words}', arm_lib.EARLY, learner, both
+    )
+    found['late_gp'] = _late(
+      'mean',
+      'mean of two Gaussian processes',
+      imaging,
+      record,
+      f'{IMAGE}_gp',
+      f'{EHR}_gp',
+    )
+  return found
+
+
 def _neural(summary, strategy, inputs, combiner) -> arm_lib.Arm:
   kind = arm_lib.review_type(strategy, inputs)
   return arm_lib.Arm(summary, strategy, 'neural', inputs, kind, combiner)
@@ -312,7 +357,7 @@ def _plain(inputs: Inputs) -> Inputs:
 # By name, what makes a family's arms.
 FAMILIES: Mapping[
   str, Callable[[Sequence[arm_lib.Modality]], dict[str, arm_lib.Arm]]
-] = {'review': review}
+] = {'review': review, 'kernel': kernel}
 REVIEW = 'review'
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import (
   classical_learners,
+  kernel_learner,
   learner,
   neural_learner,
   rule_learner,
@@ -18,6 +19,7 @@ LEARNERS: Mapping[str, type[learner.Learner]] = {
   'neural': neural_learner.Neural,
   'elastic_net': classical_learners.ElasticNet,
   'trees': classical_learners.Trees,
+  'gaussian_process': kernel_learner.GaussianProcess,
   'rule': rule_learner.Rule,
 }
 

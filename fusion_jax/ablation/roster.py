@@ -196,7 +196,7 @@ def select(
   table = listed(arms)
   chosen, warnings = set(), []
   for name in requested or table:
-    reason = _obstacle(arms[name], task, modalities)
+    reason = _obstacle(arms, name, task, modalities)
     if not reason:
       chosen.update(x for x in _path(arms, name) if x in table)
     elif requested:
@@ -218,11 +218,16 @@ def _path(arms, name):
     yield from _path(arms, other)
 
 
-def _obstacle(arm, task, modalities) -> str:
-  supported = claims(arm).tasks
-  if task.kind not in supported:
-    return f'does not support {task.kind} tasks, only {", ".join(supported)}.'
-  missing = [m for m in arm.modalities if m not in modalities]
+def _obstacle(arms, name, task, modalities) -> str:
+  for each in _path(arms, name):
+    supported = claims(arms[each]).tasks
+    if task.kind not in supported:
+      needs = f"needs '{each}', which " if each != name else ''
+      return (
+        f'{needs}does not support {task.kind} tasks, only '
+        f'{", ".join(supported)}.'
+      )
+  missing = [m for m in arms[name].modalities if m not in modalities]
   if missing:
     return f'needs {" and ".join(missing)} data, which the cohort lacks.'
   return ''

@@ -3,8 +3,8 @@
 The mean, or gated attention of Ilse, Tomczak and Welling 2018, "Attention-based
 deep multiple instance learning", ICML (equations 7 and 9), which learns which
 items count: z = sum_k a_k h_k with a the softmax of w'(tanh(V h) * sigm(U h)).
-`views` is this attention after a learnt vector of its place was added to each item, for
-images that are named views of a study and so keep their places.
+`views` is this attention after a learnt vector of its place was added to each
+item, for images that are named views of a study and so keep their places.
 """
 
 from typing import Literal
