@@ -36,14 +36,17 @@ class ClassicalConfig:
     learning_rate: gradient boosting: shrinkage of each tree.
     max_leaf_nodes: gradient boosting: leaves of a tree.
     l2: gradient boosting: penalty on leaf values.
+    column_share: gradient boosting: share of the columns, drawn anew, among
+      which each split is sought; 0 for the square root of their number.
     inner_folds: folds of the cross-validation that tunes both in small cohorts
       (`ExperimentConfig.small_below`).
   """
 
   l1_ratio: float = 0.5
-  learning_rate: float = 0.1
-  max_leaf_nodes: int = 15
+  learning_rate: float = 0.05
+  max_leaf_nodes: int = 6
   l2: float = 1.0
+  column_share: float = 0.0
   inner_folds: int = 5
 
 
@@ -63,6 +66,7 @@ def check(config: ClassicalConfig) -> None:
       'a whole number from 2 to 10000',
     ),
     ('l2', lambda x: x >= 0 and finite(x), '0 or a positive number'),
+    ('column_share', lambda x: 0 <= x <= 1, 'a number from 0 to 1'),
     ('inner_folds', lambda x: 2 <= x <= 100, 'a whole number from 2 to 100'),
   ):
     value = getattr(config, name)
@@ -310,12 +314,16 @@ class ElasticNet(Classical):
 class Trees(Classical):
   """Gradient boosting."""
 
+  random = True  # Columns are drawn.
   space = {
     'learning_rate': ('scale', 3.0),
-    'max_leaf_nodes': ('choice', 4, 7, 15, 31),
+    'max_leaf_nodes': ('choice', 4, 6, 15, 31),
     'l2': ('scale', 10.0),
   }
-  settings = ('learning_rate', 'max_leaf_nodes', 'l2', 'inner_folds')
+  settings = (
+    *('learning_rate', 'max_leaf_nodes', 'l2', 'column_share'),
+    'inner_folds',
+  )
   record = 'numbers and codes, missing as missing'
   _kind = classical.Trees
   _file = 'trees.npz'

@@ -405,13 +405,17 @@ def _cox_rounds(task, train, options, bins) -> Iterator[tuple[Any, float]]:
   x = bins(x)
   events = float(weight @ y[:, 1])
   logits = np.zeros((len(x), 1))
-  for _ in range(MAX_ROUNDS):
+  seed = int(options['random_state'])
+  for number in range(MAX_ROUNDS):
     gradient, curvature = links.derivatives(task, logits, y, weight)
     # Per study instead of per event, as the l2 of the other tasks means it.
     gradient, curvature = events * gradient[:, 0], events * curvature[:, 0]
     step = np.zeros_like(gradient)
     np.divide(-gradient, curvature, out=step, where=curvature > 0)
-    model = _create(task, len(x), options, max_iter=1, early_stopping=False)
+    # Each round draws other columns.
+    rng = np.random.default_rng([seed, number])
+    own = {**options, 'random_state': int(rng.integers(2**31))}
+    model = _create(task, len(x), own, max_iter=1, early_stopping=False)
     model.fit(x, step, sample_weight=curvature)
     logits[:, 0] += model.predict(x)
     yield model, float(np.average(logits[:, 0], weights=weight))

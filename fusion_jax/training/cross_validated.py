@@ -102,9 +102,10 @@ def fit_trees(
   labels,
   weight,
   fold,
-  learning_rate: float = 0.1,
-  max_leaf_nodes: int = 15,
+  learning_rate: float = 0.05,
+  max_leaf_nodes: int = 6,
   l2: float = 1.0,
+  column_share: float = 0.0,
   seed: int = 0,
 ) -> Tuned:
   """Boosts trees for the number of rounds that is best over all folds.
@@ -119,7 +120,8 @@ def fit_trees(
     learning_rate: shrinkage of a round.
     max_leaf_nodes: most leaves of a tree.
     l2: penalty on leaf values.
-    seed: of ties.
+    column_share: as `classical.fit_trees` has it.
+    seed: of the columns that are drawn, and of ties.
 
   Raises:
     UserError: as `fit_elastic_net`.
@@ -127,7 +129,7 @@ def fit_trees(
   x, labels, weight = rows_lib.arrays(x, labels, weight)
   fold = np.asarray(fold)
   options = classical.tree_options(
-    is_categorical, learning_rate, max_leaf_nodes, l2, seed
+    is_categorical, learning_rate, max_leaf_nodes, l2, column_share, seed
   )
   parts, out, notes, obstacles = [], [], [], []
   with threadpoolctl.threadpool_limits(limits=1):

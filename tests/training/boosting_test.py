@@ -219,6 +219,23 @@ class CoxTest(SingleThreadedTest):
     self.assertGreater(concordance[0], concordance[1] - 0.01)
     self.assertGreater(concordance[1], 0.7)
 
+  def test_rounds_draw_different_columns(self):
+    x, y, weight = rows(SURVIVAL)
+    rng = np.random.default_rng(2)
+    # Copies of the best column, of which one is drawn for each split.
+    x = np.repeat(x[:, :1], 8, axis=1) + 1e-6 * rng.normal(size=(len(x), 8))
+    options = {
+      **OPTIONS,
+      'categorical_features': np.zeros(8, bool),
+      'max_features': 1 / 8,
+    }
+    model = boosting.Cox.grown(SURVIVAL, (x, y, weight), options, 40)
+    forest = model.forest
+    first = forest.column[forest.roots[:-1]]
+    self.assertGreater(len(np.unique(first)), 5)
+    again = boosting.Cox.grown(SURVIVAL, (x, y, weight), options, 40)
+    np.testing.assert_array_equal(again.logits(x), model.logits(x))
+
   def test_one_leaf_is_a_newton_step(self):
     x, y, weight = rows(SURVIVAL, n=60)
     x = np.where(np.arange(60) < 30, 0.0, 1.0)[:, None]

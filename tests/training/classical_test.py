@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import threadpoolctl
 from absl.testing import absltest, parameterized
-from sklearn import metrics
+from sklearn import ensemble, metrics
 
 from fusion_jax.core import errors, links, types
 from fusion_jax.training import classical
@@ -296,6 +296,29 @@ class TreesTest(absltest.TestCase):
     }
     self.assertGreater(auroc['trees'], 0.9)
     self.assertLess(abs(auroc['elastic_net'] - 0.5), 0.1)
+
+  def test_columns_of_a_split_are_drawn(self):
+    train, valid = rows(types.BINARY), rows(types.BINARY, seed=1)
+    train = tuple(part[~np.isnan(train[1][:, 0])] for part in train)
+    columns = train[0].shape[1]
+    for share, expected in ((0.0, columns**-0.5), (0.7, 0.7), (1.0, 1.0)):
+      fitted = fit('trees', types.BINARY, train, valid, column_share=share)
+      reference = ensemble.HistGradientBoostingClassifier(
+        learning_rate=0.05,
+        max_leaf_nodes=6,
+        l2_regularization=1.0,
+        max_features=expected,
+        min_samples_leaf=len(train[0]) // 10,
+        max_iter=fitted.parts[0].rounds,
+        early_stopping=False,
+        random_state=0,
+      ).fit(train[0], train[1][:, 0])
+      np.testing.assert_allclose(
+        fitted.logits(train[0])[:, 0],
+        reference.decision_function(train[0]),
+        rtol=1e-6,
+        atol=1e-6,
+      )
 
   def test_takes_missing_values_and_codes(self):
     rng = np.random.default_rng(0)
