@@ -375,7 +375,7 @@ def init_of(
     UserError: for weights that are of another encoder.
   """
   encoders = {
-    m: spec.parse(x.encoder).name
+    m: x.encoder
     for m, x in arm.inputs.items()
     if x.view == views.RAW
   }
