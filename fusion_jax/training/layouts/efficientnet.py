@@ -17,7 +17,10 @@ _BLOCK = r'stages_(\d+)/Block_(\d+)/'
 # Of blocks that widen and of those of the first stage, which do not: the names
 # of the convolution and the norm of each unit.
 _UNITS = {
-  r'stages_0/Block_\d+/': (('_depthwise_conv', '_bn1'), ('_project_conv', '_bn2')),
+  r'stages_0/Block_\d+/': (
+    ('_depthwise_conv', '_bn1'),
+    ('_project_conv', '_bn2'),
+  ),
   r'stages_[1-9]/Block_\d+/': (
     ('_expand_conv', '_bn0'),
     ('_depthwise_conv', '_bn1'),
