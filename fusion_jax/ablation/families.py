@@ -91,7 +91,7 @@ def pretrained(
   image, own = f'{IMAGE}_{PRETRAINED}', 'features of published weights'
   found = {}
   for suffix, learner, words in (
-    ('', 'elastic_net', 'elastic net'),
+    ('', 'elastic_net', 'an elastic net'),
     ('_trees', 'trees', 'gradient boosting'),
   ):
     found[image + suffix] = _classical(

@@ -113,6 +113,11 @@ class Layout:
   blocks: str = ''
   package: Package | None = None
 
+  def with_needs(self, encoder: str) -> str:
+    """Spec of one of the encoders that has what it needs."""
+    needs = ','.join(f'{k}={x}' for k, x in self.needs.items())
+    return f'{encoder}({needs})' if needs else encoder
+
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
@@ -231,8 +236,7 @@ def of_encoders(
     given = {k: spec.text(x) for k, x in part.arguments.items()}
     lacking = [k for k, x in layout.needs.items() if given.get(k) != x]
     if part.name not in layout.encoders or lacking:
-      needs = ','.join(f'{k}={x}' for k, x in layout.needs.items())
-      legal = [f'{x}({needs})' if needs else x for x in layout.encoders]
+      legal = map(layout.with_needs, layout.encoders)
       raise errors.UserError(
         f"training.init: weights of the layout '{source.layout}' are for the "
         f"encoder {' or '.join(legal)}; '{m}' has {part}."
