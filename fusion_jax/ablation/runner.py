@@ -214,13 +214,14 @@ class _Run:
 
   def run_all(self) -> None:
     """Trains every node that is not in the store."""
+    work = {arm: self.plan.distinct(arm) for arm in self.plan.nodes}
     self.progress.plan(
       {
         arm: (len(nodes), sum(self.store.has(n.key) for n in nodes))
-        for arm, nodes in self.plan.nodes.items()
+        for arm, nodes in work.items()
       }
     )
-    for arm, nodes in self.plan.nodes.items():
+    for arm, nodes in work.items():
       missing = [n for n in nodes if not self.store.has(n.key)]
       if not missing:
         continue

@@ -433,7 +433,8 @@ def train_step(
   # Decay is part of the update, so that a group's rate scales it too.
   updates = _scaled(updates, optimizers.rates(state.params, config.groups))
   for method in methods:
-    updates = _in_phase(updates, state, method.phases())
+    phases = method.phases_of(optimizers.paths(state.params))
+    updates = _in_phase(updates, state, phases)
   params = optax.apply_updates(state.params, updates)
   average = None
   if state.average is not None:
