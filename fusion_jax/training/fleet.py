@@ -157,9 +157,12 @@ class Programs:
         learning_rate=member['learning_rate'],
         weight_decay=member['weight_decay'],
         average=self.config.average > 0,
+        methods=self.methods,
       )
       if INIT in member:
         train = train.starting_from(member[INIT])
+        memory = tuple(m.memory(train.params) for m in self.methods)
+        train = train.replace(memory=memory)
       return MemberState(
         train=train,
         source=member['source'],
@@ -229,13 +232,20 @@ class Programs:
   def evaluate(self, members, segment: Segment, plan: batches.RowPlan):
     """Each batch's logits, labels and which of them are known.
 
+    Last, where a method watches it, by modality the logits of what is
+    predicted from it alone, and which studies have it.
+
     (m, s, b, ...) of `MemberState.applied`; zeros of members that have stopped.
     """
+    watched = any(m.watches for m in self.methods)
 
     def give(variables, batch):
       # Not in training: statistics over studies are the stored ones.
-      logits, _ = self.model.apply(variables, batch)
-      return logits, batch.labels, batch.label_mask
+      logits, out = self.model.apply(variables, batch, alone=watched)
+      alone = {
+        m: (x, batch.present[m]) for m, x in out.get('alone', {}).items()
+      }
+      return logits, batch.labels, batch.label_mask, alone
 
     def one(member, plan):
       def run(member, plan):
@@ -264,8 +274,9 @@ class Programs:
       rows, found = plan
       loss, weight = member.sums
       train_loss = loss / jnp.maximum(weight, 1e-6)
-      valid_loss = self._valid_loss(*found, rows)
-      return self._judged(member, valid_loss), (train_loss, valid_loss)
+      valid_loss, alone = self._valid_losses(*found, rows)
+      member = self._judged(member, valid_loss, alone)
+      return member, (train_loss, valid_loss)
 
     def rest(member, plan):
       del plan
@@ -276,10 +287,11 @@ class Programs:
 
     return self.map_members(one)(members, plan)
 
-  def _valid_loss(self, logits, labels, mask, plan):
+  def _valid_losses(self, logits, labels, mask, alone, plan):
     """The mean loss of (s, b, ...) validation batches, taken as one.
 
-    The loss of a survival task compares all of them.
+    And by modality that of what is predicted from it alone. The loss of a
+    survival task compares all of them.
     """
     flat = types.Batch(
       inputs={},
@@ -289,13 +301,39 @@ class Programs:
       weight=plan.weight.reshape(-1),
       row=plan.rows.reshape(-1),
     )
-    sums = tasks.loss_sums(
-      self.task, logits.reshape(-1, logits.shape[-1]), flat, self.collective
-    )
-    loss, weight = self.collective.psum(sums)
-    return loss / jnp.maximum(weight, 1e-6)
 
-  def _judged(self, member, valid_loss):
+    def mean(logits, batch):
+      sums = tasks.loss_sums(
+        self.task, logits.reshape(-1, logits.shape[-1]), batch, self.collective
+      )
+      loss, weight = self.collective.psum(sums)
+      return loss / jnp.maximum(weight, 1e-6)
+
+    return mean(logits, flat), {
+      m: mean(x, flat.replace(weight=flat.weight * present.reshape(-1)))
+      for m, (x, present) in alone.items()
+    }
+
+  def _after_epoch(self, member, valid_loss, alone):
+    """The training state after what methods do between two epochs."""
+    train, memory = member.train, []
+    for method, own in zip(self.methods, train.memory, strict=True):
+      own, collections = method.after_epoch(
+        own,
+        protocol.Ended(
+          epoch=member.epoch + 1,
+          epochs=member.epochs,
+          params=train.params,
+          collections=train.collections,
+          valid=valid_loss,
+          alone=alone,
+        ),
+      )
+      memory.append(own)
+      train = train.replace(collections=collections)
+    return train.replace(memory=tuple(memory))
+
+  def _judged(self, member, valid_loss, alone):
     """The member after an epoch: its best variables, and whether it stops."""
     # Never true of NaN, so that a loss that is not finite is never the best.
     better = valid_loss < member.best_loss
@@ -303,6 +341,7 @@ class Programs:
     best_epoch = jnp.where(better, epoch, member.best_epoch)
     going = (epoch - best_epoch < member.patience) & (epoch < member.epochs)
     return member.replace(
+      train=self._after_epoch(member, valid_loss, alone),
       epoch=epoch,
       sums=_no_sums(),
       best=jax.tree.map(

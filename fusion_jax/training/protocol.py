@@ -7,7 +7,7 @@ knows none by name.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 
@@ -31,6 +31,46 @@ class Phase:
   groups: tuple[str, ...]
 
 
+class Taken(NamedTuple):
+  """A step that was taken.
+
+  Attributes:
+    sums: by name of a loss, its (sum, weight) over the whole batch.
+    gradients: of the whole batch, before methods changed them.
+    out: what the model gave beside logits, of this shard's studies; None
+      where no method reads it.
+    batch: this shard's studies.
+    collective: how to reach the other shards.
+  """
+
+  sums: dict[str, tuple[jax.Array, jax.Array]]
+  gradients: Any
+  out: dict[str, Any] | None
+  batch: types.Batch
+  collective: tasks.Collective
+
+
+class Ended(NamedTuple):
+  """An epoch that ended.
+
+  Attributes:
+    epoch: () its number, from 1.
+    epochs: () the most that there can be.
+    params: after it.
+    collections: after it.
+    valid: () validation loss.
+    alone: by modality, the () validation loss of what the model predicts from
+      it alone, over the studies that have it; {} where no method watches.
+  """
+
+  epoch: jax.Array
+  epochs: jax.Array
+  params: Any
+  collections: dict[str, Any]
+  valid: jax.Array
+  alone: dict[str, jax.Array]
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
   """Does nothing; methods override what they change.
@@ -40,9 +80,23 @@ class Method:
   Attributes:
     alone: whether it reads out['alone'], by modality the (b, s) logits that
       the model gives if it sees that one only.
+    by_loss: whether `gradients` reads out['gradients'], by name of a loss the
+      gradients of its mean over the whole batch.
+    watches: whether `after_epoch` reads the validation losses of each
+      modality alone.
   """
 
   alone: ClassVar[bool] = False
+  by_loss: ClassVar[bool] = False
+  watches: ClassVar[bool] = False
+
+  @property
+  def subsets(self) -> tuple[tuple[str, ...], ...]:
+    """Sets of modalities for which it reads out['subsets'].
+
+    By set, the (b, s) logits that the model gives if it sees these only.
+    """
+    return ()
 
   def batch(self, key: jax.Array, batch: types.Batch) -> types.Batch:
     """What the model is given instead of `batch`.
@@ -89,10 +143,40 @@ class Method:
     """Phases in order, from the first step on."""
     return ()
 
+  def memory(self, params: Any) -> Any:
+    """What it keeps from step to step, before the first: a pytree of arrays.
+
+    It is part of the training state: saved with it, mapped over members, and
+    the same in all shards.
+    """
+    del params
+    return ()
+
+  def recalling(self, memory: Any) -> 'Method':
+    """The method that does what it does in the light of `memory`."""
+    del memory
+    return self
+
+  def after_step(self, memory: Any, taken: 'Taken') -> Any:
+    """What it keeps after a step."""
+    del taken
+    return memory
+
+  def after_epoch(self, memory: Any, ended: 'Ended') -> tuple[Any, Any]:
+    """What it keeps after an epoch, and the model's collections."""
+    return memory, ended.collections
+
   @property
   def changes_gradients(self) -> bool:
     """Whether `gradients` does anything."""
     return type(self).gradients is not Method.gradients
+
+  @property
+  def keeps_out(self) -> bool:
+    """Whether it reads what the model gave once the pass is over."""
+    return (
+      self.changes_gradients or type(self).after_step is not Method.after_step
+    )
 
 
 def create_methods(

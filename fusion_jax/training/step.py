@@ -30,6 +30,7 @@ class TrainState:
       pass changes, such as 'batch_stats'; may be empty.
     average: exponential moving average of all variables; None without one.
     opt_state: of the optimizer.
+    memory: by method, what it keeps from step to step.
     key: PRNG key, folded with the step.
     total_steps: () int32 length of the schedule.
     learning_rate: () float32 peak rate.
@@ -41,6 +42,7 @@ class TrainState:
   collections: dict[str, Any]
   average: dict[str, Any] | None
   opt_state: Any
+  memory: tuple[Any, ...]
   key: jax.Array
   total_steps: jax.Array
   learning_rate: jax.Array
@@ -76,12 +78,15 @@ class Pass(NamedTuple):
     collections: as the forward pass leaves them, the same in all shards.
     out: what the model gave beside logits, of this shard's studies; None where
       no method reads it.
+    by_loss: by name of a loss, the gradients of its mean, over all shards; None
+      where no method reads them.
   """
 
   sums: dict[str, tuple[jax.Array, jax.Array]]
   gradients: Any
   collections: dict[str, Any]
   out: dict[str, Any] | None
+  by_loss: dict[str, Any] | None
 
 
 def create_train_state(
@@ -94,10 +99,12 @@ def create_train_state(
   learning_rate: jax.Array,
   weight_decay: jax.Array,
   average: bool = True,
+  methods: Sequence[protocol.Method] = (),
 ) -> TrainState:
   """Initial state of `model`, whose parameters are drawn from `key`.
 
-  Without `average` there is no moving average, nor memory for one.
+  Without `average` there is no moving average, nor memory for one. `methods`
+  are those of the steps.
   """
   variables = model.init(jax.random.fold_in(key, 0), batch)
   collections = {k: v for k, v in variables.items() if k != 'params'}
@@ -113,6 +120,7 @@ def create_train_state(
       learning_rate=learning_rate,
       weight_decay=weight_decay,
     ),
+    memory=tuple(m.memory(params) for m in methods),
     key=jax.random.fold_in(key, 1),
     total_steps=jnp.asarray(total_steps, jnp.int32),
     learning_rate=jnp.asarray(learning_rate, jnp.float32),
@@ -201,7 +209,9 @@ def loss_and_gradients(
 
   model = _still(model, params, config.groups)
   alone = any(m.alone for m in methods)
-  keeps = any(m.changes_gradients for m in methods)
+  subsets = tuple(sorted({x for m in methods for x in m.subsets}))
+  keeps = any(m.keeps_out for m in methods)
+  by_loss = any(m.by_loss for m in methods)
 
   def forward(params, collections, batch, key):
     """Losses by name as (sum, weight), changed collections, and out."""
@@ -214,6 +224,7 @@ def loss_and_gradients(
       ),
       train=True,
       alone=alone,
+      subsets=subsets,
       rngs={'dropout': key},
       mutable=list(collections),
     )
@@ -232,16 +243,29 @@ def loss_and_gradients(
     return sums, changed, out if keeps else None
 
   def gradients_of(params, collections, batch, key, weights=None):
-    def mean_loss(params):
+    def mean_losses(params):
       params = _frozen_cut(params, config.groups)
       sums, *rest = forward(params, collections, batch, key)
       # Each shard, and each part, divides by the weight of the whole batch, so
       # that their gradients add up to its own.
       whole = weights or _weights(sums, collective)
-      total = sum(s / whole[name] for name, (s, _) in sums.items())
-      return total, (sums, *rest)
+      means = {name: s / whole[name] for name, (s, _) in sums.items()}
+      return means, (sums, *rest)
 
-    return jax.grad(mean_loss, has_aux=True)(params)
+    def mean_loss(params):
+      means, rest = mean_losses(params)
+      return sum(means.values()), rest
+
+    if not by_loss:
+      gradients, rest = jax.grad(mean_loss, has_aux=True)(params)
+      return (gradients, None), rest
+    means, pull, rest = jax.vjp(mean_losses, params, has_aux=True)
+    each = {
+      name: pull({k: jnp.float32(k == name) for k in means})[0]
+      for name in means
+    }
+    whole = jax.tree.map(lambda *x: sum(x), *each.values())
+    return (whole, each), rest
 
   collections = collections or {}
   if config.accumulate == 1:
@@ -259,13 +283,15 @@ def loss_and_gradients(
       parts=config.accumulate,
       collective=collective,
     )
+  gradients, each = collective.psum(gradients)
   return Pass(
     collective.psum(sums),
-    collective.psum(gradients),
+    gradients,
     # Normalisation that knows its axis has made them equal already. One that
     # does not leaves each shard its own: their mean keeps the state one.
     jax.tree.map(collective.mean, changed),
     out,
+    each,
   )
 
 
@@ -298,7 +324,13 @@ def _accumulated(
     )
     return (jax.tree.map(jnp.add, gradients, more), changed), (sums, out)
 
-  zeros = jax.tree.map(jnp.zeros_like, params)
+  first = jax.tree.map(lambda x: x[0], (cut, keys))
+  zeros = jax.tree.map(
+    lambda x: jnp.zeros(x.shape, x.dtype),
+    jax.eval_shape(
+      lambda: gradients_of(params, collections, *first, weights)[0]
+    ),
+  )
   (gradients, changed), (sums, out) = jax.lax.scan(
     one, (zeros, collections), (cut, keys)
   )
@@ -389,6 +421,7 @@ def train_step(
     The next state, and metrics as (sum, weight) pairs over all shards.
   """
   key = jax.random.fold_in(state.key, state.step)
+  methods = [m.recalling(x) for m, x in zip(methods, state.memory, strict=True)]
   if augment:
     batch = augment(jax.random.fold_in(key, 1), batch)
   for number, method in enumerate(methods):
@@ -409,9 +442,14 @@ def train_step(
   gradients = found.gradients  # Summed over shards: methods see the batch's.
   for number, method in enumerate(methods):
     if method.changes_gradients:
+      out = (
+        {**found.out, 'gradients': found.by_loss}
+        if method.by_loss
+        else found.out
+      )
       gradients = method.gradients(
         gradients,
-        found.out,
+        out,
         batch,
         key=_key(key, 4, number),
         collective=collective,
@@ -435,6 +473,9 @@ def train_step(
   for method in methods:
     updates = _in_phase(updates, state, method.phases())
   params = optax.apply_updates(state.params, updates)
+  taken = protocol.Taken(
+    found.sums, found.gradients, found.out, batch, collective
+  )
   average = None
   if state.average is not None:
     # Shorter at first, so that the random start is soon forgotten.
@@ -450,5 +491,8 @@ def train_step(
     collections=found.collections,
     average=average,
     opt_state=opt_state,
+    memory=tuple(
+      m.after_step(x, taken) for m, x in zip(methods, state.memory, strict=True)
+    ),
   )
   return state, found.sums
