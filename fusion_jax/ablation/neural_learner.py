@@ -89,7 +89,7 @@ class Neural(learner.Learner):
 
   @classmethod
   def claims(cls, arm):
-    combiner = fusion_protocol.COMBINERS.get(spec.parse(arm.combiner).name)
+    combiner = fusion_protocol.claims_of(arm.combiner)
     parts = [
       protocol.encoders(views.encoder_kind(x)).get(spec.parse(x.encoder).name)
       for x in arm.inputs.values()
@@ -99,9 +99,9 @@ class Neural(learner.Learner):
       for x in arm.exchanges.values()
     ]
     tasks = set(types.TASK_KINDS)
-    for part in (combiner, *exchanges, *parts):
-      tasks &= set(part.claims.get('tasks', types.TASK_KINDS))
-    interactions = combiner.claims.get('interactions', False) or any(
+    for own in (combiner, *(x.claims for x in (*exchanges, *parts))):
+      tasks &= set(own.get('tasks', types.TASK_KINDS))
+    interactions = combiner.get('interactions', False) or any(
       x.claims.get('interactions', True) for x in exchanges
     )
     return tasks, interactions, 'indicator'

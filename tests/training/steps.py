@@ -96,3 +96,21 @@ def train(config, steps=3, *, setup=None, rate=0.01):
     state, metrics = run(state, setup[2])
     found.append(metrics)
   return first, state, found
+
+
+def passed(spec, setup, *, key=1):
+  """Parameters, and a pass of the batch with a method ('' for none)."""
+  model, task, batch = setup
+  methods = protocol.create_methods(
+    (spec,) if spec else (), task=task, modalities=tuple(model.encoders)
+  )
+  params = jax.jit(model.init)(jax.random.key(0), batch)['params']
+  found = step.loss_and_gradients(
+    params,
+    batch,
+    model=model,
+    task=task,
+    key=jax.random.key(key),
+    methods=methods,
+  )
+  return params, found
