@@ -152,9 +152,12 @@ class Method:
     del params
     return ()
 
-  def recalling(self, memory: Any) -> 'Method':
-    """The method that does what it does in the light of `memory`."""
-    del memory
+  def recalling(self, memory: Any, params: Any) -> 'Method':
+    """The method that does what it does in the light of `memory`.
+
+    And of the parameters before the step.
+    """
+    del memory, params
     return self
 
   def after_step(self, memory: Any, taken: 'Taken') -> Any:

@@ -421,7 +421,10 @@ def train_step(
     The next state, and metrics as (sum, weight) pairs over all shards.
   """
   key = jax.random.fold_in(state.key, state.step)
-  methods = [m.recalling(x) for m, x in zip(methods, state.memory, strict=True)]
+  methods = [
+    m.recalling(x, state.params)
+    for m, x in zip(methods, state.memory, strict=True)
+  ]
   if augment:
     batch = augment(jax.random.fold_in(key, 1), batch)
   for number, method in enumerate(methods):

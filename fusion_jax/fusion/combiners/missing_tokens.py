@@ -1,11 +1,10 @@
 """Learnt vectors in place of what a study lacks, before any other combiner.
 
-Parthasarathy and Sundaram 2020, "Training strategies to handle missing
-modalities for audio-visual expression recognition", ICMI companion, and Lee et
-al. 2023, "Multimodal prompting with missing modalities for visual recognition",
-CVPR, among others: what is absent is stood for by something of the right shape.
-Here it is a vector for each modality, learnt with the model, as a mask token is
-in Devlin et al. 2019, "BERT", NAACL, section 3.1.
+He et al. 2022, "Masked autoencoders are scalable vision learners", CVPR,
+section 3, after Devlin et al. 2019, "BERT", NAACL: a shared, learnt vector says
+that something is not there. Lee et al. 2023, "Multimodal prompting with missing
+modalities for visual recognition", CVPR, learn such vectors for modalities that
+a study lacks.
 
 What differs: the vector takes the place of an encoder's features, pooled and as
 the only token, so that any encoder and any combiner can stand around it; the
@@ -13,28 +12,14 @@ combiner sees every modality as present.
 """
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import spec, types
-from fusion_jax.fusion import protocol
+from fusion_jax.core import spec
+from fusion_jax.fusion import protocol, tokens
 from fusion_jax.fusion.combiners import concat
 
 _COMBINER = spec.Spec(concat.NAME)
 _INIT = nn.initializers.normal(0.02)
-
-
-def filled(
-  features: types.Features, present: jax.Array, vector: jax.Array
-) -> types.Features:
-  """Features whose absent rows are a (c,) vector, and it as their token."""
-  here = present[:, None]
-  first = jnp.arange(features.tokens.shape[1]) == 0
-  return types.Features(
-    pooled=jnp.where(here, features.pooled, vector),
-    tokens=jnp.where(here[..., None], features.tokens, vector),
-    token_mask=jnp.where(here, features.token_mask, first),
-  )
 
 
 class MissingTokens(nn.Module):
@@ -54,7 +39,7 @@ class MissingTokens(nn.Module):
       width = features[m].pooled.shape[-1]
       vector = self.param(f'token_{m}', _INIT, (width,))
       vector = vector.astype(features[m].pooled.dtype)
-      seen[m] = filled(features[m], present[m], vector)
+      seen[m] = tokens.filled(features[m], present[m], vector)
     everyone = {m: jnp.ones_like(x) for m, x in present.items()}
     return self.combiner(seen, everyone, train=train)
 

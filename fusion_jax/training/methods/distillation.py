@@ -21,10 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from fusion_jax.core import errors, types
-from fusion_jax.training import protocol, subsets
-
-# Those whose outputs have probabilities.
-TASKS = (types.BINARY, types.MULTICLASS, types.MULTILABEL)
+from fusion_jax.training import protocol, scores, subsets
 
 
 def divergence(
@@ -47,7 +44,7 @@ class Distillation(protocol.Method):
   """The divergence of what is predicted from less than a study has.
 
   Attributes:
-    task: one of TASKS.
+    task: one of `scores.TASKS`.
     modalities: of the model.
     weight: of each divergence beside the task's loss.
     temperature: by which logits are divided.
@@ -82,7 +79,7 @@ class Distillation(protocol.Method):
 @protocol.METHODS.register(
   'distillation',
   summary='teaches partial views what all modalities say (PASSION, Shi 2024)',
-  tasks=TASKS,
+  tasks=scores.TASKS,
   missing=True,
 )
 def distillation(
