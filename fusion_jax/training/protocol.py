@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+import numpy as np
 
 from fusion_jax.core import errors, registry, types
 from fusion_jax.training import tasks
@@ -107,6 +108,13 @@ class Method:
     del key
     return batch
 
+  def takes(self, present: np.ndarray) -> np.ndarray:
+    """How likely `batch` is to take a modality from a study that has it.
+
+    (n, k) probabilities, of (n, k) bool of studies and sorted modalities.
+    """
+    return np.zeros(present.shape)
+
   def losses(
     self,
     logits: jax.Array,
@@ -168,6 +176,11 @@ class Method:
   def after_epoch(self, memory: Any, ended: 'Ended') -> tuple[Any, Any]:
     """What it keeps after an epoch, and the model's collections."""
     return memory, ended.collections
+
+  @property
+  def takes_modalities(self) -> bool:
+    """Whether studies lose modalities in training."""
+    return type(self).takes is not Method.takes
 
   @property
   def changes_gradients(self) -> bool:

@@ -4,7 +4,7 @@ Shi et al. 2024, "PASSION: towards effective incomplete multi-modal medical
 image segmentation with imbalanced missing rates", ACM MM (self-distillation):
 in one network and one step, the prediction from all modalities is the teacher
 of those from each modality alone, by the Kullback-Leibler divergence of
-softened probabilities, sum_m KL(p(z / T) || p(z_m / T)). The divergence is
+softened probabilities, sum_m KL(p(z / T), p(z_m / T)). The divergence is
 multiplied by T^2, so that its gradients keep their size (Hinton et al. 2015,
 "Distilling the knowledge in a neural network", section 2).
 
