@@ -226,6 +226,7 @@ class Neural(learner.Learner):
       epochs=tuple(f.epochs for f in fitted),
       best_epoch=tuple(f.best_epoch for f in fitted),
       history=tuple(f.history for f in fitted),
+      watched=tuple(f.watched for f in fitted if f.watched),
       failure=failures[0] if failures else '',
       notes=self._notes(job, fitted),
     )

@@ -17,6 +17,8 @@ from fusion_jax.training import optimizers, protocol, tasks
 BatchChange = Callable[[jax.Array, types.Batch], types.Batch]
 
 _DEFAULT = training_config.TrainingConfig()
+# Before a modality, in metrics that are no losses.
+WATCHED = 'gradient/'
 
 
 @flax.struct.dataclass
@@ -354,42 +356,21 @@ def _averaged(new: Any, old: Any, decay: jax.Array) -> Any:
   return jax.tree.map(one, new, old)
 
 
-def _scaled(updates: Any, rates: Any) -> Any:
-  """Updates times the rates of their groups; exactly 0 where that is 0."""
-
-  def one(update, rate):
-    if rate == 0:
-      return jnp.zeros_like(update)
-    return update if rate == 1 else rate * update
-
-  return jax.tree.map(one, updates, rates)
-
-
-def _in_phase(updates: Any, state: TrainState, phases: Any) -> Any:
-  """Updates times the rates of the phase that the step is in, if any.
-
-  Which one is data, so that all phases are one program. The optimizer sees
-  gradients of what is held back too: its moments are warm when that is let go,
-  and its bias correction, which counts steps from the first, is right.
-  """
-  begin = jnp.zeros((), jnp.float32)
-  for phase in phases:
-    end = jnp.float32(phase.until) * state.total_steps
-    inside = (state.step >= begin) & (state.step < end)
-    begin = end
-    scaled = _scaled(updates, optimizers.rates(state.params, phase.groups))
-    updates = jax.tree.map(
-      lambda new, old, inside=inside: jnp.where(inside, new, old),
-      scaled,
-      updates,
-    )
-  return updates
-
-
 def _key(key: jax.Array, *numbers: Any) -> jax.Array:
   for number in numbers:
     key = jax.random.fold_in(key, number)
   return key
+
+
+def _norms(model, gradients, config):
+  """By WATCHED + modality, (norm, 1) of the gradient of its encoder."""
+  if not config.watch:
+    return {}
+  own = {m: gradients.get(models.encoder_name(m), {}) for m in model.encoders}
+  return {
+    f'{WATCHED}{m}': (optax.global_norm(x), jnp.float32(1))
+    for m, x in own.items()
+  }
 
 
 def train_step(
@@ -418,7 +399,8 @@ def train_step(
     collective: how to reach the other shards of the batch.
 
   Returns:
-    The next state, and metrics as (sum, weight) pairs over all shards.
+    The next state, and metrics as (sum, weight) pairs over all shards: losses
+    by name and, where they are watched, norms of gradients (WATCHED).
   """
   key = jax.random.fold_in(state.key, state.step)
   methods = [
@@ -472,9 +454,17 @@ def train_step(
   )
   updates, opt_state = optimizer.update(gradients, opt_state, state.params)
   # Decay is part of the update, so that a group's rate scales it too.
-  updates = _scaled(updates, optimizers.rates(state.params, config.groups))
+  updates = optimizers.scaled(
+    updates, optimizers.rates(state.params, config.groups)
+  )
   for method in methods:
-    updates = _in_phase(updates, state, method.phases())
+    updates = optimizers.in_phase(
+      updates,
+      state.params,
+      method.phases(),
+      step=state.step,
+      total_steps=state.total_steps,
+    )
   params = optax.apply_updates(state.params, updates)
   taken = protocol.Taken(
     found.sums, found.gradients, found.out, batch, collective
@@ -498,4 +488,4 @@ def train_step(
       m.after_step(x, taken) for m, x in zip(methods, state.memory, strict=True)
     ),
   )
-  return state, found.sums
+  return state, {**found.sums, **_norms(model, found.gradients, config)}
