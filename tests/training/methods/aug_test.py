@@ -10,7 +10,6 @@ from fusion_jax.core import errors, types
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import neural, protocol, tasks
 from tests import tiny
-from tests.conformance import samples, training_test
 from tests.training import steps
 
 N = 8
@@ -133,22 +132,26 @@ class AUGTest(parameterized.TestCase):
     )
 
   def test_in_training_gates_of_one_modality_open(self):
-    rows = np.arange(samples.N)
+    model_config, data = steps.joint_fleet(combiner='aug(width=4,most=2)')
+    rows = np.arange(24)
     going, _ = neural.begin(
-      model_config=samples.config(
-        training_test.CHEAP, combiner='aug(width=4,most=2)'
-      ),
-      task=samples.cohort().task,
-      data=samples.fleet_data(),
+      model_config=model_config,
+      task=data.cohort.task,
+      data=data,
       members=[neural.Member(rows[:16], rows[16:], seed=0)],
       config=dataclasses.replace(
-        training_test.CONFIG, learning_rate=1e-2, methods=('aug(margin=0)',)
+        steps.CONFIG,
+        epochs=2,
+        least_steps=0,
+        batch_size=8,
+        methods=('aug(margin=0)',),
       ),
       parallel=parallel_config.ParallelConfig(devices=1),
     )
     going.start()
     *_, _ = going.train(1)
-    memory = jax.tree.map(lambda x: x[0], going.host().train.memory[0])
+    # A copy: what is on the host may share the memory that is overwritten.
+    memory = jax.tree.map(np.array, going.host().train.memory[0])
     going.judge()
     gates = going.host().train.collections['gates']['combiner']
     means = {m: float(s / w) for m, (s, w) in memory.items()}

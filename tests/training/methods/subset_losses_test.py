@@ -1,18 +1,14 @@
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.core import errors, types
-from fusion_jax.fusion import model as models
-from fusion_jax.training import protocol, step, tasks
+from fusion_jax.training import protocol, tasks
 from tests import tiny
-from tests.conformance import samples
 from tests.training import steps
 
-THREE = samples.MODALITIES[:3]
+THREE = ('ct', 'labs', 'pet')
 
 
 def _method(spec, modalities=('ct', 'labs')):
@@ -23,45 +19,52 @@ def _method(spec, modalities=('ct', 'labs')):
 
 
 class SubsetLossesTest(absltest.TestCase):
-  def test_is_the_loss_of_all_that_studies_have_and_more(self):
-    """Of each combination, as the model sees studies without the others."""
-    task, batch = tiny.task_of(types.BINARY), samples.batch()
-    keys = jax.random.split(jax.random.key(0), 3)
-    batch = batch.replace(
-      features={
-        m: types.Features.of_vector(jax.random.normal(k, (samples.N, 4)))
-        for m, k in zip(THREE, keys, strict=True)
-      }
+  def test_is_the_loss_without_the_other_modality(self):
+    setup = model, task, batch = steps.joint()
+    params, found = steps.passed('subset_losses(weight=0.5)', setup)
+    both = batch.present[types.IMAGE] & batch.present[types.EHR]
+    for m, other in ((types.IMAGE, types.EHR), (types.EHR, types.IMAGE)):
+      without = batch.replace(
+        present={**batch.present, other: jnp.zeros(24, bool)},
+        # What has nothing else has the task's own loss.
+        weight=batch.weight * both,
+      )
+      logits, _ = model.apply({'params': params}, without)
+      total, weight = tasks.loss_sums(task, logits, without)
+      np.testing.assert_allclose(
+        found.sums[f'subset_losses/{m}'], (0.5 * total, weight), rtol=1e-5
+      )
+
+  def test_combinations_of_what_each_study_has(self):
+    """With the task's own, one loss for each set of a study's modalities."""
+    rng = np.random.default_rng(0)
+    task = tiny.task_of(types.BINARY)
+    here = {m: rng.random(40) < 0.7 for m in THREE}
+    batch = types.Batch(
+      inputs={},
+      present={m: jnp.asarray(x) for m, x in here.items()},
+      labels=jnp.asarray(rng.random((40, 1)) < 0.5, jnp.float32),
+      label_mask=jnp.ones((40, 1), bool),
+      weight=jnp.asarray(rng.random(40), jnp.float32),
+      row=jnp.arange(40),
     )
-    chosen = {m: samples.default(samples.KIND[m]) for m in THREE}
-    model = models.create_model(samples.config(chosen), task)
-    variables = model.init(jax.random.key(1), batch)
-    found = step.loss_and_gradients(
-      variables['params'],
-      batch,
-      model=model,
-      task=task,
-      key=jax.random.key(2),
-      methods=(_method('subset_losses(weight=0.5)', THREE),),
-    )
-    expected = {}
-    here = {m: np.asarray(batch.present[m]) for m in THREE}
-    for k in (1, 2):
-      for x in itertools.combinations(sorted(THREE), k):
-        counts = np.array(
-          [{m for m in THREE if here[m][i]} > set(x) for i in range(samples.N)]
-        )
-        without = batch.replace(
-          present={m: p & (m in x) for m, p in batch.present.items()},
-          weight=batch.weight * counts,
-        )
-        logits, _ = model.apply(variables, without)
-        total, weight = tasks.loss_sums(task, logits, without)
-        self.assertGreater(float(weight), 0)
-        expected[f'subset_losses/{"+".join(x)}'] = 0.5 * total, weight
-    self.assertEqual(set(found.sums), {'loss', *expected})
-    for name, pair in expected.items():
-      np.testing.assert_allclose(found.sums[name], pair, rtol=1e-5)
+    method = _method('subset_losses', THREE)
+    self.assertLen(method.subsets, 6)
+    logits = {
+      x: jnp.asarray(rng.normal(size=(40, 1)), jnp.float32)
+      for x in method.subsets
+    }
+    found = method.losses(None, {'subsets': logits}, batch, tasks.LOCAL)
+    for x in method.subsets:
+      counts = np.array(
+        [{m for m in THREE if here[m][i]} > set(x) for i in range(40)]
+      )
+      own = batch.replace(weight=batch.weight * counts)
+      np.testing.assert_allclose(
+        found[f'subset_losses/{"+".join(x)}'],
+        tasks.loss_sums(task, logits[x], own),
+        rtol=1e-6,
+      )
 
   def test_of_one_modality_it_adds_nothing(self):
     _, found = steps.passed('subset_losses', steps.record())
