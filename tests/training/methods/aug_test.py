@@ -151,7 +151,9 @@ class AUGTest(parameterized.TestCase):
     going.start()
     *_, _ = going.train(1)
     # A copy: what is on the host may share the memory that is overwritten.
-    memory = jax.tree.map(np.array, going.host().train.memory[0])
+    memory = jax.tree.map(
+      lambda x: np.array(x[0]), going.host().train.memory[0]
+    )
     going.judge()
     gates = going.host().train.collections['gates']['combiner']
     means = {m: float(s / w) for m, (s, w) in memory.items()}

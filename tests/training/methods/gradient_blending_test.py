@@ -6,8 +6,9 @@ import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.core import errors, types
+from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
-from fusion_jax.training import neural, protocol, step, tasks
+from fusion_jax.training import batches, neural, protocol, step, tasks
 from fusion_jax.training.methods import gradient_blending
 from tests import tiny
 from tests.training import steps
@@ -130,13 +131,12 @@ class GradientBlendingTest(absltest.TestCase):
     )
     going.start()
     *_, _ = going.train(1)
-    # A copy: what is on the host may share the memory that is overwritten.
     variables = jax.tree.map(lambda x: np.array(x[0]), going.host().train.used)
     _, valid, _ = going.judge()
     found = going.host().train.memory[0]
-    model, _, batch = steps.joint()
-    batch = jax.tree.map(lambda x: x[12:], batch)
-    batch = batch.replace(weight=jnp.ones(12))
+    plan = batches.RowPlan(rows=jnp.asarray(rows[12:]), weight=jnp.ones(12))
+    batch = batches.gather(batches.make_resident(data), 0, plan)
+    model = models.create_model(model_config, task)
     _, out = model.apply(variables, batch, alone=True)
     for m, logits in out['alone'].items():
       own = batch.replace(weight=batch.weight * batch.present[m])
