@@ -98,6 +98,8 @@ class Trained:
     epochs: by model, the most it was given; empty if not trained by epochs.
     best_epoch: by model, likewise.
     history: by model and epoch, training and validation loss.
+    watched: by model, by modality and epoch the validation loss of it alone and
+      the norm of its encoder's gradients; empty where they were not watched.
     failure: why there is no usable model; empty if there is one.
     notes: what a reader should know.
     chosen: by model, the numbers that fitting chose on the validation part
@@ -114,6 +116,7 @@ class Trained:
   epochs: tuple[int, ...] = ()
   best_epoch: tuple[int, ...] = ()
   history: tuple[tuple[tuple[float, float], ...], ...] = ()
+  watched: tuple[Mapping[str, tuple[tuple[float, float], ...]], ...] = ()
   failure: str = ''
   notes: tuple[str, ...] = ()
   chosen: tuple[Mapping[str, tuple[float, ...]], ...] = ()

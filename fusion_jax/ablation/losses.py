@@ -27,7 +27,10 @@ def of_models(
     Entries {repeat, fold, seed, half, epochs, train, valid, kept}: `half`
     where a node has a model for each half of the training part, else None;
     `epochs` from 1 to the last that was run, None for a loss that was not
-    finite; `kept` the epoch whose parameters are used.
+    finite; `kept` the epoch whose parameters are used. Of networks that were
+    watched also `alone` and `gradients`, by modality the validation loss of
+    what is predicted from it alone and the mean norm of its encoder's
+    gradients.
   """
   result: dict[str, list[dict[str, Any]]] = {}
   for arm, entries in models['arms'].items():
@@ -47,9 +50,19 @@ def of_models(
             'train': [_known(train) for train, _ in history],
             'valid': [_known(valid) for _, valid in history],
             'kept': record['best_epoch'][half],
+            **_watched(record.get('watched') or (), half),
           }
         )
   return result
+
+
+def _watched(watched, half) -> dict[str, Any]:
+  if half >= len(watched):
+    return {}
+  return {
+    name: {m: [_known(x[k]) for x in rows] for m, rows in watched[half].items()}
+    for k, name in enumerate(('alone', 'gradients'))
+  }
 
 
 def _known(loss: float) -> float | None:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import pathlib
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
@@ -89,7 +89,7 @@ class Neural(learner.Learner):
 
   @classmethod
   def claims(cls, arm):
-    combiner = fusion_protocol.COMBINERS.get(spec.parse(arm.combiner).name)
+    combiner = fusion_protocol.claims_of(arm.combiner)
     parts = [
       protocol.encoders(views.encoder_kind(x)).get(spec.parse(x.encoder).name)
       for x in arm.inputs.values()
@@ -99,9 +99,9 @@ class Neural(learner.Learner):
       for x in arm.exchanges.values()
     ]
     tasks = set(types.TASK_KINDS)
-    for part in (combiner, *exchanges, *parts):
-      tasks &= set(part.claims.get('tasks', types.TASK_KINDS))
-    interactions = combiner.claims.get('interactions', False) or any(
+    for own in (combiner, *(x.claims for x in (*exchanges, *parts))):
+      tasks &= set(own.get('tasks', types.TASK_KINDS))
+    interactions = combiner.get('interactions', False) or any(
       x.claims.get('interactions', True) for x in exchanges
     )
     return tasks, interactions, 'indicator'
@@ -228,6 +228,7 @@ class Neural(learner.Learner):
       epochs=tuple(f.epochs for f in fitted),
       best_epoch=tuple(f.best_epoch for f in fitted),
       history=tuple(f.history for f in fitted),
+      watched=tuple(f.watched for f in fitted if f.watched),
       failure=failures[0] if failures else '',
       notes=self._notes(job, fitted),
     )
@@ -250,7 +251,45 @@ class Neural(learner.Learner):
         'Its validation loss was still falling when training ended: raise '
         f'--set=training.{name}=N.'
       )
-    return tuple(found)
+    return (*found, *self._absence(job))
+
+  def _absence(self, job) -> Iterator[str]:
+    """Says which modalities tests lack more often than training did.
+
+    Only where a method takes modalities away: without one, it is for the
+    controls of missing modalities to show.
+    """
+    methods = training_protocol.create_methods(
+      self._training.methods, task=self.task, modalities=self.arm.modalities
+    )
+    names, cohort = sorted(self.arm.modalities), job.inputs.cohort
+    taking = [m for m in methods if m.takes_modalities]
+    if not taking or len(names) < 2:
+      return
+    train, test = (
+      np.stack(
+        [
+          cohort.present[m][rows_lib.usable(self.arm, cohort, x)] for m in names
+        ],
+        axis=1,
+      )
+      for x in (job.split.train, job.split.test)
+    )  # (n, modalities)
+    kept = train.astype(float)
+    for method in taking:
+      kept *= 1 - method.takes(train)
+    if not len(test):
+      return
+    # No numbers, which differ from fold to fold: a line is said once.
+    for m, trained, tested in zip(
+      names, 1 - kept.mean(0), 1 - test.mean(0), strict=True
+    ):
+      if tested > trained:
+        yield (
+          f'Its test studies lack {types.called(m)} more often than it was '
+          'trained to, with those that training took away: a higher '
+          'modality_dropout(rate=...) may help.'
+        )
 
   def _constant_loss(self, job) -> float:
     """The validation loss of the best constant of the training part."""

@@ -334,6 +334,7 @@ class _Run:
         'epochs': list(model.epochs),
         'best_epoch': list(model.best_epoch),
         'history': [list(map(list, h)) for h in model.history],
+        'watched': list(model.watched),
         'notes': list(model.notes),
         'inner_folds': job.inner_folds,
         'chosen': [{k: list(v) for k, v in x.items()} for x in model.chosen],

@@ -142,12 +142,18 @@ class FusionModel(nn.Module):
         )
 
   def __call__(
-    self, batch: types.Batch, *, train: bool = False, alone: bool = False
+    self,
+    batch: types.Batch,
+    *,
+    train: bool = False,
+    alone: bool = False,
+    subsets: tuple[tuple[str, ...], ...] = (),
   ):
     """Returns ((b, s) logits, out); out holds 'features' by modality.
 
     With `alone`, out['alone'] holds by modality the (b, s) logits of the
-    combiner where every study has that modality's features at most.
+    combiner where every study has that modality's features at most. Likewise
+    out['subsets'] by each of `subsets`, which name modalities.
     """
     features = self.encode(batch, train=train)
     present = {m: batch.present[m] for m in self.encoders}
@@ -155,13 +161,18 @@ class FusionModel(nn.Module):
     out = {**out, 'features': features}
     if alone:
       out['alone'] = {
-        m: self._alone(m, features, present, train) for m in self.encoders
+        m: self._seeing((m,), features, present, train) for m in self.encoders
+      }
+    if subsets:
+      out['subsets'] = {
+        x: self._seeing(x, features, present, train) for x in subsets
       }
     return logits, out
 
-  def _alone(self, modality, features, present, train):
-    nobody = jnp.zeros_like(present[modality])
-    only = {m: p if m == modality else nobody for m, p in present.items()}
+  def _seeing(self, modalities, features, present, train):
+    only = {
+      m: p if m in modalities else jnp.zeros_like(p) for m, p in present.items()
+    }
     seen = {m: _blank(x, only[m]) for m, x in features.items()}
     return self.combiner(seen, only, train=train)[0]
 

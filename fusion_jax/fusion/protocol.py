@@ -1,11 +1,12 @@
 """What combiners and exchanges offer, and the registries of both."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
-from fusion_jax.core import registry, types
+from fusion_jax.core import registry, spec, types
 
 COMBINERS = registry.Registry('combiner', package='fusion_jax.fusion.combiners')
 EXCHANGES = registry.Registry('exchange', package='fusion_jax.fusion.exchanges')
@@ -30,6 +31,25 @@ class Combiner(Protocol):
       present: by modality, (b,) bool.
       train: whether dropout and the like are on.
     """
+
+
+def claims_of(combiner: str | spec.Spec) -> Mapping[str, Any]:
+  """What a combiner claims.
+
+  Of one that wraps another (`wraps` names the argument), what it has in common
+  with that one: it interacts, and supports tasks, no more than what it wraps.
+  """
+  part = COMBINERS.check(combiner)
+  entry = COMBINERS.get(part.name)
+  argument = entry.claims.get('wraps')
+  if not argument:
+    return entry.claims
+  inner = part.arguments.get(argument, entry.arguments[argument].default)
+  found = claims_of(inner)
+  return {
+    **entry.claims,
+    **{k: found[k] for k in ('interactions', 'tasks') if k in found},
+  }
 
 
 class Exchange(Protocol):

@@ -63,3 +63,23 @@ class Pooled(nn.Module):
     )
     here = jnp.stack([present[m] for m in names], axis=1)
     return jnp.where(here[..., None], x, 0), here
+
+
+def filled(
+  features: types.Features, present: jax.Array, vector: jax.Array
+) -> types.Features:
+  """Features that are `vector` where a study lacks the modality.
+
+  Args:
+    features: of the modality.
+    present: (b,) which studies have it.
+    vector: (c,), or (b, c), what stands for it: pooled, and as its only token.
+  """
+  here = present[:, None]
+  vector = jnp.broadcast_to(vector, features.pooled.shape)
+  first = jnp.arange(features.tokens.shape[1]) == 0
+  return types.Features(
+    pooled=jnp.where(here, features.pooled, vector),
+    tokens=jnp.where(here[..., None], features.tokens, vector[:, None]),
+    token_mask=jnp.where(here, features.token_mask, first),
+  )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_jax.report import beside, pictures_time, prose, sections, tables
-from fusion_jax.report.figures import histograms, losses, matrices
+from fusion_jax.report.figures import histograms, losses, matrices, watched
 
 TRAINING = 'training'
 _KEY = pictures_time.KEY
@@ -93,6 +93,12 @@ def training(
   by_arm = _losses(summary, curves)
   if not by_arm:
     return None
+  # Of a single modality it is the loss itself.
+  seen = {
+    arm: models[0]
+    for arm, models in by_arm.items()
+    if len(models[0].get('alone', ())) > 1
+  }
   return sections.build(
     'losses',
     figures=[
@@ -103,7 +109,15 @@ def training(
         wide=True,
         most=losses.MOST_MODELS,
         arms=by_arm,
-      )
+      ),
+      sections.drawn(
+        'losses',
+        'modalities_by_epoch',
+        watched.draw(seen),
+        figure='watched',
+        wide=True,
+        arms=seen,
+      ),
     ],
   )
 
@@ -181,6 +195,25 @@ def files(
       printed=False,
     ),
   ]
+  built.append(
+    tables.plain_table(
+      'modalities_by_epoch',
+      'How each modality learns, by epoch',
+      [
+        arm,
+        *(tables.Column(x) for x in ('repeat', 'fold', 'seed', 'half')),
+        tables.Column('modality', word=True),
+        *(tables.Column(x) for x in ('epoch', *watched.PANELS.values())),
+      ],
+      [
+        [tables.word(a), *cells]
+        for a, models in _losses(summary, curves).items()
+        for model in models
+        for cells in _watched(model)
+      ],
+      printed=False,
+    )
+  )
   return [x for x in built if x]
 
 
@@ -196,11 +229,30 @@ def _losses(summary, curves) -> dict[str, Any]:
   return {a: kept[a] for a in dict.fromkeys(order) if kept[a]}
 
 
-def _epochs(model) -> list[list[tables.Cell]]:
-  place = [
+def _place(model) -> list[tables.Cell]:
+  return [
     tables.word('' if model.get(x) is None else model[x])
     for x in ('repeat', 'fold', 'seed', 'half')
   ]
+
+
+def _watched(model) -> list[list[tables.Cell]]:
+  return [
+    [
+      *_place(model),
+      tables.word(m),
+      tables.word(epoch),
+      *(tables.plain(x, '' if x is not None else 'not finite') for x in both),
+    ]
+    for m in model.get('alone', ())
+    for epoch, *both in zip(
+      model['epochs'], *(model[x][m] for x in watched.PANELS), strict=True
+    )
+  ]
+
+
+def _epochs(model) -> list[list[tables.Cell]]:
+  place = _place(model)
   return [
     [
       *place,

@@ -78,6 +78,10 @@ def load(
   tree = ocp.load(path / _TREE)
   facts = content['fitted']
   facts['history'] = tuple(tuple(x) for x in facts['history'])
+  facts['watched'] = {
+    m: tuple(tuple(x) for x in rows)
+    for m, rows in facts.get('watched', {}).items()
+  }
   stored = tree.pop(_ARRAYS)
   tree = jax.tree.map(np.asarray, tree)
   fitted = neural.FittedNeural(

@@ -42,6 +42,8 @@ class TrainingConfig:
       the other, to save memory; the step is that of the whole batch but for
       dropout and statistics over studies, which are drawn and taken by part.
     methods: specs of `protocol.METHODS`, applied in order around the step.
+    watch: whether, by epoch, the validation loss of what is predicted from
+      each modality alone and the norm of its encoder's gradients are kept.
     remat: whether the backward pass computes each encoder stage again instead
       of keeping what is inside it, to save memory.
     save_minutes: minutes between two times that a fleet in training is kept
@@ -76,6 +78,7 @@ class TrainingConfig:
   accumulate: int = 1
   remat: bool = False
   methods: tuple[str, ...] = ()
+  watch: bool = False
   save_minutes: float = 10.0
   save_epochs: int = 0
   save_steps: int = 0

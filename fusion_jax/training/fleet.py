@@ -33,7 +33,11 @@ class MemberState:
     epochs: () int32 most epochs.
     patience: () int32 epochs without a lower validation loss before it stops.
     epoch: () int32 epochs done.
-    sums: () float32 (sum, weight) of the epoch's training losses so far.
+    sums: by name of a metric, () float32 (sum, weight) of the epoch so far:
+      'loss', and the norms of gradients that are watched.
+    watched: (e, k, 2) by epoch and modality in sorted order the validation
+      loss of it alone and the mean norm of its encoder's gradients, NaN of
+      epochs to come; None where they are not watched.
     best: averaged variables at the lowest validation loss.
     best_loss: () float32 that loss.
     best_epoch: () int32 the epoch after which it was reached, from 1.
@@ -48,7 +52,8 @@ class MemberState:
   epochs: jax.Array
   patience: jax.Array
   epoch: jax.Array
-  sums: tuple[jax.Array, jax.Array]
+  sums: dict[str, tuple[jax.Array, jax.Array]]
+  watched: jax.Array | None
   best: dict[str, Any]
   best_loss: jax.Array
   best_epoch: jax.Array
@@ -125,6 +130,7 @@ class Programs:
     augment: changes training batches at random, or None.
     map_members: turns a function of one member into one of all.
     collective: how a shard of a batch reaches the others.
+    watched: epochs of which it is kept how each modality learns; 0 for none.
   """
 
   model: models.FusionModel
@@ -135,6 +141,18 @@ class Programs:
   augment: step.BatchChange | None
   map_members: Callable[..., Any]
   collective: tasks.Collective
+  watched: int = 0
+
+  @property
+  def _modalities(self) -> list[str]:
+    return sorted(self.model.encoders)
+
+  def _no_sums(self):
+    names = [f'{step.WATCHED}{m}' for m in self._modalities]
+    return {
+      name: (jnp.zeros((), jnp.float32), jnp.zeros((), jnp.float32))
+      for name in ('loss', *(names if self.watched else ()))
+    }
 
   def initialise(self, members, segment: Segment, plan: batches.RowPlan):
     """First states; `members` holds (m,) of what differs between them.
@@ -157,9 +175,12 @@ class Programs:
         learning_rate=member['learning_rate'],
         weight_decay=member['weight_decay'],
         average=self.config.average > 0,
+        methods=self.methods,
       )
       if INIT in member:
         train = train.starting_from(member[INIT])
+        memory = tuple(m.memory(train.params) for m in self.methods)
+        train = train.replace(memory=memory)
       return MemberState(
         train=train,
         source=member['source'],
@@ -167,7 +188,12 @@ class Programs:
         epochs=member['epochs'],
         patience=member['patience'],
         epoch=jnp.zeros((), jnp.int32),
-        sums=_no_sums(),
+        sums=self._no_sums(),
+        watched=jnp.full(
+          (self.watched, len(self._modalities), 2), jnp.nan, jnp.float32
+        )
+        if self.watched
+        else None,
         best=train.used,
         best_loss=jnp.full((), jnp.inf, jnp.float32),
         best_epoch=jnp.zeros((), jnp.int32),
@@ -206,7 +232,7 @@ class Programs:
     """One step on one batch, whatever its number.
 
     `carry` is the training state, the first step whose loss was not finite (0
-    if none was), and the (sum, weight) of the epoch's losses so far.
+    if none was), and the (sum, weight) of the epoch's metrics so far.
     """
     del number
     train, failed, sums = carry
@@ -221,21 +247,32 @@ class Programs:
       augment=self.augment,
       collective=self.collective,
     )
-    loss, weight = metrics['loss']
+    loss, _ = metrics['loss']
     first_fault = (failed == 0) & ~jnp.isfinite(loss)
     failed = jnp.where(first_fault, train.step, failed)
-    return train, failed, (sums[0] + loss, sums[1] + weight)
+    sums = {
+      name: (total + metrics[name][0], weight + metrics[name][1])
+      for name, (total, weight) in sums.items()
+    }
+    return train, failed, sums
 
   def evaluate(self, members, segment: Segment, plan: batches.RowPlan):
     """Each batch's logits, labels and which of them are known.
 
+    Last, where a method watches it, by modality the logits of what is
+    predicted from it alone, and which studies have it.
+
     (m, s, b, ...) of `MemberState.applied`; zeros of members that have stopped.
     """
+    watched = bool(self.watched) or any(m.watches for m in self.methods)
 
     def give(variables, batch):
       # Not in training: statistics over studies are the stored ones.
-      logits, _ = self.model.apply(variables, batch)
-      return logits, batch.labels, batch.label_mask
+      logits, out = self.model.apply(variables, batch, alone=watched)
+      alone = {
+        m: (x, batch.present[m]) for m, x in out.get('alone', {}).items()
+      }
+      return logits, batch.labels, batch.label_mask, alone
 
     def one(member, plan):
       def run(member, plan):
@@ -262,10 +299,10 @@ class Programs:
 
     def run(member, plan):
       rows, found = plan
-      loss, weight = member.sums
-      train_loss = loss / jnp.maximum(weight, 1e-6)
-      valid_loss = self._valid_loss(*found, rows)
-      return self._judged(member, valid_loss), (train_loss, valid_loss)
+      train_loss = _mean(member.sums['loss'])
+      valid_loss, alone = self._valid_losses(*found, rows)
+      member = self._judged(member, valid_loss, alone)
+      return member, (train_loss, valid_loss)
 
     def rest(member, plan):
       del plan
@@ -276,10 +313,11 @@ class Programs:
 
     return self.map_members(one)(members, plan)
 
-  def _valid_loss(self, logits, labels, mask, plan):
+  def _valid_losses(self, logits, labels, mask, alone, plan):
     """The mean loss of (s, b, ...) validation batches, taken as one.
 
-    The loss of a survival task compares all of them.
+    And by modality that of what is predicted from it alone. The loss of a
+    survival task compares all of them.
     """
     flat = types.Batch(
       inputs={},
@@ -289,13 +327,49 @@ class Programs:
       weight=plan.weight.reshape(-1),
       row=plan.rows.reshape(-1),
     )
-    sums = tasks.loss_sums(
-      self.task, logits.reshape(-1, logits.shape[-1]), flat, self.collective
-    )
-    loss, weight = self.collective.psum(sums)
-    return loss / jnp.maximum(weight, 1e-6)
 
-  def _judged(self, member, valid_loss):
+    def mean(logits, batch):
+      sums = tasks.loss_sums(
+        self.task, logits.reshape(-1, logits.shape[-1]), batch, self.collective
+      )
+      return _mean(self.collective.psum(sums))
+
+    return mean(logits, flat), {
+      m: mean(x, flat.replace(weight=flat.weight * present.reshape(-1)))
+      for m, (x, present) in alone.items()
+    }
+
+  def _after_epoch(self, member, valid_loss, alone):
+    """The training state after what methods do between two epochs."""
+    train, memory = member.train, []
+    for method, own in zip(self.methods, train.memory, strict=True):
+      own, collections = method.after_epoch(
+        own,
+        protocol.Ended(
+          epoch=member.epoch + 1,
+          epochs=member.epochs,
+          params=train.params,
+          collections=train.collections,
+          valid=valid_loss,
+          alone=alone,
+        ),
+      )
+      memory.append(own)
+      train = train.replace(collections=collections)
+    return train.replace(memory=tuple(memory))
+
+  def _with_epoch(self, member, alone):
+    if not self.watched:
+      return None
+    row = jnp.stack(
+      [
+        jnp.stack([alone[m], _mean(member.sums[f'{step.WATCHED}{m}'])])
+        for m in self._modalities
+      ]
+    )
+    return member.watched.at[member.epoch].set(row)
+
+  def _judged(self, member, valid_loss, alone):
     """The member after an epoch: its best variables, and whether it stops."""
     # Never true of NaN, so that a loss that is not finite is never the best.
     better = valid_loss < member.best_loss
@@ -303,8 +377,10 @@ class Programs:
     best_epoch = jnp.where(better, epoch, member.best_epoch)
     going = (epoch - best_epoch < member.patience) & (epoch < member.epochs)
     return member.replace(
+      train=self._after_epoch(member, valid_loss, alone),
       epoch=epoch,
-      sums=_no_sums(),
+      sums=self._no_sums(),
+      watched=self._with_epoch(member, alone),
       best=jax.tree.map(
         lambda new, old: jnp.where(better, new, old),
         member.train.used,
@@ -343,8 +419,9 @@ class Programs:
     return self.map_members(one)(members, plan)
 
 
-def _no_sums() -> tuple[jax.Array, jax.Array]:
-  return jnp.zeros((), jnp.float32), jnp.zeros((), jnp.float32)
+def _mean(sums: tuple[jax.Array, jax.Array]) -> jax.Array:
+  total, weight = sums
+  return total / jnp.maximum(weight, 1e-6)
 
 
 def _of_each(give, member, segment: Segment, plan: batches.RowPlan):

@@ -72,6 +72,9 @@ class FittedNeural:
     best_epoch: the epoch after which they were reached, from 1.
     valid_loss: the loss they reach.
     history: per epoch, the training and the validation loss.
+    watched: by modality, per epoch, the validation loss of what is predicted
+      from it alone and the mean norm of its encoder's gradients; empty where
+      they were not watched.
     failure: why training failed; empty if it did not.
     parameters: number of scalars in `params`.
   """
@@ -86,6 +89,9 @@ class FittedNeural:
   failure: str
   parameters: int
   collections: dict[str, Any] = dataclasses.field(default_factory=dict)
+  watched: dict[str, tuple[tuple[float, float], ...]] = dataclasses.field(
+    default_factory=dict
+  )
 
   @property
   def variables(self) -> dict[str, Any]:
@@ -108,7 +114,7 @@ class FleetResult:
   sizes: tuple[int, ...]
 
 
-def _programs(model_config, task, training, cohort, strategy):
+def _programs(model_config, task, training, cohort, strategy, watched=0):
   axis = strategy.axis_name
   return fleet.Programs(
     model=models.create_model(
@@ -127,6 +133,7 @@ def _programs(model_config, task, training, cohort, strategy):
     augment=augment.of_batches(training, free=batches.free(cohort)),
     map_members=strategy.map_members,
     collective=tasks.over_axis(axis) if axis else tasks.LOCAL,
+    watched=watched,
   )
 
 
@@ -152,8 +159,11 @@ def begin(
   padded = running.padded(members, strategy.member_multiple)
   feed = feeds.Feed(data.cohort, task, padded, config, strategy.batch_multiple)
   streamed = parallel.feed == memory.STREAM
+  watched = max(feed.epochs) if config.watch else 0
   going = (loop.Loop if streamed else running.Running)(
-    programs=_programs(model_config, task, config, data.cohort, strategy),
+    programs=_programs(
+      model_config, task, config, data.cohort, strategy, watched
+    ),
     strategy=strategy,
     feed=feed,
     resident=resident if streamed else strategy.place_shared(resident),
@@ -265,10 +275,25 @@ def fit_fleet(
     _fitted(host, k, data.sources[m.source], history[k], feed.steps[k])
     for k, m in enumerate(members)
   ]
+  if config.watch:
+    names = sorted(model_config.modalities)
+    fitted = [
+      dataclasses.replace(
+        f, watched=_watched(names, host.watched[k][: len(f.history)])
+      )
+      for k, f in enumerate(fitted)
+    ]
   if task.kind == types.SURVIVAL:
     fitted = _centred(fitted, members, model_config, task, data, parallel)
   seconds = time.perf_counter() - start - going.compile_seconds
   return FleetResult(fitted, seconds, going.compile_seconds, tuple(going.sizes))
+
+
+def _watched(names, values) -> dict[str, tuple[tuple[float, float], ...]]:
+  return {
+    m: tuple((float(loss), float(norm)) for loss, norm in values[:, k])
+    for k, m in enumerate(names)
+  }
 
 
 def _weights(init, variables) -> dict[str, Any] | None:

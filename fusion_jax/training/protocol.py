@@ -7,9 +7,10 @@ knows none by name.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
+import numpy as np
 
 from fusion_jax.core import errors, registry, types
 from fusion_jax.training import tasks
@@ -31,6 +32,46 @@ class Phase:
   groups: tuple[str, ...]
 
 
+class Taken(NamedTuple):
+  """A step that was taken.
+
+  Attributes:
+    sums: by name of a loss, its (sum, weight) over the whole batch.
+    gradients: of the whole batch, before methods changed them.
+    out: what the model gave beside logits, of this shard's studies; None
+      where no method reads it.
+    batch: this shard's studies.
+    collective: how to reach the other shards.
+  """
+
+  sums: dict[str, tuple[jax.Array, jax.Array]]
+  gradients: Any
+  out: dict[str, Any] | None
+  batch: types.Batch
+  collective: tasks.Collective
+
+
+class Ended(NamedTuple):
+  """An epoch that ended.
+
+  Attributes:
+    epoch: () its number, from 1.
+    epochs: () the most that there can be.
+    params: after it.
+    collections: after it.
+    valid: () validation loss.
+    alone: by modality, the () validation loss of what the model predicts from
+      it alone, over the studies that have it; {} where no method watches.
+  """
+
+  epoch: jax.Array
+  epochs: jax.Array
+  params: Any
+  collections: dict[str, Any]
+  valid: jax.Array
+  alone: dict[str, jax.Array]
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
   """Does nothing; methods override what they change.
@@ -40,9 +81,23 @@ class Method:
   Attributes:
     alone: whether it reads out['alone'], by modality the (b, s) logits that
       the model gives if it sees that one only.
+    by_loss: whether `gradients` reads out['gradients'], by name of a loss the
+      gradients of its mean over the whole batch.
+    watches: whether `after_epoch` reads the validation losses of each
+      modality alone.
   """
 
   alone: ClassVar[bool] = False
+  by_loss: ClassVar[bool] = False
+  watches: ClassVar[bool] = False
+
+  @property
+  def subsets(self) -> tuple[tuple[str, ...], ...]:
+    """Sets of modalities for which it reads out['subsets'].
+
+    By set, the (b, s) logits that the model gives if it sees these only.
+    """
+    return ()
 
   def batch(self, key: jax.Array, batch: types.Batch) -> types.Batch:
     """What the model is given instead of `batch`.
@@ -52,6 +107,13 @@ class Method:
     """
     del key
     return batch
+
+  def takes(self, present: np.ndarray) -> np.ndarray:
+    """How likely `batch` is to take a modality from a study that has it.
+
+    (n, k) probabilities, of (n, k) bool of studies and sorted modalities.
+    """
+    return np.zeros(present.shape)
 
   def losses(
     self,
@@ -94,10 +156,48 @@ class Method:
     del paths
     return self.phases()
 
+  def memory(self, params: Any) -> Any:
+    """What it keeps from step to step, before the first: a pytree of arrays.
+
+    It is part of the training state: saved with it, mapped over members, and
+    the same in all shards.
+    """
+    del params
+    return ()
+
+  def recalling(self, memory: Any, params: Any) -> 'Method':
+    """The method that does what it does in the light of `memory`.
+
+    And of the parameters before the step.
+    """
+    del memory, params
+    return self
+
+  def after_step(self, memory: Any, taken: 'Taken') -> Any:
+    """What it keeps after a step."""
+    del taken
+    return memory
+
+  def after_epoch(self, memory: Any, ended: 'Ended') -> tuple[Any, Any]:
+    """What it keeps after an epoch, and the model's collections."""
+    return memory, ended.collections
+
+  @property
+  def takes_modalities(self) -> bool:
+    """Whether studies lose modalities in training."""
+    return type(self).takes is not Method.takes
+
   @property
   def changes_gradients(self) -> bool:
     """Whether `gradients` does anything."""
     return type(self).gradients is not Method.gradients
+
+  @property
+  def keeps_out(self) -> bool:
+    """Whether it reads what the model gave once the pass is over."""
+    return (
+      self.changes_gradients or type(self).after_step is not Method.after_step
+    )
 
 
 def create_methods(

@@ -17,6 +17,8 @@ from fusion_jax.training import optimizers, protocol, tasks
 BatchChange = Callable[[jax.Array, types.Batch], types.Batch]
 
 _DEFAULT = training_config.TrainingConfig()
+# Before a modality, in metrics that are no losses.
+WATCHED = 'gradient/'
 
 
 @flax.struct.dataclass
@@ -30,6 +32,7 @@ class TrainState:
       pass changes, such as 'batch_stats'; may be empty.
     average: exponential moving average of all variables; None without one.
     opt_state: of the optimizer.
+    memory: by method, what it keeps from step to step.
     key: PRNG key, folded with the step.
     total_steps: () int32 length of the schedule.
     learning_rate: () float32 peak rate.
@@ -41,6 +44,7 @@ class TrainState:
   collections: dict[str, Any]
   average: dict[str, Any] | None
   opt_state: Any
+  memory: tuple[Any, ...]
   key: jax.Array
   total_steps: jax.Array
   learning_rate: jax.Array
@@ -76,12 +80,15 @@ class Pass(NamedTuple):
     collections: as the forward pass leaves them, the same in all shards.
     out: what the model gave beside logits, of this shard's studies; None where
       no method reads it.
+    by_loss: by name of a loss, the gradients of its mean, over all shards; None
+      where no method reads them.
   """
 
   sums: dict[str, tuple[jax.Array, jax.Array]]
   gradients: Any
   collections: dict[str, Any]
   out: dict[str, Any] | None
+  by_loss: dict[str, Any] | None
 
 
 def create_train_state(
@@ -94,10 +101,12 @@ def create_train_state(
   learning_rate: jax.Array,
   weight_decay: jax.Array,
   average: bool = True,
+  methods: Sequence[protocol.Method] = (),
 ) -> TrainState:
   """Initial state of `model`, whose parameters are drawn from `key`.
 
-  Without `average` there is no moving average, nor memory for one.
+  Without `average` there is no moving average, nor memory for one. `methods`
+  are those of the steps.
   """
   variables = model.init(jax.random.fold_in(key, 0), batch)
   collections = {k: v for k, v in variables.items() if k != 'params'}
@@ -113,6 +122,7 @@ def create_train_state(
       learning_rate=learning_rate,
       weight_decay=weight_decay,
     ),
+    memory=tuple(m.memory(params) for m in methods),
     key=jax.random.fold_in(key, 1),
     total_steps=jnp.asarray(total_steps, jnp.int32),
     learning_rate=jnp.asarray(learning_rate, jnp.float32),
@@ -201,7 +211,9 @@ def loss_and_gradients(
 
   model = _still(model, params, config.groups)
   alone = any(m.alone for m in methods)
-  keeps = any(m.changes_gradients for m in methods)
+  subsets = tuple(sorted({x for m in methods for x in m.subsets}))
+  keeps = any(m.keeps_out for m in methods)
+  by_loss = any(m.by_loss for m in methods)
 
   def forward(params, collections, batch, key):
     """Losses by name as (sum, weight), changed collections, and out."""
@@ -214,6 +226,7 @@ def loss_and_gradients(
       ),
       train=True,
       alone=alone,
+      subsets=subsets,
       rngs={'dropout': key},
       mutable=list(collections),
     )
@@ -232,16 +245,29 @@ def loss_and_gradients(
     return sums, changed, out if keeps else None
 
   def gradients_of(params, collections, batch, key, weights=None):
-    def mean_loss(params):
+    def mean_losses(params):
       params = _frozen_cut(params, config.groups)
       sums, *rest = forward(params, collections, batch, key)
       # Each shard, and each part, divides by the weight of the whole batch, so
       # that their gradients add up to its own.
       whole = weights or _weights(sums, collective)
-      total = sum(s / whole[name] for name, (s, _) in sums.items())
-      return total, (sums, *rest)
+      means = {name: s / whole[name] for name, (s, _) in sums.items()}
+      return means, (sums, *rest)
 
-    return jax.grad(mean_loss, has_aux=True)(params)
+    def mean_loss(params):
+      means, rest = mean_losses(params)
+      return sum(means.values()), rest
+
+    if not by_loss:
+      gradients, rest = jax.grad(mean_loss, has_aux=True)(params)
+      return (gradients, None), rest
+    means, pull, rest = jax.vjp(mean_losses, params, has_aux=True)
+    each = {
+      name: pull({k: jnp.float32(k == name) for k in means})[0]
+      for name in means
+    }
+    whole = jax.tree.map(lambda *x: sum(x), *each.values())
+    return (whole, each), rest
 
   collections = collections or {}
   if config.accumulate == 1:
@@ -259,13 +285,15 @@ def loss_and_gradients(
       parts=config.accumulate,
       collective=collective,
     )
+  gradients, each = collective.psum(gradients)
   return Pass(
     collective.psum(sums),
-    collective.psum(gradients),
+    gradients,
     # Normalisation that knows its axis has made them equal already. One that
     # does not leaves each shard its own: their mean keeps the state one.
     jax.tree.map(collective.mean, changed),
     out,
+    each,
   )
 
 
@@ -298,7 +326,13 @@ def _accumulated(
     )
     return (jax.tree.map(jnp.add, gradients, more), changed), (sums, out)
 
-  zeros = jax.tree.map(jnp.zeros_like, params)
+  first = jax.tree.map(lambda x: x[0], (cut, keys))
+  zeros = jax.tree.map(
+    lambda x: jnp.zeros(x.shape, x.dtype),
+    jax.eval_shape(
+      lambda: gradients_of(params, collections, *first, weights)[0]
+    ),
+  )
   (gradients, changed), (sums, out) = jax.lax.scan(
     one, (zeros, collections), (cut, keys)
   )
@@ -322,42 +356,21 @@ def _averaged(new: Any, old: Any, decay: jax.Array) -> Any:
   return jax.tree.map(one, new, old)
 
 
-def _scaled(updates: Any, rates: Any) -> Any:
-  """Updates times the rates of their groups; exactly 0 where that is 0."""
-
-  def one(update, rate):
-    if rate == 0:
-      return jnp.zeros_like(update)
-    return update if rate == 1 else rate * update
-
-  return jax.tree.map(one, updates, rates)
-
-
-def _in_phase(updates: Any, state: TrainState, phases: Any) -> Any:
-  """Updates times the rates of the phase that the step is in, if any.
-
-  Which one is data, so that all phases are one program. The optimizer sees
-  gradients of what is held back too: its moments are warm when that is let go,
-  and its bias correction, which counts steps from the first, is right.
-  """
-  begin = jnp.zeros((), jnp.float32)
-  for phase in phases:
-    end = jnp.float32(phase.until) * state.total_steps
-    inside = (state.step >= begin) & (state.step < end)
-    begin = end
-    scaled = _scaled(updates, optimizers.rates(state.params, phase.groups))
-    updates = jax.tree.map(
-      lambda new, old, inside=inside: jnp.where(inside, new, old),
-      scaled,
-      updates,
-    )
-  return updates
-
-
 def _key(key: jax.Array, *numbers: Any) -> jax.Array:
   for number in numbers:
     key = jax.random.fold_in(key, number)
   return key
+
+
+def _norms(model, gradients, config):
+  """By WATCHED + modality, (norm, 1) of the gradient of its encoder."""
+  if not config.watch:
+    return {}
+  own = {m: gradients.get(models.encoder_name(m), {}) for m in model.encoders}
+  return {
+    f'{WATCHED}{m}': (optax.global_norm(x), jnp.float32(1))
+    for m, x in own.items()
+  }
 
 
 def train_step(
@@ -386,9 +399,14 @@ def train_step(
     collective: how to reach the other shards of the batch.
 
   Returns:
-    The next state, and metrics as (sum, weight) pairs over all shards.
+    The next state, and metrics as (sum, weight) pairs over all shards: losses
+    by name and, where they are watched, norms of gradients (WATCHED).
   """
   key = jax.random.fold_in(state.key, state.step)
+  methods = [
+    m.recalling(x, state.params)
+    for m, x in zip(methods, state.memory, strict=True)
+  ]
   if augment:
     batch = augment(jax.random.fold_in(key, 1), batch)
   for number, method in enumerate(methods):
@@ -409,9 +427,14 @@ def train_step(
   gradients = found.gradients  # Summed over shards: methods see the batch's.
   for number, method in enumerate(methods):
     if method.changes_gradients:
+      out = (
+        {**found.out, 'gradients': found.by_loss}
+        if method.by_loss
+        else found.out
+      )
       gradients = method.gradients(
         gradients,
-        found.out,
+        out,
         batch,
         key=_key(key, 4, number),
         collective=collective,
@@ -431,11 +454,21 @@ def train_step(
   )
   updates, opt_state = optimizer.update(gradients, opt_state, state.params)
   # Decay is part of the update, so that a group's rate scales it too.
-  updates = _scaled(updates, optimizers.rates(state.params, config.groups))
+  updates = optimizers.scaled(
+    updates, optimizers.rates(state.params, config.groups)
+  )
   for method in methods:
-    phases = method.phases_of(optimizers.paths(state.params))
-    updates = _in_phase(updates, state, phases)
+    updates = optimizers.in_phase(
+      updates,
+      state.params,
+      method.phases_of(optimizers.paths(state.params)),
+      step=state.step,
+      total_steps=state.total_steps,
+    )
   params = optax.apply_updates(state.params, updates)
+  taken = protocol.Taken(
+    found.sums, found.gradients, found.out, batch, collective
+  )
   average = None
   if state.average is not None:
     # Shorter at first, so that the random start is soon forgotten.
@@ -451,5 +484,8 @@ def train_step(
     collections=found.collections,
     average=average,
     opt_state=opt_state,
+    memory=tuple(
+      m.after_step(x, taken) for m, x in zip(methods, state.memory, strict=True)
+    ),
   )
-  return state, found.sums
+  return state, {**found.sums, **_norms(model, found.gradients, config)}

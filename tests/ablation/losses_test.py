@@ -24,6 +24,20 @@ class LossesTest(absltest.TestCase):
     entry = {'repeat': 0, 'fold': fold, 'seed': 1, 'trial': 0, 'key': key}
     self.models['arms'].setdefault(arm, []).append(entry)
 
+  def test_networks_that_were_watched(self):
+    self._land(
+      'joint',
+      'a',
+      {
+        'history': [[[0.7, 0.6], [0.5, 0.4]]],
+        'best_epoch': [2],
+        'watched': [{'ct': [[0.7, 2.0], [math.nan, 1.0]]}],
+      },
+    )
+    ((found,),) = losses.of_models(self.models, self.store).values()
+    self.assertEqual(found['alone'], {'ct': [0.7, None]})
+    self.assertEqual(found['gradients'], {'ct': [2.0, 1.0]})
+
   def test_losses_by_epoch(self):
     self._land(
       'image',

@@ -171,6 +171,33 @@ class NeuralLearnerTest(parameterized.TestCase):
       (note,) = one._notes(job, [fitted(losses, epochs, losses[-1])])
       self.assertEndsWith(note, f'raise --set=training.{name}=N.')
 
+  @parameterized.parameters(
+    ((), 'joint', 1.0, False),
+    (('modality_dropout(rate=0.4)',), 'joint', 0.2, False),
+    (('modality_dropout(rate=0.4)',), 'joint', 0.8, True),
+    (('modality_dropout(rate=0.4)',), 'image', 0.8, False),
+  )
+  def test_says_that_tests_lack_more_than_training(
+    self, methods, arm, share, said
+  ):
+    cohort = tiny.cohort()
+    job = job_of(cohort)
+    test = job.split.test
+    lost = np.zeros(len(cohort), bool)
+    lost[test[: int(share * len(test))]] = True
+    image = cohort.modalities[types.IMAGE].without(lost)
+    cohort = dataclasses.replace(
+      cohort, modalities={**cohort.modalities, types.IMAGE: image}
+    )
+    job = dataclasses.replace(
+      job, inputs=dataclasses.replace(job.inputs, cohort=cohort)
+    )
+    one = learner_of(arm, cohort.task, methods=methods)
+    found = list(one._absence(job))
+    self.assertLen(found, said)
+    if said:
+      self.assertStartsWith(found[0], 'Its test studies lack image more often')
+
   def test_jobs_of_a_fleet_equal_single_ones(self):
     cohort = tiny.cohort()
     jobs = [dataclasses.replace(job_of(cohort), seed=s) for s in (1, 2)]

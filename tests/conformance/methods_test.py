@@ -91,16 +91,18 @@ class MethodsTest(parameterized.TestCase):
     module = models.create_model(samples.config(CHOSEN), task)
     batch = samples.batch()
 
-    def init(alone):
-      return module.init(jax.random.key(0), batch, alone=alone)
+    asks = {
+      'alone': method.alone,
+      'subsets': method.subsets,
+    }
 
-    self.assertEqual(
-      jax.eval_shape(lambda: init(method.alone)),
-      jax.eval_shape(lambda: init(False)),
-    )
-    variables = init(False)
+    def init(**asks):
+      return module.init(jax.random.key(0), batch, **asks)
+
+    self.assertEqual(jax.eval_shape(lambda: init(**asks)), jax.eval_shape(init))
+    variables = init()
     plain, out = module.apply(variables, batch)
-    asked, _ = module.apply(variables, batch, alone=method.alone)
+    asked, _ = module.apply(variables, batch, **asks)
     checks.assert_same(plain, asked)
     self.assertEqual(set(out), {'features'})
 

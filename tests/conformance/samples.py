@@ -142,7 +142,13 @@ def specs(
     exact: whether dropout is off.
   """
   arguments = known.get(name).arguments
-  given = {k: _small(a.default) for k, a in arguments.items()}
+  given = {
+    # A part that is an argument of a part, of the same registry if it is there.
+    k: spec.parse(specs(known, a.default.name, exact=exact)[0])
+    if isinstance(a.default, spec.Spec) and a.default.name in known.names()
+    else _small(a.default)
+    for k, a in arguments.items()
+  }
   if type(given.get('depth')) is int:
     given['depth'] = min(given['depth'], _DEEPEST)
   # Of units and of whole blocks.

@@ -157,6 +157,24 @@ class PicturesTest(parameterized.TestCase):
     self.assertEqual(found[1]['training loss'], '')
     self.assertEqual(found[1]['reason'], 'the loss was not finite')
 
+  def test_modalities_that_were_watched(self):
+    summary, _ = self.of(types.BINARY)
+    given = losses()
+    given['joint'][0] |= {
+      'alone': {'ct': [0.7, 0.6], 'labs': [0.7, None]},
+      'gradients': {'ct': [1.0, 2.0], 'labs': [0.1, 0.2]},
+    }
+    _, table = pictures.files(summary, {'training': given})
+    found = rows(table)
+    self.assertEqual([r['modality'] for r in found], ['ct'] * 2 + ['labs'] * 2)
+    self.assertEqual(found[3]['reason'], 'not finite')
+    _, figure = pictures.training(summary, {'training': given}).figures
+    self.assertEqual(figure.name, 'modalities_by_epoch')
+    self.assertIn('of joint', figure.details)
+    self.assertLen(
+      pictures.training(summary, {'training': losses()}).figures, 1
+    )
+
   def test_an_arm_that_is_called_training_has_no_losses(self):
     summary, _ = self.of(types.BINARY)
     curves = {'training': {'roc': {'x': [0, 1], 'y': [0, 1]}}}

@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 from fusion_jax.core import types
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import strategy as strategies
-from fusion_jax.training import batches, neural
+from fusion_jax.training import batches, checkpoints, neural
 from fusion_jax.training import config as training_config
 from tests import tiny
 
@@ -83,6 +83,31 @@ class FleetTest(parameterized.TestCase):
       np.testing.assert_allclose(together[k].history, alone.history, rtol=1e-5)
     pair = _fit(cohort, members[1:], model=EHR)
     _assert_same(together[1], pair[0])
+
+  def test_how_each_modality_learns_is_kept_where_asked_for(self):
+    cohort = tiny.cohort(absent=True)
+    (plain,) = _fit(cohort, _members(1))
+    self.assertEqual(plain.watched, {})
+    config = dataclasses.replace(CONFIG, watch=True)
+    (found,) = _fit(cohort, _members(1), config=config)
+    np.testing.assert_allclose(found.history, plain.history, rtol=1e-4)
+    self.assertEqual(set(found.watched), {types.IMAGE, types.EHR})
+    for rows in found.watched.values():
+      self.assertLen(rows, len(found.history))
+      self.assertTrue(np.isfinite(rows).all())
+      self.assertGreater(np.min(rows), 0)
+    (record,) = _fit(cohort, _members(1), model=EHR, config=config)
+    # Of one modality it is the loss itself.
+    np.testing.assert_allclose(
+      [x for x, _ in record.watched[types.EHR]],
+      [x for _, x in record.history],
+      rtol=1e-5,
+    )
+    path = self.create_tempdir().full_path
+    checkpoints.save(f'{path}/model', found, extra={}, arrays={})
+    self.assertEqual(
+      checkpoints.load(f'{path}/model')[0].watched, found.watched
+    )
 
   @parameterized.product(strategy=('jit', 'pmap'), shard=('data', 'members'))
   @pytest.mark.slow

@@ -17,14 +17,18 @@ def norm(tree) -> float:
   return np.sqrt(sum(float((x**2).sum()) for x in jax.tree.leaves(tree)))
 
 
-def _batch(config, kind, **changes):
+def _data(kind, **changes):
   cohort = tiny.cohort(24, kind=kind, absent=True)
-  data = batches.FleetData(cohort, (tiny.source(cohort, **changes),))
+  return batches.FleetData(cohort, (tiny.source(cohort, **changes),))
+
+
+def _batch(config, data):
+  task = data.cohort.task
   plan = batches.RowPlan(rows=jnp.arange(24), weight=jnp.arange(24.0) % 3)
   batch = batches.gather(batches.make_resident(data), 0, plan)
-  if kind == types.REGRESSION:
+  if task.kind == types.REGRESSION:
     batch = batch.replace(labels=(batch.labels - 50.0) / 10.0)
-  return models.create_model(config, cohort.task), cohort.task, batch
+  return models.create_model(config, task), task, batch
 
 
 def record(kind=types.BINARY):
@@ -33,18 +37,21 @@ def record(kind=types.BINARY):
     tiny.model_config(
       types.EHR, ehr='mlp(width=8,dropout=0)', combiner='additive'
     ),
-    kind,
+    _data(kind),
   )
 
 
 def images(encoder, kind=types.BINARY):
   """A model of the images alone, likewise."""
   config = tiny.model_config(types.IMAGE, image=encoder, combiner='additive')
-  return _batch(config, kind)
+  return _batch(config, _data(kind))
 
 
-def joint(kind=types.BINARY, combiner='concat(hidden=(8,),dropout=0)'):
-  """A model of the record and an image that is a vector, likewise."""
+def joint_fleet(kind=types.BINARY, combiner='concat(hidden=(8,),dropout=0)'):
+  """What a model of the record and an image that is a vector is made of.
+
+  And the 24 studies that it sees.
+  """
   vector = np.random.default_rng(0).normal(size=(24, 3))
   config = tiny.model_config(
     image_kind='vector',
@@ -53,7 +60,12 @@ def joint(kind=types.BINARY, combiner='concat(hidden=(8,),dropout=0)'):
     combiner=combiner,
   )
   part = batches.Part(batches.VECTOR, vector=vector.astype(np.float32))
-  return _batch(config, kind, image_part=part)
+  return config, _data(kind, image_part=part)
+
+
+def joint(kind=types.BINARY, **options):
+  """That model, its task and a batch of these studies."""
+  return _batch(*joint_fleet(kind, **options))
 
 
 def start(config, *, setup=None, rate=0.01):
@@ -74,6 +86,7 @@ def start(config, *, setup=None, rate=0.01):
     learning_rate=rate,
     weight_decay=0.5,
     average=config.average > 0,
+    methods=methods,
   )
 
   def run(state, batch, **options):
@@ -101,3 +114,21 @@ def train(config, steps=3, *, setup=None, rate=0.01):
     state, metrics = run(state, setup[2])
     found.append(metrics)
   return first, state, found
+
+
+def passed(spec, setup, *, key=1):
+  """Parameters, and a pass of the batch with a method ('' for none)."""
+  model, task, batch = setup
+  methods = protocol.create_methods(
+    (spec,) if spec else (), task=task, modalities=tuple(model.encoders)
+  )
+  params = jax.jit(model.init)(jax.random.key(0), batch)['params']
+  found = step.loss_and_gradients(
+    params,
+    batch,
+    model=model,
+    task=task,
+    key=jax.random.key(key),
+    methods=methods,
+  )
+  return params, found

@@ -4,6 +4,8 @@ import flax.linen as nn
 
 from fusion_jax.fusion import protocol
 
+NAME = 'concat'
+
 
 class Concat(nn.Module):
   """Concatenation and a hidden layer, which can express interactions.
@@ -29,7 +31,7 @@ class Concat(nn.Module):
 
 
 @protocol.COMBINERS.register(
-  'concat', summary='concatenation and an MLP', interactions=True
+  NAME, summary='concatenation and an MLP', interactions=True
 )
 def concat(
   *, num_outputs: int, hidden: tuple[int, ...] = (64,), dropout: float = 0.5

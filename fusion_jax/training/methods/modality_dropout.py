@@ -9,6 +9,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from fusion_jax.core import errors, types
 from fusion_jax.training import protocol
@@ -41,9 +42,16 @@ class ModalityDropout(protocol.Method):
     kept = {m: present[:, k] & keep[:, k] for k, m in enumerate(names)}
     return batch.replace(present={**batch.present, **kept})
 
+  def takes(self, present):
+    """The rate, less where it would be the last: rate - rate^s / s of s."""
+    number = np.maximum(present.sum(1, keepdims=True), 1)
+    return present * (self.rate - self.rate**number / number)
+
 
 @protocol.METHODS.register(
-  'modality_dropout', summary='takes modalities from studies at random'
+  'modality_dropout',
+  summary='takes modalities from studies at random',
+  missing=True,
 )
 def modality_dropout(
   *, modalities: tuple[str, ...], rate: float = 0.25

@@ -6,7 +6,7 @@ labels better than the others has the gradients of its encoder shrunk; noise of
 the gradients' own size makes up for what shrinking takes from stochastic
 gradients.
 
-Two things differ. The paper, which has two modalities and a linear head, takes
+What differs: the paper, which has two modalities and a linear head, takes
 a modality's score from the head's columns that belong to it; here it is the
 probability that the model gives to the labels if it sees that modality alone,
 which any combiner has. With more than two modalities a score is held against
@@ -21,10 +21,7 @@ import jax.numpy as jnp
 
 from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import protocol
-
-# Those whose labels have probabilities, which are compared.
-TASKS = (types.BINARY, types.MULTICLASS, types.MULTILABEL)
+from fusion_jax.training import protocol, scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +29,7 @@ class OGMGE(protocol.Method):
   """Shrinks gradients of the encoder that leads.
 
   Attributes:
-    task: one of TASKS.
+    task: one of `scores.TASKS`.
     alpha: how fast gradients shrink with the lead.
     noise: whether noise is added to those of kernels.
   """
@@ -45,28 +42,22 @@ class OGMGE(protocol.Method):
 
   def score(self, logits, batch):
     """(b,) mean probability of a study's known labels, and their number."""
-    labels = batch.labels
-    if self.task.kind == types.MULTICLASS:
-      log_p = jax.nn.log_softmax(logits)
-      codes = labels[:, :1].astype(jnp.int32)
-      p = jnp.exp(jnp.take_along_axis(log_p, codes, axis=1))
-    else:
-      p = jax.nn.sigmoid(jnp.where(labels > 0, logits, -logits))
+    p = scores.of_labels(self.task, logits, batch.labels)
     return (p * batch.label_mask).sum(1), batch.label_mask.sum(1)
 
   def factors(self, out, batch, collective) -> dict[str, jax.Array]:
     """By modality, the () factor on the gradients of its encoder."""
-    scores = {}
+    means = {}
     for m, logits in out['alone'].items():
       weight = batch.weight * batch.present[m]
       p, known = self.score(logits, batch)
       total, count = collective.psum(
         ((weight * p).sum(), (weight * known).sum())
       )
-      scores[m] = total / jnp.maximum(count, 1e-6)
+      means[m] = total / jnp.maximum(count, 1e-6)
     found = {}
-    for m, own in scores.items():
-      others = [s for o, s in scores.items() if o != m]
+    for m, own in means.items():
+      others = [s for o, s in means.items() if o != m]
       mean = sum(others) / max(len(others), 1)
       lead = own / jnp.maximum(mean, 1e-6)
       # Without another modality in the batch there is nothing to lead.
@@ -104,7 +95,7 @@ class OGMGE(protocol.Method):
 @protocol.METHODS.register(
   'ogm_ge',
   summary="shrinks gradients of the leading modality's encoder (OGM-GE)",
-  tasks=TASKS,
+  tasks=scores.TASKS,
 )
 def ogm_ge(
   *, task: types.Task, alpha: float = 0.5, noise: bool = True

@@ -29,6 +29,28 @@ def _dropped(rate, present, row=None, modalities=('a', 'b', 'c')):
 
 
 class ModalityDropoutTest(absltest.TestCase):
+  def test_says_how_likely_it_takes_what(self):
+    rng = np.random.default_rng(0)
+    present = rng.random((N, 3)) < np.array([0.9, 0.5, 0.7])
+    (method,) = protocol.create_methods(
+      ('modality_dropout(rate=0.6)',),
+      task=tiny.task_of(types.BINARY),
+      modalities=('c', 'a', 'b'),
+    )
+    takes = method.takes(present)
+    here = {m: jnp.asarray(present[:, k]) for k, m in enumerate('abc')}
+    kept = _dropped(0.6, here)
+    for s in (1, 2, 3):
+      of = present.sum(1) == s
+      for k, m in enumerate('abc'):
+        rows = of & present[:, k]
+        self.assertAlmostEqual(
+          takes[rows, k].mean(),
+          1 - np.asarray(kept[m])[rows].mean(),
+          delta=0.06,
+        )
+    np.testing.assert_array_equal(takes[~present], 0)
+
   def test_takes_its_share_and_never_all(self):
     everyone = {m: jnp.ones(N, bool) for m in 'abc'}
     kept = _dropped(0.3, everyone)
