@@ -1,7 +1,7 @@
 """The one model class: encoders, exchanges between them, and a combiner."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -11,6 +11,9 @@ import jax.numpy as jnp
 from fusion_jax.core import errors, types
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import protocol as fusion_protocol
+
+# Of features by modality.
+Change = Callable[[dict[str, types.Features]], dict[str, types.Features]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,14 +145,22 @@ class FusionModel(nn.Module):
         )
 
   def __call__(
-    self, batch: types.Batch, *, train: bool = False, alone: bool = False
+    self,
+    batch: types.Batch,
+    *,
+    train: bool = False,
+    alone: bool = False,
+    change: Change | None = None,
   ):
     """Returns ((b, s) logits, out); out holds 'features' by modality.
 
     With `alone`, out['alone'] holds by modality the (b, s) logits of the
-    combiner where every study has that modality's features at most.
+    combiner where every study has that modality's features at most. `change`
+    is applied to features before they are joined.
     """
     features = self.encode(batch, train=train)
+    if change is not None:
+      features = change(features)
     present = {m: batch.present[m] for m in self.encoders}
     logits, out = self.combiner(features, present, train=train)
     out = {**out, 'features': features}

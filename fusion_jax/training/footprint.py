@@ -122,6 +122,7 @@ def measure(
       learning_rate=jnp.float32(config.learning_rate),
       weight_decay=jnp.float32(config.weight_decay),
       average=config.average > 0,
+      methods=methods,
     )
 
   def train(state, batch):

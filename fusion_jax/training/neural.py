@@ -329,7 +329,7 @@ def _numbers(members, name, config) -> np.ndarray:
 
 def _fitted(states, k, source, history, steps) -> FittedNeural:
   best = jax.tree.map(lambda x: np.asarray(x[k]), states.best)
-  params = best.pop('params')
+  params = protocol.without_modules(best.pop('params'))
   failure = ''
   failed_step = int(states.failed_step[k])
   if failed_step:

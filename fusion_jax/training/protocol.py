@@ -1,34 +1,47 @@
 """What training methods offer, and the registry of those that exist.
 
-A method is a value that is applied around the step: it may change the batch,
-add losses, change gradients and hold parameters back for a while. The step
-knows none by name.
+A method is a value that is applied around the step: it may change the batch and
+the features, add losses with parameters of their own, change gradients, and
+hold parameters or losses back for a while. The step knows none by name.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import flax.linen as nn
 import jax
 
 from fusion_jax.core import errors, registry, types
-from fusion_jax.training import tasks
+from fusion_jax.training import optimizers, tasks
 
 METHODS = registry.Registry('method', package='fusion_jax.training.methods')
 
 
+# The name of the task's own loss; those of methods are METHOD/NAME.
+LOSS = 'loss'
+# The largest share of the steps without the task's loss.
+_MOST = 0.9
+# What predicts from features, and what passes between encoders before.
+_JOINT = '^(combiner|exchanges_)'
+
+
 @dataclasses.dataclass(frozen=True)
 class Phase:
-  """A stretch of training in which some parameters learn at another rate.
+  """A stretch of training in which some parameters or losses count otherwise.
 
   Attributes:
     until: fraction of all steps at which it ends.
     groups: REGEX:RATE, as in `TrainingConfig.groups`, whose rates it
       multiplies; 0 leaves parameters exactly as they are.
+    losses: REGEX:FACTOR, likewise of losses by their names. While LOSS has
+      factor 0 nothing that can be validated is learnt: no epoch that ends in
+      such a phase is kept as the best, nor is patience spent on it.
   """
 
   until: float
-  groups: tuple[str, ...]
+  groups: tuple[str, ...] = ()
+  losses: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,18 +53,53 @@ class Method:
   Attributes:
     alone: whether it reads out['alone'], by modality the (b, s) logits that
       the model gives if it sees that one only.
+    compares: whether its losses compare the studies of a batch, which can then
+      not be passed through the model in parts.
   """
 
   alone: ClassVar[bool] = False
+  compares: ClassVar[bool] = False
 
   def batch(self, key: jax.Array, batch: types.Batch) -> types.Batch:
     """What the model is given instead of `batch`.
 
     What is drawn for a study is drawn from `key` and its row, so that it is the
-    same in any shard.
+    same in any shard. What the method needs of it later stands in `batch.kept`
+    under the method's name.
     """
     del key
     return batch
+
+  def modules(self) -> Mapping[str, nn.Module]:
+    """By name, modules with parameters of the method's own.
+
+    They are trained with the model and are no part of it: nothing is kept of
+    them. Called as (out, batch) they create all their parameters, which stand
+    beside the model's under `module_name`.
+    """
+    return {}
+
+  def features(
+    self,
+    features: dict[str, types.Features],
+    batch: types.Batch,
+    collective: tasks.Collective,
+  ) -> dict[str, types.Features]:
+    """What the combiner is given instead of `features`, in training."""
+    del batch, collective
+    return features
+
+  def task_loss(
+    self,
+    logits: jax.Array,
+    batch: types.Batch,
+    collective: tasks.Collective,
+  ) -> tuple[jax.Array, jax.Array] | None:
+    """The (sum, weight) that stand for those of the task's loss; None if they
+    do not. Of several methods the last one's counts.
+    """
+    del logits, batch, collective
+    return None
 
   def losses(
     self,
@@ -63,7 +111,8 @@ class Method:
     """By name, the (sum, weight) over this shard of losses that are added.
 
     Weights must not depend on the model. What is added to the task's loss is
-    the mean over all shards.
+    the mean over all shards. out['own'] holds, by name, functions that apply
+    the method's modules as `nn.Module.apply` does without its variables.
     """
     del logits, out, batch, collective
     return {}
@@ -93,6 +142,79 @@ class Method:
   def changes_gradients(self) -> bool:
     """Whether `gradients` does anything."""
     return type(self).gradients is not Method.gradients
+
+  @property
+  def changes_features(self) -> bool:
+    """Whether `features` does anything."""
+    return type(self).features is not Method.features
+
+
+def module_name(name: str) -> str:
+  """The name of a method's module in the tree of parameters."""
+  return f'methods_{name}'
+
+
+def without_modules(params: Mapping[str, Any]) -> dict[str, Any]:
+  """The parameters of the model alone."""
+  own = module_name('')
+  return {k: x for k, x in params.items() if not k.startswith(own)}
+
+
+def pretraining(name: str, share: float, weight: float) -> tuple[Phase, ...]:
+  """Phases of a method whose losses come first alone, then beside the task's.
+
+  Args:
+    name: of the method, which begins the names of its losses.
+    share: of all steps, in which nothing but its losses counts, and what joins
+      the modalities waits.
+    weight: of its losses after that; 0 for none.
+  """
+  found = []
+  if share:
+    found.append(Phase(share, (f'{_JOINT}:0',), (f'^(?!{name}/):0',)))
+  return (*found, Phase(1.0, losses=(f'^{name}/:{weight}',)))
+
+
+def untrained(methods: Sequence[Method]) -> float:
+  """Fraction of all steps at whose end the task's loss counts for good."""
+  found = 0.0
+  for method in methods:
+    for phase in method.phases():
+      if factor_of(LOSS, phase.losses) == 0:
+        found = max(found, phase.until)
+  return found
+
+
+def factor_of(name: str, losses: Sequence[str]) -> float:
+  """The factor that a phase's REGEX:FACTOR texts give a loss."""
+  parsed = optimizers.parse_groups(losses)
+  return next((x for p, x in parsed if p.search(name)), 1.0)
+
+
+def check_numbers(method: str, low: float, high: float, **values) -> None:
+  """Checks arguments of a builder.
+
+  Raises:
+    UserError: for one that is not from `low` to `high` (or without limit).
+  """
+  for name, value in values.items():
+    if not low <= value <= high:
+      legal = f'from {low:g} to {high:g}'
+      if high == float('inf'):
+        legal = f'of at least {low:g}'
+      raise errors.UserError(
+        f'{method}({name}={value:g}): expected a number {legal}.'
+      )
+
+
+def check_pretraining(method: str, *, pretrain: float, weight: float) -> None:
+  """Checks what `pretraining` is to be given.
+
+  Raises:
+    UserError: for an impossible share or weight.
+  """
+  check_numbers(method, 0, _MOST, pretrain=pretrain)
+  check_numbers(method, 0, float('inf'), weight=weight)
 
 
 def create_methods(

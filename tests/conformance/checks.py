@@ -1,6 +1,7 @@
 """What holds for every model, whatever it is made of."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -272,6 +273,7 @@ def first_state(
   *,
   rate: float = 1e-3,
   seed: int = 1,
+  methods: Sequence[protocol.Method] = (),
 ) -> step.TrainState:
   """What training starts from, of drawn variables; no program is compiled."""
   empty = jax.eval_shape(
@@ -283,6 +285,7 @@ def first_state(
       total_steps=10,
       learning_rate=rate,
       weight_decay=0.1,
+      methods=methods,
     )
   )
   zeros = jax.tree.map(
@@ -319,7 +322,7 @@ def assert_steps(
   methods = protocol.create_methods(
     training.methods, task=task, modalities=config.modalities
   )
-  first = first_state(module, optimizer, batch)
+  first = first_state(module, optimizer, batch, methods=methods)
   traces = []
 
   def take(state):

@@ -68,6 +68,7 @@ def start(config, *, setup=None, rate=0.01):
     learning_rate=rate,
     weight_decay=0.5,
     average=config.average > 0,
+    methods=methods,
   )
 
   def run(state, batch, **options):

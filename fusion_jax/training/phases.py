@@ -1,0 +1,86 @@
+"""What counts in the phase that a step is in.
+
+Which one is data, so that all phases of a training are one program.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from fusion_jax.training import optimizers, protocol
+
+
+@dataclasses.dataclass(frozen=True)
+class Clock:
+  """Where in its training a model is.
+
+  Attributes:
+    step: () int32 steps taken.
+    total: () int32 steps of the whole training.
+  """
+
+  step: jax.Array
+  total: jax.Array
+
+  def _insides(
+    self, phases: Sequence[protocol.Phase]
+  ) -> Iterator[tuple[protocol.Phase, jax.Array]]:
+    """Each phase, and () bool whether it is now."""
+    begin = jnp.zeros((), jnp.float32)
+    for phase in phases:
+      end = jnp.float32(phase.until) * self.total
+      yield phase, (self.step >= begin) & (self.step < end)
+      begin = end
+
+  def updates(
+    self, updates: Any, params: Any, phases: Sequence[protocol.Phase]
+  ) -> Any:
+    """Updates times the rates of the phase that is now, if any.
+
+    The optimizer sees gradients of what is held back too: its moments are warm
+    when that is let go, and its bias correction, which counts steps from the
+    first, is right.
+    """
+    for phase, inside in self._insides(phases):
+      if not phase.groups:
+        continue
+      rates = optimizers.rates(params, phase.groups)
+      updates = jax.tree.map(
+        lambda new, old, inside=inside: jnp.where(inside, new, old),
+        scaled(updates, rates),
+        updates,
+      )
+    return updates
+
+  def factor(
+    self, methods: Sequence[protocol.Method]
+  ) -> Callable[[str], jax.Array] | None:
+    """By name of a loss, how much of it counts now; None if all of it does."""
+    phases = [m.phases() for m in methods]
+    if not any(x.losses for own in phases for x in own):
+      return None
+
+    def of(name):
+      found = jnp.ones((), jnp.float32)
+      for own in phases:
+        for phase, inside in self._insides(own):
+          share = protocol.factor_of(name, phase.losses)
+          if share != 1:
+            found = found * jnp.where(inside, share, 1.0)
+      return found
+
+    return of
+
+
+def scaled(updates: Any, rates: Any) -> Any:
+  """Updates times the rates of their groups; exactly 0 where that is 0."""
+
+  def one(update, rate):
+    if rate == 0:
+      return jnp.zeros_like(update)
+    return update if rate == 1 else rate * update
+
+  return jax.tree.map(one, updates, rates)
