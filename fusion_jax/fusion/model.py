@@ -53,6 +53,11 @@ class ModelConfig:
     """Those the model sees."""
     return tuple(m for m, _ in self.encoders)
 
+  @property
+  def given(self) -> dict[str, dict[str, Any]]:
+    """By modality, what the library gives its encoder's builder."""
+    return {m: dict(x.given) for m, x in self.encoders}
+
 
 def _blank(tree: Any, present: jax.Array) -> Any:
   """`tree` of (b, ...) arrays with zeros for studies that are not present."""

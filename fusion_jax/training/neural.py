@@ -122,7 +122,10 @@ def _programs(model_config, task, training, cohort, strategy):
     ),
     config=training,
     methods=protocol.create_methods(
-      training.methods, task=task, modalities=model_config.modalities
+      training.methods,
+      task=task,
+      modalities=model_config.modalities,
+      given=model_config.given,
     ),
     augment=augment.of_batches(training, free=batches.free(cohort)),
     map_members=strategy.map_members,

@@ -34,30 +34,37 @@ class Phase:
     until: fraction of all steps at which it ends.
     groups: REGEX:RATE, as in `TrainingConfig.groups`, whose rates it
       multiplies; 0 leaves parameters exactly as they are.
-    losses: REGEX:FACTOR, likewise of losses by their names. While LOSS has
-      factor 0 nothing that can be validated is learnt: no epoch that ends in
-      such a phase is kept as the best, nor is patience spent on it.
+    losses: REGEX:FACTOR, likewise of losses by their names.
+    only: a method whose losses alone count, with those of other methods that
+      are in such a phase of their own. While LOSS does not count nothing that
+      can be validated is learnt: no epoch that ends then is kept as the best,
+      nor is patience spent on it.
   """
 
   until: float
   groups: tuple[str, ...] = ()
   losses: tuple[str, ...] = ()
+  only: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
   """Does nothing; methods override what they change.
 
-  Builders are given `task` and the model's `modalities` if they ask for them.
+  Builders are given `task`, the model's `modalities` and `kinds_give` (see
+  `create_methods`) if they ask for them.
 
   Attributes:
     alone: whether it reads out['alone'], by modality the (b, s) logits that
       the model gives if it sees that one only.
+    first: whether `batch` changes inputs in the phase only in which its own
+      losses count (`Phase.only`).
     compares: whether its losses compare the studies of a batch, which can then
       not be passed through the model in parts.
   """
 
   alone: ClassVar[bool] = False
+  first: ClassVar[bool] = False
   compares: ClassVar[bool] = False
 
   def batch(self, key: jax.Array, batch: types.Batch) -> types.Batch:
@@ -171,18 +178,20 @@ def pretraining(name: str, share: float, weight: float) -> tuple[Phase, ...]:
   """
   found = []
   if share:
-    found.append(Phase(share, (f'{_JOINT}:0',), (f'^(?!{name}/):0',)))
+    found.append(Phase(share, (f'{_JOINT}:0',), only=name))
   return (*found, Phase(1.0, losses=(f'^{name}/:{weight}',)))
 
 
 def untrained(methods: Sequence[Method]) -> float:
   """Fraction of all steps at whose end the task's loss counts for good."""
-  found = 0.0
-  for method in methods:
-    for phase in method.phases():
-      if factor_of(LOSS, phase.losses) == 0:
-        found = max(found, phase.until)
-  return found
+  phases = [x for method in methods for x in method.phases()]
+  idle = [x for x in phases if x.only or factor_of(LOSS, x.losses) == 0]
+  return max((x.until for x in idle), default=0.0)
+
+
+def is_of(name: str, method: str) -> bool:
+  """Whether a loss is one of a method's."""
+  return name.startswith(f'{method}/')
 
 
 def factor_of(name: str, losses: Sequence[str]) -> float:
@@ -218,9 +227,20 @@ def check_pretraining(method: str, *, pretrain: float, weight: float) -> None:
 
 
 def create_methods(
-  specs: Sequence[str], *, task: types.Task, modalities: Sequence[str]
+  specs: Sequence[str],
+  *,
+  task: types.Task,
+  modalities: Sequence[str],
+  given: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[Method, ...]:
   """The methods of `specs`, in order.
+
+  Args:
+    specs: of METHODS.
+    task: what is predicted.
+    modalities: of the model.
+    given: by modality, what its kind gives builders of encoders, which builders
+      of methods are given as `kinds_give`.
 
   Raises:
     UserError: for an unknown method or argument, or a task that one does not
@@ -235,5 +255,11 @@ def create_methods(
         f"The method '{part.name}' does not support {task.kind} tasks, only "
         f'{", ".join(tasks_of)}.'
       )
-    found.append(METHODS.build(part, task=task, modalities=tuple(modalities)))
+    made = METHODS.build(
+      part,
+      task=task,
+      modalities=tuple(modalities),
+      kinds_give={m: dict(x) for m, x in (given or {}).items()},
+    )
+    found.append(made)
   return tuple(found)

@@ -419,11 +419,12 @@ def train_step(
     The next state, and metrics as (sum, weight) pairs over all shards.
   """
   key = jax.random.fold_in(state.key, state.step)
+  clock = phases.Clock(state.step, state.total_steps)
   if augment:
     batch = augment(jax.random.fold_in(key, 1), batch)
   for number, method in enumerate(methods):
-    batch = method.batch(_key(key, 3, number), batch)
-  clock = phases.Clock(state.step, state.total_steps)
+    after = method.batch(_key(key, 3, number), batch)
+    batch = clock.batch(batch, after, method)
   # What is drawn for a study follows from its row and is the same however the
   # batch is cut. Dropout is drawn for the shard as a whole: each needs its own.
   found = loss_and_gradients(

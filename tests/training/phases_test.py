@@ -68,6 +68,18 @@ class PretrainingTest(parameterized.TestCase):
       self.assertEqual(float(factor('mine/x')), mine)
     self.assertEqual(protocol.untrained([Phased(own)]), 0.4)
 
+  def test_two_that_come_first_count_side_by_side(self):
+    methods = [
+      Phased(protocol.pretraining(name, share, 1.0))
+      for name, share in (('one', 0.2), ('two', 0.4))
+    ]
+    for taken, loss, one, two in ((1, 0, 1, 1), (3, 0, 0, 1), (4, 1, 1, 1)):
+      factor = _clock(taken).factor(methods)
+      self.assertEqual(float(factor('loss')), loss)
+      self.assertEqual(float(factor('one/x')), one)
+      self.assertEqual(float(factor('two/x')), two)
+    self.assertEqual(protocol.untrained(methods), 0.4)
+
   def test_without_a_share_only_the_weight_is_left(self):
     own = protocol.pretraining('mine', 0.0, 0.5)
     self.assertEqual(own, (protocol.Phase(1.0, losses=('^mine/:0.5',)),))
