@@ -16,8 +16,10 @@ from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, roster
 from fusion_jax.core import types
 from fusion_jax.encoders import protocol
+from fusion_jax.fusion import late
 from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.launch import command
+from fusion_jax.training import protocol as training_protocol
 from tests import imports
 
 COMMANDS = imports.ROOT / 'docs/commands.md'
@@ -116,6 +118,8 @@ def _tasks():
 _PARTS = {
   'combiners': fusion_protocol.COMBINERS,
   'exchanges': fusion_protocol.EXCHANGES,
+  'methods': training_protocol.METHODS,
+  'rules': late.RULES,
 }
 # Of the library: other packages' parts are theirs to document.
 _OURS = 'fusion_jax.'
@@ -132,17 +136,41 @@ def told(entry) -> tuple[str, str]:
 
 
 def parts(kind: str) -> list:
-  """Entries of the library's own combiners or exchanges."""
+  """Entries of the library's own combiners, exchanges, methods or rules."""
   known = _PARTS[kind]
   entries = [known.get(name) for name in known.names()]
   return [x for x in entries if x.build.__module__.startswith(_OURS)]
 
 
 def _parts(kind):
+  if kind == 'methods':
+    yield from _methods()
+    return
+  if kind == 'rules':
+    yield from _rules()
+    return
   yield 'part', 'what it is', 'interactions', 'from', 'what differs'
   for entry in parts(kind):
     interacts = 'yes' if entry.claims.get('interactions', True) else ''
     yield f'`{entry}`', entry.summary, interacts, *told(entry)
+
+
+def _methods():
+  yield 'method', 'does', 'tasks', 'absence', 'from', 'what differs'
+  for entry in parts('methods'):
+    tasks = ', '.join(entry.claims.get('tasks', ())) or 'all'
+    absence = 'yes' if entry.claims.get('missing') else ''
+    yield f'`{entry}`', entry.summary, tasks, absence, *told(entry)
+
+
+def _rules():
+  yield 'rule', 'what it is', 'tasks', 'interactions', 'from', 'what differs'
+  for entry in parts('rules'):
+    rule = late.create(entry.name)
+    every = set(rule.tasks) == set(types.TASK_KINDS)
+    tasks = 'all' if every else ', '.join(rule.tasks)
+    interacts = 'yes' if rule.interactions else ''
+    yield f'`{entry}`', entry.summary, tasks, interacts, *told(entry)
 
 
 def _encoders(kind):

@@ -5,13 +5,12 @@ Which one is data, so that all phases of a training are one program.
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from fusion_jax.core import types
-from fusion_jax.training import optimizers, protocol
+from fusion_jax.training import protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,26 +49,6 @@ class Clock:
     )
     return after.replace(inputs=inputs)
 
-  def updates(
-    self, updates: Any, params: Any, phases: Sequence[protocol.Phase]
-  ) -> Any:
-    """Updates times the rates of the phase that is now, if any.
-
-    The optimizer sees gradients of what is held back too: its moments are warm
-    when that is let go, and its bias correction, which counts steps from the
-    first, is right.
-    """
-    for phase, inside in self._insides(phases):
-      if not phase.groups:
-        continue
-      rates = optimizers.rates(params, phase.groups)
-      updates = jax.tree.map(
-        lambda new, old, inside=inside: jnp.where(inside, new, old),
-        scaled(updates, rates),
-        updates,
-      )
-    return updates
-
   def factor(
     self, methods: Sequence[protocol.Method]
   ) -> Callable[[str], jax.Array] | None:
@@ -93,14 +72,3 @@ class Clock:
       return jnp.where(others & ~mine, 0.0, found)
 
     return of
-
-
-def scaled(updates: Any, rates: Any) -> Any:
-  """Updates times the rates of their groups; exactly 0 where that is 0."""
-
-  def one(update, rate):
-    if rate == 0:
-      return jnp.zeros_like(update)
-    return update if rate == 1 else rate * update
-
-  return jax.tree.map(one, updates, rates)

@@ -464,11 +464,17 @@ def train_step(
   )
   updates, opt_state = optimizer.update(gradients, opt_state, state.params)
   # Decay is part of the update, so that a group's rate scales it too.
-  updates = phases.scaled(
+  updates = optimizers.scaled(
     updates, optimizers.rates(state.params, config.groups)
   )
   for method in methods:
-    updates = clock.updates(updates, state.params, method.phases())
+    updates = optimizers.in_phase(
+      updates,
+      state.params,
+      method.phases(),
+      step=state.step,
+      total_steps=state.total_steps,
+    )
   params = optax.apply_updates(state.params, updates)
   average = None
   if state.average is not None:

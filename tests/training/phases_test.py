@@ -53,7 +53,9 @@ class ClockTest(parameterized.TestCase):
   @parameterized.parameters((2, 0.0, 0.5), (3, 1.0, 1.0))
   def test_updates_follow_rates(self, taken, a, b):
     params = {'a': jnp.ones(2), 'b': jnp.ones(3)}
-    found = _clock(taken).updates(params, params, (FIRST, SECOND))
+    found = optimizers.in_phase(
+      params, params, (FIRST, SECOND), step=taken, total_steps=10
+    )
     np.testing.assert_array_equal(found['a'], a * np.ones(2))
     np.testing.assert_array_equal(found['b'], b * np.ones(3))
 
@@ -160,7 +162,7 @@ class PretrainingTest(parameterized.TestCase):
 
 class ScaledTest(absltest.TestCase):
   def test_rate_zero_is_exact(self):
-    found = phases.scaled(
+    found = optimizers.scaled(
       {'a': jnp.array([jnp.inf]), 'b': jnp.ones(1)}, {'a': 0.0, 'b': 0.5}
     )
     self.assertEqual(float(found['a'][0]), 0.0)

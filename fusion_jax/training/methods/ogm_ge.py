@@ -6,7 +6,7 @@ labels better than the others has the gradients of its encoder shrunk; noise of
 the gradients' own size makes up for what shrinking takes from stochastic
 gradients.
 
-Two things differ. The paper, which has two modalities and a linear head, takes
+What differs: the paper, which has two modalities and a linear head, takes
 a modality's score from the head's columns that belong to it; here it is the
 probability that the model gives to the labels if it sees that modality alone,
 which any combiner has. With more than two modalities a score is held against
