@@ -262,8 +262,10 @@ def parallel_of(
   That follows from all the arm's models, so that it does not depend on how
   many of them an interrupted run still lacks.
   """
+  parts = config.known_arms[arm]
+  own = config.settings_of(parts).members if learners.of(parts).fleet else 1
   members = sum(
-    learner_lib.models_per_node(config.known_arms[arm], node.small)
+    max(own, learner_lib.models_per_node(parts, node.small))
     for node in plan.nodes[arm]
   )
   decided = strategy.create_strategy(config.parallel, members=members)

@@ -42,6 +42,9 @@ class TrainingConfig:
       the other, to save memory; the step is that of the whole batch but for
       dropout and statistics over studies, which are drawn and taken by part.
     methods: specs of `protocol.METHODS`, applied in order around the step.
+    members: models that an arm trains from seeds of their own, whose
+      probabilities are averaged: a deep ensemble. An arm that trains on halves
+      has one for each half in any case.
     remat: whether the backward pass computes each encoder stage again instead
       of keeping what is inside it, to save memory.
     save_minutes: minutes between two times that a fleet in training is kept
@@ -74,6 +77,7 @@ class TrainingConfig:
   clip_norm: float = 1.0
   dtype: str = 'float32'
   accumulate: int = 1
+  members: int = 1
   remat: bool = False
   methods: tuple[str, ...] = ()
   save_minutes: float = 10.0
@@ -112,6 +116,7 @@ def check(config: TrainingConfig) -> None:
     ('average', 0, 1),
     ('clip_norm', 0, None),
     ('accumulate', 1, 1024),
+    ('members', 1, 100),
     ('save_minutes', 0, None),
     ('save_epochs', 0, None),
     ('save_steps', 0, None),
