@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
+from fusion_jax.core import types
+from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
 from fusion_jax.training import neural, optimizers, phases, protocol, step
-from tests.conformance import samples, training_test
+from tests import tiny
 from tests.training import steps
 
 FIRST = protocol.Phase(0.3, ('^a:0', 'b:0.5'), ('^loss$:0', '^x/:2'))
@@ -128,29 +130,31 @@ class PretrainingTest(parameterized.TestCase):
       least_patience=0,
       patience=2,
       batch_size=12,
-      # What is learnt after it only makes it worse: the first counted is kept.
-      learning_rate=10.0,
+      # Nothing of the model learns in it, and what does after it goes astray.
+      groups=('^encoders_:0',),
+      learning_rate=100.0,
       average=0.0,
       clip_norm=0.0,
       schedule='constant',
-      methods=('unimodal_first(pretrain=0.5)',),
+      methods=('autoencoder(pretrain=0.5,width=2,hidden=4)',),
     )
+    cohort, rows = tiny.cohort(36), np.arange(36)
     (fitted,) = neural.fit_fleet(
-      model_config=samples.config(training_test.CHEAP),
-      task=samples.cohort().task,
-      data=samples.fleet_data(),
-      members=[
-        neural.Member(
-          training_test.ROWS[:12], training_test.ROWS[12:18], seed=0
-        )
-      ],
+      model_config=tiny.model_config(
+        types.EHR, ehr='mlp(width=8,dropout=0)', combiner='additive'
+      ),
+      task=cohort.task,
+      data=tiny.fleet_data(cohort),
+      members=[neural.Member(rows[:24], rows[24:], seed=0)],
       config=config,
-      parallel=training_test.RESIDENT,
+      parallel=parallel_config.ParallelConfig(devices=1),
     ).fitted
     self.assertEqual(fitted.failure, '')
     self.assertGreater(fitted.best_epoch, 3)
     self.assertGreaterEqual(len(fitted.history), 4)
     counted = [valid for _, valid in fitted.history[3:]]
+    earlier = [valid for _, valid in fitted.history[:3]]
+    self.assertLess(min(earlier), min(counted))
     self.assertEqual(fitted.valid_loss, min(counted))
     self.assertEqual(
       [k for k in fitted.params if k.startswith(protocol.module_name(''))], []
