@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from scipy import stats
 
@@ -132,6 +133,7 @@ class AutoencoderTest(parameterized.TestCase):
     )
     self.assertAlmostEqual(float(found[0]), exact, places=4)
 
+  @pytest.mark.slow
   def test_variational_codes_are_drawn_from_the_product(self):
     out, batch = _given()
     batch, params, found = _run(
@@ -193,6 +195,7 @@ class AutoencoderTest(parameterized.TestCase):
       autoencoder.target_of(batch, 'note', ()), reconstruction.Target
     )
 
+  @pytest.mark.slow
   def test_training_lowers_it(self):
     config = dataclasses.replace(
       steps.CONFIG, methods=('autoencoder(hidden=16,pretrain=0.9)',)

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest
 from scipy import special
 
@@ -128,6 +129,7 @@ class ContrastiveTest(absltest.TestCase):
       module.apply(variables, {'features': other})['ct'], found['ct']
     )
 
+  @pytest.mark.slow
   def test_training_lowers_it(self):
     config = dataclasses.replace(
       steps.CONFIG,

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
@@ -48,6 +49,12 @@ def _features(n=N):
     )
     for m in ('ct', 'labs')
   }
+
+
+def _mixed(method, features, batch):
+  return jax.jit(lambda x, y: method.features(x, y, tasks.LOCAL))(
+    features, batch
+  )
 
 
 def _partner(place, kind):
@@ -98,7 +105,7 @@ class MixupTest(parameterized.TestCase):
       np.asarray(batch.kept['mixup'][k]) for k in ('share', 'place')
     )
     partner = _partner(place, np.ones((N, 1)))
-    found = method.features(features, batch, tasks.LOCAL)
+    found = _mixed(method, features, batch)
     for m, x in features.items():
       s = share[:, None]
       np.testing.assert_allclose(
@@ -136,14 +143,17 @@ class MixupTest(parameterized.TestCase):
     logits = jnp.asarray(
       np.random.default_rng(3).normal(size=(N, task.num_outputs)), jnp.float32
     )
+    loss_of = jax.jit(lambda x, y: tasks.loss_sums(task, x, y))
     total = count = 0.0
     for i, j in enumerate(partner):
       for k, part in ((i, share[i]), (j, 1 - share[i])):
         one = jax.tree.map(lambda x, k=k: x[k : k + 1], batch)
-        loss, w = tasks.loss_sums(task, logits[i : i + 1], one)
+        loss, w = loss_of(logits[i : i + 1], one)
         total, count = total + part * loss, count + part * w
     np.testing.assert_allclose(
-      method.task_loss(logits, batch, tasks.LOCAL), (total, count), rtol=1e-4
+      jax.jit(lambda x, y: method.task_loss(x, y, tasks.LOCAL))(logits, batch),
+      (total, count),
+      rtol=1e-4,
     )
 
   def test_of_two_labels_it_is_the_loss_of_the_mixed_one(self):
@@ -175,17 +185,18 @@ class MixupTest(parameterized.TestCase):
       lambda x: x.at[6:].set(True if x.dtype == bool else jnp.nan), features
     )
     for a, b in zip(
-      jax.tree.leaves(method.features(features, batch, tasks.LOCAL)),
-      jax.tree.leaves(method.features(spoiled, batch, tasks.LOCAL)),
+      jax.tree.leaves(_mixed(method, features, batch)),
+      jax.tree.leaves(_mixed(method, spoiled, batch)),
       strict=True,
     ):
       np.testing.assert_array_equal(a[:6], b[:6])
     # Those with a ct among themselves alone: 1, 3 and 5.
     labs = features['labs'].pooled.at[::2].set(jnp.nan)
     odd = {**features, 'labs': features['labs'].replace(pooled=labs)}
-    found = method.features(odd, batch, tasks.LOCAL)['labs'].pooled
+    found = _mixed(method, odd, batch)['labs'].pooled
     self.assertTrue(np.isfinite(found[1:6:2]).all())
 
+  @pytest.mark.slow
   def test_trains(self):
     config = dataclasses.replace(steps.CONFIG, methods=('mixup(alpha=1)',))
     plain = steps.train(steps.CONFIG, 2, setup=steps.joint())[2]

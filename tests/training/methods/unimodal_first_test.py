@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
@@ -20,6 +21,7 @@ def _config(spec):
 
 class UnimodalFirstTest(parameterized.TestCase):
   @parameterized.parameters(types.MULTICLASS, types.SURVIVAL)
+  @pytest.mark.slow
   def test_is_the_loss_of_a_linear_layer_on_each_encoder(self, kind):
     setup = model, task, batch = steps.joint(kind)
     first, run = steps.start(_config('unimodal_first'), setup=setup)
@@ -36,6 +38,7 @@ class UnimodalFirstTest(parameterized.TestCase):
         metrics[f'unimodal_first/{m}'], exact, rtol=1e-4
       )
 
+  @pytest.mark.slow
   def test_at_first_an_encoder_learns_from_nothing_but_its_own_head(self):
     """As it does beside another whose input is another."""
     model, task, batch = steps.joint()
@@ -58,6 +61,7 @@ class UnimodalFirstTest(parameterized.TestCase):
     after = jax.tree.map(np.subtract, one.params[name], two.params[name])
     self.assertGreater(steps.norm(after), 2 * steps.norm(gap))
 
+  @pytest.mark.slow
   def test_its_losses_are_gone_afterwards(self):
     """Gradients of the heads are 0: only decay moves them, and not biases."""
     config = dataclasses.replace(
