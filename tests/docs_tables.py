@@ -16,6 +16,7 @@ from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, roster
 from fusion_jax.core import types
 from fusion_jax.encoders import protocol
+from fusion_jax.fusion import late
 from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.launch import command
 from fusion_jax.training import pretrained
@@ -141,6 +142,7 @@ _PARTS = {
   'combiners': fusion_protocol.COMBINERS,
   'exchanges': fusion_protocol.EXCHANGES,
   'methods': training_protocol.METHODS,
+  'rules': late.RULES,
 }
 # Of the library: other packages' parts are theirs to document.
 _OURS = 'fusion_jax.'
@@ -157,7 +159,7 @@ def told(entry) -> tuple[str, str]:
 
 
 def parts(kind: str) -> list:
-  """Entries of the library's own combiners, exchanges or methods."""
+  """Entries of the library's own combiners, exchanges, methods or rules."""
   known = _PARTS[kind]
   entries = [known.get(name) for name in known.names()]
   return [x for x in entries if x.build.__module__.startswith(_OURS)]
@@ -166,6 +168,9 @@ def parts(kind: str) -> list:
 def _parts(kind):
   if kind == 'methods':
     yield from _methods()
+    return
+  if kind == 'rules':
+    yield from _rules()
     return
   yield 'part', 'what it is', 'interactions', 'from', 'what differs'
   for entry in parts(kind):
@@ -179,6 +184,16 @@ def _methods():
     tasks = ', '.join(entry.claims.get('tasks', ())) or 'all'
     absence = 'yes' if entry.claims.get('missing') else ''
     yield f'`{entry}`', entry.summary, tasks, absence, *told(entry)
+
+
+def _rules():
+  yield 'rule', 'what it is', 'tasks', 'interactions', 'from', 'what differs'
+  for entry in parts('rules'):
+    rule = late.create(entry.name)
+    every = set(rule.tasks) == set(types.TASK_KINDS)
+    tasks = 'all' if every else ', '.join(rule.tasks)
+    interacts = 'yes' if rule.interactions else ''
+    yield f'`{entry}`', entry.summary, tasks, interacts, *told(entry)
 
 
 def _encoders(kind):

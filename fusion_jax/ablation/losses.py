@@ -25,7 +25,8 @@ def of_models(
 
   Returns:
     Entries {repeat, fold, seed, half, epochs, train, valid, kept}: `half`
-    where a node has a model for each half of the training part, else None;
+    where a node has a model for each half of the training part, or several
+    members, the number of the model, else None;
     `epochs` from 1 to the last that was run, None for a loss that was not
     finite; `kept` the epoch whose parameters are used. Of networks that were
     watched also `alone` and `gradients`, by modality the validation loss of

@@ -66,6 +66,8 @@ class Neural(learner.Learner):
       training, init=tuple(init_of(arm, training))
     )
     self._parallel = parallel
+    halved = learner.models_per_node(arm, small=False) > 1
+    self._members = 1 if halved else training.members
 
   def model_config(self, inputs: learner.Inputs) -> models.ModelConfig:
     """What its models are made of."""
@@ -141,7 +143,7 @@ class Neural(learner.Learner):
     return batches.FleetData(pairs[0][0].cohort, tuple(sources)), places
 
   def fit(self, jobs, on_epoch=None):
-    rows = [learner.model_rows(self.arm, job) for job in jobs]
+    rows = [learner.model_rows(self.arm, job) * self._members for job in jobs]
     pairs = [
       (job.inputs, h)
       for job, r in zip(jobs, rows, strict=True)
@@ -156,7 +158,7 @@ class Neural(learner.Learner):
           neural.Member(
             train=train,
             valid=rows_lib.usable(self.arm, data.cohort, job.split.valid),
-            seed=(job.seed + half) % 2**31,
+            seed=self._seed(job.seed, half),
             source=places[len(members)],
             **job.hyper,
           )
@@ -196,6 +198,27 @@ class Neural(learner.Learner):
       self._trained(job, [next(found) for _ in parts], seconds / len(jobs))
       for job, parts in zip(jobs, rows, strict=True)
     ]
+
+  def _seed(self, seed: int, number: int) -> int:
+    """Of a node's model; that of the first does not depend on the others."""
+    if self._members == 1 or not number:
+      return (seed + number) % 2**31
+    words = np.random.SeedSequence([seed, number]).generate_state(1)
+    return int(words[0]) % 2**31
+
+  def mean(self, logits):
+    """(n, s) logits of what a node's models predict.
+
+    Those of models trained on halves are averaged as they are. Members of a
+    deep ensemble are a mixture: their probabilities are averaged, log hazards
+    and values as they are (Lakshminarayanan et al. 2017, "Simple and scalable
+    predictive uncertainty estimation using deep ensembles", NeurIPS, section
+    2.4; without adversarial training, and each stopped by validation).
+    """
+    if self._members == 1:
+      return super().mean(logits)
+    scores = [links.scores_from_logits(self.task, x) for x in logits]
+    return links.logits_from_scores(self.task, np.mean(scores, axis=0))
 
   def _standardise_labels(self, data, places, jobs, rows):
     """Gives regression sources the mean and deviation of training labels."""

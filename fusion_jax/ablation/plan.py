@@ -274,8 +274,11 @@ def parallel_of(
   parts = config.known_arms[arm]
   members = 1
   if learners.of(parts).learns:
+    fleet = learners.of(parts).fleet
+    own = config.settings_of(parts).members if fleet else 1
     members = sum(
-      learner_lib.models_per_node(parts, node.small) for node in plan.nodes[arm]
+      max(own, learner_lib.models_per_node(parts, node.small))
+      for node in plan.nodes[arm]
     )
   decided = strategy.create_strategy(config.parallel, members=members)
   return dataclasses.replace(config.parallel, shard=decided.shard)

@@ -156,6 +156,7 @@ class Batch:
       study is drawn from it, so that it depends neither on which studies are
       beside it nor on how the batch is sharded.
     features: by modality, encodings to use instead of running the encoder.
+    kept: by training method, (b, ...) arrays of its own for each study.
   """
 
   inputs: dict[str, Any]
@@ -165,3 +166,4 @@ class Batch:
   weight: jax.Array
   row: jax.Array
   features: dict[str, Features] = flax.struct.field(default_factory=dict)
+  kept: dict[str, Any] = flax.struct.field(default_factory=dict)

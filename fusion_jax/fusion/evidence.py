@@ -64,44 +64,32 @@ def weighted_mean(evidence, here, weights) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class Average(late.Rule):
-  """A weighted mean of the evidence; subclasses say with which weights.
+class OfEvidence(late.Rule):
+  """A rule that can be recalibrated; regression has nothing to recalibrate.
 
   Attributes:
-    recalibrated: whether the mean is put on the scale of the task by a slope
-      and an intercept, fitted on its own validation predictions (rescale.py).
+    recalibrated: see `late.Rule`.
   """
 
   recalibrated: bool = False
 
   @property
   def tasks(self) -> tuple[str, ...]:
-    """Kinds of tasks; regression has nothing to recalibrate."""
+    """Kinds of tasks."""
     return rescale.TASKS if self.recalibrated else types.TASK_KINDS
+
+
+@dataclasses.dataclass(frozen=True)
+class Average(OfEvidence):
+  """A weighted mean of the evidence; subclasses say with which weights."""
 
   def weights(self, given: late.Validation) -> np.ndarray:
     """(m,) weights of the modalities."""
     return np.ones(len(given.values))
 
   def fit(self, given):
-    state = spread(given)
-    weights = self.weights(given)
-    state['weights'] = weights.tolist()
-    if self.recalibrated:
-      evidence = of(given.task, given.values, given.here, state)
-      fused = weighted_mean(evidence, given.here, weights)
-      rows = given.here.any(axis=0)
-      fitted = rescale.fit(
-        given.task, fused[rows], given.labels[rows], given.weight[rows]
-      )
-      for name, value in zip(('slope', 'intercept'), fitted, strict=True):
-        state[name] = value.tolist()
-    return state
+    return {**spread(given), 'weights': self.weights(given).tolist()}
 
   def fuse(self, fitted, values, here):
     evidence = of(fitted.task, values, here, fitted.state)
-    fused = weighted_mean(evidence, here, fitted.state['weights'])
-    if self.recalibrated:
-      fused *= np.asarray(fitted.state['slope'])
-      fused += np.asarray(fitted.state['intercept'])
-    return fused
+    return weighted_mean(evidence, here, fitted.state['weights'])

@@ -14,9 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fusion_jax.core import errors, links, registry, spec, types
+from fusion_jax.fusion import rescale
 
 RULES = registry.Registry('late rule', package='fusion_jax.fusion.rules')
 CLASSES = (types.BINARY, types.MULTICLASS, types.MULTILABEL)
+# What a recalibrated rule's state holds beside its own.
+_SLOPE, _INTERCEPT = 'slope', 'intercept'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +52,13 @@ class Rule(abc.ABC):
     tasks: kinds of tasks that it can fuse.
     interactions: whether it is not additive in the modalities' evidence.
     folds: whether it cross-validates.
+    recalibrated: whether what it gives is put on the scale of the task by a
+      slope and an intercept, fitted on its own validation predictions
+      (rescale.py).
   """
 
   tasks: tuple[str, ...] = types.TASK_KINDS
+  recalibrated: bool = False
   interactions: ClassVar[bool] = False
   folds: ClassVar[bool] = False
 
@@ -103,7 +110,11 @@ class LateRule:
       UserError: if a modality is missing or its logits have another width.
     """
     values, here = _stack(self.task, self.modalities, logits, present)
-    fused = create(self.rule).fuse(self, values, here)
+    rule = create(self.rule)
+    fused = rule.fuse(self, values, here)
+    if rule.recalibrated:
+      fused = fused * np.asarray(self.state[_SLOPE])
+      fused += np.asarray(self.state[_INTERCEPT])
     anyone = here.any(axis=0)[:, None]
     return np.where(anyone, fused, np.asarray(self.constant))
 
@@ -187,8 +198,16 @@ def fit_late(
   constant = links.constant_logits(task, labels, weight)
   fold = None if valid_fold is None else np.asarray(valid_fold)
   given = Validation(task, values, here, labels, weight, fold, constant)
-  state = made.fit(given)
-  return LateRule(rule, task, modalities, tuple(constant.tolist()), state)
+  found = LateRule(
+    rule, task, modalities, tuple(constant.tolist()), made.fit(given)
+  )
+  if not made.recalibrated:
+    return found
+  rows = here.any(axis=0)
+  fused = made.fuse(found, values[:, rows], here[:, rows])
+  line = rescale.fit(task, fused, labels[rows], weight[rows])
+  more = zip((_SLOPE, _INTERCEPT), (x.tolist() for x in line), strict=True)
+  return dataclasses.replace(found, state={**found.state, **dict(more)})
 
 
 def _stack(task, modalities, logits, present):

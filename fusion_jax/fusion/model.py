@@ -1,7 +1,7 @@
 """The one model class: encoders, exchanges between them, and a combiner."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -11,6 +11,9 @@ import jax.numpy as jnp
 from fusion_jax.core import errors, types
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import protocol as fusion_protocol
+
+# Of features by modality.
+Change = Callable[[dict[str, types.Features]], dict[str, types.Features]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +52,11 @@ class ModelConfig:
   def modalities(self) -> tuple[str, ...]:
     """Those the model sees."""
     return tuple(m for m, _ in self.encoders)
+
+  @property
+  def given(self) -> dict[str, dict[str, Any]]:
+    """By modality, what the library gives its encoder's builder."""
+    return {m: dict(x.given) for m, x in self.encoders}
 
 
 def _blank(tree: Any, present: jax.Array) -> Any:
@@ -148,14 +156,18 @@ class FusionModel(nn.Module):
     train: bool = False,
     alone: bool = False,
     subsets: tuple[tuple[str, ...], ...] = (),
+    change: Change | None = None,
   ):
     """Returns ((b, s) logits, out); out holds 'features' by modality.
 
     With `alone`, out['alone'] holds by modality the (b, s) logits of the
     combiner where every study has that modality's features at most. Likewise
-    out['subsets'] by each of `subsets`, which name modalities.
+    out['subsets'] by each of `subsets`, which name modalities. `change`
+    is applied to features before they are joined.
     """
     features = self.encode(batch, train=train)
+    if change is not None:
+      features = change(features)
     present = {m: batch.present[m] for m in self.encoders}
     logits, out = self.combiner(features, present, train=train)
     out = {**out, 'features': features}

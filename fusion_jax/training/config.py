@@ -44,6 +44,9 @@ class TrainingConfig:
     methods: specs of `protocol.METHODS`, applied in order around the step.
     watch: whether, by epoch, the validation loss of what is predicted from
       each modality alone and the norm of its encoder's gradients are kept.
+    members: models that an arm trains from seeds of their own, whose
+      probabilities are averaged: a deep ensemble. An arm that trains on halves
+      has one for each half in any case.
     remat: whether the backward pass computes each encoder stage again instead
       of keeping what is inside it, to save memory.
     save_minutes: minutes between two times that a fleet in training is kept
@@ -76,6 +79,7 @@ class TrainingConfig:
   clip_norm: float = 1.0
   dtype: str = 'float32'
   accumulate: int = 1
+  members: int = 1
   remat: bool = False
   methods: tuple[str, ...] = ()
   watch: bool = False
@@ -115,6 +119,7 @@ def check(config: TrainingConfig) -> None:
     ('average', 0, 1),
     ('clip_norm', 0, None),
     ('accumulate', 1, 1024),
+    ('members', 1, 100),
     ('save_minutes', 0, None),
     ('save_epochs', 0, None),
     ('save_steps', 0, None),

@@ -374,6 +374,13 @@ class Programs:
     # Never true of NaN, so that a loss that is not finite is never the best.
     better = valid_loss < member.best_loss
     epoch = member.epoch + 1
+    best_loss = jnp.where(better, valid_loss, member.best_loss)
+    if share := protocol.untrained(self.methods):
+      # Until the task's loss counts the newest is the best, however bad it is.
+      taken, most = epoch * member.steps, member.epochs * member.steps
+      early = taken <= jnp.float32(share) * most
+      better |= early
+      best_loss = jnp.where(early, jnp.inf, best_loss)
     best_epoch = jnp.where(better, epoch, member.best_epoch)
     going = (epoch - best_epoch < member.patience) & (epoch < member.epochs)
     return member.replace(
@@ -386,7 +393,7 @@ class Programs:
         member.train.used,
         member.best,
       ),
-      best_loss=jnp.where(better, valid_loss, member.best_loss),
+      best_loss=best_loss,
       best_epoch=best_epoch,
       stopped=~going | (member.failed_step > 0),
     )

@@ -109,7 +109,10 @@ def measure(
   change = augment.of_batches(config, free=batches.free(data.cohort))
 
   methods = protocol.create_methods(
-    config.methods, task=task, modalities=model_config.modalities
+    config.methods,
+    task=task,
+    modalities=model_config.modalities,
+    given=model_config.given,
   )
 
   def start(batch):

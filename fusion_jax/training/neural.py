@@ -128,7 +128,10 @@ def _programs(model_config, task, training, cohort, strategy, watched=0):
     ),
     config=training,
     methods=protocol.create_methods(
-      training.methods, task=task, modalities=model_config.modalities
+      training.methods,
+      task=task,
+      modalities=model_config.modalities,
+      given=model_config.given,
     ),
     augment=augment.of_batches(training, free=batches.free(cohort)),
     map_members=strategy.map_members,
@@ -393,7 +396,7 @@ def _numbers(members, name, config) -> np.ndarray:
 
 def _fitted(states, k, source, history, steps) -> FittedNeural:
   best = jax.tree.map(lambda x: np.asarray(x[k]), states.best)
-  params = best.pop('params')
+  params = protocol.without_modules(best.pop('params'))
   failure = ''
   failed_step = int(states.failed_step[k])
   if failed_step:

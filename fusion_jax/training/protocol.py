@@ -1,35 +1,51 @@
 """What training methods offer, and the registry of those that exist.
 
-A method is a value that is applied around the step: it may change the batch,
-add losses, change gradients and hold parameters back for a while. The step
-knows none by name.
+A method is a value that is applied around the step: it may change the batch and
+the features, add losses with parameters of their own, change gradients, and
+hold parameters or losses back for a while. The step knows none by name.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import flax.linen as nn
 import jax
 import numpy as np
 
 from fusion_jax.core import errors, registry, types
-from fusion_jax.training import tasks
+from fusion_jax.training import optimizers, tasks
 
 METHODS = registry.Registry('method', package='fusion_jax.training.methods')
 
 
+# The name of the task's own loss; those of methods are METHOD/NAME.
+LOSS = 'loss'
+# The largest share of the steps without the task's loss.
+_MOST = 0.9
+# What predicts from features, and what passes between encoders before.
+_JOINT = '^(combiner|exchanges_)'
+
+
 @dataclasses.dataclass(frozen=True)
 class Phase:
-  """A stretch of training in which some parameters learn at another rate.
+  """A stretch of training in which some parameters or losses count otherwise.
 
   Attributes:
     until: fraction of all steps at which it ends.
     groups: REGEX:RATE, as in `TrainingConfig.groups`, whose rates it
       multiplies; 0 leaves parameters exactly as they are.
+    losses: REGEX:FACTOR, likewise of losses by their names.
+    only: a method whose losses alone count, with those of other methods that
+      are in such a phase of their own. While LOSS does not count nothing that
+      can be validated is learnt: no epoch that ends then is kept as the best,
+      nor is patience spent on it.
   """
 
   until: float
-  groups: tuple[str, ...]
+  groups: tuple[str, ...] = ()
+  losses: tuple[str, ...] = ()
+  only: str = ''
 
 
 class Taken(NamedTuple):
@@ -76,7 +92,8 @@ class Ended(NamedTuple):
 class Method:
   """Does nothing; methods override what they change.
 
-  Builders are given `task` and the model's `modalities` if they ask for them.
+  Builders are given `task`, the model's `modalities` and `kinds_give` (see
+  `create_methods`) if they ask for them.
 
   Attributes:
     alone: whether it reads out['alone'], by modality the (b, s) logits that
@@ -85,11 +102,17 @@ class Method:
       gradients of its mean over the whole batch.
     watches: whether `after_epoch` reads the validation losses of each
       modality alone.
+    first: whether `batch` changes inputs in the phase only in which its own
+      losses count (`Phase.only`).
+    compares: whether its losses compare the studies of a batch, which can then
+      not be passed through the model in parts.
   """
 
   alone: ClassVar[bool] = False
   by_loss: ClassVar[bool] = False
   watches: ClassVar[bool] = False
+  first: ClassVar[bool] = False
+  compares: ClassVar[bool] = False
 
   @property
   def subsets(self) -> tuple[tuple[str, ...], ...]:
@@ -103,7 +126,8 @@ class Method:
     """What the model is given instead of `batch`.
 
     What is drawn for a study is drawn from `key` and its row, so that it is the
-    same in any shard.
+    same in any shard. What the method needs of it later stands in `batch.kept`
+    under the method's name.
     """
     del key
     return batch
@@ -115,6 +139,37 @@ class Method:
     """
     return np.zeros(present.shape)
 
+  def modules(self) -> Mapping[str, nn.Module]:
+    """By name, modules with parameters of the method's own.
+
+    They are trained with the model and are no part of it: nothing is kept of
+    them. Called as (out, batch) they create all their parameters, which stand
+    beside the model's under `module_name`.
+    """
+    return {}
+
+  def features(
+    self,
+    features: dict[str, types.Features],
+    batch: types.Batch,
+    collective: tasks.Collective,
+  ) -> dict[str, types.Features]:
+    """What the combiner is given instead of `features`, in training."""
+    del batch, collective
+    return features
+
+  def task_loss(
+    self,
+    logits: jax.Array,
+    batch: types.Batch,
+    collective: tasks.Collective,
+  ) -> tuple[jax.Array, jax.Array] | None:
+    """The (sum, weight) that stand for those of the task's loss; None if they
+    do not. Of several methods the last one's counts.
+    """
+    del logits, batch, collective
+    return None
+
   def losses(
     self,
     logits: jax.Array,
@@ -125,7 +180,8 @@ class Method:
     """By name, the (sum, weight) over this shard of losses that are added.
 
     Weights must not depend on the model. What is added to the task's loss is
-    the mean over all shards.
+    the mean over all shards. out['own'] holds, by name, functions that apply
+    the method's modules as `nn.Module.apply` does without its variables.
     """
     del logits, out, batch, collective
     return {}
@@ -199,11 +255,97 @@ class Method:
       self.changes_gradients or type(self).after_step is not Method.after_step
     )
 
+  @property
+  def changes_features(self) -> bool:
+    """Whether `features` does anything."""
+    return type(self).features is not Method.features
+
+
+def module_name(name: str) -> str:
+  """The name of a method's module in the tree of parameters."""
+  return f'methods_{name}'
+
+
+def without_modules(params: Mapping[str, Any]) -> dict[str, Any]:
+  """The parameters of the model alone."""
+  own = module_name('')
+  return {k: x for k, x in params.items() if not k.startswith(own)}
+
+
+def pretraining(name: str, share: float, weight: float) -> tuple[Phase, ...]:
+  """Phases of a method whose losses come first alone, then beside the task's.
+
+  Args:
+    name: of the method, which begins the names of its losses.
+    share: of all steps, in which nothing but its losses counts, and what joins
+      the modalities waits.
+    weight: of its losses after that; 0 for none.
+  """
+  found = []
+  if share:
+    found.append(Phase(share, (f'{_JOINT}:0',), only=name))
+  return (*found, Phase(1.0, losses=(f'^{name}/:{weight}',)))
+
+
+def untrained(methods: Sequence[Method]) -> float:
+  """Fraction of all steps at whose end the task's loss counts for good."""
+  phases = [x for method in methods for x in method.phases()]
+  idle = [x for x in phases if x.only or factor_of(LOSS, x.losses) == 0]
+  return max((x.until for x in idle), default=0.0)
+
+
+def is_of(name: str, method: str) -> bool:
+  """Whether a loss is one of a method's."""
+  return name.startswith(f'{method}/')
+
+
+def factor_of(name: str, losses: Sequence[str]) -> float:
+  """The factor that a phase's REGEX:FACTOR texts give a loss."""
+  parsed = optimizers.parse_groups(losses)
+  return next((x for p, x in parsed if p.search(name)), 1.0)
+
+
+def check_numbers(method: str, low: float, high: float, **values) -> None:
+  """Checks arguments of a builder.
+
+  Raises:
+    UserError: for one that is not from `low` to `high` (or without limit).
+  """
+  for name, value in values.items():
+    if not low <= value <= high:
+      legal = f'from {low:g} to {high:g}'
+      if high == float('inf'):
+        legal = f'of at least {low:g}'
+      raise errors.UserError(
+        f'{method}({name}={value:g}): expected a number {legal}.'
+      )
+
+
+def check_pretraining(method: str, *, pretrain: float, weight: float) -> None:
+  """Checks what `pretraining` is to be given.
+
+  Raises:
+    UserError: for an impossible share or weight.
+  """
+  check_numbers(method, 0, _MOST, pretrain=pretrain)
+  check_numbers(method, 0, float('inf'), weight=weight)
+
 
 def create_methods(
-  specs: Sequence[str], *, task: types.Task, modalities: Sequence[str]
+  specs: Sequence[str],
+  *,
+  task: types.Task,
+  modalities: Sequence[str],
+  given: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[Method, ...]:
   """The methods of `specs`, in order.
+
+  Args:
+    specs: of METHODS.
+    task: what is predicted.
+    modalities: of the model.
+    given: by modality, what its kind gives builders of encoders, which builders
+      of methods are given as `kinds_give`.
 
   Raises:
     UserError: for an unknown method or argument, or a task that one does not
@@ -218,5 +360,11 @@ def create_methods(
         f"The method '{part.name}' does not support {task.kind} tasks, only "
         f'{", ".join(tasks_of)}.'
       )
-    found.append(METHODS.build(part, task=task, modalities=tuple(modalities)))
+    made = METHODS.build(
+      part,
+      task=task,
+      modalities=tuple(modalities),
+      kinds_give={m: dict(x) for m, x in (given or {}).items()},
+    )
+    found.append(made)
   return tuple(found)

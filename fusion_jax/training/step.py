@@ -1,5 +1,6 @@
 """One pure training step; it knows no device."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import optax
 from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
 from fusion_jax.training import config as training_config
-from fusion_jax.training import optimizers, protocol, tasks
+from fusion_jax.training import optimizers, phases, protocol, tasks
 
 # Changes a batch at random: (key, batch) -> batch.
 BatchChange = Callable[[jax.Array, types.Batch], types.Batch]
@@ -27,7 +28,7 @@ class TrainState:
 
   Attributes:
     step: () int32 steps taken.
-    params: of the model, which gradients change.
+    params: of the model and of methods' own modules, which gradients change.
     collections: by name, the model's other variables, which its own forward
       pass changes, such as 'batch_stats'; may be empty.
     average: exponential moving average of all variables; None without one.
@@ -106,12 +107,18 @@ def create_train_state(
   """Initial state of `model`, whose parameters are drawn from `key`.
 
   Without `average` there is no moving average, nor memory for one. `methods`
-  are those of the steps.
+  are those of the steps; they may have parameters of their own beside the
+  model's, which are the same with them as without.
   """
   variables = model.init(jax.random.fold_in(key, 0), batch)
   collections = {k: v for k, v in variables.items() if k != 'params'}
   # A model without parameters of its own still has an (empty) tree of them.
-  params = variables.get('params', {})
+  params = dict(variables.get('params', {}))
+  if own := _modules(methods):
+    _, out = model.apply(variables, batch)
+    for number, (name, module) in enumerate(own.items()):
+      drawn = module.init(_key(key, 2, number), out, batch)
+      params[protocol.module_name(name)] = drawn.get('params', {})
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
@@ -128,6 +135,23 @@ def create_train_state(
     learning_rate=jnp.asarray(learning_rate, jnp.float32),
     weight_decay=jnp.asarray(weight_decay, jnp.float32),
   )
+
+
+def _modules(methods: Sequence[protocol.Method]) -> dict[str, Any]:
+  """By name, the modules of all methods.
+
+  Raises:
+    UserError: if two have one of the same name.
+  """
+  found: dict[str, Any] = {}
+  for method in methods:
+    own = method.modules()
+    if twice := found.keys() & own.keys():
+      raise errors.UserError(
+        f"training.methods: '{min(twice)}' is there twice."
+      )
+    found |= own
+  return found
 
 
 def _cast(tree: Any, dtype: str) -> Any:
@@ -197,29 +221,58 @@ def loss_and_gradients(
   methods: Sequence[protocol.Method] = (),
   collections: dict[str, Any] | None = None,
   collective: tasks.Collective = tasks.LOCAL,
+  factor: Callable[[str], Any] | None = None,
 ) -> Pass:
   """One pass over `batch`: its losses, gradients and changed collections.
 
+  `factor` gives by name of a loss how much its gradient counts, all of it if
+  None.
+
   Raises:
-    UserError: for a batch of a survival task in several parts.
+    UserError: for a batch in several parts where a loss compares all of it.
   """
-  if config.accumulate > 1 and task.kind == types.SURVIVAL:
-    raise errors.UserError(
-      f'training.accumulate={config.accumulate}: the loss of a survival task '
-      'compares all studies of a batch; it needs training.accumulate=1.'
-    )
+  if config.accumulate > 1:
+    comparing = [type(m).__name__ for m in methods if m.compares]
+    if task.kind == types.SURVIVAL:
+      comparing.append('a survival task')
+    if comparing:
+      raise errors.UserError(
+        f'training.accumulate={config.accumulate}: the loss of {comparing[-1]} '
+        'compares all studies of a batch; it needs training.accumulate=1.'
+      )
 
   model = _still(model, params, config.groups)
   alone = any(m.alone for m in methods)
   subsets = tuple(sorted({x for m in methods for x in m.subsets}))
   keeps = any(m.keeps_out for m in methods)
   by_loss = any(m.by_loss for m in methods)
+  modules = _modules(methods)
+
+  def changed_features(batch, features):
+    for method in methods:
+      features = method.features(features, batch, collective)
+    return features
 
   def forward(params, collections, batch, key):
     """Losses by name as (sum, weight), changed collections, and out."""
+    change = None
+    if any(m.changes_features for m in methods):
+      change = functools.partial(changed_features, batch)
+    own = {
+      # Heads of losses are small: they run in full precision.
+      name: functools.partial(
+        module.apply,
+        {'params': params[protocol.module_name(name)]},
+        rngs={'dropout': _key(key, 1)},
+      )
+      for name, module in modules.items()
+    }
     (logits, out), changed = model.apply(
       # Cast here, so that gradients arrive in the parameters' own float32.
-      {'params': _cast(params, config.dtype), **collections},
+      {
+        'params': _cast(protocol.without_modules(params), config.dtype),
+        **collections,
+      },
       batch.replace(
         inputs=_cast(batch.inputs, config.dtype),
         features=_cast(batch.features, config.dtype),
@@ -227,6 +280,7 @@ def loss_and_gradients(
       train=True,
       alone=alone,
       subsets=subsets,
+      change=change,
       rngs={'dropout': key},
       mutable=list(collections),
     )
@@ -234,9 +288,13 @@ def loss_and_gradients(
     changed = jax.tree.map(
       lambda new, old: new.astype(old.dtype), dict(changed), collections
     )
-    sums = {'loss': tasks.loss_sums(task, logits, batch, collective)}
+    sums = {protocol.LOSS: tasks.loss_sums(task, logits, batch, collective)}
     for method in methods:
-      more = method.losses(logits, out, batch, collective)
+      instead = method.task_loss(logits, batch, collective)
+      if instead is not None:
+        sums[protocol.LOSS] = instead
+    for method in methods:
+      more = method.losses(logits, {**out, 'own': own}, batch, collective)
       if twice := sums.keys() & more.keys():
         raise errors.UserError(
           f"training.methods: two of them add a loss '{min(twice)}'."
@@ -252,6 +310,8 @@ def loss_and_gradients(
       # that their gradients add up to its own.
       whole = weights or _weights(sums, collective)
       means = {name: s / whole[name] for name, (s, _) in sums.items()}
+      if factor is not None:
+        means = {name: factor(name) * x for name, x in means.items()}
       return means, (sums, *rest)
 
     def mean_loss(params):
@@ -407,10 +467,12 @@ def train_step(
     m.recalling(x, state.params)
     for m, x in zip(methods, state.memory, strict=True)
   ]
+  clock = phases.Clock(state.step, state.total_steps)
   if augment:
     batch = augment(jax.random.fold_in(key, 1), batch)
   for number, method in enumerate(methods):
-    batch = method.batch(_key(key, 3, number), batch)
+    after = method.batch(_key(key, 3, number), batch)
+    batch = clock.batch(batch, after, method)
   # What is drawn for a study follows from its row and is the same however the
   # batch is cut. Dropout is drawn for the shard as a whole: each needs its own.
   found = loss_and_gradients(
@@ -423,6 +485,7 @@ def train_step(
     methods=methods,
     collections=state.collections,
     collective=collective,
+    factor=clock.factor(methods),
   )
   gradients = found.gradients  # Summed over shards: methods see the batch's.
   for number, method in enumerate(methods):

@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 from sklearn import metrics
 
 from fusion_jax.ablation import families, learner, learners, neural_learner
-from fusion_jax.core import types
+from fusion_jax.core import links, types
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
 from fusion_jax.training import neural
@@ -110,6 +110,47 @@ class NeuralLearnerTest(parameterized.TestCase):
 
   def test_a_second_stage_has_two_models(self):
     trained, _ = self._round_trip('early_features', tiny.cohort(absent=True))
+    self.assertLen(trained.models, 2)
+
+  @parameterized.parameters(*types.TASK_KINDS)
+  def test_probabilities_of_a_deep_ensemble_are_averaged(self, kind):
+    task = tiny.task_of(kind)
+    logits = np.random.default_rng(0).normal(size=(3, 5, task.num_outputs))
+    found = learner_of('ehr', task, members=3).mean(list(logits))
+    each = [links.scores_from_logits(task, x) for x in logits]
+    np.testing.assert_allclose(
+      links.scores_from_logits(task, found), np.mean(each, axis=0), atol=1e-9
+    )
+
+  @pytest.mark.slow
+  def test_a_deep_ensemble_is_the_mean_of_its_members(self):
+    """Of their probabilities; the first is the model that there is alone."""
+    cohort = tiny.cohort(96, kind=types.MULTICLASS)
+    job = job_of(cohort)
+    one, several = (learner_of('ehr', cohort.task, members=k) for k in (1, 3))
+    (alone,), (trained,) = one.fit([job]), several.fit([job])
+    self.assertLen(trained.models, 3)
+    rows = [job.split.test]
+
+    def scores(own, models):
+      part = dataclasses.replace(trained, models=models)
+      (found,) = own.logits([part], [job.inputs], rows)
+      return links.scores_from_logits(cohort.task, found)
+
+    each = [scores(one, (m,)) for m in trained.models]
+    np.testing.assert_allclose(each[0], scores(one, alone.models), atol=1e-5)
+    for other in each[1:]:
+      self.assertGreater(np.abs(other - each[0]).max(), 1e-3)
+    np.testing.assert_allclose(
+      scores(several, trained.models), np.mean(each, axis=0), atol=1e-6
+    )
+    self.assertEqual(trained.parameters, 3 * alone.parameters)
+
+  @pytest.mark.slow
+  def test_arms_on_halves_have_no_members(self):
+    cohort = tiny.cohort(96)
+    arm = learner_of('early_features', cohort.task, members=3)
+    (trained,) = arm.fit([job_of(cohort)])
     self.assertLen(trained.models, 2)
 
   def test_a_second_stage_is_defined_by_a_frozen_encoder(self):

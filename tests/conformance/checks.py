@@ -321,7 +321,10 @@ def assert_steps(
   batch = samples.batch(kind) if batch is None else batch
   optimizer = optimizers.create_optimizer(groups=training.groups)
   methods = protocol.create_methods(
-    training.methods, task=task, modalities=config.modalities
+    training.methods,
+    task=task,
+    modalities=config.modalities,
+    given=config.given,
   )
   first = first_state(module, optimizer, batch, methods=methods)
   traces = []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from fusion_jax.core import types
+from fusion_jax.core import spec, types
 from fusion_jax.fusion import model as models
 from fusion_jax.training import protocol, tasks
 from tests import tiny
@@ -70,7 +70,10 @@ class MethodsTest(parameterized.TestCase):
     )
     before = samples.batch()
     after = jax.jit(method.batch)(jax.random.key(0), before)
-    self.assertEqual(jax.tree.structure(before), jax.tree.structure(after))
+    self.assertLessEqual(set(after.kept), {spec.parse(text).name})
+    self.assertEqual(
+      jax.tree.structure(before), jax.tree.structure(after.replace(kept={}))
+    )
     for name in ('labels', 'label_mask', 'row'):
       checks.assert_same(getattr(before, name), getattr(after, name))
     for m, x in after.present.items():
@@ -81,6 +84,58 @@ class MethodsTest(parameterized.TestCase):
       jax.random.key(0), jax.tree.map(lambda x: x[order], before)
     )
     checks.assert_close(jax.tree.map(lambda x: x[order], after), moved, 1e-6)
+
+  @parameterized.parameters(METHODS)
+  def test_features_of_a_study_are_its_own(self, text):
+    """They depend on others only if that is claimed, and never on the absent.
+
+    Whatever is claimed, they are the same in any order.
+    """
+    (method,) = protocol.create_methods(
+      (text,), task=tiny.task_of(types.BINARY), modalities=tuple(CHOSEN)
+    )
+    claims = protocol.METHODS.get(spec.parse(text).name).claims
+    batch = jax.jit(method.batch)(jax.random.key(0), samples.batch())
+    rng = np.random.default_rng(0)
+
+    def drawn():
+      return {
+        m: types.Features(
+          *(jnp.asarray(rng.normal(size=x)) for x in ((24, 4), (24, 3, 4))),
+          jnp.asarray(rng.random((24, 3)) < 0.7),
+        )
+        for m in CHOSEN
+      }
+
+    def cleared(features):
+      """Zeros of what is absent, as the model gives them."""
+      return {
+        m: models._blank(x, batch.present[m]) for m, x in features.items()
+      }
+
+    def look(features, batch=batch):
+      return method.features(features, batch, tasks.LOCAL)
+
+    one, others = cleared(drawn()), cleared(drawn())
+    found = look(one)
+    order = rng.permutation(samples.N)
+    moved = jax.tree.map(lambda x: x[order], (one, batch))
+    checks.assert_close(
+      jax.tree.map(lambda x: x[order], found), look(*moved), 1e-6
+    )
+    checks.assert_same(cleared(found), found)
+    half = np.arange(samples.N) < samples.N // 2
+    beside = jax.tree.map(
+      lambda x, y: jnp.where(half.reshape(-1, *[1] * (x.ndim - 1)), x, y),
+      one,
+      others,
+    )
+    same = jax.tree.map(
+      lambda x, y: np.array_equal(x[half], y[half]), found, look(beside)
+    )
+    self.assertEqual(
+      not all(jax.tree.leaves(same)), claims.get('across_studies', False)
+    )
 
   @parameterized.parameters(METHODS)
   def test_adds_nothing_to_the_model_and_nothing_outside_training(self, text):

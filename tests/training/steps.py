@@ -77,17 +77,22 @@ def start(config, *, setup=None, rate=0.01):
   methods = protocol.create_methods(
     config.methods, task=task, modalities=tuple(model.encoders)
   )
-  state = step.create_train_state(
-    model=model,
-    optimizer=optimizer,
-    batch=batch,
-    key=jax.random.key(0),
-    total_steps=10,
-    learning_rate=rate,
-    weight_decay=0.5,
-    average=config.average > 0,
-    methods=methods,
-  )
+
+  def first():
+    return step.create_train_state(
+      model=model,
+      optimizer=optimizer,
+      batch=batch,
+      key=jax.random.key(0),
+      total_steps=10,
+      learning_rate=rate,
+      weight_decay=0.5,
+      average=config.average > 0,
+      methods=methods,
+    )
+
+  # One program is sooner made than the many of its operations.
+  state = jax.jit(first)()
 
   def run(state, batch, **options):
     return step.train_step(

@@ -5,6 +5,8 @@ with equal priors, divided by the sum over classes; of each label of a
 multilabel task, over its two.
 """
 
+import dataclasses
+
 import numpy as np
 from scipy import special
 
@@ -12,8 +14,11 @@ from fusion_jax.core import types
 from fusion_jax.fusion import late
 
 
+@dataclasses.dataclass(frozen=True)
 class Maximum(late.Rule):
-  """Estimates nothing."""
+  """Estimates nothing, unless it is recalibrated."""
+
+  recalibrated: bool = False
 
   tasks = late.CLASSES
   interactions = True
@@ -29,6 +34,6 @@ class Maximum(late.Rule):
 
 
 @late.RULES.register('max', summary='largest probability')
-def maximum() -> Maximum:
+def maximum(*, recalibrated: bool = False) -> Maximum:
   """The modality that is surest of a class decides on it."""
-  return Maximum()
+  return Maximum(recalibrated)

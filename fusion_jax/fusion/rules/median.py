@@ -5,13 +5,16 @@ there of probabilities, here of what rules average (evidence.py). Of two
 modalities it is their mean.
 """
 
+import dataclasses
+
 import numpy as np
 
 from fusion_jax.fusion import evidence, late
 
 
-class Median(late.Rule):
-  """Estimates nothing but the scale of log hazards."""
+@dataclasses.dataclass(frozen=True)
+class Median(evidence.OfEvidence):
+  """Estimates nothing but the scale of log hazards, unless recalibrated."""
 
   interactions = True
 
@@ -27,6 +30,6 @@ class Median(late.Rule):
 
 
 @late.RULES.register('median', summary='median evidence')
-def median() -> Median:
+def median(*, recalibrated: bool = False) -> Median:
   """Of three or more modalities it is not moved by one that is far off."""
-  return Median()
+  return Median(recalibrated)

@@ -6,6 +6,8 @@ probabilities of several classes) the product over R modalities is a sum less
 R - 1 times the prior's, which is that of the validation part.
 """
 
+import dataclasses
+
 import numpy as np
 from scipy import special
 
@@ -13,8 +15,11 @@ from fusion_jax.core import types
 from fusion_jax.fusion import evidence, late
 
 
+@dataclasses.dataclass(frozen=True)
 class Product(late.Rule):
-  """Estimates nothing but the prior."""
+  """Estimates nothing but the prior, unless it is recalibrated."""
+
+  recalibrated: bool = False
 
   tasks = late.CLASSES
 
@@ -30,6 +35,6 @@ class Product(late.Rule):
 
 
 @late.RULES.register('product', summary='product of probabilities')
-def product() -> Product:
+def product(*, recalibrated: bool = False) -> Product:
   """Too sure of itself where the modalities tell the same."""
-  return Product()
+  return Product(recalibrated)

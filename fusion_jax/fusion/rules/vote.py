@@ -5,14 +5,19 @@ maximises sensitivity + specificity - 1 on validation. Multiclass: the class is
 the most probable one. Ties stay ties: how sure a modality was does not count.
 """
 
+import dataclasses
+
 import numpy as np
 
 from fusion_jax.core import links, types
 from fusion_jax.fusion import evidence, late
 
 
+@dataclasses.dataclass(frozen=True)
 class Vote(late.Rule):
   """Estimates a threshold for each modality and label."""
+
+  recalibrated: bool = False
 
   tasks = late.CLASSES
   interactions = True
@@ -59,6 +64,6 @@ def _youden(logit, label, weight):
 
 
 @late.RULES.register('vote', summary='share of the votes')
-def vote() -> Vote:
+def vote(*, recalibrated: bool = False) -> Vote:
   """Of two modalities it has three values: much of the order is lost."""
-  return Vote()
+  return Vote(recalibrated)
