@@ -26,7 +26,7 @@ class Median(late.Rule):
     return np.nanmedian(found, axis=0)
 
 
-@late.RULES.register('median', summary='median evidence')
+@late.RULES.register('median', summary='median evidence', missing=True)
 def median() -> Median:
   """Of three or more modalities it is not moved by one that is far off."""
   return Median()

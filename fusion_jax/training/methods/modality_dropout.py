@@ -43,7 +43,9 @@ class ModalityDropout(protocol.Method):
 
 
 @protocol.METHODS.register(
-  'modality_dropout', summary='takes modalities from studies at random'
+  'modality_dropout',
+  summary='takes modalities from studies at random',
+  missing=True,
 )
 def modality_dropout(
   *, modalities: tuple[str, ...], rate: float = 0.25
