@@ -2,6 +2,7 @@ r"""Measures what every registered fusion part can do, on worlds with an answer.
 
   python -m experiments.studies.methods --out=DIR
   python -m experiments.studies.methods --out=DIR --rows=combiner:gated,rule
+  python -m experiments.studies.methods --out=DIR --small
   python -m experiments.studies.methods --out=DIR \
     --record=docs/methods.md
   python -m experiments.studies.methods --out=DIR --curves \
@@ -21,7 +22,7 @@ import time
 
 from absl import flags
 
-from experiments.studies.zoo import curves, grounds, page, subjects, work
+from experiments.studies.zoo import curves, grounds, page, quick, subjects, work
 from fusion_jax.ablation import store
 from fusion_jax.core import errors, files, registry
 from fusion_jax.launch import launch
@@ -41,6 +42,9 @@ _MINUTES = flags.DEFINE_float(
 )
 _RECORD = flags.DEFINE_string(
   'record', '', 'A page, docs/methods.md, to whose table the rows are added.'
+)
+_SMALL = flags.DEFINE_bool(
+  'small', False, 'In the form that the tests run: seconds a part.'
 )
 _CURVES = flags.DEFINE_bool('curves', False, 'Measures curves over rates.')
 _MODALITY = flags.DEFINE_string('modality', 'image', 'That curves are about.')
@@ -63,7 +67,8 @@ def _run() -> int:
   chosen = subjects.chosen(_ROWS.value)
   folder = pathlib.Path(_OUT.value)
   store.make_folder(folder)
-  at = work.Work(folder, grounds.Setting(), _tell)
+  setting = quick.SETTING if _SMALL.value else grounds.Setting()
+  at = work.Work(folder, setting, _tell, small=_SMALL.value)
   with launch.resumable(folder):
     if _CURVES.value:
       return _curves(at, chosen)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import views
-from fusion_jax.core import errors
+from fusion_jax.core import errors, registry, spec
 from fusion_jax.data import cohort as cohort_lib
 from fusion_jax.fusion import late
 from fusion_jax.fusion import protocol as fusion_protocol
@@ -28,6 +28,8 @@ WHERE = (TEST, TRAINING, BOTH)
 _OF_METHODS, _OF_EXCHANGES = 'concat', 'additive'
 # The stage of the encoders that an exchange follows.
 _STAGE = 1
+# Sizes of parts in small, by the names that arguments have.
+_SMALL = {'width': 16, 'depth': 1, 'heads': 2, 'hidden': (16,), 'dropout': 0.1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,8 @@ def arm(
   subject: Subject,
   cohort: cohort_lib.Cohort,
   encoders: Mapping[str, tuple[str, str]],
+  *,
+  small: bool = False,
 ) -> arm_lib.Arm:
   """The arm that shows what a subject does with a cohort's modalities.
 
@@ -102,7 +106,12 @@ def arm(
     subject: whose row it is.
     cohort: whose modalities it sees.
     encoders: by kind of modality, its view and encoder.
+    small: whether the part and what joins encoders are of a few numbers.
   """
+
+  def of(known: registry.Registry, name: str) -> str:
+    return in_small(known, name) if small else name
+
   if subject.kind == RULE:
     inputs = {
       m: arm_lib.Input(x.kind, of=m, view=views.LOGITS)
@@ -121,15 +130,27 @@ def arm(
     return dataclasses.replace(
       made, strategy=arm_lib.SINGLE, combiner=_OF_EXCHANGES
     )
+  combiners = fusion_protocol.COMBINERS
   if subject.kind == COMBINER:
-    return dataclasses.replace(made, combiner=subject.name)
+    combiner = of(combiners, subject.name)
+    return dataclasses.replace(made, combiner=combiner)
   if subject.kind == EXCHANGE:
+    exchange = of(fusion_protocol.EXCHANGES, subject.name)
     return dataclasses.replace(
-      made, combiner=_OF_EXCHANGES, exchanges={_STAGE: subject.name}
+      made, combiner=_OF_EXCHANGES, exchanges={_STAGE: exchange}
     )
   claims = training_protocol.METHODS.get(subject.name).claims
   return dataclasses.replace(
     made,
-    combiner=claims.get('combiner', _OF_METHODS),
-    train={'methods': (subject.name,)},
+    combiner=of(combiners, claims.get('combiner', _OF_METHODS)),
+    train={'methods': (of(training_protocol.METHODS, subject.name),)},
   )
+
+
+def in_small(known: registry.Registry, name: str) -> str:
+  """The spec of a part with its sizes in small, where it has them."""
+  arguments = known.get(name).arguments
+  given = {k: v for k, v in _SMALL.items() if k in arguments}
+  kinds = {k: type(arguments[k].default) for k in given}
+  given = {k: v for k, v in given.items() if type(v) is kinds[k]}
+  return str(known.check(spec.Spec(name, given)))

@@ -100,7 +100,7 @@ def run(
   for cell, t in zip(wanted, trained, strict=True):
     if t.failure:
       raise errors.UserError(f'{subject.key}, {cell}: {t.failure}')
-  rows = [_rows(ground, cell) for cell in wanted]
+  rows = [rows_of(ground, cell) for cell in wanted]
   found = learner.predict(trained, [j.inputs for j in jobs], rows)
   logits = {}
   for cell, at, values in zip(wanted, rows, found, strict=True):
@@ -115,7 +115,7 @@ def run(
   )
 
 
-def _rows(ground, cell) -> np.ndarray:
+def rows_of(ground, cell) -> np.ndarray:
   """A cell's validation studies, and its world's tests in each state."""
   valid = ground.place(cell.world, cell.gap).split.valid
   tests = [

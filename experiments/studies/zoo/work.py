@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.studies.zoo import grounds, scores, subjects, trials
+from experiments.studies.zoo import grounds, quick, scores, subjects, trials
 from fusion_jax.ablation import keys, provenance
 from fusion_jax.core import files
 from fusion_jax.training import config as training_config
@@ -55,12 +55,17 @@ class Work:
     folder: pathlib.Path,
     setting: grounds.Setting,
     tell: Callable[[str], None] = lambda line: None,
+    *,
+    small: bool = False,
   ):
+    """Where it lies, how large all is, and whether trials are in small."""
     self.folder = folder
     self.setting = setting
+    self.small = small
     self._tell = tell
     self._grounds: dict[str, grounds.Ground] = {}
     self._singles: dict[str, dict[str, trials.Trial]] = {}
+    self._trainers: dict[str, quick.Trainer] = {}
 
   def row(self, subject: subjects.Subject, experiment: str) -> dict[str, Any]:
     """What one experiment says of a subject, measured now or before.
@@ -81,6 +86,7 @@ class Work:
       'processor_seconds': round(trial.seconds, 1),
       'date': datetime.date.today().isoformat(),
       'versions': provenance.versions(),
+      'small': self.small,
     }
     causes = self._causes(subject, experiment)
     _write(self._path(subject, experiment), {'causes': causes, 'row': row})
@@ -136,13 +142,13 @@ class Work:
   def trial(self, subject: subjects.Subject, experiment: str) -> trials.Trial:
     """Trains a subject on all of an experiment."""
     rule = subject.kind == subjects.RULE
-    return trials.run(
-      subject,
-      self.ground(experiment),
-      self.setting,
-      self._cells(experiment),
-      self.singles(experiment) if rule else {},
-    )
+    ground, cells = self.ground(experiment), self._cells(experiment)
+    singles = self.singles(experiment) if rule else {}
+    if not self.small:
+      return trials.run(subject, ground, self.setting, cells, singles)
+    if experiment not in self._trainers:
+      self._trainers[experiment] = quick.Trainer(ground, self.setting)
+    return self._trainers[experiment].run(subject, cells, singles)
 
   def _trained_on(self, experiment):
     return gaps(self.setting) if experiment == TWO else {grounds.FIVE: _WHOLE}
@@ -197,7 +203,7 @@ class Work:
       # Beside which it is put.
       arms += [subjects.Subject(subjects.SINGLE, m) for m in cohort.modalities]
     total = hashlib.sha256(
-      json.dumps(self.setting.to_json(), sort_keys=True).encode()
+      json.dumps([self.setting.to_json(), self.small]).encode()
     )
     for x in arms:
       made = subjects.arm(x, cohort, dict(self.setting.encoders))
