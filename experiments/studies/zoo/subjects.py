@@ -28,8 +28,8 @@ WHERE = (TEST, TRAINING, BOTH)
 _OF_METHODS, _OF_EXCHANGES = 'concat', 'additive'
 # The stage of the encoders that an exchange follows.
 _STAGE = 1
-# Sizes of parts in small, by the names that arguments have.
-_SMALL = {'width': 16, 'depth': 1, 'heads': 2, 'hidden': (16,), 'dropout': 0.1}
+# Most of what sizes a part in small, by the names that arguments have.
+_SMALL = {'width': 16, 'depth': 2, 'heads': 2, 'hidden': (16,), 'dropout': 0.1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +68,21 @@ def every() -> list[Subject]:
       }.get(kind)
       if kind == RULE:
         interactions = late.create(name).interactions
-      found.append(Subject(kind, name, interactions, _places(claims)))
+      found.append(Subject(kind, name, interactions, places(claims)))
   return found
 
 
-def _places(claims: Mapping) -> tuple[str, ...]:
+def places(claims: Mapping) -> tuple[str, ...]:
+  """Where a part claims to handle an absent modality.
+
+  Raises:
+    ValueError: for a claim of a place that is none of WHERE.
+  """
   claimed = claims.get('missing', False)
   if isinstance(claimed, bool):
     return WHERE if claimed else ()
+  if unknown := {*claimed} - {*WHERE}:
+    raise ValueError(f'missing={claimed}: unknown {sorted(unknown)}')
   return tuple(x for x in WHERE if x in claimed)
 
 
@@ -149,8 +156,10 @@ def arm(
 
 def in_small(known: registry.Registry, name: str) -> str:
   """The spec of a part with its sizes in small, where it has them."""
-  arguments = known.get(name).arguments
-  given = {k: v for k, v in _SMALL.items() if k in arguments}
-  kinds = {k: type(arguments[k].default) for k in given}
-  given = {k: v for k, v in given.items() if type(v) is kinds[k]}
+  given = {}
+  for argument, most in _SMALL.items():
+    default = getattr(known.get(name).arguments.get(argument), 'default', None)
+    # A name may mean something else to another package's part.
+    if type(default) is type(most):
+      given[argument] = min(default, most)
   return str(known.check(spec.Spec(name, given)))

@@ -75,10 +75,10 @@ class Work:
     """
     if (kept := self.kept(subject, experiment)) is not None:
       return kept
-    self._tell(f'{experiment}: {subject.key}')
     if subject.kind == subjects.SINGLE:
       trial = self.singles(experiment)[subject.name]
     else:
+      self._tell(f'{experiment}: {subject.key}')
       trial = self.trial(subject, experiment)
     row = {
       **self._measured(subject, trial, experiment),
@@ -130,11 +130,18 @@ class Work:
       self._grounds[experiment] = grounds.make(self.setting, whole)
     return self._grounds[experiment]
 
-  def singles(self, experiment: str) -> dict[str, trials.Trial]:
-    """By modality, the trial of its own arm, run now or before."""
+  def singles(
+    self, experiment: str, *, keep: bool = True
+  ) -> dict[str, trials.Trial]:
+    """By modality, the trial of its own arm, run once.
+
+    Args:
+      experiment: one of EXPERIMENTS.
+      keep: whether they are read from the folder and kept there.
+    """
     if experiment not in self._singles:
       self._singles[experiment] = {
-        m: self._single(m, experiment)
+        m: self._single(m, experiment, keep)
         for m in self.ground(experiment).cohort.modalities
       }
     return self._singles[experiment]
@@ -176,8 +183,10 @@ class Work:
       row['gained'] = [dataclasses.asdict(x) for x in gained]
     return row
 
-  def _single(self, modality: str, experiment: str) -> trials.Trial:
+  def _single(self, modality, experiment, keep) -> trials.Trial:
     subject = subjects.Subject(subjects.SINGLE, modality)
+    if not keep:
+      return self.trial(subject, experiment)
     path = self.folder / experiment / f'{modality}.npz'
     facts = path.with_suffix('.json')
     causes, cells = self._causes(subject, experiment), self._cells(experiment)
