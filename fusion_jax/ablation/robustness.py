@@ -121,36 +121,45 @@ def missing_curves(
 
   Args:
     run: the finished run.
-    train_missing: 'MODALITY:SHARE' withheld from all studies in training and
-      validation; the test studies keep it before the curve takes it away.
+    train_missing: 'MODALITY:SHARE' or 'MODALITY:SHARE:informative' withheld
+      from all studies in training and validation; the test studies keep it
+      before the curve takes it away.
     arms: whose; empty for all. Those they need and the single modalities that
       they are compared with are trained as well.
     progress: told of the trainings.
 
   Returns:
     Rows of `evaluation.missing.curves`, with `train_modality` (None for the
-    run itself) and `train_rate`. There is no gain where a single-modality arm
-    could not be trained: without it the best of them would be too easy to beat.
+    run itself), `train_rate` and `train_mechanism`. There is no gain where a
+    single-modality arm could not be trained: without it the best of them would
+    be too easy to beat.
   """
   config = _narrowed(run, arms)
   cohort = reader.open_cohort(config.cohort)
   splits = splits_lib.make_splits(cohort, config.splits)
-  trainings = [(None, 0.0, config, _Training(run.path, True))]
+  own = _Training(run.path, True)
+  trainings = [(None, 0.0, withhold.RANDOM, config, own)]
   for text in train_missing:
-    modality, share = withhold.parse(text)
+    modality, share, mechanism = withhold.parse(text)
     changed = dataclasses.replace(
       config, cohort=dataclasses.replace(config.cohort, withhold=(text,))
     )
     name = f'missing-{modality}-{share:g}'
-    trainings.append(
-      (modality, share, changed, _train(run, name, changed, progress))
-    )
+    if mechanism != withhold.RANDOM:
+      name += f'-{mechanism}'
+    training = _train(run, name, changed, progress)
+    trainings.append((modality, share, mechanism, changed, training))
   found = []
-  for modality, share, changed, training in trainings:
+  for modality, share, mechanism, changed, training in trainings:
     for row in _curves(run, changed, training.folder, cohort, splits, arms):
       if not training.comparable:
         row['gain'] = {}
-      found.append({'train_modality': modality, 'train_rate': share, **row})
+      trained = {
+        'train_modality': modality,
+        'train_rate': share,
+        'train_mechanism': mechanism,
+      }
+      found.append({**trained, **row})
   return found
 
 

@@ -60,8 +60,8 @@ def open_cohort(config: config_lib.CohortConfig) -> cohort_lib.Cohort:
     examination = _examine(config, None)
     checks.raise_errors(examination)
     cohort = _assemble(examination)
-  for modality, share in taken:
-    cohort = withhold.withhold(cohort, modality, share)
+  for modality, share, mechanism in taken:
+    cohort = withhold.withhold(cohort, modality, share, mechanism=mechanism)
   return cohort.only(config.modalities) if config.modalities else cohort
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors
-from fusion_jax.data import withhold
+from fusion_jax.data import synthetic, withhold
 from tests import tiny
 
 
@@ -59,11 +59,69 @@ class WithholdTest(parameterized.TestCase):
     self.assertLen(digests | {cohort.digest}, 9)
 
 
+class InformativeTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.cohort = synthetic.make('complementary', n=2000, size=16)
+
+  def _lost(self, cohort, share=0.5, modality='image', **options):
+    after = withhold.withhold(
+      cohort, modality, share, mechanism=withhold.INFORMATIVE, **options
+    )
+    return ~after.present[modality]
+
+  def test_those_lose_it_whom_the_other_side_puts_at_risk(self):
+    for modality, other in (('image', 'ehr'), ('ehr', 'image')):
+      lost = self._lost(self.cohort, modality=modality)
+      self.assertEqual(lost.sum(), 1000)
+      risk = self.cohort.oracle[other]
+      risk = (risk - risk.mean()) / risk.std()
+      # Of equal parts of risk and noise it is half the variance.
+      self.assertGreater(risk[lost].mean() - risk[~lost].mean(), 0.9)
+      self.assertLess(np.corrcoef(risk, lost)[0, 1], 0.75)
+
+  def test_given_the_risk_it_says_nothing_of_the_label(self):
+    lost = self._lost(self.cohort)
+    label, risk = self.cohort.labels[:, 0], self.cohort.oracle['ehr']
+    design = np.stack([np.ones(len(risk)), risk], 1)
+    left = lost - design @ np.linalg.lstsq(design, lost, rcond=None)[0]
+    rest = label - design @ np.linalg.lstsq(design, label, rcond=None)[0]
+    self.assertLess(abs(np.corrcoef(left, rest)[0, 1]), 0.06)
+
+  def test_higher_shares_add_studies(self):
+    low, high = (self._lost(self.cohort, x) for x in (0.2, 0.6))
+    self.assertTrue((high | ~low).all())
+
+  def test_follows_ids_not_rows(self):
+    order = np.random.default_rng(0).permutation(2000)
+    np.testing.assert_array_equal(
+      self._lost(self.cohort)[order], self._lost(self.cohort.subset(order))
+    )
+
+  def test_cohorts_differ_by_mechanism(self):
+    digests = {
+      withhold.withhold(self.cohort, 'image', 0.5, mechanism=m).digest
+      for m in withhold.MECHANISMS
+    }
+    self.assertLen(digests, 2)
+
+  def test_a_cohort_without_best_scores_is_one_line(self):
+    with self.assertRaisesRegex(errors.UserError, "tiny.*use 'random'.$"):
+      self._lost(tiny.cohort())
+
+
 class ParseTest(parameterized.TestCase):
   def test_modality_and_share(self):
-    self.assertEqual(withhold.parse('ehr:0.25'), ('ehr', 0.25))
+    self.assertEqual(withhold.parse('ehr:0.25'), ('ehr', 0.25, 'random'))
 
-  @parameterized.parameters('image', 'image:', 'image:2', 'image:1')
+  def test_a_mechanism(self):
+    self.assertEqual(
+      withhold.parse('ehr:0.25:informative'), ('ehr', 0.25, 'informative')
+    )
+
+  @parameterized.parameters(
+    'image', 'image:', 'image:2', 'image:1', 'image:0.5:chance'
+  )
   def test_anything_else_is_one_line(self, text):
     with self.assertRaises(errors.UserError) as caught:
       withhold.parse(text)

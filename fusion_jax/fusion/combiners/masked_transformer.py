@@ -66,6 +66,7 @@ class MaskedTransformer(nn.Module):
   'masked_transformer',
   summary='transformer over modalities, the absent masked (MARIA, Caruso 2024)',
   interactions=True,
+  missing=True,
 )
 def masked_transformer(
   *,

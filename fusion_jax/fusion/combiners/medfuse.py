@@ -77,6 +77,7 @@ class MedFuse(nn.Module):
   'medfuse',
   summary='LSTM over modalities (MedFuse, Hayat 2022)',
   interactions=True,
+  missing=True,
 )
 def medfuse(
   *,

@@ -137,6 +137,7 @@ class MixtureOfExperts(nn.Module):
   'moe',
   summary='experts, and a bank for the absent (Flex-MoE and FuseMoE 2024)',
   interactions=True,
+  missing=True,
 )
 def moe(
   *,

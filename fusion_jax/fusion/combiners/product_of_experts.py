@@ -70,6 +70,7 @@ class ProductOfExperts(nn.Module):
   'product_of_experts',
   summary='product of Gaussian experts (Wu and Goodman 2018)',
   interactions=True,
+  missing=True,
 )
 def product_of_experts(
   *, num_outputs: int, width: int = 64, dropout: float = 0.5

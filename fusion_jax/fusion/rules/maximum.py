@@ -33,7 +33,7 @@ class Maximum(late.Rule):
     return special.log_expit(high) - special.log_expit(-low)
 
 
-@late.RULES.register('max', summary='largest probability')
+@late.RULES.register('max', summary='largest probability', missing=True)
 def maximum(*, recalibrated: bool = False) -> Maximum:
   """The modality that is surest of a class decides on it."""
   return Maximum(recalibrated)

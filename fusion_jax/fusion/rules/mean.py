@@ -3,7 +3,7 @@
 from fusion_jax.fusion import evidence, late
 
 
-@late.RULES.register('mean', summary='mean evidence')
+@late.RULES.register('mean', summary='mean evidence', missing=True)
 def mean(*, recalibrated: bool = False) -> evidence.Average:
   """Estimates nothing, unless it is recalibrated."""
   return evidence.Average(recalibrated)

@@ -29,7 +29,7 @@ class Median(evidence.OfEvidence):
     return np.nanmedian(found, axis=0)
 
 
-@late.RULES.register('median', summary='median evidence')
+@late.RULES.register('median', summary='median evidence', missing=True)
 def median(*, recalibrated: bool = False) -> Median:
   """Of three or more modalities it is not moved by one that is far off."""
   return Median(recalibrated)

@@ -34,7 +34,9 @@ class Product(late.Rule):
     return found.sum(axis=0) - (here.sum(axis=0)[:, None] - 1) * prior
 
 
-@late.RULES.register('product', summary='product of probabilities')
+@late.RULES.register(
+  'product', summary='product of probabilities', missing=True
+)
 def product(*, recalibrated: bool = False) -> Product:
   """Too sure of itself where the modalities tell the same."""
   return Product(recalibrated)

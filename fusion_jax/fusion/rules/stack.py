@@ -168,7 +168,9 @@ def _fitted_outputs(task, labels):
   return np.ones(1, bool)
 
 
-@late.RULES.register('stack', summary='meta-model on logits and presence')
+@late.RULES.register(
+  'stack', summary='meta-model on logits and presence', missing=True
+)
 def stack() -> Stack:
   """The only rule that can unlearn a modality that points the wrong way."""
   return Stack()

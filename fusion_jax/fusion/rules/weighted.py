@@ -38,7 +38,7 @@ def _skill(task, logits, labels, weight):
   return max(0.0, 1 - loss / base) if base > 0 and np.isfinite(loss) else 0.0
 
 
-@late.RULES.register('weighted', summary='weighted mean evidence')
+@late.RULES.register('weighted', summary='weighted mean evidence', missing=True)
 def weighted(*, recalibrated: bool = False) -> Weighted:
   """Estimates one weight for each modality."""
   return Weighted(recalibrated)

@@ -1,0 +1,58 @@
+"""What registered parts claim of interactions and of absent modalities.
+
+The full form is `python -m experiments.studies.methods`; here parts and
+encoders are small, and all trainings of a part are one program.
+"""
+
+import functools
+import pathlib
+
+import pytest
+from absl.testing import absltest, parameterized
+
+from experiments.studies.zoo import quick, scores, subjects, work
+from tests.conformance import samples  # noqa: F401 (parts of other packages)
+
+CLAIMING = [
+  x for x in subjects.every() if x.interactions is not None or x.missing
+]
+
+
+@functools.cache
+def _work() -> work.Work:
+  # Nothing is kept there: only `row` writes.
+  return work.Work(pathlib.Path('none'), quick.SETTING, small=True)
+
+
+@functools.cache
+def _singles():
+  return _work().singles(work.TWO, keep=False)
+
+
+@pytest.mark.slow
+class ClaimsTest(parameterized.TestCase):
+  def test_best_scores_leave_room(self):
+    ground = _work().ground(work.TWO)
+    for trial in _singles().values():
+      found = scores.synergy(ground, trial)
+      self.assertGreaterEqual(found.oracle, scores.LEAST_ORACLE)
+      self.assertLess(abs(found.auroc - scores.CHANCE), scores.MOST_FROM_CHANCE)
+
+  @parameterized.named_parameters((x.key, x) for x in CLAIMING)
+  def test_does_what_it_claims(self, subject):
+    ground = _work().ground(work.TWO)
+    trial = _work().trial(subject, work.TWO)
+    found = scores.synergy(ground, trial)
+    if subject.interactions:
+      self.assertGreaterEqual(found.share, scores.LEAST_SHARE, found)
+    elif subject.interactions is False:
+      away = abs(found.auroc - scores.CHANCE)
+      self.assertLessEqual(away, scores.MOST_FROM_CHANCE, found)
+    gained = scores.gained(ground, trial, _singles(), share=quick.SETTING.share)
+    for where in subject.missing:
+      low = scores.worst(gained, where)
+      self.assertGreater(low, -scores.LOSS_ALLOWED, (where, gained))
+
+
+if __name__ == '__main__':
+  absltest.main()
