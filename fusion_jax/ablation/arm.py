@@ -65,7 +65,8 @@ class Arm:
   Attributes:
     summary: one line for listings.
     strategy: one of STRATEGIES.
-    learner: 'neural', 'elastic_net', 'trees' or 'rule' (learners.LEARNERS).
+    learner: 'neural', 'pretrained', 'elastic_net', 'trees' or 'rule'
+      (learners.LEARNERS).
     inputs: by modality, in the order in which the arm joins them.
     type: 'I' or 'II' where the review distinguishes them, else empty.
     combiner: spec of what joins the encoders; '' where there are none.
@@ -98,13 +99,18 @@ class Arm:
 
   @property
   def extracts(self) -> bool:
-    """Whether it is trained for the features that its encoders give others."""
+    """Whether it is there for the features that its encoders give others."""
     return self.strategy == UPSTREAM
 
   @property
   def second_stage(self) -> tuple[str, ...]:
     """The modalities of which it sees the features of other arms' encoders."""
-    return tuple(m for m, x in self.inputs.items() if x.view == views.FEATURES)
+    return tuple(m for m, x in self.inputs.items() if x.view in views.ENCODED)
+
+  @property
+  def halved(self) -> bool:
+    """Whether an encoder that it sees was trained on a half (learner.py)."""
+    return any(x.view == views.FEATURES for x in self.inputs.values())
 
   @property
   def reduced(self) -> tuple[str, ...]:
@@ -147,7 +153,7 @@ def review_type(strategy: str, inputs: Mapping[str, Input]) -> str:
   """
   seen = {x.view for x in inputs.values()}
   if strategy == EARLY:
-    return 'II' if views.FEATURES in seen else 'I'
+    return 'II' if seen & {*views.ENCODED} else 'I'
   if strategy == JOINT:
     plain = any(x.encoder == PLAIN for x in inputs.values())
     return 'II' if plain else 'I'

@@ -209,7 +209,7 @@ class Classical(learner.Learner):
 
   def _block(self, modality, inputs, half) -> kinds.Columns:
     x, fitted = self.arm.inputs[modality], inputs.fitted
-    if x.view == views.FEATURES:
+    if x.view in views.ENCODED:
       values = views.vectors(modality, x, inputs, half, self._columns)
       names = [f'feature {k + 1}' for k in range(values.shape[1])]
       block = kinds.Columns.of(values, names)

@@ -14,8 +14,11 @@ from fusion_jax.ablation import views
 from fusion_jax.core import errors, types
 from fusion_jax.data import kind as kind_lib
 from fusion_jax.encoders import protocol
+from fusion_jax.training import pretrained as pretrained_lib
 
-EXTRACTOR = 'extractor'
+EXTRACTOR, PRETRAINED = 'extractor', 'pretrained'
+# By kind, the layout whose package brings weights for it.
+_PACKAGED = {'image': 'efficientnet_lite0'}
 # The name of the arm that sees all of a side.
 IMAGE, EHR = types.IMAGE, types.EHR
 _TWO_LAYERS = 'concat(hidden=(64,64))'
@@ -52,7 +55,7 @@ def review(modalities: Sequence[arm_lib.Modality]) -> dict[str, arm_lib.Arm]:
   found.sort(key=lambda x: _SINGLES.index(x[0]) if x[0] in _SINGLES else 99)
   if imaging and record:
     found += _fusion(imaging, record)
-  found += _extractors(imaging)
+  found += [*_extractors(imaging), *_encoders(imaging)]
   arms = dict(found)
   if len(arms) < len(found):
     names = [name for name, _ in found]
@@ -61,6 +64,55 @@ def review(modalities: Sequence[arm_lib.Modality]) -> dict[str, arm_lib.Arm]:
       f"Two arms would be called '{twice}': give a modality another name."
     )
   return arms
+
+
+def pretrained(
+  modalities: Sequence[arm_lib.Modality],
+) -> dict[str, arm_lib.Arm]:
+  """Arms on features of encoders with published weights, as they are.
+
+  Args:
+    modalities: of a cohort.
+
+  Returns:
+    Arms by name, with those they stand on: of the imaging side alone, of all
+    modalities, and of the predictions of both sides, by elastic nets and by
+    gradient boosting. None where no modality is of a kind with weights.
+
+  Raises:
+    UserError: as `check` does.
+  """
+  check(modalities)
+  sides = {s: [m for m in modalities if m.side == s] for s in arm_lib.SIDES}
+  imaging, record = sides.values()
+  if not any(m.kind in _PACKAGED for m in imaging):
+    return {}
+  seen, raw = _published(imaging), _flat(record)
+  image, own = f'{IMAGE}_{PRETRAINED}', 'features of published weights'
+  found = {}
+  for suffix, learner, words in (
+    ('', 'elastic_net', 'elastic net'),
+    ('_trees', 'trees', 'gradient boosting'),
+  ):
+    found[image + suffix] = _classical(
+      f'{words} on {own}', arm_lib.SINGLE, learner, seen
+    )
+    if record:
+      found[f'early_{PRETRAINED}{suffix}'] = _classical(
+        f'{own} and EHR into {words}', arm_lib.EARLY, learner, {**seen, **raw}
+      )
+      found[f'late_{PRETRAINED}{suffix}'] = _late(
+        'mean',
+        f'mean of two by {words}',
+        imaging,
+        record,
+        image + suffix,
+        f'{EHR}{suffix or "_linear"}',
+      )
+  below = {
+    k: x for k, x in _record(record) if k in (f'{EHR}_linear', f'{EHR}_trees')
+  }
+  return {**found, **below, **dict(_encoders(imaging))}
 
 
 def check(modalities: Sequence[arm_lib.Modality]) -> None:
@@ -251,6 +303,42 @@ def _extractor(m, imaging) -> str:
   return EXTRACTOR if len(extracted) == 1 else f'{EXTRACTOR}_{m.name}'
 
 
+def _encoders(imaging):
+  """Upstream arms of published weights, one for each modality with some."""
+  for m in imaging:
+    if m.kind in _PACKAGED:
+      name = _PACKAGED[m.kind]
+      package = pretrained_lib.LAYOUTS.build(name).package
+      encoder = {m.name: Input(m.kind, package.encoder)}
+      source = f'{m.name}={name}:{pretrained_lib.PACKAGE}'
+      yield (
+        _encoder(m, imaging),
+        arm_lib.Arm(
+          'image encoders as published',
+          arm_lib.UPSTREAM,
+          'pretrained',
+          encoder,
+          combiner='additive',
+          train={'init': (source,)},
+        ),
+      )
+
+
+def _encoder(m, imaging) -> str:
+  several = sum(x.kind in _PACKAGED for x in imaging) > 1
+  return f'{PRETRAINED}_{m.name}' if several else PRETRAINED
+
+
+def _published(imaging) -> Inputs:
+  """Modalities as published encoders see them, where there is one."""
+  found = _flat(imaging)
+  for m in imaging:
+    if m.kind in _PACKAGED:
+      of = _encoder(m, imaging)
+      found[m.name] = Input(m.kind, of=of, view=views.PRETRAINED)
+  return found
+
+
 def _neural(summary, strategy, inputs, combiner) -> arm_lib.Arm:
   kind = arm_lib.review_type(strategy, inputs)
   return arm_lib.Arm(summary, strategy, 'neural', inputs, kind, combiner)
@@ -312,7 +400,7 @@ def _plain(inputs: Inputs) -> Inputs:
 # By name, what makes a family's arms.
 FAMILIES: Mapping[
   str, Callable[[Sequence[arm_lib.Modality]], dict[str, arm_lib.Arm]]
-] = {'review': review}
+] = {'review': review, 'pretrained': pretrained}
 REVIEW = 'review'
 
 

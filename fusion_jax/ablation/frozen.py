@@ -93,12 +93,17 @@ class Frozen:
       parallel=self._config.parallel,
     )
     places, trained, inputs = [], [], []
+    models: dict[str, tuple] = {}
     for entry in self._models['arms'][arm]:
       place = place_of(entry)
       if self._places is not None and place not in self._places:
         continue
-      model, fitted = learner.load(self._store.model_folder(entry['key']))
-      if fitted is not None:
+      # All places of an arm that does not learn have one model.
+      key = entry['key']
+      if key not in models:
+        models[key] = learner.load(self._store.model_folder(key))
+      model, fitted = models[key]
+      if fitted is not None and learner.learns:
         self.fits[place[:2]] = fitted
       features = {
         m: self._encode(parts.inputs[m].of)[place] for m in parts.second_stage

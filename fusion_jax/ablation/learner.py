@@ -1,7 +1,9 @@
 """The interface of all learners: what goes in, what comes out.
 
 Second stages (arms on the features of an image encoder) must not be trained on
-features of studies that the encoder was fitted on. The training part is cut by
+features of studies that the encoder was fitted on. Where none of the cohort
+formed the encoder (pretrained_learner.py) that is no matter; elsewhere the
+training part is cut by
 patient into two halves: encoder h is trained on half h, second-stage model h
 on encoder h's features of the *other* half, and the logits of the two
 second-stage models are averaged. Both stop on the fold's validation part.
@@ -124,6 +126,8 @@ class Learner(abc.ABC):
   Attributes:
     fleet: whether one call should train many nodes together.
     random: whether its models differ by seed.
+    learns: whether its models are fitted on studies. What one that does not
+      gives of a cohort is the same in all folds and seeds.
     encodes: whether its inputs have encoders, and a combiner joins them.
     joins: whether it joins predictions of other arms by a rule.
     group: the group of the configuration that it reads; '' for none.
@@ -137,6 +141,7 @@ class Learner(abc.ABC):
 
   fleet = False
   random = False
+  learns = True
   encodes = False
   joins = False
   group = ''
@@ -263,7 +268,7 @@ def models_per_node(arm: arm_lib.Arm, small: bool) -> int:
     arm: the arm.
     small: whether the cohort is.
   """
-  halved = arm.extracts or arm.second_stage
+  halved = arm.extracts or arm.halved
   return 2 * (SMALL_CUTS if small else 1) if halved else 1
 
 

@@ -8,6 +8,7 @@ from fusion_jax.ablation import (
   classical_learners,
   learner,
   neural_learner,
+  pretrained_learner,
   rule_learner,
 )
 from fusion_jax.core import types
@@ -16,6 +17,7 @@ from fusion_jax.training import config as training_config
 
 LEARNERS: Mapping[str, type[learner.Learner]] = {
   'neural': neural_learner.Neural,
+  'pretrained': pretrained_learner.Pretrained,
   'elastic_net': classical_learners.ElasticNet,
   'trees': classical_learners.Trees,
   'rule': rule_learner.Rule,
@@ -36,6 +38,6 @@ def create_learner(
 ) -> learner.Learner:
   """The learner of an arm, with the settings that the arm replaces."""
   cls = of(arm)
-  if cls is neural_learner.Neural:
+  if issubclass(cls, neural_learner.Neural):
     return cls(arm, task, dataclasses.replace(training, **arm.train), parallel)
   return cls(arm, task)

@@ -79,7 +79,7 @@ class Neural(learner.Learner):
     return models.ModelConfig(
       tuple(encoders.items()),
       self.arm.combiner,
-      self.arm.second_stage,
+      tuple(m for m, x in self.arm.inputs.items() if x.view == views.FEATURES),
       tuple(sorted(self.arm.exchanges.items())),
     )
 
@@ -130,7 +130,9 @@ class Neural(learner.Learner):
     number: dict[tuple, int] = {}
     sources, places = [], []
     for inputs, half in pairs:
-      features = (id(inputs.features[m][half]) for m in self.arm.second_stage)
+      features = (
+        id(views.encoded(m, inputs, half)) for m in self.arm.second_stage
+      )
       key = (id(inputs.fitted), *features)
       if key not in number:
         number[key] = len(sources)
@@ -375,9 +377,7 @@ def init_of(
     UserError: for weights that are of another encoder.
   """
   encoders = {
-    m: spec.parse(x.encoder).name
-    for m, x in arm.inputs.items()
-    if x.view == views.RAW
+    m: x.encoder for m, x in arm.inputs.items() if x.view == views.RAW
   }
   found = pretrained.of_encoders(training.init, encoders)
   texts = {x.partition('=')[0]: x for x in training.init}

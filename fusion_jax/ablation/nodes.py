@@ -84,7 +84,8 @@ class Nodes:
     arm = learner.arm
     split = self._splits[node.repeat, node.fold]
     features = {
-      m: self._features(arm.inputs[m].of, node.place) for m in arm.second_stage
+      m: self._features(self.best(arm.inputs[m].of, node.place).key)
+      for m in arm.second_stage
     }
     logits = {}
     if learner.joins:
@@ -155,8 +156,8 @@ class Nodes:
     preprocessor = preprocess.Preprocessor(self._config.preprocess)
     return preprocessor.fit(self._cohort, self._splits[repeat, fold].train)
 
-  def _read_features(self, arm, place) -> tuple[np.ndarray, ...]:
-    arrays = self._store.read(self.best(arm, place).key).arrays
+  def _read_features(self, key) -> tuple[np.ndarray, ...]:
+    arrays = self._store.read(key).arrays
     return tuple(arrays[FEATURES.format(half=h)] for h in range(len(arrays)))
 
   def _spread(self, node, split) -> np.ndarray:

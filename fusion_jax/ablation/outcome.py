@@ -161,7 +161,7 @@ def costs(
   of arms it needs, which others may share.
   """
   records = {
-    arm: [store.record(n.key) for n in nodes if store.has(n.key)]
+    arm: [store.record(k) for k in {n.key: n for n in nodes} if store.has(k)]
     for arm, nodes in plan.nodes.items()
   }
 

@@ -84,6 +84,8 @@ class Node:
 class Plan:
   """Nodes by arm, each arm after those it needs.
 
+  Nodes of an arm that does not learn have one key: they are one piece of work.
+
   Attributes:
     nodes: by arm, those of the table and those they need.
     listed: the arms of the table, in its order.
@@ -227,15 +229,15 @@ def make_plan(
         start = random_seed(config, cell.repeat, cell.fold, seed)
         for trial in range(trials[arm]):
           hyper = hyperparameters(config, parts.learner, trial, parts.train)
-          causes = {
-            **shared,
-            'split': cell.digest,
-            'small': cell.small,
-            'random_seed': start,
-            'trial': trial,
-            'hyper': hyper,
-            'upstream': list(upstream),
-          }
+          causes = {**shared, 'upstream': list(upstream)}
+          if learners.of(parts).learns:
+            causes |= {
+              'split': cell.digest,
+              'small': cell.small,
+              'random_seed': start,
+              'trial': trial,
+              'hyper': hyper,
+            }
           found.append(
             Node(
               arm,
@@ -262,10 +264,12 @@ def parallel_of(
   That follows from all the arm's models, so that it does not depend on how
   many of them an interrupted run still lacks.
   """
-  members = sum(
-    learner_lib.models_per_node(config.known_arms[arm], node.small)
-    for node in plan.nodes[arm]
-  )
+  parts = config.known_arms[arm]
+  members = 1
+  if learners.of(parts).learns:
+    members = sum(
+      learner_lib.models_per_node(parts, node.small) for node in plan.nodes[arm]
+    )
   decided = strategy.create_strategy(config.parallel, members=members)
   return dataclasses.replace(config.parallel, shard=decided.shard)
 

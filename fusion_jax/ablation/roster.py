@@ -126,8 +126,13 @@ def _check_input(where, modality, x, arm, arms):
     return
   _known(where, 'arm', x.of, arms)
   other = arms[x.of]
-  if x.view == views.FEATURES:
+  if x.view in views.ENCODED:
     fits = other.extracts and other.modalities == (modality,)
+    if fits and learners.of(other).learns == (x.view == views.PRETRAINED):
+      right = {views.FEATURES, views.PRETRAINED} - {x.view}
+      raise errors.UserError(
+        f"{where}: what '{x.of}' gives is seen as {right.pop()}(of={x.of})."
+      )
   else:
     term = tuple(m for m, y in arm.inputs.items() if y.of == x.of)
     fits = not other.extracts and set(other.modalities) == set(term)

@@ -22,15 +22,20 @@ if typing.TYPE_CHECKING:
 RAW = 'raw'
 # Reduced to a short vector by the preprocessing, which sees no label.
 REDUCED = 'reduced'
-# What the frozen encoder of an upstream arm makes of it.
+# What the frozen encoder of an upstream arm makes of it, which was trained on
+# one half of the training part.
 FEATURES = 'features'
+# Likewise of one with published weights, which no study of the cohort formed.
+PRETRAINED = 'pretrained'
 # What an arm predicts from it.
 LOGITS = 'logits'
-ALL = (RAW, REDUCED, FEATURES, LOGITS)
+ALL = (RAW, REDUCED, FEATURES, PRETRAINED, LOGITS)
+# Those that another arm's encoder gives.
+ENCODED = (FEATURES, PRETRAINED)
 # Those that stand on another arm.
-UPSTREAM = (FEATURES, LOGITS)
+UPSTREAM = (*ENCODED, LOGITS)
 # Those that are vectors, whatever the kind of the modality.
-VECTORS = (REDUCED, FEATURES)
+VECTORS = (REDUCED, *ENCODED)
 
 
 def encoder_kind(x: arm_lib.Input) -> str:
@@ -64,6 +69,15 @@ def of_network(
   )
 
 
+def encoded(modality: str, seen: learner_lib.Inputs, half: int) -> np.ndarray:
+  """(n, c) float32 features that the model of a half sees.
+
+  An encoder that no study formed is the same for both.
+  """
+  found = seen.features[modality]
+  return found[half if len(found) > 1 else 0]
+
+
 def vectors(
   modality: str,
   x: arm_lib.Input,
@@ -80,6 +94,6 @@ def vectors(
     half: of the arm's models.
     learner: `kind.LINEAR` or `kind.TREES`.
   """
-  if x.view == FEATURES:
-    return seen.features[modality][half].astype(np.float64)
+  if x.view in ENCODED:
+    return encoded(modality, seen, half).astype(np.float64)
   return seen.fitted.columns(seen.cohort, modality, learner).x

@@ -2,10 +2,11 @@
 
 Networks that were published with batch normalisation have group normalisation
 by default (residual.py says why), which has as many parameters; padding is
-symmetric, as in the implementations that published weights come from.
+symmetric, as in the implementations that most published weights come from.
 """
 
 import dataclasses
+from typing import Literal
 
 import flax.linen as nn
 import jax
@@ -14,6 +15,7 @@ from fusion_jax.core import types
 from fusion_jax.encoders import convolution, pooling, residual
 
 INPUT = {2: 'pixels', 3: 'voxels'}
+Padding = Literal['symmetric', 'same']
 _INIT = nn.initializers.he_normal()
 
 
@@ -25,11 +27,15 @@ class Layers:
     space: axes of space.
     kind: of normalisation.
     axis_name: of `batch_norm.BatchNorm`.
+    padding: 'symmetric', or 'same' as TensorFlow has it: of an odd number of
+      lines that are filled up, more at the end. They differ where a stride
+      divides a side.
   """
 
   space: int
   kind: residual.Norm = 'group'
   axis_name: str | None = None
+  padding: Padding = 'symmetric'
 
   def conv(
     self,
@@ -43,11 +49,12 @@ class Layers:
   ) -> nn.Conv:
     """A convolution that keeps the size but for its stride."""
     sides = self.sizes(side)
+    symmetric = [(s // 2, s // 2) for s in sides]
     return nn.Conv(
       channels,
       sides,
       self.sizes(stride),
-      padding=[(s // 2, s // 2) for s in sides],
+      padding='SAME' if self.padding == 'same' else symmetric,
       feature_group_count=groups,
       use_bias=bias,
       kernel_init=init,

@@ -10,7 +10,7 @@ _WORDS = prose.data('vocabulary')
 # Hands on what it is given.
 _RAW = 'raw'
 # Views that say what they are of; others are of the modality.
-_OF_IMAGES = ('images', 'pixels', 'features')
+_OF_IMAGES = ('images', 'pixels', 'features', 'pretrained')
 # Of a network's settings, those that tables and texts name.
 _SETTINGS = ('optimizer', 'batch_size', 'patience')
 

@@ -229,7 +229,12 @@ def fit_fleet(
     history, before, begun = saved.history, saved.epoch, saved.step
     going.restore(saved.states, saved.places)
   else:
-    going.start(_weights(config.init, going.shapes()))
+    # Without the axis of members.
+    alone = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
+      going.shapes().train.used,
+    )
+    going.start(_weights(config.init, alone))
 
   def save(epoch, step):
     saver.save(
@@ -266,21 +271,55 @@ def fit_fleet(
   return FleetResult(fitted, seconds, going.compile_seconds, tuple(going.sizes))
 
 
-def _weights(init, shapes) -> dict[str, Any] | None:
-  """What encoders start from, by collection and module; None if nothing."""
+def _weights(init, variables) -> dict[str, Any] | None:
+  """What encoders start from, by collection and module; None if nothing.
+
+  Args:
+    init: see `TrainingConfig`.
+    variables: of a model, by collection, or their shapes.
+  """
   found: dict[str, Any] = {}
-  own = shapes.train.used
   for modality, source in pretrained.parse(init).items():
     name = models.encoder_name(modality)
-    variables = {k: tree[name] for k, tree in own.items() if name in tree}
-    # Without the axis of members.
-    variables = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), variables
-    )
-    loaded = pretrained.initial(pretrained.read(source), variables)
+    own = {k: tree[name] for k, tree in variables.items() if name in tree}
+    loaded = pretrained.initial(pretrained.read(source), own)
     for collection, tree in loaded.items():
       found.setdefault(collection, {})[name] = tree
   return found or None
+
+
+def untrained(
+  *,
+  model_config: models.ModelConfig,
+  task: types.Task,
+  data: batches.FleetData,
+  config: training_config.TrainingConfig,
+) -> FittedNeural:
+  """A model whose encoders are as `config.init` has them.
+
+  What has no published weights is drawn from a fixed key. The arguments are
+  those of `fit_fleet`.
+  """
+  model = models.create_model(model_config, task)
+  one = batches.RowPlan(np.zeros(1, np.int32), np.ones(1, np.float32))
+  batch = batches.gather(batches.make_resident(data), 0, one)
+  variables = jax.jit(model.init)(jax.random.key(0), batch)
+  weights = _weights(config.init, variables) or {}
+  own = {k: {**tree, **weights.get(k, {})} for k, tree in variables.items()}
+  own = jax.tree.map(np.asarray, own)
+  params = own.pop('params')
+  return FittedNeural(
+    params=params,
+    collections=own,
+    label_mean=0.0,
+    label_std=1.0,
+    epochs=0,
+    best_epoch=0,
+    valid_loss=float('nan'),
+    history=(),
+    failure='',
+    parameters=sum(x.size for x in jax.tree.leaves(params)),
+  )
 
 
 def _fingerprint(model_config, task, data, members, config) -> str:

@@ -9,6 +9,7 @@ accounted for: half a model loaded in silence is worse than none.
 
 import dataclasses
 import hashlib
+import importlib.util
 import pathlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +18,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from fusion_jax.core import errors, files, registry
+from fusion_jax.core import errors, files, registry, spec
 from fusion_jax.training import optimizers, torch_file
 
 LAYOUTS = registry.Registry('layout', package='fusion_jax.training.layouts')
+# Stands for the file of the package that a layout's weights come in.
+PACKAGE = 'package'
 # Names that a message lists.
 _SHOWN = 5
 
@@ -31,7 +34,9 @@ class Rule:
 
   Attributes:
     path: regular expression of the whole path of a variable in its encoder.
-    array: name of an array, with the expression's groups as {0}, {1}, ...
+    array: name of an array, with the expression's groups as {0}, {1}, ..., with
+      {next[0]}, {next[1]}, ... where those that are numbers count from 1, and
+      with {block} (`Layout.blocks`).
     turned: (array, shape of the parameter) -> array.
     scaled_by: name of an array (c,) that multiplies the outputs, so that a
       model without such a factor computes the same; '' for none.
@@ -41,6 +46,38 @@ class Rule:
   array: str
   turned: Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
   scaled_by: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+  """A package that weights of a layout come in.
+
+  Attributes:
+    name: of the package.
+    module: whose folder holds the file; it is not imported.
+    file: path of it in that folder.
+    extra: of fusion_jax, which brings the package.
+    encoder: spec of the encoder that they are for.
+  """
+
+  name: str
+  module: str
+  file: str
+  extra: str
+  encoder: str
+
+  def path(self) -> pathlib.Path:
+    """Where the file is.
+
+    Raises:
+      MissingPackageError: if the package is not installed.
+    """
+    module = importlib.util.find_spec(self.module)
+    for folder in (module and module.submodule_search_locations) or ():
+      return pathlib.Path(folder) / self.file
+    raise errors.MissingPackageError(
+      'training.init', self.name, extra=self.extra
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +92,10 @@ class Layout:
     prefix: regular expression of what names may begin with.
     mean: (3,) of the pixels, from 0 to 1, that the weights were trained on.
     std: (3,) likewise.
+    needs: by name, arguments that the encoder has to have.
+    blocks: regular expression of what the path of a variable of a block begins
+      with, its groups numbers; blocks are counted over all stages.
+    package: that brings weights; None if there is none.
   """
 
   encoders: tuple[str, ...]
@@ -64,6 +105,9 @@ class Layout:
   prefix: str
   mean: tuple[float, ...]
   std: tuple[float, ...]
+  needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  blocks: str = ''
+  package: Package | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +131,7 @@ class Source:
 
   Attributes:
     layout: name of their layout.
-    path: of the file.
+    path: of the file; PACKAGE for that of the layout's package.
   """
 
   layout: str
@@ -117,6 +161,14 @@ class Source:
       return hashlib.file_digest(f, 'sha256').hexdigest()
 
   def _file(self) -> pathlib.Path:
+    if self.path == PACKAGE:
+      package = LAYOUTS.build(self.layout).package
+      if package is None:
+        raise errors.UserError(
+          f"training.init: weights of the layout '{self.layout}' come in no "
+          'package: give the path of a file.'
+        )
+      return package.path()
     file = files.regular(pathlib.Path(self.path).expanduser())
     if not file.is_file():
       raise errors.UserError(f"training.init: there is no file '{self.path}'.")
@@ -129,9 +181,10 @@ class Source:
       UserError: for a file that cannot be read.
       MissingPackageError: without the package of its format.
     """
-    if self._file().suffix == '.safetensors':
-      return _safetensors(self.path)
-    return torch_file.read(self.path)
+    file = self._file()
+    if file.suffix == '.safetensors':
+      return _safetensors(file)
+    return torch_file.read(str(file))
 
 
 def parse(texts: Sequence[str]) -> dict[str, Source]:
@@ -162,18 +215,23 @@ def of_encoders(
   Args:
     texts: as `parse` takes them; modalities that the model does not encode are
       left out.
-    encoders: by modality the name of its encoder.
+    encoders: by modality the spec of its encoder.
 
   Raises:
     UserError: for weights that are of another encoder.
   """
   found = {m: x for m, x in parse(texts).items() if m in encoders}
   for m, source in found.items():
-    legal = LAYOUTS.build(source.layout).encoders
-    if encoders[m] not in legal:
+    layout = LAYOUTS.build(source.layout)
+    part = spec.parse(encoders[m])
+    given = {k: spec.text(x) for k, x in part.arguments.items()}
+    lacking = [k for k, x in layout.needs.items() if given.get(k) != x]
+    if part.name not in layout.encoders or lacking:
+      needs = ','.join(f'{k}={x}' for k, x in layout.needs.items())
+      legal = [f'{x}({needs})' if needs else x for x in layout.encoders]
       raise errors.UserError(
         f"training.init: weights of the layout '{source.layout}' are for the "
-        f"encoder {' or '.join(legal)}; '{m}' has {encoders[m]}."
+        f"encoder {' or '.join(legal)}; '{m}' has {part}."
       )
   return found
 
@@ -207,7 +265,7 @@ def _bare(arrays, layout) -> dict[str, np.ndarray]:
   return {re.sub(f'^(?:{layout.prefix})', '', k): x for k, x in arrays.items()}
 
 
-def _safetensors(path: str) -> dict[str, np.ndarray]:
+def _safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
     import safetensors
     import safetensors.numpy
@@ -216,7 +274,7 @@ def _safetensors(path: str) -> dict[str, np.ndarray]:
       'training.init', 'safetensors', extra='pretrained'
     ) from None
   try:
-    return safetensors.numpy.load_file(pathlib.Path(path).expanduser())
+    return safetensors.numpy.load_file(path)
   except (OSError, ValueError, safetensors.SafetensorError) as e:
     raise errors.UserError(
       f"training.init: '{path}' cannot be read as safetensors: "
@@ -240,6 +298,7 @@ def initial(weights: Weights, variables: Any) -> Any:
       and those of another shape.
   """
   lost, odd, used = [], [], set()
+  number = _blocks(weights.layout.blocks, variables)
 
   def one(keys, leaf):
     # No two collections use one path: statistics have names of their own.
@@ -251,7 +310,12 @@ def initial(weights: Weights, variables: Any) -> Any:
     return leaf
 
   def made(path, rule, groups, shape):
-    name = rule.array.format(*groups)
+    block = re.match(weights.layout.blocks, path)
+    counted = {
+      'next': [int(x) + 1 if x.isdecimal() else 0 for x in groups],
+      'block': number.get(block[0]) if block else None,
+    }
+    name = rule.array.format(*groups, **counted)
     if name not in weights.arrays:
       lost.append(f'{path} ({name})')
       return np.zeros(shape, np.float32)
@@ -265,7 +329,7 @@ def initial(weights: Weights, variables: Any) -> Any:
       odd.append(f'{name} {array.shape} for {path} {shape}')
       return np.zeros(shape, np.float32)
     if rule.scaled_by:
-      factor = rule.scaled_by.format(*groups)
+      factor = rule.scaled_by.format(*groups, **counted)
       used.add(factor)
       value = value * np.asarray(weights.arrays[factor], np.float32)
     return value
@@ -286,6 +350,15 @@ def initial(weights: Weights, variables: Any) -> Any:
         f'{len(names)} {what} ({_some(names)}).'
       )
   return found
+
+
+def _blocks(pattern: str, variables: Any) -> dict[str, int]:
+  """By what paths of a block begin with, its number over all stages."""
+  found = {}
+  for keys, _ in jax.tree_util.tree_leaves_with_path(variables):
+    if match := re.match(pattern, optimizers.path_of(keys[1:])):
+      found[match[0]] = tuple(map(int, match.groups()))
+  return {k: n for n, k in enumerate(sorted(found, key=found.get))}
 
 
 def _some(names: Sequence[str]) -> str:

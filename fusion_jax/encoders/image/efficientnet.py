@@ -3,8 +3,9 @@
 Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional
 neural networks", ICML, table 1; the lite variant of the authors' repository has
 no squeeze and excitation and ReLU6 for swish. What differs: group
-normalisation by default, no dropout of whole blocks, and a stem that keeps the
-resolution of small images (`Layers.is_small`).
+normalisation by default, no dropout of whole blocks, symmetric padding by
+default (`padding=same` is the authors'), and a stem that keeps the resolution
+of small images (`Layers.is_small`).
 """
 
 import flax.linen as nn
@@ -168,13 +169,14 @@ def efficientnet(
   first: int = 32,
   last: int = 1280,
   norm: residual.Norm = 'group',
+  padding: convnet.Padding = 'symmetric',
   pool: pooling.How = 'mean',
 ) -> EfficientNet:
   """B0; lite0 with lite=true.
 
   B1 is (2,3,3,4,4,5,2) of `blocks`; `first` and `last` are the channels of the
-  stem and of the features; `norm` is group or batch; `pool` over a study's
-  images is mean or attention.
+  stem and of the features; `norm` is group or batch; `padding` is symmetric or
+  same; `pool` over a study's images is mean or attention.
   """
   arguments.each_stage('efficientnet', widths=widths, blocks=blocks)
   arguments.at_least_one('efficientnet', first=first, last=last)
@@ -182,5 +184,5 @@ def efficientnet(
     raise errors.UserError(
       f'efficientnet(blocks={blocks}): it has at most {len(_SIDES)} stages.'
     )
-  layers = convnet.Layers(2, norm, axis_name)
+  layers = convnet.Layers(2, norm, axis_name, padding)
   return EfficientNet(layers, widths, blocks, first, last, lite, pool)
