@@ -6,7 +6,7 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors
 from fusion_jax.evaluation import league_runs
-from tests.evaluation import league_samples
+from tests import league_samples
 
 # What no league takes, and what is said of it.
 BAD = (
@@ -21,16 +21,7 @@ BAD = (
 )
 
 
-class RunsCase(parameterized.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.folder = pathlib.Path(self.create_tempdir().full_path)
-
-  def write(self, run, **options):
-    return league_samples.write(self.folder / run, **options)
-
-
-class ReadTest(RunsCase):
+class ReadTest(league_samples.RunsCase):
   def test_gains_as_the_summary_states_them(self):
     a = self.write('a', name='a', gains={'joint': 0.031}, se=0.012)
     b = self.write('b', name='b')
@@ -81,7 +72,7 @@ class ReadTest(RunsCase):
       league_runs.read([a, self.write('b')])
 
 
-class CohortsTest(RunsCase):
+class CohortsTest(league_samples.RunsCase):
   def groups(self, *runs, **options):
     folders = [self.write(f'r{i}', **x) for i, x in enumerate(runs)]
     return league_runs.cohorts(league_runs.read(folders), **options)

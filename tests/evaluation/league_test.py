@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors
 from fusion_jax.evaluation import league, league_runs, meta_analysis
-from tests.evaluation import league_runs_test
+from tests import league_samples
 
 GAINS = (0.05, 0.01, 0.03, 0.02, 0.06)
 SES = (0.01, 0.02, 0.015, 0.01, 0.03)
@@ -45,7 +45,7 @@ class NumbersTest(parameterized.TestCase):
     self.assertAlmostEqual(wrong, 0.05, delta=0.011)
 
 
-class SummariseTest(league_runs_test.RunsCase):
+class SummariseTest(league_samples.RunsCase):
   def league(self, *runs, **options):
     folders = [
       self.write(f'r{i}', **{'name': f'cohort{i}', **x})

@@ -4,7 +4,7 @@ import json
 
 from absl.testing import absltest
 
-from tests.evaluation import league_samples
+from tests import league_samples
 from tests.launch import launched
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.evaluation import league_samples
+from tests import league_samples
 from tests.malformed import case
 
 

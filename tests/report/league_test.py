@@ -9,13 +9,13 @@ from absl.testing import absltest
 from fusion_jax.evaluation import league as league_lib
 from fusion_jax.evaluation import league_runs
 from fusion_jax.report import league, tables
-from tests.evaluation import league_runs_test
+from tests import league_samples
 from tests.report import reader
 
 GAINS = (0.05, 0.01, 0.03, 0.02, 0.06)
 
 
-class LeagueTest(league_runs_test.RunsCase):
+class LeagueTest(league_samples.RunsCase):
   def found(self, *runs, **options):
     folders = [
       self.write(f'r{i}', **{'name': f'cohort{i}', 'ids': f'{i}s', **x})

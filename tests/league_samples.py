@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import numpy as np
+from absl.testing import parameterized
 
 from fusion_jax.core import types
 from fusion_jax.evaluation import predictions, summary
@@ -82,3 +83,15 @@ def write(folder, name='a', *, ids='', **options) -> str:
     )
     predictions.write(table, folder / 'predictions.parquet')
   return str(folder)
+
+
+class RunsCase(parameterized.TestCase):
+  """Tests that write runs into a folder of their own."""
+
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def write(self, run, **options):
+    """Writes one into the folder `run`; see `write`."""
+    return write(self.folder / run, **options)

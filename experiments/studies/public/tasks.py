@@ -1,0 +1,109 @@
+"""What is run: three tasks on two public cohorts, and a fixed list of arms.
+
+All of it was fixed before any result of these runs was looked at.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+  """One question asked of a cohort.
+
+  Attributes:
+    name: of its folders.
+    title: in words.
+    descriptor: name of a shipped one, or of a built-in world.
+    data: the folder of its data below the root; empty for a built-in world.
+    settings: NAME=VALUE of the trained arms.
+  """
+
+  name: str
+  title: str
+  descriptor: str
+  data: str
+  settings: tuple[str, ...]
+
+
+# Sizes and epochs are what two shared cores do in an hour: 32 pixels and 600
+# steps or more.
+TASKS = (
+  Task(
+    'pad_ufes20',
+    'PAD-UFES-20, malignant',
+    'pad_ufes20_lesions',
+    'pad_ufes20_lesions',
+    ('cohort.image_size=32', 'training.epochs=20'),
+  ),
+  Task(
+    'ham10000_malignant',
+    'HAM10000, malignant',
+    'ham10000_64',
+    'ham10000_64',
+    ('cohort.image_size=32', 'training.epochs=12'),
+  ),
+  Task(
+    'ham10000_melanoma',
+    'HAM10000, melanoma',
+    'ham10000_melanoma',
+    'ham10000_64',
+    ('cohort.image_size=32', 'training.epochs=10'),
+  ),
+)
+
+# Beside the family of the review.
+NEWER = (
+  'gated=joint(combiner=gated)',
+  'bottleneck=joint(combiner=bottleneck)',
+  'drfuse=joint(combiner=drfuse,methods=(drfuse,))',
+  'daft=joint(exchange_1=daft(onto=(image,)))',
+  'ogm_ge=joint(methods=(ogm_ge,))',
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+  """Arms that are run in one folder of each task.
+
+  Attributes:
+    name: of the folder.
+    arms: definitions beside the families'.
+    run_arms: those that are run; all if empty.
+    settings: NAME=VALUE, the same for each task.
+    tasks_own: whether a task's settings hold too.
+    recipes: arms that others are held against; empty where fusion arms are
+      judged.
+  """
+
+  name: str
+  arms: tuple[str, ...]
+  run_arms: tuple[str, ...] = ()
+  settings: tuple[str, ...] = ()
+  tasks_own: bool = True
+  recipes: tuple[str, ...] = ()
+
+
+TRAINED = Stage('trained', NEWER)
+# Held against: elastic nets on the record, on features of published weights,
+# on both, and the mean of the two alone. Features are of images at the size
+# that the descriptors name.
+FROZEN = Stage(
+  'frozen',
+  (),
+  run_arms=(
+    'ehr_linear',
+    'image_pretrained',
+    'early_pretrained',
+    'late_pretrained',
+  ),
+  settings=('families=pretrained',),
+  tasks_own=False,
+  recipes=(
+    'ehr_linear',
+    'image_pretrained',
+    'early_pretrained',
+    'late_pretrained',
+  ),
+)
+# The recipes last.
+STAGES = (TRAINED, FROZEN)
