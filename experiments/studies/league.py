@@ -55,20 +55,13 @@ def _run() -> int:
       for task in chosen:
         console.print(f'{task.title}: {stage.name}')
         study.run(stage, task, _DATA_ROOT.value, out, _SET.value)
-  missing = [
-    str(path)
-    for task in tasks.TASKS
-    for stage in tasks.STAGES
-    if not (
-      (path := study.folder_of(out, stage.name, task)) / store.SUMMARY
-    ).is_file()
-  ]
-  if missing:
-    console.print(f'Not run yet, so that there is no league: {missing}')
-    return 0
-  for task in tasks.TASKS:
+  finished = study.finished(out)
+  for task in finished:
     study.against(task, out)
-  league = study.pooled(out)
+  if len({x.data for x in finished}) < 2:
+    console.print('A league needs finished tasks of two cohorts.')
+    return 0
+  league = study.pooled(out, finished)
   made = league_report.contents(league) | {
     'league.json': json.dumps(league, indent=1, allow_nan=False).encode()
   }
@@ -78,7 +71,7 @@ def _run() -> int:
       part.write_bytes(content)
   targets = [out, *([pathlib.Path(_DOCS.value)] if _DOCS.value else [])]
   report_console.print_screen(league_report.screen(league), console)
-  for path in page.write(out, league, *targets):
+  for path in page.write(out, league, finished, targets):
     console.print(rich.text.Text(f'Wrote {path}'), soft_wrap=True)
   return 0
 

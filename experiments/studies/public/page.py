@@ -59,7 +59,7 @@ cohorts: does fusion help, where, and by which strategy? `--out` gets
 def text(
   folder: pathlib.Path,
   league: Mapping[str, Any],
-  tasks_: Sequence[tasks.Task] = tasks.TASKS,
+  finished: Sequence[tasks.Task],
   stages: Sequence[tasks.Stage] = tasks.STAGES,
 ) -> str:
   """The page as Markdown.
@@ -67,20 +67,20 @@ def text(
   Args:
     folder: of the study, whose runs are finished.
     league: what `study.pooled` returned.
-    tasks_: that were run.
+    finished: the tasks that were run.
     stages: of each, the recipes last.
   """
-  compared = [_against(folder, stages[0], t) for t in tasks_]
+  compared = [_against(folder, stages[0], t) for t in finished]
   parts = [
     '# The league: gains of several runs, pooled',
     _COMMAND.rstrip(),
     '## Two public cohorts',
-    _what(folder, tasks_, stages),
+    _what(folder, finished, stages),
     '## Trained fusion beside frozen recipes',
     _recipes(compared),
     *(
       _task(folder, stages, task, found)
-      for task, found in zip(tasks_, compared, strict=True)
+      for task, found in zip(finished, compared, strict=True)
     ),
     '## Pooled',
     _pooled(league),
@@ -91,15 +91,16 @@ def text(
 def write(
   folder: pathlib.Path,
   league: Mapping[str, Any],
-  *targets: pathlib.Path,
-  **options: Any,
+  finished: Sequence[tasks.Task],
+  targets: Sequence[pathlib.Path],
+  stages: Sequence[tasks.Stage] = tasks.STAGES,
 ) -> list[pathlib.Path]:
   """Writes the page and its figures into each of the targets; see `text`.
 
   Raises:
     UserError: if a file cannot be written.
   """
-  content = {PAGE: text(folder, league, **options).encode()}
+  content = {PAGE: text(folder, league, finished, stages).encode()}
   for drawn in figures(league):
     content[f'figures/league_{drawn.name}.svg'] = drawn.svg.encode()
   written = []
@@ -127,7 +128,7 @@ def _summary(folder, stage, task) -> Mapping[str, Any]:
   return pilot.summary_of(study.folder_of(folder, stage.name, task))
 
 
-def _what(folder, tasks_, stages) -> str:
+def _what(folder, finished, stages) -> str:
   lines = [
     'PAD-UFES-20 and HAM10000 with the folds supplied with them '
     '([cohorts](cohorts.md#public-cohorts)): two cohorts, three tasks. One '
@@ -137,7 +138,7 @@ def _what(folder, tasks_, stages) -> str:
     'cores can do. Settings that are not the default:',
     '',
   ]
-  for task in tasks_:
+  for task in finished:
     for stage in stages:
       summary = _summary(folder, stage, task)
       own = task.settings if stage.tasks_own else ()
@@ -150,7 +151,8 @@ def _what(folder, tasks_, stages) -> str:
         f'processors ({run["device"]}; Python {run["python"]}, jax '
         f'{run["versions"]["jax"]}).'
       )
-  defined = [x for stage in stages for x in stage.arms]
+  defined = [x for task in finished for x in task.arms]
+  defined = dict.fromkeys([*defined, *(x for s in stages for x in s.arms)])
   lines += [
     '',
     'Beside the arms of [the review](strategies.md):',

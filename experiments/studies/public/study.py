@@ -85,7 +85,7 @@ def configured(
       **({'run_arms': ','.join(stage.run_arms)} if stage.run_arms else {}),
     },
     ['audits.names=none', *own, *stage.settings, *overrides],
-    arms=stage.arms,
+    arms=(*(task.arms if stage.tasks_own else ()), *stage.arms),
   )
 
 
@@ -156,12 +156,30 @@ def against(
   return content
 
 
-def pooled(folder: pathlib.Path) -> dict[str, Any]:
-  """The league of the trained runs; both tasks of one cohort count as one."""
+def finished(
+  folder: pathlib.Path,
+  chosen: Sequence[tasks.Task] = tasks.TASKS,
+  stages: Sequence[tasks.Stage] = tasks.STAGES,
+) -> list[tasks.Task]:
+  """The tasks of which every stage has been run."""
+  return [
+    task
+    for task in chosen
+    if all(
+      (folder_of(folder, x.name, task) / store.SUMMARY).is_file()
+      for x in stages
+    )
+  ]
+
+
+def pooled(
+  folder: pathlib.Path, chosen: Sequence[tasks.Task]
+) -> dict[str, Any]:
+  """The league of the trained runs; tasks of one cohort count as one."""
   runs = league_runs.read(
-    [str(folder_of(folder, tasks.TRAINED.name, t)) for t in tasks.TASKS]
+    [str(folder_of(folder, tasks.TRAINED.name, t)) for t in chosen]
   )
-  names = [t.title for t in tasks.TASKS]
+  names = [t.title for t in chosen]
   runs = [
     dataclasses.replace(r, folder=name)
     for r, name in zip(runs, names, strict=True)

@@ -1,5 +1,6 @@
 """Tests of experiments.studies.public.study."""
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -21,8 +22,8 @@ SETTINGS = (
   'small_below=0',
   'evaluation.replicates=200',
 )
-TASK = tasks.Task('small', 'Small', 'complementary', '', SETTINGS)
-OTHER = tasks.Task('other', 'Other', 'redundant', '', SETTINGS)
+TASK = tasks.Task('small', 'Small', 'complementary', '', SETTINGS, ())
+OTHER = tasks.Task('other', 'Other', 'redundant', '', SETTINGS, ())
 TRAINED = tasks.Stage(
   'trained',
   ('late_pca=late_mean(image=image_pca,ehr=ehr_linear)',),
@@ -85,7 +86,7 @@ class StudyTest(absltest.TestCase):
     )
     pooled = league.summarise(runs, shared=league.INDEPENDENT)
     target = self.folder / 'docs'
-    page.write(self.folder, pooled, target, tasks_=(TASK, OTHER), stages=STAGES)
+    page.write(self.folder, pooled, (TASK, OTHER), [target], STAGES)
     text = (target / page.PAGE).read_text()
     self.assertTrue((target / 'figures/league_forest.svg').is_file())
     for name in ('`early_pca`', '`late_pca`', '`image_pca`', 'ehr_trees'):
@@ -108,7 +109,8 @@ class StudyTest(absltest.TestCase):
 class TasksTest(absltest.TestCase):
   def test_newer_arms_can_be_made_of_the_cohorts(self):
     """Their modalities are those of the built-in worlds."""
-    config = study.configured(tasks.TRAINED, TASK, '')
+    task = dataclasses.replace(TASK, arms=tasks.NEWER)
+    config = study.configured(tasks.TRAINED, task, '')
     self.assertContainsSubset(
       [x.partition('=')[0] for x in tasks.NEWER], config.known_arms
     )
