@@ -132,10 +132,7 @@ def _what(folder, finished, stages) -> str:
   lines = [
     'PAD-UFES-20 and HAM10000 with the folds supplied with them '
     '([cohorts](cohorts.md#public-cohorts)): two cohorts, three tasks. One '
-    'seed and one setting of every arm. Arms, sizes of images and epochs were '
-    'fixed before any result of these runs was looked at, but they are those '
-    'of [earlier runs](results.md) on the same folds, but for what two shared '
-    'cores can do. Settings that are not the default:',
+    'seed. Settings that are not the default:',
     '',
   ]
   for task in finished:
@@ -158,6 +155,10 @@ def _what(folder, finished, stages) -> str:
     'Beside the arms of [the review](strategies.md):',
     '',
     *(f'- `{x}`' for x in defined),
+    '',
+    'Configurations tried:',
+    '',
+    *(f'- {x}' for x in tasks.TRIED),
   ]
   return '\n'.join(lines)
 

@@ -75,6 +75,7 @@ def configured(
     UserError: for a setting or an arm that there cannot be.
   """
   own = task.settings if stage.tasks_own else ()
+  named = stage.run_arms or (task.run_arms if stage.tasks_own else ())
   return settings.resolve(
     'default',
     {
@@ -82,7 +83,7 @@ def configured(
       'cohort.data_root': str(pathlib.Path(data_root) / task.data)
       if task.data
       else None,
-      **({'run_arms': ','.join(stage.run_arms)} if stage.run_arms else {}),
+      **({'run_arms': ','.join(named)} if named else {}),
     },
     ['audits.names=none', *own, *stage.settings, *overrides],
     arms=(*(task.arms if stage.tasks_own else ()), *stage.arms),
