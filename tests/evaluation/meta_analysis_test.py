@@ -73,6 +73,42 @@ class MetaforTest(parameterized.TestCase):
       )
 
 
+# What `combine_effects` of statsmodels 0.15.0 says of five effects with
+# use_t=True, by its method_re 'dl' and 'iterated' (Paule and Mandel): tau2,
+# mean and its Hartung-Knapp error (unmodified), and the ends of its interval.
+STATSMODELS = {
+  'dl': (
+    0.00013792723263506102,
+    0.03241377780526534,
+    0.008056647327747796,
+    0.01004494,
+    0.05478262,
+  ),
+  'pm': (
+    0.0001071936982152729,
+    0.03247108412341679,
+    0.007999338028597924,
+    0.01026136,
+    0.05468081,
+  ),
+}
+
+
+class StatsmodelsTest(parameterized.TestCase):
+  @parameterized.parameters(*STATSMODELS)
+  def test_pool(self, method):
+    effects = np.array([0.05, 0.01, 0.03, 0.02, 0.06])
+    errors_of = np.array([0.01, 0.02, 0.015, 0.01, 0.03])
+    found = meta_analysis.pool(effects, errors_of**2, method, modified=False)
+    np.testing.assert_allclose(
+      [found.tau2, found.estimate, found.se], STATSMODELS[method][:3], rtol=1e-9
+    )
+    np.testing.assert_allclose(
+      [found.low, found.high], STATSMODELS[method][3:], atol=1e-8
+    )
+    self.assertAlmostEqual(found.q, 6.75247524752476, places=12)
+
+
 class PoolTest(parameterized.TestCase):
   def test_reml_finds_the_top_of_the_likelihood(self):
     rng = np.random.default_rng(3)
