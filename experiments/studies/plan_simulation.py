@@ -15,7 +15,7 @@ import rich.text
 from absl import flags
 from scipy import special
 
-from experiments.studies.published import meta_analysis
+from experiments.studies.published import reported
 from fusion_jax.core import errors, types
 from fusion_jax.evaluation import (
   binormal,
@@ -176,7 +176,7 @@ def lines(
     count, expected = power_of(
       design, need, margin=margin, runs=runs, seed=seed
     )
-    low, high = meta_analysis.clopper_pearson(count, runs)
+    low, high = reported.clopper_pearson(count, runs)
     line = (
       f'simulated: {count} of {runs} studies with {need.patients:,} patients '
       f"call '{need.arm}' {need.verdict}: {count / runs:.3f} [{low:.3f}, "

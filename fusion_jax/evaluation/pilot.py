@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -122,14 +123,9 @@ def read(folder: str, *, arms: Sequence[str] = ()) -> Pilot:
   path = pathlib.Path(folder)
   summary = summary_of(path)
   kept = summary['evaluation']
-  table, part = path / PREDICTIONS, ''
-  if not table.is_file():
-    run = summary.get('run') or {}
-    given, part = run.get('predictions'), run.get('part_column', '')
-    if not given or not pathlib.Path(given).is_file():
-      raise errors.UserError(f"'{path}' has no {PREDICTIONS}.")
-    table = pathlib.Path(given)
-  predictions = sources.load(table, part=part).predictions
+  predictions = predictions_of(path, summary)
+  if predictions is None:
+    raise errors.UserError(f"'{path}' has no {PREDICTIONS}.")
   roles = {a: x['role'] for a, x in summary['arms'].items()}
   known = [c['arm'] for c in summary['comparisons']]
   for arm in arms:
@@ -202,6 +198,29 @@ def _fewest_share(task, test, patients) -> float | None:
   patient = np.concatenate([f.patient for f in test])
   counts = [len(np.unique(patient[label == y])) for y in (0, 1)]
   return min(counts) / patients
+
+
+def predictions_of(
+  folder: pathlib.Path, summary: Mapping[str, Any]
+) -> predictions_lib.Predictions | None:
+  """The predictions that a folder's summary was made of; None if not there.
+
+  Args:
+    folder: holds predictions.parquet, or was made from a file of predictions
+      that still is where it was.
+    summary: its summary.
+
+  Raises:
+    UserError: if they cannot be read.
+  """
+  table, part = folder / PREDICTIONS, ''
+  if not table.is_file():
+    run = summary.get('run') or {}
+    given, part = run.get('predictions'), run.get('part_column', '')
+    if not given or not pathlib.Path(given).is_file():
+      return None
+    table = pathlib.Path(given)
+  return sources.load(table, part=part).predictions
 
 
 def summary_of(folder: pathlib.Path) -> dict:

@@ -21,6 +21,7 @@ COMMANDS = (
   'robustness',
   'predict',
   'evaluate',
+  'league',
   'arms',
   'plan',
 )

@@ -98,7 +98,11 @@ def print_first(
   warnings: str = 'below',
 ) -> None:
   """Prints the lines of the page's first screen; see `first.build`."""
-  screen = first.build(summary, warnings=warnings)
+  print_screen(first.build(summary, warnings=warnings), console)
+
+
+def print_screen(screen: first.Screen, console: rich.console.Console) -> None:
+  """Prints what is said before all else."""
   style = _STYLES.get(screen.verdict, '').replace('dim', '')
   answer = ' '.join(filter(None, (screen.answer, screen.aside)))
   console.print()

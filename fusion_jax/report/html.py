@@ -35,26 +35,35 @@ def render(
 def render_page(page: page_lib.Page) -> str:
   """A page that was built before, as text."""
   environment = prose.environment(escapes=True, keeps_lines=True)
+  source, *_ = environment.loader.get_source(environment, 'script.js')
+  script = f'\n{source}'
+  return render_template(
+    'report.html',
+    page=page,
+    content=page.content,
+    most=_WARNINGS,
+    script=script,
+    script_hash=_sha256(script),
+  )
+
+
+def render_template(name: str, **context: Any) -> str:
+  """A template of pages as text, with what the macros need."""
+  environment = prose.environment(escapes=True, keeps_lines=True)
   signs = {
     names.style(x, within_margin=y): f'{names.sign(x, within_margin=y)} '
     for x in names.SIGNS
     for y in (False, True)
   }
-  source, *_ = environment.loader.get_source(environment, 'script.js')
-  script = f'\n{source}'
   reasons = text_lib.Reasons()
-  return environment.get_template('report.html').render(
-    page=page,
+  return environment.get_template(name).render(
     signs={**signs, 'alarm': '⚠ '},
-    content=page.content,
     reasons=reasons,
     # Every second one holds a flag.
     split_flags=_FLAG.split,
     interval=lambda x: text_lib.interval(x, reasons),
     plain=text_lib.plain,
-    most=_WARNINGS,
-    script=script,
-    script_hash=_sha256(script),
+    **context,
   )
 
 

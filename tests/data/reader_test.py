@@ -177,7 +177,7 @@ class ReaderTest(parameterized.TestCase):
     ('complementry', {}, "Did you mean 'complementary'?"),
     ('nowhere/at/all.toml', {}, 'neither a built-in world'),
     ('ham1000', {}, "Did you mean 'ham10000_64'?"),
-    ('nowhere', {}, 'a shipped descriptor (ham10000_64, kits19_volumes'),
+    ('nowhere', {}, 'a shipped descriptor (ham10000_64, ham10000_melanoma'),
     ('ham10000_64', {}, 'say with --data_root=DIR where the files are'),
     (None, {'n': 5}, 'cohort.n = 5 is only for built-in worlds'),
     (None, {'task': 'survival'}, 'cohort.task = survival is only for'),
@@ -249,6 +249,7 @@ class ReaderTest(parameterized.TestCase):
 def _twin(folder, name: str, n: int = 60) -> None:
   """Writes made-up data in the shape of a real cohort."""
   rng = np.random.default_rng(0)
+  of = 'melanoma' if name.endswith('melanoma') else 'malignant'
   unknown = ['True', 'False', 'UNK']
   values = {
     'region': ['FACE', 'ARM'],
@@ -264,13 +265,13 @@ def _twin(folder, name: str, n: int = 60) -> None:
       'image_id': f'i{i}',
       'patient_id': f'p{i // 2}',
       'age': str(rng.integers(20, 80)),
-      'label_malignant': str(rng.integers(0, 2)),
+      f'label_{of}': str(rng.integers(0, 2)),
       'fold': str(i // 2 % 5),
       **{k: str(rng.choice(v)) for k, v in values.items()},
     }
     for i in range(n)
   ]
-  if name == 'ham10000_64':
+  if name.startswith('ham10000'):
     for row in table:
       del row['patient_id']
   folders.write_table(folder / 'ehr.csv', table)
@@ -281,7 +282,9 @@ def _twin(folder, name: str, n: int = 60) -> None:
 
 
 class RealCohortsTest(parameterized.TestCase):
-  @parameterized.parameters('pad_ufes20_lesions', 'ham10000_64')
+  @parameterized.parameters(
+    'pad_ufes20_lesions', 'ham10000_64', 'ham10000_melanoma'
+  )
   def test_descriptor_opens_data_of_its_shape(self, name):
     folder = pathlib.Path(self.create_tempdir('data').full_path)
     _twin(folder, name)
@@ -301,6 +304,7 @@ class RealCohortsTest(parameterized.TestCase):
   @parameterized.parameters(
     ('pad_ufes20_lesions', 1648, 727, 1032, 8, 0),
     ('ham10000_64', 5984, 938, 5984, 3, 32),
+    ('ham10000_melanoma', 5984, 491, 5984, 3, 32),
   )
   def test_opens(self, name, studies, events, patients, columns, no_ehr):
     if not SHARED.is_dir():
@@ -308,7 +312,7 @@ class RealCohortsTest(parameterized.TestCase):
     opened = reader.inspect(
       config.CohortConfig(
         name=name,
-        data_root=str(SHARED / name),
+        data_root=str(SHARED / name.replace('melanoma', '64')),
         image_size=8,
         cache_dir=self.create_tempdir().full_path,
       )
@@ -322,7 +326,7 @@ class RealCohortsTest(parameterized.TestCase):
     self.assertEqual(sorted(set(c.fold)), [0, 1, 2, 3, 4])
     self.assertEqual(int((~c.present['ehr']).sum()), no_ehr)
     self.assertTrue(tiny.orientation_free(c))
-    self.assertEqual(bool(c.patient_note), name == 'ham10000_64')
+    self.assertEqual(bool(c.patient_note), name.startswith('ham10000'))
     if name == 'pad_ufes20_lesions':
       self.assertFalse(np.isnan(tiny.numeric(c)).any())
       self.assertFalse(np.equal(tiny.categorical(c), None).any())

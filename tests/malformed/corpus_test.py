@@ -15,6 +15,7 @@ from tests.malformed import (
   descriptor_cases,
   image_cases,
   launcher_cases,
+  league_cases,
   modality_cases,
   nifti_cases,
   predictions_cases,
@@ -37,6 +38,7 @@ ALL = (
   *predictions_cases.CASES,
   *settings_cases.CASES,
   *launcher_cases.CASES,
+  *league_cases.CASES,
 )
 
 _LIMIT = 60.0

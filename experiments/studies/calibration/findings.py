@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.studies.calibration import cells as cells_lib
-from experiments.studies.published import meta_analysis
+from experiments.studies.published import reported
 from fusion_jax.core import words
 from fusion_jax.evaluation import caveats
 
@@ -66,7 +66,7 @@ def fails(name: str, tally: cells_lib.Tally) -> bool:
   """
   errors = round(tally.total)
   errors = tally.runs - errors if name == 'covered' else errors
-  low, _ = meta_analysis.clopper_pearson(errors, tally.runs, level=1 - _LEVEL)
+  low, _ = reported.clopper_pearson(errors, tally.runs, level=1 - _LEVEL)
   return low > NOMINAL[name]
 
 
@@ -110,7 +110,7 @@ def _rate(name, tally) -> dict[str, Any]:
   if 'width' in name:
     # A mean and no rate.
     return {'estimate': tally.mean, 'runs': tally.runs}
-  low, high = meta_analysis.clopper_pearson(round(tally.total), tally.runs)
+  low, high = reported.clopper_pearson(round(tally.total), tally.runs)
   return {'estimate': tally.mean, 'low': low, 'high': high, 'runs': tally.runs}
 
 

@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.studies.published import meta_analysis
+from experiments.studies.published import reported
 from fusion_jax.core import errors, files, text_tables
 
 FOUND, DERIVED, MEMORY, UNKNOWN = 'found', 'derived', 'memory', 'unknown'
@@ -164,13 +164,13 @@ def standard_error(
     events, others = study.get('events'), study.get('non_events')
     if events is None or others is None:
       return math.nan, 'the number of events is unknown'
-    return meta_analysis.auroc_se(value, events, others), ''
+    return reported.auroc_se(value, events, others), ''
   low, high = study.get(f'{role}_low'), study.get(f'{role}_high')
   if low is None or high is None:
     return math.nan, 'no interval was published'
   if not study.get('use_interval'):
     return math.nan, 'the published interval is not believed'
-  return meta_analysis.se_from_interval(low, high), ''
+  return reported.se_from_interval(low, high), ''
 
 
 def risk_of_bias(study: Study) -> dict[str, bool | None]:
@@ -203,7 +203,7 @@ def exact_interval(study: Study) -> dict[str, Any]:
   x, n = study.get('successes'), study.get('trials')
   if x is None or n is None:
     return {'low': None, 'high': None, 'reason': 'the counts are unknown'}
-  low, high = meta_analysis.clopper_pearson(x, n)
+  low, high = reported.clopper_pearson(x, n)
   return {'estimate': x / n, 'low': low, 'high': high}
 
 
@@ -316,7 +316,7 @@ def _consistency(study: Study) -> list[str]:
     )
   if study.state['events'] == DERIVED:
     rates = study.get('group_rates')
-    sizes = meta_analysis.group_sizes(rates, total) if rates and total else []
+    sizes = reported.group_sizes(rates, total) if rates and total else []
     if sizes not in ([events], [others]):
       problems.append(
         f"column 'events': derived from group_rates, which {len(sizes)} sizes "

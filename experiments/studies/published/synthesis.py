@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.studies.published import meta_analysis
+from experiments.studies.published import reported
 from experiments.studies.published import studies as studies_lib
-from fusion_jax.evaluation import entries
+from fusion_jax.evaluation import entries, meta_analysis
 
 VERSION = 2
 # Of the paired AUROCs of two models on the same patients, which no paper says.
@@ -37,9 +37,7 @@ class _Row:
   single_se: float
 
   def se(self, correlation: float) -> float:
-    return meta_analysis.difference_se(
-      self.fusion_se, self.single_se, correlation
-    )
+    return reported.difference_se(self.fusion_se, self.single_se, correlation)
 
 
 def synthesise(studies: Sequence[studies_lib.Study]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from experiments.studies.published import meta_analysis, studies
+from experiments.studies.published import reported, studies
 from fusion_jax.core import errors
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
@@ -157,7 +157,7 @@ class NumbersTest(PublishedCase):
   def test_standard_errors(self):
     (study,) = self.read(COMPLETE)
     se, reason = studies.standard_error(study, 'fusion', source='counts')
-    self.assertEqual((se, reason), (meta_analysis.auroc_se(0.8, 40, 60), ''))
+    self.assertEqual((se, reason), (reported.auroc_se(0.8, 40, 60), ''))
     se, _ = studies.standard_error(study, 'fusion', source='interval')
     self.assertAlmostEqual(se, 0.2 / 3.92, places=4)
     _, reason = studies.standard_error(study, 'ehr', source='interval')
@@ -210,7 +210,7 @@ class OwnTableTest(absltest.TestCase):
     study = self.studies['walston2022']
     self.assertEqual(study.state['events'], studies.DERIVED)
     self.assertEqual(
-      meta_analysis.group_sizes(study.get('group_rates'), study.get('n_test')),
+      reported.group_sizes(study.get('group_rates'), study.get('n_test')),
       [study.get('events')],
     )
 

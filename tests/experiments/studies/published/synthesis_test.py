@@ -6,7 +6,8 @@ import math
 import numpy as np
 from absl.testing import absltest
 
-from experiments.studies.published import meta_analysis, studies, synthesis
+from experiments.studies.published import reported, studies, synthesis
+from fusion_jax.evaluation import meta_analysis
 from tests.experiments.studies.published import studies_test
 
 
@@ -47,9 +48,9 @@ class SynthesisTest(studies_test.PublishedCase):
       f, e = float(cells['fusion']), int(cells['events'])
       gains.append(f - 0.75)
       ses.append(
-        meta_analysis.difference_se(
-          meta_analysis.auroc_se(f, e, 60),
-          meta_analysis.auroc_se(0.75, e, 60),
+        reported.difference_se(
+          reported.auroc_se(f, e, 60),
+          reported.auroc_se(0.75, e, 60),
           0.3,
         )
       )
@@ -92,9 +93,9 @@ class SynthesisTest(studies_test.PublishedCase):
   def test_interval_goes_before_counts(self):
     rows = self.rows(2, ehr_low='0.65', ehr_high='0.85', use_interval='yes')
     result = self.of(*rows)
-    expected = meta_analysis.difference_se(
-      meta_analysis.se_from_interval(0.7, 0.9),
-      meta_analysis.se_from_interval(0.65, 0.85),
+    expected = reported.difference_se(
+      reported.se_from_interval(0.7, 0.9),
+      reported.se_from_interval(0.65, 0.85),
       0.3,
     )
     self.assertAlmostEqual(result['studies'][0]['gain']['se'], expected)

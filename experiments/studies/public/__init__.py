@@ -1,0 +1,1 @@
+"""Public cohorts: trained fusion beside frozen recipes, and their league."""
