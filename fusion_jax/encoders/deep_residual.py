@@ -4,9 +4,11 @@ He et al. 2016, "Deep residual learning for image recognition", CVPR, table 1;
 bottlenecks take their stride in the convolution of side 3, as in torchvision.
 In 3-D the R3D of Tran et al. 2018, "A closer look at spatiotemporal
 convolutions for action recognition", CVPR, section 3.2, whose stem has no
-pooling and keeps the first axis (here slices, there frames). What differs:
-group normalisation by default, and a stem that keeps the resolution of what is
-so small that less than two positions a side would be left (`Layers.is_small`).
+pooling and keeps the first axis (here slices, there frames); or, with that
+pooling, what 2-D ResNets become when they are inflated (Carreira and Zisserman
+2017, "Quo vadis, action recognition?", CVPR, section 2.4). What differs: group
+normalisation by default, and a stem that keeps the resolution of what is so
+small that less than two positions a side would be left (`Layers.is_small`).
 """
 
 import flax.linen as nn
@@ -72,17 +74,19 @@ def _shortcut(unit, x, y, stride):
 
 
 class Stem(nn.Module):
-  """A convolution of side 7 and, in 2-D, a pooling of side 3.
+  """A convolution of side 7 and a pooling of side 3.
 
   Attributes:
     layers: how layers are made.
     width: channels.
     total: product of the strides of the network.
+    pooled: whether there is the pooling.
   """
 
   layers: convnet.Layers
   width: int
   total: int
+  pooled: bool = True
 
   @nn.compact
   def __call__(self, hidden: types.Hidden, *, train: bool) -> types.Hidden:
@@ -92,7 +96,7 @@ class Stem(nn.Module):
     flat = self.layers.space == 2
     side, stride = (7, 2) if flat else ((3, 7, 7), (1, 2, 2))
     x = nn.relu(unit(hidden.x, self.width, side, 1 if small else stride))
-    if flat and not small:
+    if self.pooled and not small:
       x = self.layers.max_pool(x)
     return hidden.replace(x=x)
 
@@ -132,17 +136,18 @@ class ResNet(convnet.ConvNet):
     bottleneck: which blocks.
     width: of the stem and of the first stage's blocks.
     over: how the images of a study are pooled.
+    pooled: whether the stem is (`Stem`).
   """
 
   blocks: tuple[int, ...]
   bottleneck: bool
   width: int
   over: pooling.How = 'mean'
+  pooled: bool = True
 
   def setup(self):
-    stem = 4 if self.layers.space == 2 else 2
-    total = stem * 2 ** (len(self.blocks) - 1)
-    self.first = Stem(self.layers, self.width, total)
+    total = (4 if self.pooled else 2) * 2 ** (len(self.blocks) - 1)
+    self.first = Stem(self.layers, self.width, total, self.pooled)
     self.stages = [
       Stage(
         self.layers,

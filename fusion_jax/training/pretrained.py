@@ -393,6 +393,17 @@ def linear(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
   return array.T.reshape(shape)
 
 
+def inflated(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """(out, in, kh, kw) as a kernel (kd, kh, kw, in, out) of volumes.
+
+  It is repeated along the first axis and divided by kd, so that a volume of
+  equal slices gives, away from its ends, what one slice gave (Carreira and
+  Zisserman 2017, "Quo vadis, action recognition?", CVPR, section 2.4).
+  """
+  depth = shape[0]
+  return np.repeat(convolution(array, shape[1:])[None] / depth, depth, axis=0)
+
+
 def convolution(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
   """(out, in, ...) as a kernel (..., in, out).
 

@@ -50,7 +50,7 @@ class BlockTest(parameterized.TestCase):
     np.testing.assert_allclose(found[0], ref.relu(y + short), atol=1e-4)
 
   def test_the_stem_of_volumes_keeps_the_slices(self):
-    stem = deep_residual.Stem(convnet.Layers(3), 4, total=2)
+    stem = deep_residual.Stem(convnet.Layers(3), 4, total=2, pooled=False)
     hidden = types.Hidden(jnp.ones((1, 6, 8, 8, 1)), jnp.ones(1, bool))
     found = jax.eval_shape(
       lambda key: stem.init_with_output(key, hidden, train=False)[0],

@@ -115,6 +115,24 @@ class TrainingTest(parameterized.TestCase):
 
 
 class KernelsTest(absltest.TestCase):
+  def test_equal_slices_give_what_one_gave(self):
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(5, 3, 2, 2))
+    x = rng.normal(size=(2, 2, 3))
+    flat = np.einsum('hwi,oihw->o', x, kernel)
+    for depth in (1, 3, 7):
+      found = pretrained.inflated(kernel, (depth, 2, 2, 3, 5))
+      self.assertEqual(found.shape, (depth, 2, 2, 3, 5))
+      slices = np.stack([x] * depth)
+      np.testing.assert_allclose(
+        np.einsum('dhwi,dhwio->o', slices, found), flat
+      )
+    # One channel stands for three.
+    grey = pretrained.inflated(kernel, (3, 2, 2, 1, 5))
+    np.testing.assert_allclose(
+      grey.sum(axis=(0, 3)), kernel.sum(axis=1).transpose(1, 2, 0)
+    )
+
   def test_a_grey_image_gives_what_it_gave_in_colour(self):
     rng = np.random.default_rng(0)
     kernel = rng.normal(size=(5, 3, 2, 2))

@@ -1,9 +1,9 @@
 """A transformer over the rows of a series, one token a row.
 
-A row is embedded as the sum of its code, value and time, as in Tipirneni
-and Reddy 2022, "Self-supervised transformer for sparse and irregularly sampled
-multivariate clinical time-series" (section 3.2), so that nothing is put on a
-grid or filled in.
+A row is embedded as the sum of its code, value and time, so that nothing is put
+on a grid or filled in; the idea is that of Tipirneni and Reddy 2022
+(`strats`). Here each code has a direction of its own for its values, times are
+embedded in sines as well, and rows are pooled by their mean.
 """
 
 import flax.linen as nn
