@@ -115,51 +115,6 @@ def pretrained(
   return {**found, **below, **dict(_encoders(imaging))}
 
 
-def kernel(
-  modalities: Sequence[arm_lib.Modality],
-) -> dict[str, arm_lib.Arm]:
-  """Gaussian processes, for cohorts of some hundred studies.
-
-  Args:
-    modalities: of a cohort.
-
-  Returns:
-    Arms by name, those of each side, of all modalities, and of the predictions
-    of both sides.
-
-  Raises:
-    UserError: as `check` does.
-  """
-  check(modalities)
-  sides = {s: [m for m in modalities if m.side == s] for s in arm_lib.SIDES}
-  imaging, record = sides.values()
-  learner, words = 'gaussian_process', 'Gaussian process'
-  found = {
-    f'{name}_gp': _classical(
-      f'{words} on {what}', arm_lib.SINGLE, learner, _flat(ms)
-    )
-    for name, what, ms in (
-      (IMAGE, 'image principal components', imaging),
-      (EHR, 'EHR', record),
-    )
-    if ms
-  }
-  if imaging and record:
-    both = {**_flat(imaging), **_flat(record)}
-    found['early_gp'] = _classical(
-      f'image components and EHR into a {words}', arm_lib.EARLY, learner, both
-    )
-    found['late_gp'] = _late(
-      'mean',
-      'mean of two Gaussian processes',
-      imaging,
-      record,
-      f'{IMAGE}_gp',
-      f'{EHR}_gp',
-    )
-  return found
-
-
 def check(modalities: Sequence[arm_lib.Modality]) -> None:
   """Checks what arms are to be made for.
 
@@ -445,7 +400,7 @@ def _plain(inputs: Inputs) -> Inputs:
 # By name, what makes a family's arms.
 FAMILIES: Mapping[
   str, Callable[[Sequence[arm_lib.Modality]], dict[str, arm_lib.Arm]]
-] = {'review': review, 'pretrained': pretrained, 'kernel': kernel}
+] = {'review': review, 'pretrained': pretrained}
 REVIEW = 'review'
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import (
   classical_learners,
-  kernel_learner,
   learner,
   neural_learner,
   pretrained_learner,
@@ -21,7 +20,6 @@ LEARNERS: Mapping[str, type[learner.Learner]] = {
   'pretrained': pretrained_learner.Pretrained,
   'elastic_net': classical_learners.ElasticNet,
   'trees': classical_learners.Trees,
-  'gaussian_process': kernel_learner.GaussianProcess,
   'rule': rule_learner.Rule,
 }
 
