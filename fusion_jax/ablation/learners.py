@@ -18,6 +18,7 @@ LEARNERS: Mapping[str, type[learner.Learner]] = {
   'neural': neural_learner.Neural,
   'elastic_net': classical_learners.ElasticNet,
   'trees': classical_learners.Trees,
+  'kernel': classical_learners.Kernel,
   'rule': rule_learner.Rule,
 }
 
