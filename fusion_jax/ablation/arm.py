@@ -65,8 +65,7 @@ class Arm:
   Attributes:
     summary: one line for listings.
     strategy: one of STRATEGIES.
-    learner: 'neural', 'pretrained', 'elastic_net', 'trees' or 'rule'
-      (learners.LEARNERS).
+    learner: a name of `learners.LEARNERS`, such as 'neural' or 'trees'.
     inputs: by modality, in the order in which the arm joins them.
     type: 'I' or 'II' where the review distinguishes them, else empty.
     combiner: spec of what joins the encoders; '' where there are none.

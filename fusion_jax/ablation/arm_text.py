@@ -10,6 +10,8 @@ In the parentheses stand, by name,
                   predictions are taken; or VIEW(of=ARM,encoder=SPEC) to change
                   how it is seen: raw, reduced, features or logits
   combiner, rule  the part
+  learner         another learner of the same settings, such as kernel for an
+                  arm of elastic nets
   exchange_K      what passes between the encoders after K of their stages
   a setting       of the learner, such as epochs
 
@@ -31,6 +33,7 @@ _EXCHANGE = re.compile(r'exchange_(\d{1,2})')
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}')
 # What a view says of an input.
 _OF, _ENCODER = 'of', 'encoder'
+_LEARNER = 'learner'
 
 
 def split(definition: str, *, flag: str = '--arm') -> tuple[str, str]:
@@ -90,6 +93,10 @@ def define(
   if given.name not in arms:
     raise errors.unknown_name('arm', given.name, arms, where=where)
   base = arms[given.name]
+  arguments = dict(given.arguments)
+  if _LEARNER in arguments:
+    value = _bare(_spec(arguments.pop(_LEARNER), where), where)
+    base = _learnt_by(base, value, f'{where}.{_LEARNER}')
   cls = learners.of(base)
   own = [
     x for x, used in (('combiner', cls.encodes), ('rule', cls.joins)) if used
@@ -97,7 +104,7 @@ def define(
   inputs, train = dict(base.inputs), dict(base.train)
   exchanges = dict(base.exchanges)
   replaced: dict[str, str] = {}
-  for key, value in given.arguments.items():
+  for key, value in arguments.items():
     place = f'{where}.{key}'
     if key in inputs:
       inputs[key] = _input(inputs[key], value, place)
@@ -115,6 +122,7 @@ def define(
           *inputs,
           *own,
           *(['exchange_1'] if cls.encodes else ()),
+          _LEARNER,
           *cls.settings,
         ],
         where=where,
@@ -130,6 +138,17 @@ def define(
   if given.arguments:
     made = dataclasses.replace(made, summary=errors.brief(str(given)))
   return made
+
+
+def _learnt_by(arm: arm_lib.Arm, learner: str, where: str) -> arm_lib.Arm:
+  """The arm with another learner, which reads what it reads."""
+  group = learners.of(arm).group
+  alike = [k for k, x in learners.LEARNERS.items() if x.group == group]
+  if not group or learner not in alike:
+    raise errors.unknown_name('learner', learner, alike, where=where)
+  known = learners.LEARNERS[learner].settings
+  train = {k: x for k, x in arm.train.items() if k in known}
+  return dataclasses.replace(arm, learner=learner, train=train)
 
 
 def _input(x: arm_lib.Input, value: Any, where: str) -> arm_lib.Input:

@@ -1,7 +1,7 @@
-"""Elastic nets and boosted trees: one node at a time.
+"""Elastic nets, boosted trees and kernel machines: one node at a time.
 
-In small cohorts elastic nets and trees are tuned by a cross-validation over the
-training and validation parts and fitted on both (training/cross_validated.py).
+In small cohorts they are tuned by a cross-validation over the training and
+validation parts and fitted on both (training/cross_validated.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fusion_jax.ablation import rows as rows_lib
 from fusion_jax.core import errors, types
 from fusion_jax.data import inner, preprocess
 from fusion_jax.data import kind as kinds
-from fusion_jax.training import classical, cross_validated
+from fusion_jax.training import classical, cross_validated, kernel_machine
 
 _FITTED = 'fitted.npz'
 _EXTRA = 'extra.json'
@@ -38,7 +38,7 @@ class ClassicalConfig:
     l2: gradient boosting: penalty on leaf values.
     column_share: gradient boosting: share of the columns, drawn anew, among
       which each split is sought; 0 for the square root of their number.
-    inner_folds: folds of the cross-validation that tunes both in small cohorts
+    inner_folds: folds of the cross-validation that tunes all in small cohorts
       (`ExperimentConfig.small_below`).
   """
 
@@ -311,6 +311,36 @@ class ElasticNet(Classical):
     return {'penalty': tuple(np.unique(penalties).tolist())}
 
 
+class Kernel(Classical):
+  """Kernel machines, for few studies."""
+
+  settings = ('inner_folds',)
+  record = 'numbers, indicators and one column a level'
+  _kind = kernel_machine.Kernel
+  _file = 'kernel.npz'
+  _columns = kinds.LINEAR
+  _absent = 0.0
+
+  @classmethod
+  def claims(cls, arm):
+    del arm
+    return types.TASK_KINDS, True, 'indicator'
+
+  def _fit(self, is_categorical, **arguments):
+    del is_categorical
+    return kernel_machine.fit(**arguments)
+
+  def _cross_validate(self, is_categorical, candidates, **arguments):
+    del is_categorical, candidates  # Distances are of all columns.
+    return cross_validated.fit_kernel(**arguments)
+
+  def _chosen(self, model):
+    return {
+      'length': tuple(part.length for part in model.parts),
+      'variance': tuple(part.variance for part in model.parts),
+    }
+
+
 class Trees(Classical):
   """Gradient boosting."""
 
@@ -319,6 +349,7 @@ class Trees(Classical):
     'learning_rate': ('scale', 3.0),
     'max_leaf_nodes': ('choice', 4, 6, 15, 31),
     'l2': ('scale', 10.0),
+    'column_share': ('choice', 0.0, 0.5, 1.0),
   }
   settings = (
     *('learning_rate', 'max_leaf_nodes', 'l2', 'column_share'),

@@ -20,6 +20,7 @@ LEARNERS: Mapping[str, type[learner.Learner]] = {
   'pretrained': pretrained_learner.Pretrained,
   'elastic_net': classical_learners.ElasticNet,
   'trees': classical_learners.Trees,
+  'kernel': classical_learners.Kernel,
   'rule': rule_learner.Rule,
 }
 

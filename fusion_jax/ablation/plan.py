@@ -143,7 +143,7 @@ def hyperparameters(
     elif how == 'uniform':
       setting[name] = float(draw.uniform(*range_))
     else:
-      setting[name] = int(draw.choice(range_))
+      setting[name] = draw.choice(range_).item()
   return setting
 
 

@@ -1,4 +1,4 @@
-"""Elastic nets and boosted trees tuned by an inner cross-validation.
+"""Elastic nets, trees and kernels tuned by an inner cross-validation.
 
 One small validation part chooses a penalty, or a number of rounds, by chance:
 with 25 studies its loss is noise. Here the studies of the training and the
@@ -18,7 +18,12 @@ import numpy as np
 import threadpoolctl
 
 from fusion_jax.core import errors, links, types
-from fusion_jax.training import boosting, classical, elastic_net
+from fusion_jax.training import (
+  boosting,
+  classical,
+  elastic_net,
+  kernel_machine,
+)
 from fusion_jax.training import rows as rows_lib
 
 _WHERE = 'in cross-validation'
@@ -154,6 +159,59 @@ def fit_trees(
     tuple(notes),
   )
   return Tuned(model, np.concatenate(out, axis=1))
+
+
+def fit_kernel(
+  *, task: types.Task, x, labels, weight, fold, seed: int = 0
+) -> Tuned:
+  """Fits the kernel machine whose length and variance are best over all folds.
+
+  Args:
+    task: what is predicted.
+    x: (n, p) without missing values.
+    labels: (n, l), NaN where unknown; such rows are left out per label.
+    weight: (n,) or None.
+    fold: (n,) int inner fold of each row.
+    seed: not used; there is nothing random in the fit.
+
+  Raises:
+    UserError: as `fit_elastic_net`, or for too many rows.
+  """
+  del seed
+  x, labels, weight = rows_lib.arrays(x, labels, weight)
+  kernel_machine.check(x)
+  fold = np.asarray(fold)
+  parts, out, notes, obstacles = [], [], [], []
+  with threadpoolctl.threadpool_limits(limits=1):
+    for task_of, columns in rows_lib.outputs(task):
+      part = _Part.of(task_of, x, labels[:, columns], weight, fold)
+      obstacles.append(part.obstacle)
+      whole = part.rows(slice(None))
+      if part.obstacle:
+        model = kernel_machine.constant(task_of, whole)
+        notes.append(f'{part.obstacle} Its prediction is constant.')
+        predicted = model.logits(x)
+      else:
+        model, predicted = _kernel(part, whole)
+      parts.append(model)
+      out.append(predicted)
+  if all(obstacles):
+    raise errors.UserError(obstacles[0])
+  model = kernel_machine.Kernel(task, tuple(parts), x.shape[1], tuple(notes))
+  return Tuned(model, np.concatenate(out, axis=1))
+
+
+def _kernel(part: '_Part', whole):
+  """The machine of all rows, and out-of-fold logits."""
+  splits = [(part.rows(kept), part.rows(~kept)) for _, kept in part.splits]
+  model = kernel_machine.best(part.task, splits, whole)
+  of_fold = {
+    number: kernel_machine.fitted(
+      part.task, part.rows(kept), model.length, model.variance
+    )
+    for number, kept in part.splits
+  }
+  return model, part.spread(lambda number, x: of_fold[number].logits(x))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

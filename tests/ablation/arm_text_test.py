@@ -89,6 +89,20 @@ class DefineTest(parameterized.TestCase):
     found = known('x=joint(ehr=raw)', 'y=joint_raw_ehr(ehr=mlp(width=8))')
     self.assertEqual((found['x'].type, found['y'].type), ('II', 'I'))
 
+  def test_another_learner_reads_what_the_arm_reads(self):
+    found = known(
+      'x=early_pca(learner=kernel,inner_folds=3)',
+      'y=ehr_linear(learner=trees,l2=3)',
+      'z=x(learner=elastic_net)',
+    )
+    self.assertEqual(
+      [found[k].learner for k in 'xyz'], ['kernel', 'trees', 'elastic_net']
+    )
+    self.assertEqual(found['x'].inputs, found['early_pca'].inputs)
+    self.assertEqual(found['x'].train, {'inner_folds': 3})
+    self.assertEqual(found['z'].train, {'inner_folds': 3})
+    self.assertEqual(found['y'].train, {'l2': 3})
+
   def test_a_known_name_takes_its_place_below_others_too(self):
     found = known('extractor=extractor(image=resnet(depth=2))')
     self.assertEqual(found['early_trees'].upstream, ('extractor',))
@@ -114,6 +128,10 @@ class DefineTest(parameterized.TestCase):
     ('x=late_mean(rule=mena)', r"\(arms.x.rule\). Did you mean 'mean'"),
     ('x=ehr_trees(epochs=3)', "Unknown part of arm 'ehr_trees' 'epochs'"),
     ('x=joint(image=resnet', r'is no part such as.*expected'),
+    ('x=ehr_linear(learner=kernl)', r"x.learner\). Did you mean 'kernel'"),
+    ('x=ehr_linear(learner=neural)', "Unknown learner 'neural'.*trees"),
+    ('x=late_mean(learner=trees)', "Unknown learner 'trees'"),
+    ('x=ehr_linear(learner=kernel,l1_ratio=1)', "'ehr_linear' 'l1_ratio'"),
   )
   def test_errors_name_the_place_and_the_nearest(self, text, message):
     with self.assertRaisesRegex(errors.UserError, message):

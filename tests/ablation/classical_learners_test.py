@@ -18,6 +18,7 @@ from tests.ablation import learner_test
 ARMS = (
   'ehr_linear',
   'ehr_trees',
+  'ehr_kernel',
   'image_pca',
   'image_linear',
   'early_pca',
@@ -31,6 +32,8 @@ KNOWN = families.review(families.USUAL)
 # As --arm='NAME=late_mean(rule=mean(recalibrated=true))' adds it.
 PARTS = {
   **KNOWN,
+  # As --arm='NAME=ehr_linear(learner=kernel)' adds it.
+  'ehr_kernel': dataclasses.replace(KNOWN['ehr_linear'], learner='kernel'),
   'late_mean_recalibrated': dataclasses.replace(
     KNOWN['late_mean'], rule='mean(recalibrated=true)'
   ),

@@ -209,13 +209,17 @@ class ParallelTest(parameterized.TestCase):
 class SearchTest(parameterized.TestCase):
   @parameterized.parameters(*learners.LEARNERS)
   def test_the_first_trial_is_the_configured_one(self, learner):
-    config = config_test.config('training.learning_rate=.01', 'classical.l2=7')
+    config = config_test.config(
+      'training.learning_rate=.01',
+      'classical.l2=7',
+      'classical.column_share=.3',
+    )
     found = plan.hyperparameters(config, learner, 0)
     self.assertEqual(set(found), set(learners.LEARNERS[learner].space))
     if learner == 'neural':
       self.assertEqual(found['learning_rate'], 0.01)
     if learner == 'trees':
-      self.assertEqual(found['l2'], 7)
+      self.assertEqual((found['l2'], found['column_share']), (7, 0.3))
 
   def test_trials_lie_in_their_space_and_can_be_repeated(self):
     config = config_test.config()
@@ -228,7 +232,9 @@ class SearchTest(parameterized.TestCase):
     self.assertBetween(max(rates), 3.5 * rate, 4 * rate)
     for t in range(1, 50):
       found = plan.hyperparameters(config, 'trees', t)
-      self.assertIn(found['max_leaf_nodes'], (4, 7, 15, 31))
+      self.assertIn(found['max_leaf_nodes'], (4, 6, 15, 31))
+      self.assertIsInstance(found['max_leaf_nodes'], int)
+      self.assertIn(found['column_share'], (0, 0.5, 1))
       found = plan.hyperparameters(config, 'elastic_net', t)
       self.assertBetween(found['l1_ratio'], 0.05, 1)
 

@@ -120,6 +120,18 @@ class RosterTest(parameterized.TestCase):
     with self.assertRaisesRegex(errors.UserError, "'joint' needs image data"):
       select('joint', modalities=('ehr',))
 
+  def test_what_an_arm_stands_on_has_to_run(self):
+    with self.assertRaisesRegex(
+      errors.UserError,
+      "'late_mean' needs 'image', which does not support survival tasks",
+    ):
+      roster.select(
+        changed('image', combiner='drfuse'),
+        ['late_mean'],
+        task=tiny.task_of(types.SURVIVAL),
+        modalities=('image', 'ehr'),
+      )
+
   @parameterized.parameters('jiont', 'extractor')
   def test_unknown_names(self, name):
     with self.assertRaisesRegex(errors.UserError, f"Unknown arm '{name}'"):
