@@ -2,11 +2,11 @@
 
 Howard and Ruder 2018, "Universal language model fine-tuning for text
 classification", ACL, section 3.1 (a rate for each layer); as powers of one
-factor in Bao et al. 2022, "BEiT: BERT pre-training of image transformers", ICLR,
-with which vision transformers are fine-tuned since. The last stage learns at
-`decay` of the rate of the head, the one before at its square, and so on; what
-comes before the stages is one layer more, what comes after them learns like the
-head.
+factor in Bao et al. 2022, "BEiT: BERT pre-training of image transformers",
+ICLR, with which vision transformers are fine-tuned since. The last stage learns
+at `decay` of the rate of the head, the one before at its square, and so on;
+what comes before the stages is one layer more, what comes after them learns
+like the head.
 
 What differs: a stage of a network of convolutions is one layer, whatever blocks
 it has.
