@@ -26,6 +26,8 @@ LAYOUTS = registry.Registry('layout', package='fusion_jax.training.layouts')
 PACKAGE = 'package'
 # Mean and deviation of ImageNet's pixels, from 0 to 1.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# The module that pools a study's images, which no published network has.
+_POOL = 'pool'
 # Names that a message lists.
 _SHOWN = 5
 
@@ -308,7 +310,8 @@ def initial(weights: Weights, variables: Any) -> Any:
       their shapes, float32.
 
   Returns:
-    Trees of float32 arrays of the same shapes.
+    Trees of float32 arrays of the same shapes, without what pools a study's
+    images: that is learnt from nothing.
 
   Raises:
     UserError: listing parameters without an array, arrays that are left over
@@ -351,7 +354,13 @@ def initial(weights: Weights, variables: Any) -> Any:
       value = value * np.asarray(weights.arrays[factor], np.float32)
     return value
 
-  found = jax.tree_util.tree_map_with_path(one, variables)
+  found = jax.tree_util.tree_map_with_path(
+    one,
+    {
+      collection: {k: x for k, x in tree.items() if k != _POOL}
+      for collection, tree in variables.items()
+    },
+  )
   others = re.compile(weights.layout.others)
   left = [
     k for k in sorted(weights.arrays) if k not in used and not others.match(k)
