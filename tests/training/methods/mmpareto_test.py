@@ -3,6 +3,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from scipy import optimize
 
@@ -137,6 +138,7 @@ class MMParetoTest(parameterized.TestCase):
       alone.gradients,
     )
 
+  @pytest.mark.slow
   def test_a_batch_in_parts_is_the_batch(self):
     whole, cut = (
       steps.train(
