@@ -98,8 +98,9 @@ class Method:
   Attributes:
     alone: whether it reads out['alone'], by modality the (b, s) logits that
       the model gives if it sees that one only.
-    by_loss: whether `gradients` reads out['gradients'], by name of a loss the
-      gradients of its mean over the whole batch.
+    by_loss: names of losses, or what these start with before a '/', of which
+      `gradients` reads out['gradients']: by name, the gradients of its mean
+      over the whole batch. Each costs a backward pass.
     watches: whether `after_epoch` reads the validation losses of each
       modality alone.
     first: whether `batch` changes inputs in the phase only in which its own
@@ -109,7 +110,7 @@ class Method:
   """
 
   alone: ClassVar[bool] = False
-  by_loss: ClassVar[bool] = False
+  by_loss: ClassVar[tuple[str, ...]] = ()
   watches: ClassVar[bool] = False
   first: ClassVar[bool] = False
   compares: ClassVar[bool] = False

@@ -253,7 +253,7 @@ def loss_and_gradients(
   alone = any(m.alone for m in methods)
   subsets = tuple(sorted({x for m in methods for x in m.subsets}))
   keeps = any(m.keeps_out for m in methods)
-  by_loss = any(m.by_loss for m in methods)
+  by_loss = {name for m in methods for name in m.by_loss}
   modules = _modules(methods)
 
   def changed_features(batch, features):
@@ -330,11 +330,14 @@ def loss_and_gradients(
       gradients, rest = jax.grad(mean_loss, has_aux=True)(params)
       return (gradients, None), rest
     means, pull, rest = jax.vjp(mean_losses, params, has_aux=True)
-    each = {
-      name: pull({k: jnp.float32(k == name) for k in means})[0]
-      for name in means
-    }
-    whole = jax.tree.map(lambda *x: sum(x), *each.values())
+
+    def of(names):
+      return pull({k: jnp.float32(k in names) for k in means})[0]
+
+    asked = [x for x in means if {x, x.partition('/')[0]} & by_loss]
+    each = {name: of({name}) for name in asked}
+    others = [of(means.keys() - {*asked})] if len(asked) < len(means) else []
+    whole = jax.tree.map(lambda *x: sum(x), *each.values(), *others)
     return (whole, each), rest
 
   collections = collections or {}
@@ -434,11 +437,12 @@ def _norms(model, gradients, config):
   """By WATCHED + modality, (norm, 1) of the gradient of its encoder."""
   if not config.watch:
     return {}
-  own = {m: gradients.get(models.encoder_name(m), {}) for m in model.encoders}
-  return {
-    f'{WATCHED}{m}': (optax.global_norm(x), jnp.float32(1))
-    for m, x in own.items()
-  }
+  found = {}
+  for m in model.encoders:
+    leaves = jax.tree.leaves(gradients.get(models.encoder_name(m), {}))
+    square = sum((jnp.square(x).sum() for x in leaves), jnp.float32(0))
+    found[f'{WATCHED}{m}'] = jnp.sqrt(square), jnp.float32(1)
+  return found
 
 
 def train_step(

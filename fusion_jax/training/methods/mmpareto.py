@@ -69,7 +69,7 @@ class MMPareto(protocol.Method):
   gamma: float
 
   alone: ClassVar[bool] = True
-  by_loss: ClassVar[bool] = True
+  by_loss: ClassVar[tuple[str, ...]] = ('loss', 'mmpareto')
 
   def losses(self, logits, out, batch, collective):
     """By 'mmpareto/MODALITY', its (sum, weight)."""

@@ -3,6 +3,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from scipy import special
 
@@ -131,6 +132,7 @@ class AUGTest(parameterized.TestCase):
       float(collections['batch_stats']['encoders_ct']['ct'].sum()), 0
     )
 
+  @pytest.mark.slow
   def test_in_training_gates_of_one_modality_open(self):
     model_config, data = steps.joint_fleet(combiner='aug(width=4,most=2)')
     rows = np.arange(24)

@@ -3,6 +3,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from fusion_jax.core import errors, types
@@ -111,6 +112,7 @@ class GradientBlendingTest(absltest.TestCase):
       )
       self.assertGreater(float(state.memory[0]['sums'][m][0]), 0)
 
+  @pytest.mark.slow
   def test_in_training_weights_follow_validation(self):
     """The epoch's own losses, computed anew of its model."""
     model_config, data = steps.joint_fleet()

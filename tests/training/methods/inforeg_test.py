@@ -3,6 +3,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
@@ -125,6 +126,7 @@ class InfoRegTest(parameterized.TestCase):
       _params(1)['encoders_ehr'],
     )
 
+  @pytest.mark.slow
   def test_without_a_brake_it_is_the_losses_alone(self):
     plain, none = (
       steps.train(
@@ -136,6 +138,7 @@ class InfoRegTest(parameterized.TestCase):
     gap = jax.tree.map(jnp.subtract, plain, none)
     self.assertLess(steps.norm(gap), 1e-6 * steps.norm(plain))
 
+  @pytest.mark.slow
   def test_a_brake_keeps_an_encoder_near(self):
     """Of what is held back the parameters move less."""
     config = dataclasses.replace(steps.CONFIG, average=0.0, optimizer='sgd')

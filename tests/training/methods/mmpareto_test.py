@@ -3,6 +3,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from scipy import optimize
 
@@ -110,6 +111,34 @@ class MMParetoTest(parameterized.TestCase):
         np.testing.assert_array_equal, changed[x], found.gradients[x]
       )
 
+  def test_losses_that_others_add_reach_all_as_they_are(self):
+    model, task, batch = steps.joint()
+    methods = protocol.create_methods(
+      ('mmpareto', 'subset_losses'), task=task, modalities=tuple(model.encoders)
+    )
+    params, plain = steps.passed('mmpareto', (model, task, batch))
+    _, more = steps.passed('subset_losses', (model, task, batch))
+    _, alone = steps.passed('', (model, task, batch))
+    found = step.loss_and_gradients(
+      params,
+      batch,
+      model=model,
+      task=task,
+      key=jax.random.key(1),
+      methods=methods,
+    )
+    self.assertEqual(
+      set(found.by_loss), {'loss', 'mmpareto/image', 'mmpareto/ehr'}
+    )
+    jax.tree.map(
+      lambda a, b, c, d: np.testing.assert_allclose(a, b + c - d, atol=1e-5),
+      found.gradients,
+      plain.gradients,
+      more.gradients,
+      alone.gradients,
+    )
+
+  @pytest.mark.slow
   def test_a_batch_in_parts_is_the_batch(self):
     whole, cut = (
       steps.train(
