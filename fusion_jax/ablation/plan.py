@@ -265,7 +265,7 @@ def parallel_of(
   parts = config.known_arms[arm]
   own = config.settings_of(parts).members if learners.of(parts).fleet else 1
   members = sum(
-    max(own, learner_lib.models_per_node(parts, node.small))
+    learner_lib.models_per_node(parts, node.small, own)
     for node in plan.nodes[arm]
   )
   decided = strategy.create_strategy(config.parallel, members=members)
