@@ -264,15 +264,16 @@ class Learner(abc.ABC):
     return np.mean(logits, axis=0)
 
 
-def models_per_node(arm: arm_lib.Arm, small: bool) -> int:
+def models_per_node(arm: arm_lib.Arm, small: bool, members: int = 1) -> int:
   """How many models a node of an arm trains: one, or one per half of each cut.
 
   Args:
     arm: the arm.
     small: whether the cohort is.
+    members: of a deep ensemble, which replace the one.
   """
   halved = arm.extracts or arm.halved
-  return 2 * (SMALL_CUTS if small else 1) if halved else 1
+  return 2 * (SMALL_CUTS if small else 1) if halved else members
 
 
 def model_rows(arm, job) -> list[np.ndarray]:

@@ -277,7 +277,7 @@ def parallel_of(
     fleet = learners.of(parts).fleet
     own = config.settings_of(parts).members if fleet else 1
     members = sum(
-      max(own, learner_lib.models_per_node(parts, node.small))
+      learner_lib.models_per_node(parts, node.small, own)
       for node in plan.nodes[arm]
     )
   decided = strategy.create_strategy(config.parallel, members=members)

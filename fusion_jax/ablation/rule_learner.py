@@ -29,6 +29,11 @@ def _folds(
   return inner.folds(cohort, valid, _FOLDS, seed)
 
 
+def _count(values) -> int:
+  """How many numbers there are in lists of lists."""
+  return sum(map(_count, values)) if isinstance(values, list) else 1
+
+
 class Rule(learner.Learner):
   """Late rules; they see upstream predictions only."""
 
@@ -82,8 +87,7 @@ class Rule(learner.Learner):
     )
 
   def size(self, model):
-    used = {k: x for k, x in model.state.items() if k != 'penalty'}
-    return sum(np.size(x) for x in used.values())
+    return sum(_count(x) for k, x in model.state.items() if k != 'penalty')
 
   def logits(self, trained, inputs, rows):
     out = []

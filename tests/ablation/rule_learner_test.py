@@ -6,6 +6,7 @@ import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.ablation import arm, families, rule_learner, views
+from fusion_jax.fusion import late
 from tests import tiny
 from tests.ablation import learner_test
 
@@ -32,6 +33,18 @@ class RuleTest(absltest.TestCase):
     job = learner_test.job(cohort)
     cohort.labels[job.split.train] = 0
     rule_learner.Rule(KNOWN['late_mean'], cohort.task).check(job)
+
+  def test_all_that_trees_hold_is_counted(self):
+    rule = dataclasses.replace(KNOWN['late_mean'], rule='stack_trees')
+    cohort = tiny.cohort()
+    model = late.LateRule(
+      'stack_trees',
+      cohort.task,
+      ('image', 'ehr'),
+      (0.0,),
+      {'trees': [[[0, 0.5, 1.0, [1, 0.2, 0.1, 0.3]]], [[0.7]]], 'unit': 1.0},
+    )
+    self.assertEqual(rule_learner.Rule(rule, cohort.task).size(model), 9)
 
 
 if __name__ == '__main__':

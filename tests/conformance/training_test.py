@@ -27,6 +27,8 @@ STREAM = dataclasses.replace(RESIDENT, feed='stream')
 ALL = {samples.MODALITY[kind]: samples.default(kind) for kind in samples.KINDS}
 CHEAP = {m: ALL[m] for m in map(samples.MODALITY.get, samples.CHEAP)}
 ROWS = np.arange(samples.N)
+# Training methods of one model.
+_AT_ONCE = 4
 
 
 def _everything(chosen):
@@ -42,8 +44,25 @@ def _everything(chosen):
     yield samples.config(chosen, combiner=samples.combiner_of(text)), (text,)
 
 
+def _several():
+  """Methods for any combiner, a few at a time: programs of all are large."""
+  names = [x for x in protocol.METHODS.names() if not samples.combiner_of(x)]
+  turns = -(-len(names) // _AT_ONCE)
+  for k in range(turns):
+    yield tuple(samples.specs(protocol.METHODS, x)[0] for x in names[k::turns])
+
+
 class TrainedTest(parameterized.TestCase):
-  def test_one_of_several_parts(self):
+  @parameterized.parameters(*[(x,) for x in _several()][:1])
+  def test_one_of_several_parts(self, methods):
+    self._check_several(methods)
+
+  @parameterized.parameters(*[(x,) for x in _several()][1:])
+  @pytest.mark.slow
+  def test_another_of_several_parts(self, methods):
+    self._check_several(methods)
+
+  def _check_several(self, methods):
     exchanges = samples.every(fusion_protocol.EXCHANGES)[:1]
     self._check(
       samples.config(
@@ -51,12 +70,7 @@ class TrainedTest(parameterized.TestCase):
         combiner=samples.every(fusion_protocol.COMBINERS)[-1],
         exchanges=tuple((0, x) for x in exchanges),
       ),
-      # Those that are for any combiner.
-      tuple(
-        samples.specs(protocol.METHODS, x)[0]
-        for x in protocol.METHODS.names()
-        if not samples.combiner_of(x)
-      ),
+      methods,
     )
 
   @parameterized.parameters(*_everything(CHEAP))

@@ -7,8 +7,8 @@ there is no image the sequence is one step shorter. The last hidden state goes
 into a linear layer.
 
 What differs: any number of modalities, each of which is projected, since none
-is always there; encoders are not trained before by this part (`init` and
-`frozen_then_all` can do that).
+is always there; encoders are not trained before by this part (the training
+method `unimodal_first` or `init` can do that).
 """
 
 from collections.abc import Sequence

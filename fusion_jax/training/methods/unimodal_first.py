@@ -3,10 +3,10 @@
 Encoders of a joint model that start from ones which predict by themselves are
 not left behind by the one that learns fastest: the two stages of Hayat et al.
 2022, "MedFuse: multi-modal fusion with clinical time-series data and chest
-X-ray images", MLHC, section 3.2, and of late-started fusion at large. In the
-first `pretrain` of the steps each modality's features go into a linear layer,
-trained on the task's own loss over the studies that have that modality; what
-joins them waits. The layers are dropped afterwards.
+X-ray images", MLHC, section 3.2. In the first `pretrain` of the steps each
+modality's features go into a linear layer, trained on the task's own loss over
+the studies that have that modality; what joins them waits. The layers are
+dropped afterwards.
 
 What differs: both stages are one training with one schedule of the learning
 rate, and the same studies are seen in both, where MedFuse has more of them in
