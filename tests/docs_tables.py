@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator
 
+from experiments.studies.zoo import page
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, roster
@@ -55,6 +56,7 @@ def _made(name: str, old: str) -> str:
     'encoders': lambda: _encoders(of),
     'settings': lambda: _settings(of, old),
     'parts': lambda: _parts(of),
+    'measured': _measured,
   }[kind]()
   head, *rows = rows
   rule = ['---'] * len(head)
@@ -143,6 +145,12 @@ def _parts(kind):
   for entry in parts(kind):
     interacts = 'yes' if entry.claims.get('interactions', True) else ''
     yield f'`{entry}`', entry.summary, interacts, *told(entry)
+
+
+def _measured():
+  """Of every part what was measured of it, if anything was."""
+  measured = page.read()
+  return page.table(measured, page.everything(measured))
 
 
 def _encoders(kind):
