@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator
 
+from experiments.studies.zoo import page
 from fusion_jax.ablation import arm as arm_lib
 from fusion_jax.ablation import config as config_lib
 from fusion_jax.ablation import families, roster
@@ -60,6 +61,7 @@ def _made(name: str, old: str) -> str:
     'encoders': lambda: _encoders(of),
     'settings': lambda: _settings(of, old),
     'parts': lambda: _parts(of),
+    'measured': _measured,
   }[kind]()
   head, *rows = rows
   rule = ['---'] * len(head)
@@ -194,6 +196,12 @@ def _rules():
     tasks = 'all' if every else ', '.join(rule.tasks)
     interacts = 'yes' if rule.interactions else ''
     yield f'`{entry}`', entry.summary, tasks, interacts, *told(entry)
+
+
+def _measured():
+  """Of every part what was measured of it, if anything was."""
+  measured = page.read()
+  return page.table(measured, page.everything(measured))
 
 
 def _encoders(kind):

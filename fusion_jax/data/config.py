@@ -32,6 +32,7 @@ class CohortConfig:
       has neither, so that both shares together are at most 1.
     withhold: MODALITY:SHARE, such as image:0.5, of what is taken from some
       studies by chance (`data.withhold`); not the last modality a study has.
+      In worlds, image:0.5:informative takes it by the other side's risk.
     modalities: those to use, by name; empty for all that the cohort has.
     cache_dir: where decoded images are kept; empty for the user cache folder.
   """

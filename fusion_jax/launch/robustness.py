@@ -20,7 +20,7 @@ from fusion_jax.report import console as report_console
 
 _RUN = flags.DEFINE_string('run', '', 'The folder of a finished run.')
 _TRAIN_MISSING = flags.DEFINE_list(
-  'train_missing', [], 'MODALITY:SHARE to withhold in training.'
+  'train_missing', [], 'MODALITY:SHARE[:informative] to withhold in training.'
 )
 _FRACTIONS = flags.DEFINE_list(
   'fractions', [], 'Shares of the training patients to train on.'

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.studies.zoo import scores, subjects
+from fusion_jax.ablation import roster
 from fusion_jax.core import errors, files
 
 # What has been measured, which the page of the documentation shows.
@@ -14,6 +15,7 @@ MEASURED = pathlib.Path(__file__).with_name('measured.json')
 # Above the table of that page.
 MARK = 'made of: measured methods'
 _TABLE = re.compile(rf'(<!-- {MARK} -->\n\n)((?:\|.*\n)*)')
+_WORDS = {subjects.RULE: 'late rule', subjects.SINGLE: 'single modality'}
 NOT_RUN = 'not run'
 HEAD = (
   'part',
@@ -51,7 +53,8 @@ def record(
     raise errors.UserError(f'{page}: {e.strerror}.') from None
   if not _TABLE.search(text):
     raise errors.UserError(f'{page} has no table below <!-- {MARK} -->.')
-  found = {**read(kept), **rows}
+  before = read(kept)
+  found = before | {k: {**before.get(k, {}), **x} for k, x in rows.items()}
   content = json.dumps({'rows': found}, indent=1, sort_keys=True)
   made = markdown(table(found, everything(found)))
   for path, new in (
@@ -65,13 +68,20 @@ def record(
 def everything(
   measured: Mapping[str, Mapping[str, Any]],
 ) -> list[subjects.Subject]:
-  """The single modalities that were measured, and all registered parts."""
+  """Single modalities that were measured, and all parts of the library."""
   keys = [x.split(':') for x in measured]
   alone = [name for kind, name in keys if kind == subjects.SINGLE]
   return [
     *(subjects.Subject(subjects.SINGLE, x) for x in sorted(alone)),
-    *subjects.every(),
+    *filter(is_ours, subjects.every()),
   ]
+
+
+def is_ours(subject: subjects.Subject) -> bool:
+  """Whether a part is the library's own: others' are theirs to document."""
+  known = {x.kind: x for x in roster.registries()}
+  entry = known[_WORDS.get(subject.kind, subject.kind)].get(subject.name)
+  return entry.build.__module__.startswith('fusion_jax.')
 
 
 def table(
@@ -88,7 +98,7 @@ def table(
 def _row(subject, found) -> tuple[str, ...]:
   return (
     f'`{subject.name}`',
-    subject.kind if subject.kind != subjects.RULE else 'late rule',
+    _WORDS.get(subject.kind, subject.kind),
     _synergy(subject, found.get('synergy')),
     *(_missing(subject, found.get('gained'), x) for x in subjects.WHERE),
     _five(found.get('five')),
@@ -119,8 +129,9 @@ def reaches(subject: subjects.Subject, found: Mapping[str, Any]) -> bool:
 def _missing(subject, found, where) -> str:
   if subject.kind == subjects.SINGLE:
     return ''
+  claimed = ' (claimed)' if where in subject.missing else ''
   if not found:
-    return NOT_RUN
+    return NOT_RUN + claimed
   low = min(x['low'] for x in found if x['where'] == where)
   short = where in subject.missing and low <= -scores.LOSS_ALLOWED
   text = f'{low:+.3f}'.replace('0.', '.', 1)
@@ -140,7 +151,8 @@ def _when(found) -> str:
     return ''
   versions = found['versions']
   told = ', '.join(f'{x} {versions[x]}' for x in ('jax', 'flax'))
-  return f'{found["date"]}, {told}'
+  form = 'in small, ' if found.get('small') else ''
+  return f'{form}{found["date"]}, {told}'
 
 
 def _marked(text: str, short: bool) -> str:
@@ -157,4 +169,5 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
   """A table whose first row is its head."""
   head, *rest = rows
   lines = [head, ['---'] * len(head), *rest]
-  return ''.join(f'| {" | ".join(x)} |\n' for x in lines)
+  text = ''.join(f'| {" | ".join(x)} |\n' for x in lines)
+  return re.sub(r'\|  (?=\|)', '| ', text)
