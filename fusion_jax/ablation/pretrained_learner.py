@@ -16,7 +16,7 @@ import time
 
 from fusion_jax.ablation import learner, neural_learner
 from fusion_jax.core import errors
-from fusion_jax.training import batches, neural
+from fusion_jax.training import batches, untrained
 
 
 class Pretrained(neural_learner.Neural):
@@ -46,7 +46,7 @@ class Pretrained(neural_learner.Neural):
     del on_epoch
     start = time.perf_counter()
     inputs = jobs[0].inputs
-    model = neural.untrained(
+    model = untrained.create(
       model_config=self.model_config(inputs),
       task=self.task,
       data=batches.FleetData(inputs.cohort, (self.source(inputs, 0),)),

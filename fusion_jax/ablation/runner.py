@@ -459,9 +459,8 @@ class _Run:
           self.cohort, parts, times=horizons, **given[predictions_lib.VALID]
         )
       for part, values in given.items():
-        survival = {}
-        if horizons:
-          survival = hazards[node.key].survival(self.cohort, parts, **values)
+        known = hazards.get(node.key)
+        survival = known.survival(self.cohort, parts, **values) if known else {}
         tables.append(
           outcome.table(
             self.cohort,

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import optax
 
-from fusion_jax.core import errors, types
+from fusion_jax.core import types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import memory
@@ -31,7 +31,6 @@ from fusion_jax.training import (
 )
 from fusion_jax.training import config as training_config
 from fusion_jax.training import feed as feeds
-from fusion_jax.training import step as step_lib
 
 EpochCallback = Callable[[int, int, np.ndarray, np.ndarray, np.ndarray], None]
 
@@ -248,7 +247,7 @@ def fit_fleet(
       lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
       going.shapes().train.used,
     )
-    going.start(_weights(config.init, alone))
+    going.start(pretrained.modules(config.init, alone))
 
   def save(epoch, step):
     saver.save(
@@ -298,69 +297,6 @@ def _watched(names, values) -> dict[str, tuple[tuple[float, float], ...]]:
     m: tuple((float(loss), float(norm)) for loss, norm in values[:, k])
     for k, m in enumerate(names)
   }
-
-
-def _weights(init, variables) -> dict[str, Any] | None:
-  """What encoders start from, by collection and module; None if nothing.
-
-  Args:
-    init: see `TrainingConfig`.
-    variables: of a model, by collection, or their shapes.
-  """
-  found: dict[str, Any] = {}
-  for modality, source in pretrained.parse(init).items():
-    name = models.encoder_name(modality)
-    own = {k: tree[name] for k, tree in variables.items() if name in tree}
-    loaded = pretrained.initial(pretrained.read(source), own)
-    for collection, tree in loaded.items():
-      found.setdefault(collection, {})[name] = tree
-  return found or None
-
-
-def untrained(
-  *,
-  model_config: models.ModelConfig,
-  task: types.Task,
-  data: batches.FleetData,
-  config: training_config.TrainingConfig,
-) -> FittedNeural:
-  """A model whose encoders are as `config.init` has them.
-
-  What has no published weights is drawn from a fixed key. The arguments are
-  those of `fit_fleet`.
-
-  Raises:
-    UserError: for an encoder of which a part has to be learnt.
-  """
-  model = models.create_model(model_config, task)
-  one = batches.RowPlan(np.zeros(1, np.int32), np.ones(1, np.float32))
-  batch = batches.gather(batches.make_resident(data), 0, one)
-  variables = jax.jit(model.init)(jax.random.key(0), batch)
-  weights = _weights(config.init, variables) or {}
-  for module, tree in weights.get('params', {}).items():
-    if rest := variables['params'][module].keys() - tree.keys():
-      raise errors.UserError(
-        f"'{', '.join(sorted(rest))}' of the encoder has no published weights: "
-        'take an encoder without it, such as one with pool=mean.'
-      )
-  own = {
-    k: step_lib.with_modules(tree, weights.get(k, {}))
-    for k, tree in variables.items()
-  }
-  own = jax.tree.map(np.asarray, own)
-  params = own.pop('params')
-  return FittedNeural(
-    params=params,
-    collections=own,
-    label_mean=0.0,
-    label_std=1.0,
-    epochs=0,
-    best_epoch=0,
-    valid_loss=float('nan'),
-    history=(),
-    failure='',
-    parameters=sum(x.size for x in jax.tree.leaves(params)),
-  )
 
 
 def _fingerprint(model_config, task, data, members, config) -> str:

@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 from fusion_jax.core import errors, files, registry, spec
+from fusion_jax.fusion import model as models
 from fusion_jax.training import optimizers, torch_file
 
 LAYOUTS = registry.Registry('layout', package='fusion_jax.training.layouts')
@@ -385,6 +386,28 @@ def _blocks(pattern: str, variables: Any) -> dict[str, int]:
     if match := re.match(pattern, optimizers.path_of(keys[1:])):
       found[match[0]] = tuple(map(int, match.groups()))
   return {k: n for n, k in enumerate(sorted(found, key=found.get))}
+
+
+def modules(
+  init: Sequence[str], variables: Mapping[str, Any]
+) -> dict[str, Any] | None:
+  """What encoders start from, by collection and module; None if nothing.
+
+  Args:
+    init: as `parse` takes it.
+    variables: of a model, by collection, or their shapes.
+
+  Raises:
+    UserError: as `read` and `initial` do.
+  """
+  found: dict[str, Any] = {}
+  for modality, source in parse(init).items():
+    name = models.encoder_name(modality)
+    own = {k: tree[name] for k, tree in variables.items() if name in tree}
+    loaded = initial(read(source), own)
+    for collection, tree in loaded.items():
+      found.setdefault(collection, {})[name] = tree
+  return found or None
 
 
 def _some(names: Sequence[str]) -> str:

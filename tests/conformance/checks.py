@@ -11,8 +11,8 @@ import optax
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
+from fusion_jax.training import backward, optimizers, protocol, step
 from fusion_jax.training import config as training_config
-from fusion_jax.training import optimizers, protocol, step
 from tests import tiny
 from tests.conformance import samples
 from tests.training import steps
@@ -73,7 +73,7 @@ class Model:
   def _looked(self, variables, batch):
     self.traces += 1
     collections = {k: x for k, x in variables.items() if k != 'params'}
-    found = step.loss_and_gradients(
+    found = backward.loss_and_gradients(
       variables.get('params', {}),
       batch,
       model=self.module,

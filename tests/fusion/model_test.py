@@ -7,7 +7,7 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, step
+from fusion_jax.training import backward, batches
 from tests import tiny
 
 
@@ -22,7 +22,7 @@ def _gradients(config, batch, task):
   model = models.create_model(config, task)
   params = jax.jit(model.init)(jax.random.key(0), batch)['params']
   run = functools.partial(
-    step.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
+    backward.loss_and_gradients, model=model, task=task, key=jax.random.key(1)
   )
   return params, jax.jit(run)(params, batch).gradients
 

@@ -19,7 +19,7 @@ from fusion_jax.core import types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import strategy as strategies
-from fusion_jax.training import batches, optimizers, step, tasks
+from fusion_jax.training import backward, batches, optimizers, step, tasks
 from tests import tiny
 from tests.conformance import checks, samples
 
@@ -73,7 +73,7 @@ def _program(model, members, shared, plan, *, strategy):
       'collective': collective,
     }
     state, sums = step.train_step(state, batch, optimizer=OPTIMIZER, **given)
-    found = step.loss_and_gradients(
+    found = backward.loss_and_gradients(
       state.params,
       batch,
       key=jax.random.key(0),

@@ -10,8 +10,14 @@ from absl.testing import absltest, parameterized
 
 from fusion_jax.core import types
 from fusion_jax.parallel import config as parallel_config
+from fusion_jax.training import (
+  backward,
+  neural,
+  optimizers,
+  phases,
+  protocol,
+)
 from fusion_jax.training import config as training_config
-from fusion_jax.training import neural, optimizers, phases, protocol, step
 from tests import tiny
 from tests.training import steps
 
@@ -108,7 +114,7 @@ class PretrainingTest(parameterized.TestCase):
 
     @jax.jit
     def look(params, batch):
-      return step.loss_and_gradients(
+      return backward.loss_and_gradients(
         params,
         batch,
         model=model,

@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
-from fusion_jax.training import protocol, step
+from fusion_jax.training import backward, protocol
 from tests import tiny
 from tests.training import steps
 
@@ -31,7 +31,7 @@ class MethodsTest(parameterized.TestCase):
     methods = protocol.create_methods(('ogm_ge',), task=task, modalities=BOTH)
     params = jax.jit(model.init)(jax.random.key(0), batch)['params']
     whole, cut = (
-      step.loss_and_gradients(
+      backward.loss_and_gradients(
         params,
         batch,
         model=model,
@@ -48,7 +48,7 @@ class MethodsTest(parameterized.TestCase):
   def test_without_methods_nothing_is_computed_for_them(self):
     model, task, batch = steps.joint()
     params = jax.jit(model.init)(jax.random.key(0), batch)['params']
-    found = step.loss_and_gradients(
+    found = backward.loss_and_gradients(
       params, batch, model=model, task=task, key=jax.random.key(1)
     )
     self.assertIsNone(found.out)

@@ -9,7 +9,14 @@ from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import strategy as strategies
-from fusion_jax.training import augment, batches, optimizers, step, tasks
+from fusion_jax.training import (
+  augment,
+  backward,
+  batches,
+  optimizers,
+  step,
+  tasks,
+)
 from fusion_jax.training import config as training_config
 from tests import tiny
 from tests.training import steps
@@ -55,7 +62,7 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
     params = jax.jit(model.init)(jax.random.key(0), batch)['params']
 
     def gradients(params, batch, collective=tasks.LOCAL):
-      return step.loss_and_gradients(
+      return backward.loss_and_gradients(
         params,
         batch,
         model=model,
@@ -116,7 +123,7 @@ class ConfigTest(parameterized.TestCase):
         np.testing.assert_allclose(one['loss'], other['loss'], rtol=1e-6)
 
   def test_parts_are_spread_evenly_over_devices(self):
-    parts = step._parts({'x': jnp.arange(12)}, 3)['x']
+    parts = backward._parts({'x': jnp.arange(12)}, 3)['x']
     np.testing.assert_array_equal(parts[0], [0, 3, 6, 9])
 
   def test_survival_compares_whole_batches(self):
@@ -177,7 +184,7 @@ class ConfigTest(parameterized.TestCase):
     text = str(
       jax.make_jaxpr(
         lambda params: (
-          step.loss_and_gradients(
+          backward.loss_and_gradients(
             params,
             batch,
             model=model,
@@ -201,7 +208,7 @@ class ConfigTest(parameterized.TestCase):
     self.assertLess(steps.norm(gap), 1e-6 * steps.norm(one))
     jaxpr = jax.make_jaxpr(
       lambda params: (
-        step.loss_and_gradients(
+        backward.loss_and_gradients(
           params, batch, model=again, task=task, key=jax.random.key(0)
         ).gradients
       )

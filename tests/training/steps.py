@@ -6,7 +6,7 @@ import numpy as np
 
 from fusion_jax.core import types
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, optimizers, protocol, step
+from fusion_jax.training import backward, batches, optimizers, protocol, step
 from fusion_jax.training import config as training_config
 from tests import tiny
 
@@ -128,7 +128,7 @@ def passed(spec, setup, *, key=1):
     (spec,) if spec else (), task=task, modalities=tuple(model.encoders)
   )
   params = jax.jit(model.init)(jax.random.key(0), batch)['params']
-  found = step.loss_and_gradients(
+  found = backward.loss_and_gradients(
     params,
     batch,
     model=model,

@@ -14,7 +14,7 @@ from fusion_jax.ablation import learners, neural_learner, views
 from fusion_jax.data import config as data_config
 from fusion_jax.data import preprocess, synthetic
 from fusion_jax.fusion import model as models
-from fusion_jax.training import batches, step
+from fusion_jax.training import backward, batches
 
 INPUT, FEATURES, PREDICTION = 'input', 'learned features', 'prediction'
 _STUDIES, _CHANNELS = 32, 8
@@ -66,7 +66,7 @@ def reached(config: config_lib.ExperimentConfig, arm: arm_lib.Arm) -> list[str]:
   params = jax.jit(model.init)(jax.random.key(0), batch)['params']
   gradients = jax.jit(
     functools.partial(
-      step.loss_and_gradients,
+      backward.loss_and_gradients,
       model=model,
       task=cohort.task,
       key=jax.random.key(1),

@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest
 
 from fusion_jax.core import errors, types
-from fusion_jax.training import protocol, step, tasks
+from fusion_jax.training import backward, protocol, tasks
 from tests import tiny
 from tests.training import steps
 
@@ -17,7 +17,7 @@ def _pass(spec, setup):
     (spec,) if spec else (), task=task, modalities=(types.IMAGE, types.EHR)
   )
   params = jax.jit(model.init)(jax.random.key(0), batch)['params']
-  found = step.loss_and_gradients(
+  found = backward.loss_and_gradients(
     params,
     batch,
     model=model,

@@ -9,7 +9,7 @@ from absl.testing import absltest
 from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
-from fusion_jax.training import batches, neural, protocol, step, tasks
+from fusion_jax.training import backward, batches, neural, protocol, tasks
 from fusion_jax.training.methods import gradient_blending
 from tests import tiny
 from tests.training import steps
@@ -60,7 +60,7 @@ class GradientBlendingTest(absltest.TestCase):
     memory = method.memory(params)
     share = dict(zip(NAMES, (0.5, 0.2, 0.3), strict=True))
     memory['weights'] = {k: jnp.float32(x) for k, x in share.items()}
-    found = step.loss_and_gradients(
+    found = backward.loss_and_gradients(
       params,
       batch,
       model=model,

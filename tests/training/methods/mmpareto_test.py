@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 from scipy import optimize
 
 from fusion_jax.core import errors, types
-from fusion_jax.training import protocol, step
+from fusion_jax.training import backward, protocol, step
 from fusion_jax.training.methods import mmpareto
 from tests import tiny
 from tests.training import steps
@@ -119,7 +119,7 @@ class MMParetoTest(parameterized.TestCase):
     params, plain = steps.passed('mmpareto', (model, task, batch))
     _, more = steps.passed('subset_losses', (model, task, batch))
     _, alone = steps.passed('', (model, task, batch))
-    found = step.loss_and_gradients(
+    found = backward.loss_and_gradients(
       params,
       batch,
       model=model,
