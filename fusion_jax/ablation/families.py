@@ -76,7 +76,7 @@ def pretrained(
 
   Returns:
     Arms by name, with those they stand on: of the imaging side alone, of all
-    modalities, and of the predictions of both sides, by elastic nets and by
+    modalities, and of the predictions of both sides, by linear models and by
     gradient boosting. None where no modality is of a kind with weights.
 
   Raises:
@@ -88,14 +88,18 @@ def pretrained(
   if not any(m.kind in _PACKAGED for m in imaging):
     return {}
   seen, raw = _published(imaging), _flat(record)
-  image, own = f'{IMAGE}_{PRETRAINED}', 'features of published weights'
+  image, own = f'{IMAGE}_{PRETRAINED}', 'pretrained features'
   found = {}
-  for suffix, learner, words in (
-    ('', 'elastic_net', 'an elastic net'),
-    ('_trees', 'trees', 'gradient boosting'),
+  # Features are many and all tell a little: on PAD-UFES-20 a ridge penalty
+  # reaches an AUROC of .836 where half an absolute one reaches .822. Beside a
+  # few columns of the record it shrinks what these tell: .890 against .934.
+  for suffix, learner, alone, words, train in (
+    ('', 'elastic_net', 'ridge', 'an elastic net', {'l1_ratio': 0.0}),
+    ('_trees', 'trees', 'gradient boosting', 'gradient boosting', {}),
   ):
-    found[image + suffix] = _classical(
-      f'{words} on {own}', arm_lib.SINGLE, learner, seen
+    found[image + suffix] = dataclasses.replace(
+      _classical(f'{alone} on {own}', arm_lib.SINGLE, learner, seen),
+      train=train,
     )
     if record:
       found[f'early_{PRETRAINED}{suffix}'] = _classical(
@@ -103,7 +107,7 @@ def pretrained(
       )
       found[f'late_{PRETRAINED}{suffix}'] = _late(
         'mean',
-        f'mean of two by {words}',
+        f'mean of {alone} on {own} and of the EHR arm',
         imaging,
         record,
         image + suffix,

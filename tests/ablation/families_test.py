@@ -83,6 +83,9 @@ class ReviewTest(parameterized.TestCase):
     early = usual['early_pretrained']
     self.assertEqual(early.type, 'II')
     self.assertEqual(early.upstream, ('pretrained',))
+    self.assertEqual(early.train, {})
+    self.assertEqual(usual['image_pretrained'].train, {'l1_ratio': 0.0})
+    self.assertEqual(usual['image_pretrained_trees'].train, {})
     self.assertEqual(
       usual['late_pretrained_trees'].upstream,
       ('image_pretrained_trees', 'ehr_trees'),
