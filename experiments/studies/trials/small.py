@@ -17,9 +17,15 @@ from fusion_jax.core import config as core_config
 
 # Trained by epochs.
 NEURAL = ('ehr', 'early_raw')
-ARMS = (*NEURAL, 'ehr_linear', 'ehr_trees', 'image_pca', 'late_stack')
+ARMS = (
+  *(*NEURAL, 'ehr_linear', 'ehr_trees', 'ehr_kernel'),
+  *('image_pca', 'late_stack'),
+)
 EPOCHS = 6
-_LATE = {'late_stack': 'late_stack(image=image_pca,ehr=ehr_linear)'}
+_DEFINED = {
+  'late_stack': 'late_stack(image=image_pca,ehr=ehr_linear)',
+  'ehr_kernel': 'ehr_linear(learner=kernel)',
+}
 _SETTINGS = (
   f'run_arms={",".join(ARMS)}',
   'cohort.n=120',
@@ -39,7 +45,7 @@ _SETTINGS = (
 def config() -> config_lib.ExperimentConfig:
   """Of the small run."""
   return core_config.apply_overrides(
-    config_lib.ExperimentConfig(arms=_LATE), _SETTINGS, flag='--set'
+    config_lib.ExperimentConfig(arms=_DEFINED), _SETTINGS, flag='--set'
   )
 
 
