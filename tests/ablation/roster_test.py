@@ -123,10 +123,10 @@ class RosterTest(parameterized.TestCase):
   def test_what_an_arm_stands_on_has_to_run(self):
     with self.assertRaisesRegex(
       errors.UserError,
-      "'late_mean' needs 'image', which does not support survival tasks",
+      "'late_mean' needs 'late_vote', which does not support survival tasks",
     ):
       roster.select(
-        changed('image', combiner='drfuse'),
+        changed('late_mean', image={'of': 'late_vote'}),
         ['late_mean'],
         task=tiny.task_of(types.SURVIVAL),
         modalities=('image', 'ehr'),

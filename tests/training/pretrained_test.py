@@ -11,7 +11,7 @@ from absl.testing import absltest, parameterized
 from fusion_jax.core import errors
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.training import config as training_config
-from fusion_jax.training import neural, pretrained, untrained
+from fusion_jax.training import neural, pretrained
 from tests import tiny
 from tests.training.layouts import vit_test
 
@@ -95,8 +95,6 @@ class PoolTest(parameterized.TestCase):
     config = training_config.TrainingConfig(
       epochs=1, least_steps=1, average=0, init=(f'image=vit:{path}',)
     )
-    with self.assertRaisesRegex(errors.UserError, "'pool' of the encoder"):
-      untrained.create(**given, config=config)
     (fitted,) = neural.fit_fleet(
       **given,
       members=[neural.Member(np.arange(64), np.arange(64, 96), seed=0)],

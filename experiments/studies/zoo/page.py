@@ -134,7 +134,8 @@ def _missing(subject, found, where) -> str:
     return NOT_RUN + claimed
   low = min(x['low'] for x in found if x['where'] == where)
   short = where in subject.missing and low <= -scores.LOSS_ALLOWED
-  text = f'{low:+.3f}'.replace('0.', '.', 1)
+  sign = '+' if low > 0 else ''
+  text = sign + number(low, 3)
   return _marked(
     text + (' (claimed)' if where in subject.missing else ''), short
   )
@@ -162,6 +163,8 @@ def _marked(text: str, short: bool) -> str:
 def number(value: float, decimals: int) -> str:
   """Without a zero before the point."""
   text = f'{value:.{decimals}f}'
+  # A zero has no sign.
+  text = text.lstrip('-') if float(text) == 0 else text
   return text.replace('0.', '.', 1) if abs(value) < 1 else text
 
 

@@ -90,7 +90,8 @@ class Work:
     }
     causes = self._causes(subject, experiment)
     _write(self._path(subject, experiment), {'causes': causes, 'row': row})
-    return row
+    # As it is read: JSON has no tuples.
+    return json.loads(json.dumps(row))
 
   def kept(
     self, subject: subjects.Subject, experiment: str

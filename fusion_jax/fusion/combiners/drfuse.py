@@ -120,7 +120,7 @@ class DrFuse(nn.Module):
   'drfuse',
   summary='shared and distinct representations (DrFuse, Yao 2024)',
   interactions=True,
-  missing=True,
+  missing=('test', 'training'),
 )
 def drfuse(
   *, num_outputs: int, width: int = 64, dropout: float = 0.5
