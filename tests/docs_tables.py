@@ -18,6 +18,7 @@ from fusion_jax.core import types
 from fusion_jax.encoders import protocol
 from fusion_jax.fusion import protocol as fusion_protocol
 from fusion_jax.launch import command
+from fusion_jax.training import pretrained
 from tests import imports
 
 COMMANDS = imports.ROOT / 'docs/commands.md'
@@ -51,6 +52,8 @@ def _made(name: str, old: str) -> str:
   rows = {
     'flags': lambda: _flags(of),
     'arms': _arms,
+    'family': lambda: _family(of),
+    'layouts': _layouts,
     'tasks': _tasks,
     'encoders': lambda: _encoders(of),
     'settings': lambda: _settings(of, old),
@@ -101,6 +104,26 @@ def _arms():
   yield 'arm', 'review', 'what it is'
   for name, arm in _listed():
     yield f'`{name}`', _class(arm), arm.summary
+
+
+def _family(name):
+  yield 'arm', 'review', 'what it is'
+  for arm, parts in families.FAMILIES[name](families.USUAL).items():
+    # Those of the review have a table of their own.
+    if arm not in dict(_listed()) and not parts.extracts:
+      yield f'`{arm}`', _class(parts), parts.summary
+
+
+def _layouts():
+  yield 'layout', 'encoder', 'file'
+  known = pretrained.LAYOUTS
+  for name in known.names():
+    layout = known.build(name)
+    encoders = ' or '.join(f'`{layout.with_needs(x)}`' for x in layout.encoders)
+    file = known.get(name).summary
+    if layout.package:
+      file += f'; also as `{pretrained.PACKAGE}`'
+    yield f'`{name}`', encoders, file
 
 
 def _tasks():

@@ -18,6 +18,7 @@ import pytest
 from absl.testing import absltest
 
 import fusion_jax
+from fusion_jax.training import pretrained
 from tests import build_test, imports
 
 # Needed by tensorflow-datasets, which does not declare it.
@@ -36,7 +37,13 @@ OPTIONAL = (
 
 # Dear to import, so no business of a plain `import fusion_jax`.
 # What tests of parity compare with where it is installed: gigabytes.
-REFERENCES = {'torch', 'transformers'}
+REFERENCES = {'torch', 'transformers', 'efficientnet_lite_pytorch'}
+# Extras of weights that are read as files: nothing of them is imported.
+WEIGHTS = {
+  x.package.extra: x.package.name
+  for x in map(pretrained.LAYOUTS.build, pretrained.LAYOUTS.names())
+  if x.package
+}
 HEAVY = ('sklearn', 'matplotlib', 'scipy', 'pandas', 'pyarrow', *OPTIONAL)
 
 
@@ -133,7 +140,9 @@ class MetadataTest(absltest.TestCase):
         for x in imports.third_party(imports.parse(source, path=path))
       }
     for name in setup_cfg()['options.extras_require']:
-      if name not in ('test', 'dev'):
+      if name in WEIGHTS:
+        self.assertEqual(extra(name), {WEIGHTS[name]})
+      elif name not in ('test', 'dev'):
         self.assertNotEmpty(extra(name) & used, name)
 
   def test_extras_build_on_each_other(self):

@@ -30,6 +30,7 @@ from fusion_jax.ablation import (
   classical_learners,
   frozen,
   neural_learner,
+  pretrained_learner,
   rule_learner,
 )
 from fusion_jax.ablation import config as config_lib
@@ -244,6 +245,14 @@ def _neural(learner: neural_learner.Neural, loaded, config, one) -> Part:
   halves = [Part(x.predict, x.flops, x.memory_bytes) for x in each]
   found = together(halves)
   return Part(lambda: _predict(halves), found['flops'], found['memory_bytes'])
+
+
+@_own.register
+def _pretrained(
+  learner: pretrained_learner.Pretrained, loaded, config, one
+) -> Part:
+  found = _neural(learner, loaded, config, one)
+  return dataclasses.replace(found, memory_bytes=None, memory_reason=_NO_STEPS)
 
 
 @_own.register

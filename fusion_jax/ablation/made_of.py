@@ -70,7 +70,7 @@ def _of_arm(config, models, store, arm, listed) -> dict[str, Any]:
     'settings': {},
     'differs': differs(config, arm),
   }
-  if cls.encodes:
+  if cls.encodes and cls.learns:
     settings = core_config.to_dict(config.settings_of(own))
     result['epochs'] = {
       'planned': max(

@@ -161,8 +161,8 @@ def costs(
   of arms it needs, which others may share.
   """
   records = {
-    arm: [store.record(k) for k in {n.key: n for n in nodes} if store.has(k)]
-    for arm, nodes in plan.nodes.items()
+    arm: [store.record(n.key) for n in plan.distinct(arm) if store.has(n.key)]
+    for arm in plan.nodes
   }
 
   def total(arm, name):

@@ -96,6 +96,13 @@ class Plan:
   listed: tuple[str, ...]
   trials: Mapping[str, int]
 
+  def distinct(self, arm: str) -> list[Node]:
+    """The pieces of work of an arm: the first node of each key."""
+    found: dict[str, Node] = {}
+    for node in self.nodes[arm]:
+      found.setdefault(node.key, node)
+    return [*found.values()]
+
   def by_key(self) -> dict[str, Node]:
     """All nodes."""
     return {n.key: n for nodes in self.nodes.values() for n in nodes}

@@ -214,18 +214,14 @@ class _Run:
 
   def run_all(self) -> None:
     """Trains every node that is not in the store."""
-    # Nodes with one key are one piece of work.
-    distinct = {
-      arm: [*{n.key: n for n in nodes}.values()]
-      for arm, nodes in self.plan.nodes.items()
-    }
+    work = {arm: self.plan.distinct(arm) for arm in self.plan.nodes}
     self.progress.plan(
       {
         arm: (len(nodes), sum(self.store.has(n.key) for n in nodes))
-        for arm, nodes in distinct.items()
+        for arm, nodes in work.items()
       }
     )
-    for arm, nodes in distinct.items():
+    for arm, nodes in work.items():
       missing = [n for n in nodes if not self.store.has(n.key)]
       if not missing:
         continue

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import optax
 
-from fusion_jax.core import types
+from fusion_jax.core import errors, types
 from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import memory
@@ -31,6 +31,7 @@ from fusion_jax.training import (
 )
 from fusion_jax.training import config as training_config
 from fusion_jax.training import feed as feeds
+from fusion_jax.training import step as step_lib
 
 EpochCallback = Callable[[int, int, np.ndarray, np.ndarray, np.ndarray], None]
 
@@ -299,13 +300,25 @@ def untrained(
 
   What has no published weights is drawn from a fixed key. The arguments are
   those of `fit_fleet`.
+
+  Raises:
+    UserError: for an encoder of which a part has to be learnt.
   """
   model = models.create_model(model_config, task)
   one = batches.RowPlan(np.zeros(1, np.int32), np.ones(1, np.float32))
   batch = batches.gather(batches.make_resident(data), 0, one)
   variables = jax.jit(model.init)(jax.random.key(0), batch)
   weights = _weights(config.init, variables) or {}
-  own = {k: {**tree, **weights.get(k, {})} for k, tree in variables.items()}
+  for module, tree in weights.get('params', {}).items():
+    if rest := variables['params'][module].keys() - tree.keys():
+      raise errors.UserError(
+        f"'{', '.join(sorted(rest))}' of the encoder has no published weights: "
+        'take an encoder without it, such as one with pool=mean.'
+      )
+  own = {
+    k: step_lib.with_modules(tree, weights.get(k, {}))
+    for k, tree in variables.items()
+  }
   own = jax.tree.map(np.asarray, own)
   params = own.pop('params')
   return FittedNeural(

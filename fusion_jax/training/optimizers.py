@@ -190,6 +190,11 @@ def path_of(keys: Sequence[Any]) -> str:
   return '/'.join(str(getattr(k, 'key', getattr(k, 'idx', k))) for k in keys)
 
 
+def paths(params: Any) -> list[str]:
+  """Of all leaves, as rules see them."""
+  return [path_of(k) for k, _ in jax.tree_util.tree_leaves_with_path(params)]
+
+
 def rates(params: Any, groups: Sequence[str]) -> Any:
   """The factor on the learning rate of every parameter, as a tree of floats.
 
@@ -201,14 +206,14 @@ def rates(params: Any, groups: Sequence[str]) -> Any:
       are.
   """
   parsed = parse_groups(groups)
-  paths = [path_of(k) for k, _ in jax.tree_util.tree_leaves_with_path(params)]
+  known = paths(params)
   for pattern, _ in parsed:
     # Of the whole tree or, within `optax.masked`, of what is left of it.
-    if not any(pattern.search(path) for path in paths):
-      rest = f', and {len(paths) - _SHOWN} more' if len(paths) > _SHOWN else ''
+    if not any(pattern.search(path) for path in known):
+      rest = f', and {len(known) - _SHOWN} more' if len(known) > _SHOWN else ''
       raise errors.UserError(
         f"training.groups: no parameter matches '{pattern.pattern}'. "
-        f'Parameters: {", ".join(paths[:_SHOWN])}{rest}.'
+        f'Parameters: {", ".join(known[:_SHOWN])}{rest}.'
       )
 
   def one(keys, _):

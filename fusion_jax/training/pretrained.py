@@ -24,6 +24,10 @@ from fusion_jax.training import optimizers, torch_file
 LAYOUTS = registry.Registry('layout', package='fusion_jax.training.layouts')
 # Stands for the file of the package that a layout's weights come in.
 PACKAGE = 'package'
+# Mean and deviation of ImageNet's pixels, from 0 to 1.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# The module that pools a study's images, which no published network has.
+_POOL = 'pool'
 # Names that a message lists.
 _SHOWN = 5
 
@@ -90,6 +94,7 @@ class Layout:
     rules: the first that fits a parameter counts.
     others: regular expression of names that no encoder has, such as heads.
     prefix: regular expression of what names may begin with.
+    renamed: (regular expression, replacement) of names of former versions.
     mean: (3,) of the pixels, from 0 to 1, that the weights were trained on.
     std: (3,) likewise.
     needs: by name, arguments that the encoder has to have.
@@ -105,9 +110,15 @@ class Layout:
   prefix: str
   mean: tuple[float, ...]
   std: tuple[float, ...]
+  renamed: tuple[str, str] = ('', '')
   needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
   blocks: str = ''
   package: Package | None = None
+
+  def with_needs(self, encoder: str) -> str:
+    """Spec of one of the encoders that has what it needs."""
+    needs = ','.join(f'{k}={x}' for k, x in self.needs.items())
+    return f'{encoder}({needs})' if needs else encoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,8 +238,7 @@ def of_encoders(
     given = {k: spec.text(x) for k, x in part.arguments.items()}
     lacking = [k for k, x in layout.needs.items() if given.get(k) != x]
     if part.name not in layout.encoders or lacking:
-      needs = ','.join(f'{k}={x}' for k, x in layout.needs.items())
-      legal = [f'{x}({needs})' if needs else x for x in layout.encoders]
+      legal = map(layout.with_needs, layout.encoders)
       raise errors.UserError(
         f"training.init: weights of the layout '{source.layout}' are for the "
         f"encoder {' or '.join(legal)}; '{m}' has {part}."
@@ -245,14 +255,14 @@ def read(source: Source) -> Weights:
   """
   arrays = source.arrays()
   layout = LAYOUTS.build(source.layout)
-  bare = _bare(arrays, layout)
-  if any(re.fullmatch(layout.marker, k) for k in bare):
-    return Weights(source.path, layout, bare)
+  found = bare(arrays, layout)
+  if any(re.fullmatch(layout.marker, k) for k in found):
+    return Weights(source.path, layout, found)
   others = {name: LAYOUTS.build(name) for name in LAYOUTS.names()}
   fits = [
     name
     for name, other in others.items()
-    if any(re.fullmatch(other.marker, k) for k in _bare(arrays, other))
+    if any(re.fullmatch(other.marker, k) for k in bare(arrays, other))
   ]
   hint = f"; they are of '{fits[0]}'" if fits else ''
   raise errors.UserError(
@@ -261,8 +271,17 @@ def read(source: Source) -> Weights:
   )
 
 
-def _bare(arrays, layout) -> dict[str, np.ndarray]:
-  return {re.sub(f'^(?:{layout.prefix})', '', k): x for k, x in arrays.items()}
+def bare(
+  arrays: Mapping[str, np.ndarray], layout: Layout
+) -> dict[str, np.ndarray]:
+  """Arrays under the names that a layout's rules have."""
+  former, now = layout.renamed
+
+  def name(text):
+    text = re.sub(f'^(?:{layout.prefix})', '', text)
+    return re.sub(former, now, text) if former else text
+
+  return {name(k): x for k, x in arrays.items()}
 
 
 def _safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -291,7 +310,8 @@ def initial(weights: Weights, variables: Any) -> Any:
       their shapes, float32.
 
   Returns:
-    Trees of float32 arrays of the same shapes.
+    Trees of float32 arrays of the same shapes, without what pools a study's
+    images: that is learnt from nothing.
 
   Raises:
     UserError: listing parameters without an array, arrays that are left over
@@ -334,7 +354,13 @@ def initial(weights: Weights, variables: Any) -> Any:
       value = value * np.asarray(weights.arrays[factor], np.float32)
     return value
 
-  found = jax.tree_util.tree_map_with_path(one, variables)
+  found = jax.tree_util.tree_map_with_path(
+    one,
+    {
+      collection: {k: x for k, x in tree.items() if k != _POOL}
+      for collection, tree in variables.items()
+    },
+  )
   others = re.compile(weights.layout.others)
   left = [
     k for k in sorted(weights.arrays) if k not in used and not others.match(k)

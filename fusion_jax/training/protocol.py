@@ -89,6 +89,11 @@ class Method:
     """Phases in order, from the first step on."""
     return ()
 
+  def phases_of(self, paths: Sequence[str]) -> Sequence[Phase]:
+    """Those of a model whose parameters have these paths."""
+    del paths
+    return self.phases()
+
   @property
   def changes_gradients(self) -> bool:
     """Whether `gradients` does anything."""

@@ -54,17 +54,25 @@ class TrainState:
     return {'params': self.params, **self.collections}
 
   def starting_from(self, variables: dict[str, Any]) -> 'TrainState':
-    """The state with the variables of some modules replaced.
+    """The state with some variables of some modules replaced.
 
-    `variables` are by collection ('params', 'batch_stats') and module.
+    `variables` are by collection ('params', 'batch_stats'), module and what is
+    in it.
     """
-    params = {**self.params, **variables.get('params', {})}
+    params = with_modules(self.params, variables.get('params', {}))
     collections = {
-      name: {**tree, **variables.get(name, {})}
+      name: with_modules(tree, variables.get(name, {}))
       for name, tree in self.collections.items()
     }
     average = self.average and {'params': params, **collections}
     return self.replace(params=params, collections=collections, average=average)
+
+
+def with_modules(
+  tree: dict[str, Any], modules: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+  """`tree` by module, with what is in some of them replaced."""
+  return {**tree, **{m: {**tree[m], **x} for m, x in modules.items()}}
 
 
 class Pass(NamedTuple):
@@ -433,7 +441,8 @@ def train_step(
   # Decay is part of the update, so that a group's rate scales it too.
   updates = _scaled(updates, optimizers.rates(state.params, config.groups))
   for method in methods:
-    updates = _in_phase(updates, state, method.phases())
+    phases = method.phases_of(optimizers.paths(state.params))
+    updates = _in_phase(updates, state, phases)
   params = optax.apply_updates(state.params, updates)
   average = None
   if state.average is not None:

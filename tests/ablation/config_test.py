@@ -67,7 +67,7 @@ class ConfigTest(parameterized.TestCase):
       config_lib.check(config(override))
 
   def test_more_arms_than_a_comparison_holds(self):
-    for count, found in ((300, 300), (90, 109)):
+    for count, found in ((300, 300), (90, 110)):
       arms = {f'arm{i}': 'ehr_linear' for i in range(count)}
       with self.assertRaisesRegex(errors.UserError, f'{found} are defined'):
         config_lib.check(config_lib.ExperimentConfig(arms=arms))

@@ -68,6 +68,44 @@ class ReviewTest(parameterized.TestCase):
       )
       self.assertEqual(found['extractor_cxr'].modalities, ('cxr',))
 
+  def test_arms_on_published_weights(self):
+    usual = families.pretrained(families.USUAL)
+    roster.check(usual)
+    listed = [x for x in roster.listed(usual)]
+    self.assertCountEqual(
+      listed,
+      [
+        *('image_pretrained', 'early_pretrained', 'late_pretrained'),
+        *(f'{x}_pretrained_trees' for x in ('image', 'early', 'late')),
+        *('ehr_linear', 'ehr_trees'),
+      ],
+    )
+    early = usual['early_pretrained']
+    self.assertEqual(early.type, 'II')
+    self.assertEqual(early.upstream, ('pretrained',))
+    self.assertEqual(early.train, {'l1_ratio': 0.0})
+    self.assertEqual(usual['early_pretrained_trees'].train, {})
+    self.assertEqual(
+      usual['late_pretrained_trees'].upstream,
+      ('image_pretrained_trees', 'ehr_trees'),
+    )
+    review = families.review(families.USUAL)
+    self.assertEqual(review['ehr_linear'], usual['ehr_linear'])
+    self.assertEqual(review['pretrained'], usual['pretrained'])
+    with self.subTest('each image has an encoder, a volume has none'):
+      scan = arm.Modality('scan', 'volume', IMAGING)
+      found = families.pretrained([CXR, PHOTO, scan, LABS])
+      roster.check(found)
+      image = found['image_pretrained']
+      self.assertEqual(image.upstream, ('pretrained_cxr', 'pretrained_photo'))
+      self.assertEqual(image.inputs['scan'].view, views.REDUCED)
+    with self.subTest('one side alone'):
+      self.assertEqual(families.pretrained([LABS]), {})
+      self.assertEqual(
+        list(families.pretrained([CXR])),
+        ['image_pretrained', 'image_pretrained_trees', 'pretrained'],
+      )
+
   def test_one_side_only(self):
     found = families.review([LABS, NURSE])
     self.assertEqual(

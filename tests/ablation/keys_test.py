@@ -15,7 +15,8 @@ from tests import imports
 from tests.ablation import config_test, plan_test
 
 KNOWN = families.review(families.USUAL)
-EVERY = frozenset(KNOWN)
+# No arm of the review stands on published weights.
+EVERY = frozenset(KNOWN) - {families.PRETRAINED}
 CLASSICAL = frozenset(
   {'ehr_linear', 'ehr_trees', 'image_pca', 'early_pca', 'late_linear'}
 )

@@ -125,7 +125,11 @@ class MadeOfTest(parameterized.TestCase):
   @parameterized.parameters(*[x for x in KNOWN])
   def test_every_arm(self, arm):
     made = self._make(arm)
-    self.assertEqual(made['differs'], {})
+    # Weights are said wherever they are from.
+    weights = dict(KNOWN[arm].train)
+    self.assertEqual(
+      made['differs'], {f'training.{k}': [*v] for k, v in weights.items()}
+    )
     self.assertEqual(
       [x['modality'] for x in made['inputs']],
       list(KNOWN[arm].modalities),

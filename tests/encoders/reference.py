@@ -1,6 +1,7 @@
 """Layers of networks of convolutions, written out in NumPy for one image."""
 
 import numpy as np
+from scipy import special
 
 
 def conv(x, kernel, stride=1, bias=0.0):
@@ -45,7 +46,7 @@ def relu(x):
 
 
 def sigmoid(x):
-  return 1 / (1 + np.exp(-x))
+  return special.expit(x)
 
 
 def swish(x):

@@ -1,5 +1,6 @@
 """Tests of how published weights are read."""
 
+import dataclasses
 import pathlib
 
 import jax
@@ -72,6 +73,41 @@ class ReadTest(parameterized.TestCase):
     self.assertEqual(list(found), ['a'])
     with self.assertRaisesRegex(errors.UserError, "vit; 'b' has resnet"):
       pretrained.of_encoders(texts, {'b': 'resnet'})
+
+
+class PoolTest(parameterized.TestCase):
+  def test_what_pools_images_is_learnt_and_the_rest_is_loaded(self):
+    path = self.create_tempdir().full_path + '/w.safetensors'
+    w = vit_test.arrays('vit')
+    safetensors.numpy.save_file(w, path)
+    cohort = tiny.cohort(images=2)
+    spec = (
+      f'vit(width={vit_test.WIDTH},depth={vit_test.DEPTH},'
+      f'heads={vit_test.HEADS},patch={vit_test.PATCH},pool=attention)'
+    )
+    given = {
+      'model_config': tiny.model_config(
+        'image', image=spec, combiner='additive'
+      ),
+      'task': cohort.task,
+      'data': tiny.fleet_data(cohort),
+    }
+    config = training_config.TrainingConfig(
+      epochs=1, least_steps=1, average=0, init=(f'image=vit:{path}',)
+    )
+    with self.assertRaisesRegex(errors.UserError, "'pool' of the encoder"):
+      neural.untrained(**given, config=config)
+    (fitted,) = neural.fit_fleet(
+      **given,
+      members=[neural.Member(np.arange(64), np.arange(64, 96), seed=0)],
+      config=dataclasses.replace(config, groups=('encoders_image/(?!pool):0',)),
+      parallel=parallel_config.ParallelConfig(devices=1),
+    ).fitted
+    encoder = fitted.params['encoders_image']
+    np.testing.assert_array_equal(
+      encoder['last']['scale'], w['layernorm.weight']
+    )
+    self.assertGreater(np.abs(encoder['pool']['score']['kernel']).max(), 0)
 
 
 class TrainingTest(parameterized.TestCase):

@@ -37,6 +37,12 @@ def record(kind=types.BINARY):
   )
 
 
+def images(encoder, kind=types.BINARY):
+  """A model of the images alone, likewise."""
+  config = tiny.model_config(types.IMAGE, image=encoder, combiner='additive')
+  return _batch(config, kind)
+
+
 def joint(kind=types.BINARY, combiner='concat(hidden=(8,),dropout=0)'):
   """A model of the record and an image that is a vector, likewise."""
   vector = np.random.default_rng(0).normal(size=(24, 3))

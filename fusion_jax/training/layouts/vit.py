@@ -13,7 +13,6 @@ import numpy as np
 from fusion_jax.training import pretrained
 
 _HALF = (0.5, 0.5, 0.5)
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def _positions(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -114,6 +113,6 @@ def dinov2() -> pretrained.Layout:
     ),
     others=r'classifier|embeddings\.mask_token',
     prefix=r'dinov2\.',
-    mean=_IMAGENET[0],
-    std=_IMAGENET[1],
+    mean=pretrained.IMAGENET[0],
+    std=pretrained.IMAGENET[1],
   )

@@ -168,7 +168,9 @@ class LayoutTest(parameterized.TestCase):
     # Names in memory differ from version to version; those of files do not.
     folder = self.create_tempdir().full_path
     model.save_pretrained(folder)
-    w = pretrained.read('safetensors', f'{folder}/model.safetensors')
+    w = pretrained.read(
+      pretrained.Source(family, f'{folder}/model.safetensors')
+    )
     found = loaded(family, w.arrays, inputs).pooled
     np.testing.assert_allclose(found, reference.numpy(), atol=1e-4)
 
