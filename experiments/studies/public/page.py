@@ -175,7 +175,7 @@ def _recipes(compared: Sequence[Mapping[str, Any]]) -> str:
   ahead = [x['task']['title'] for x in compared if x['verdict'] == 'superior']
   return '\n'.join(
     [
-      'A frozen recipe is a logistic regression with an elastic net, on '
+      'A frozen recipe is a logistic regression with a penalty, on '
       'features of EfficientNet-Lite0 with ImageNet weights, on the record, or '
       'on both: '
       'nothing of the encoder is trained. AUROC [95%] of each, and whether any '
