@@ -175,11 +175,14 @@ def _recipes(compared: Sequence[Mapping[str, Any]]) -> str:
   ahead = [x['task']['title'] for x in compared if x['verdict'] == 'superior']
   return '\n'.join(
     [
-      'A frozen recipe is a logistic regression on features of '
-      'EfficientNet-Lite0 with ImageNet weights, on the record, or on both: '
+      'A frozen recipe is a logistic regression with a penalty, on '
+      'features of EfficientNet-Lite0 with ImageNet weights, on the record, or '
+      'on both: '
       'nothing of the encoder is trained. AUROC [95%] of each, and whether any '
       'trained fusion arm is better than the best of them, with bounds for all '
-      'arms and recipes at once:',
+      'arms and recipes at once. What beats a recipe need not be fusion: the '
+      'single modalities in the tables below show what training an encoder '
+      'gives by itself.',
       '',
       f'| task | {head} | best | trained fusion better? |',
       '|' + ' --- |' * (len(recipes) + 3),
