@@ -1,3 +1,5 @@
+"""Tests of fusion_jax.training.backward, and of its agreement over devices."""
+
 import dataclasses
 
 import jax
@@ -6,35 +8,14 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
-from fusion_jax.fusion import model as models
 from fusion_jax.parallel import config as parallel_config
 from fusion_jax.parallel import strategy as strategies
-from fusion_jax.training import (
-  backward,
-  batches,
-  tasks,
-)
+from fusion_jax.training import backward, tasks
 from fusion_jax.training import config as training_config
-from tests import tiny
 from tests.training import steps
 
 P = jax.sharding.PartitionSpec
 CONFIG = training_config.TrainingConfig()
-
-
-def _setup(kind):
-  cohort = tiny.cohort(64, kind=kind, absent=True)
-  data = tiny.fleet_data(cohort)
-  model = models.create_model(tiny.model_config(), cohort.task)
-  rng = np.random.default_rng(0)
-  plan = batches.RowPlan(
-    rows=jnp.arange(64),
-    weight=jnp.array(rng.integers(0, 3, 64), jnp.float32),
-  )
-  batch = batches.gather(batches.make_resident(data), 0, plan)
-  if kind == types.REGRESSION:
-    batch = batch.replace(labels=(batch.labels - 50.0) / 10.0)
-  return model, cohort.task, batch
 
 
 def _without_dropout(model):
@@ -53,7 +34,7 @@ class OneStepOnEightDevicesTest(parameterized.TestCase):
   )
   def test_loss_and_gradients_agree_with_one_device(self, kind, strategy):
     self.assertEqual(jax.local_device_count(), 8)
-    model, task, batch = _setup(kind)
+    model, task, batch = steps.whole(kind)
     if strategy == 'pmap':
       model = _without_dropout(model)
     params = jax.jit(model.init)(jax.random.key(0), batch)['params']

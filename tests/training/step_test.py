@@ -6,15 +6,10 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
-from fusion_jax.training import (
-  augment,
-  optimizers,
-  step,
-)
+from fusion_jax.training import augment, optimizers, step
 from fusion_jax.training import config as training_config
 from tests.training import steps
 
-P = jax.sharding.PartitionSpec
 CONFIG = training_config.TrainingConfig()
 
 
@@ -78,7 +73,7 @@ class ConfigTest(parameterized.TestCase):
 
 class StepTest(parameterized.TestCase):
   def test_is_pure_and_reproducible(self):
-    model, task, batch = _setup(types.BINARY)
+    model, task, batch = steps.whole(types.BINARY)
     optimizer = optimizers.create_optimizer()
     state = step.create_train_state(
       model=model,
@@ -113,7 +108,7 @@ class StepTest(parameterized.TestCase):
     self.assertGreater(max(jax.tree.leaves(moved)), 0.0)
 
   def test_steps_lower_the_loss(self):
-    model, task, batch = _setup(types.BINARY)
+    model, task, batch = steps.whole(types.BINARY)
     config = training_config.TrainingConfig(augment=False)
     optimizer = optimizers.create_optimizer()
     state = step.create_train_state(

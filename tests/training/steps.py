@@ -68,6 +68,22 @@ def joint(kind=types.BINARY, **options):
   return _batch(*joint_fleet(kind, **options))
 
 
+def whole(kind):
+  """A joint model of images and record, with dropout, likewise."""
+  cohort = tiny.cohort(64, kind=kind, absent=True)
+  data = tiny.fleet_data(cohort)
+  model = models.create_model(tiny.model_config(), cohort.task)
+  rng = np.random.default_rng(0)
+  plan = batches.RowPlan(
+    rows=jnp.arange(64),
+    weight=jnp.array(rng.integers(0, 3, 64), jnp.float32),
+  )
+  batch = batches.gather(batches.make_resident(data), 0, plan)
+  if kind == types.REGRESSION:
+    batch = batch.replace(labels=(batch.labels - 50.0) / 10.0)
+  return model, cohort.task, batch
+
+
 def start(config, *, setup=None, rate=0.01):
   """A first state and step(state, batch, **options)."""
   model, task, batch = setup or record()
