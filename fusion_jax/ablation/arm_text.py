@@ -161,6 +161,8 @@ def _input(x: arm_lib.Input, value: Any, where: str) -> arm_lib.Input:
       return dataclasses.replace(x, of=_bare(value, where))
     return dataclasses.replace(x, encoder=str(value))
   of, encoder = '', x.encoder
+  if value.name == views.FEATURES and encoder:
+    encoder = arm_lib.PLAIN
   for key, part in value.arguments.items():
     if key == _OF:
       of = _bare(_spec(part, where), where)

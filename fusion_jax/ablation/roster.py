@@ -127,6 +127,11 @@ def _check_input(where, modality, x, arm, arms):
   _known(where, 'arm', x.of, arms)
   other = arms[x.of]
   if x.view in views.ENCODED:
+    if x.view == views.FEATURES and x.encoder not in ('', arm_lib.PLAIN):
+      raise errors.UserError(
+        f'{where}: features of an arm are joined as they are; '
+        f"'{x.encoder}' would not be used."
+      )
     fits = other.extracts and other.modalities == (modality,)
     if fits and learners.of(other).learns == (x.view == views.PRETRAINED):
       right = {views.FEATURES, views.PRETRAINED} - {x.view}

@@ -81,6 +81,12 @@ class RosterTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
     ('features', 'early_trees', {'image': {'of': 'image'}}, 'does not give'),
+    (
+      'encoded',
+      'early_features',
+      {'image': {'encoder': 'mlp'}},
+      "as they are; 'mlp' would not be used",
+    ),
     ('sides', 'late_mean', {'image': {'of': 'ehr'}}, 'does not give'),
     ('fused', 'late_mean', {'image': {'of': 'joint'}}, 'does not give'),
     ('extractor', 'late_mean', {'image': {'of': 'extractor'}}, 'does not'),
