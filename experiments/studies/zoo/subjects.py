@@ -26,8 +26,9 @@ WHERE = (TEST, TRAINING, BOTH)
 # What joins encoders where the combiner is not what is asked: a method is one
 # of the default head, an exchange has all interactions to itself.
 _OF_METHODS, _OF_EXCHANGES = 'concat', 'additive'
-# The stage of the encoders that an exchange follows.
-_STAGE = 1
+# An exchange follows the stems, so that what encoders do is still to come: one
+# that adds something of the others is additive without it.
+_STAGE = 0
 # Most of what sizes a part in small, by the names that arguments have.
 _SMALL = {'width': 16, 'depth': 2, 'heads': 2, 'hidden': (16,), 'dropout': 0.1}
 

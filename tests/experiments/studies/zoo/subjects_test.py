@@ -59,7 +59,7 @@ class SubjectsTest(parameterized.TestCase):
     (subject,) = subjects.chosen(['exchange:film'])
     arm = subjects.arm(subject, GROUND.cohort, dict(grounds.Setting().encoders))
     self.assertEqual(arm.combiner, 'additive')
-    self.assertEqual(arm.exchanges, {1: 'film'})
+    self.assertEqual(arm.exchanges, {0: 'film'})
 
 
 if __name__ == '__main__':
