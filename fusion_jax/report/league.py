@@ -109,13 +109,17 @@ def screen(league: Mapping[str, Any]) -> first.Screen:
   )
 
 
+def _strategies_note(league: Mapping[str, Any], among: str) -> str:
+  return ' '.join([_text('note_strategies'), _note(league, among)])
+
+
 def short(league: Mapping[str, Any]) -> tables.Table:
   """All that is pooled, for a terminal: without what each cohort says."""
   whole = _pooled(
     league,
     'pooled',
     league['pooled'],
-    note=f'{_text("note_strategies")} {_note(league, "each of both groups")}',
+    note=_strategies_note(league, 'each of both groups'),
   )
   kept = len(whole.columns) - len(league['cohorts'])
   rows = list(whole.rows())
@@ -141,7 +145,7 @@ def strategies(league: Mapping[str, Any]) -> tables.Table:
     league,
     'strategies',
     _of(league, _ALL) + _of(league, _STRATEGY),
-    note=f'{_text("note_strategies")} {_note(league, "the strategies")}',
+    note=_strategies_note(league, 'the strategies'),
   )
 
 

@@ -131,10 +131,10 @@ def _small(value: typing.Any) -> typing.Any:
 def specs(
   known: registry.Registry, name: str, *, exact: bool = True
 ) -> list[str]:
-  """A registered part in small, in each of the forms it can be built in.
+  """A registered part in small, in as many forms as show all that it can be.
 
-  The first has its defaults; of each argument that is one of some names, or
-  yes or no, there is another one with each other value.
+  The first has its defaults. The others change all arguments at once that are
+  one of some names, or yes or no, until each has had all of its values.
 
   Args:
     known: the registry of the part.
@@ -154,12 +154,16 @@ def specs(
   # Of units and of whole blocks.
   for rate in {'dropout', 'drop'} & given.keys() if exact else ():
     given[rate] = 0.0
-  found = [given]
+  others = {}
   for k, a in arguments.items():
-    others = typing.get_args(a.kind) if _is_choice(a.kind) else ()
+    values = typing.get_args(a.kind) if _is_choice(a.kind) else ()
     if a.kind is bool:
-      others = (True, False)
-    found += [{**given, k: x} for x in others if x != a.default]
+      values = (True, False)
+    others[k] = [x for x in values if x != a.default]
+  found = [given] + [
+    {**given, **{k: x[form] for k, x in others.items() if form < len(x)}}
+    for form in range(max(map(len, others.values()), default=0))
+  ]
   return [str(known.check(spec.Spec(name, x))) for x in found]
 
 
