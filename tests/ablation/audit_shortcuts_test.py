@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from fusion_jax.ablation import audit_config, audits
@@ -202,6 +203,7 @@ class HistoryTest(absltest.TestCase):
     self.assertBetween(found['estimate'], 0.82, 0.92)
     self.assertTrue(found['alarm'])
 
+  @pytest.mark.slow
   def test_pad_ufes20_with_all_columns(self):
     if not PAD.is_dir():
       self.skipTest(f'no {PAD}')

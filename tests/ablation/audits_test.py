@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import audit_config, audits
@@ -16,6 +17,7 @@ from tests.ablation import audited, runner_test
 
 class AuditsTest(parameterized.TestCase):
   @parameterized.parameters(*types.TASK_KINDS)
+  @pytest.mark.slow
   def test_a_clean_cohort_is_silent(self, kind):
     found = audited.audit(audited.clean(kind))
     self.assertEqual(tuple(found), audit_config.NAMES)

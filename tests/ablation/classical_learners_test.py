@@ -5,6 +5,7 @@ import pathlib
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.ablation import families, learners
@@ -116,6 +117,7 @@ class ClassicalLearnersTest(parameterized.TestCase):
     arm=('ehr_linear', 'ehr_trees', 'image_linear', 'early_pca', 'early_trees'),
     kind=(types.BINARY, types.SURVIVAL),
   )
+  @pytest.mark.slow
   def test_small_cohorts_are_fitted_on_both_parts(self, arm, kind):
     cohort = tiny.cohort(kind=kind, absent=True)
     job = job_of(cohort, arm, cuts=3, inner_folds=3)

@@ -239,6 +239,7 @@ class NeuralLearnerTest(parameterized.TestCase):
     if said:
       self.assertStartsWith(found[0], 'Its test studies lack image more often')
 
+  @pytest.mark.slow
   def test_jobs_of_a_fleet_equal_single_ones(self):
     cohort = tiny.cohort()
     jobs = [dataclasses.replace(job_of(cohort), seed=s) for s in (1, 2)]
@@ -269,6 +270,7 @@ class NeuralLearnerTest(parameterized.TestCase):
       alone = one.predict(one.fit([job]), inputs[k : k + 1], rows[k : k + 1])
       np.testing.assert_allclose(beside[k], alone[0], atol=1e-5)
 
+  @pytest.mark.slow
   def test_encoders_give_features_of_every_study(self):
     cohort = tiny.cohort()
     one = learner_of('extractor', cohort.task)

@@ -71,6 +71,7 @@ class EncodersTest(parameterized.TestCase):
     self.assertIsInstance(found, types.Features)
 
   @parameterized.parameters(*HALVES)
+  @pytest.mark.slow
   def test_takes_steps_in_half_precision(self, kind, text):
     first, last, _ = checks.assert_steps(
       _config(kind, text), training=checks.half()

@@ -162,6 +162,7 @@ class MethodsTest(parameterized.TestCase):
     self.assertEqual(set(out), {'features'})
 
   @parameterized.parameters(METHODS)
+  @pytest.mark.slow
   def test_shards_do_as_the_whole_batch(self, text):
     given = {'combiner': x} if (x := samples.combiner_of(text)) else {}
     model, task, batch = steps.joint(**given)

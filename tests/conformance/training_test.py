@@ -54,6 +54,7 @@ def _several():
 
 class TrainedTest(parameterized.TestCase):
   @parameterized.parameters(*[(x,) for x in _several()][:1])
+  @pytest.mark.slow
   def test_one_of_several_parts(self, methods):
     self._check_several(methods)
 

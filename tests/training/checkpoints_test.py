@@ -3,6 +3,7 @@ import tempfile
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors
@@ -29,6 +30,7 @@ def _fitted(cohort):
 
 
 class CheckpointsTest(parameterized.TestCase):
+  @pytest.mark.slow
   def test_comes_back_as_it_was_and_predicts_on_other_devices(self):
     cohort = tiny.cohort()
     fitted = _fitted(cohort)

@@ -7,6 +7,7 @@ from unittest import mock
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from fusion_jax.core import errors, types
@@ -104,6 +105,7 @@ class LoopTest(parameterized.TestCase):
     ('joint', 'joint', {'dtype': 'bfloat16'}, types.MULTICLASS),
     ('series', None, {}, types.BINARY),
   )
+  @pytest.mark.slow
   def test_every_bit_is_that_of_the_resident_cohort(self, model, changes, kind):
     options = _options(kind) if model else _series()
     wanted = {'image': (types.IMAGE,), 'joint': (types.IMAGE, types.EHR)}

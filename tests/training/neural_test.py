@@ -127,6 +127,7 @@ class FleetTest(parameterized.TestCase):
       np.testing.assert_allclose(a.history, b.history, rtol=2e-3)
 
   @parameterized.parameters('resident', 'stream')
+  @pytest.mark.slow
   def test_parameters_that_are_cut_train_alike(self, feed):
     cohort = tiny.cohort()
     config = dataclasses.replace(CONFIG, learning_rate=1e-4)
@@ -156,6 +157,7 @@ class FleetTest(parameterized.TestCase):
       np.testing.assert_allclose(a.history, b.history, rtol=1e-4)
 
   @parameterized.parameters(1, 4)
+  @pytest.mark.slow
   def test_stopped_members_leave_the_devices(self, devices):
     cohort = tiny.cohort()
     config = dataclasses.replace(CONFIG, epochs=12, patience=2)
@@ -233,6 +235,7 @@ class FleetTest(parameterized.TestCase):
     _assert_same(_fit(cohort, [member])[0], _fit(spoiled, [member])[0])
 
   @parameterized.parameters((IMAGE, 'numeric', 5.0), (EHR, 'images', 255))
+  @pytest.mark.slow
   def test_late_sides_are_blind_to_each_other(self, model, field, value):
     cohort = tiny.cohort()
     spoiled = tiny.changed(
@@ -319,6 +322,7 @@ class PredictTest(parameterized.TestCase):
     )
 
   @parameterized.product(strategy=('jit', 'pmap'), shard=('data', 'members'))
+  @pytest.mark.slow
   def test_eight_devices_predict_the_same(self, strategy, shard):
     cohort = tiny.cohort()
     fitted = _fit(cohort, _members(2), model=IMAGE)
@@ -389,6 +393,7 @@ class PredictTest(parameterized.TestCase):
     self.assertGreater(float(risk.std()), 0.0)
 
   @parameterized.parameters(*types.TASK_KINDS)
+  @pytest.mark.slow
   def test_every_task_trains(self, kind):
     cohort = tiny.cohort(kind=kind, absent=True)
     source = tiny.source(cohort)

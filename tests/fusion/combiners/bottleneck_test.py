@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from fusion_jax.core import types
@@ -11,6 +12,7 @@ from tests.fusion.combiners import cross_attention_test
 
 
 class BottleneckTest(absltest.TestCase):
+  @pytest.mark.slow
   def test_is_section_3_2_study_by_study(self):
     """Each modality alone with the shared tokens, then their mean."""
     found, present = examples.features(tokens=3, ct=3, labs=2)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from fusion_jax.fusion import protocol
@@ -19,6 +20,7 @@ class MaskedTransformerTest(absltest.TestCase):
       SPEC, self.found, self.present
     )
 
+  @pytest.mark.slow
   def test_a_study_is_one_of_a_model_that_knows_only_what_it_has(self):
     """The same parameters without the other modalities' layers."""
     combiner = protocol.COMBINERS.build(SPEC, num_outputs=2)
@@ -52,6 +54,7 @@ class MaskedTransformerTest(absltest.TestCase):
       self.out['attention'].sum(1), [1, 1, 1, 0], atol=1e-5
     )
 
+  @pytest.mark.slow
   def test_layers_of_the_absent_have_no_gradient(self):
     combiner = protocol.COMBINERS.build(SPEC, num_outputs=2)
     present = {**self.present, 'labs': jnp.zeros(4, bool)}
