@@ -1,6 +1,7 @@
 """Trained models: fed in two ways, together and alone, saved and restored."""
 
 import dataclasses
+import itertools
 import pathlib
 
 import numpy as np
@@ -31,16 +32,31 @@ ROWS = np.arange(samples.N)
 _AT_ONCE = 4
 
 
+def _pairs(encoders):
+  """Encoders two by two, of different kinds, so that programs are fewer."""
+  half = -(-len(encoders) // 2)
+  for one, other in itertools.zip_longest(encoders[:half], encoders[half:]):
+    if other and one[0] != other[0]:
+      yield dict((one, other))
+    else:
+      yield from ({kind: text} for kind, text in filter(None, (one, other)))
+
+
 def _everything(chosen):
-  """Models of all parts, each in one of them: (model, methods)."""
-  for kind, text in samples.encoders():
-    m = samples.MODALITY[kind]
-    yield samples.config({m: text}), ()
+  """Models of all parts, each in one of them: (model, methods).
+
+  But for those of methods that `_several` has.
+  """
+  for pair in _pairs(samples.encoders()):
+    yield samples.config({samples.MODALITY[k]: x for k, x in pair.items()}), ()
   for text in samples.every(fusion_protocol.COMBINERS):
     yield samples.config(chosen, combiner=text), ()
   for text in samples.every(fusion_protocol.EXCHANGES):
     yield samples.config(chosen, exchanges=((0, text),)), ()
+  known = {x for few in _several() for x in few}
   for text in samples.every(protocol.METHODS):
+    if text in known:
+      continue
     yield samples.config(chosen, combiner=samples.combiner_of(text)), (text,)
 
 
