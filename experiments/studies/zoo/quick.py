@@ -83,10 +83,10 @@ class Trainer:
     )
     rows = [trials.rows_of(ground, cell) for cell in wanted]
     longest = max(map(len, rows))
+    model_config = learner.model_config(inputs[0])
     found, parameters = _trained(
-      model=models.create_model(
-        learner.model_config(inputs[0]), ground.cohort.task
-      ),
+      model=models.create_model(model_config, ground.cohort.task),
+      given=model_config.given,
       config=config,
       data=batches.FleetData(ground.cohort, sources),
       seed=np.array([x.seed for x in wanted], np.uint32),
@@ -119,7 +119,7 @@ def _plan(arm, ground, cell) -> np.ndarray:
   return drawn[: STEPS * BATCH].reshape(STEPS, BATCH).astype(np.int32)
 
 
-def _trained(*, model, config, data, seed, source, plan, rows):
+def _trained(*, model, given, config, data, seed, source, plan, rows):
   """(m, n) logits of rows (m, n), and the number of a model's parameters."""
   task = data.cohort.task
   resident = batches.make_resident(data)
@@ -127,7 +127,10 @@ def _trained(*, model, config, data, seed, source, plan, rows):
     optimizer=config.optimizer, clip_norm=config.clip_norm, groups=config.groups
   )
   methods = protocol.create_methods(
-    config.methods, task=task, modalities=tuple(model.encoders)
+    config.methods,
+    task=task,
+    modalities=tuple(model.encoders),
+    given=given,
   )
 
   def batch(resident, source, rows):
@@ -143,6 +146,7 @@ def _trained(*, model, config, data, seed, source, plan, rows):
       total_steps=STEPS,
       learning_rate=config.learning_rate,
       weight_decay=config.weight_decay,
+      methods=methods,
     )
 
     def one(state, rows):
@@ -159,7 +163,8 @@ def _trained(*, model, config, data, seed, source, plan, rows):
 
     state, _ = jax.lax.scan(one, state, plan)
     seen = batch(resident, source, rows)
-    return model.apply(state.used, seen)[0][:, 0], state.params
+    own = protocol.without_modules(state.params)
+    return model.apply(state.used, seen)[0][:, 0], own
 
   run = jax.jit(jax.vmap(member, in_axes=(None, 0, 0, 0, 0)))
   logits, params = run(resident, seed, source, plan, rows.astype(np.int32))
