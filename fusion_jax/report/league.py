@@ -15,6 +15,13 @@ PAGE = 'league.html'
 _ALL, _STRATEGY, _METHOD = 'all', 'strategy', 'method'
 _SUPERIOR, _INFERIOR = 'superior', 'inferior'
 _GAIN = 'gain [95%]'
+# By section, the passage that heads it.
+_HEADINGS = {
+  'strategies': 'section_strategies',
+  'methods': 'section_methods',
+  'runs': 'section_runs',
+  'gains': 'section_gains',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,7 +271,7 @@ def _note(league, family: str) -> str:
 def _section(name, shown_tables, figures=(), *, shown=0) -> sections.Section:
   return sections.Section(
     name,
-    _text(f'section_{name}'),
+    _text(_HEADINGS[name]),
     figures=[x for x in figures if x is not None],
     tables=[x for x in shown_tables if x],
     shown=shown,
