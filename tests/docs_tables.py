@@ -184,7 +184,9 @@ def _methods():
   yield 'method', 'does', 'tasks', 'absence', 'from', 'what differs'
   for entry in parts('methods'):
     tasks = ', '.join(entry.claims.get('tasks', ())) or 'all'
-    absence = 'yes' if entry.claims.get('missing') else ''
+    missing = entry.claims.get('missing', ())
+    # In all places, or in those that are named.
+    absence = 'yes' if missing is True else ', '.join(missing)
     yield f'`{entry}`', entry.summary, tasks, absence, *told(entry)
 
 

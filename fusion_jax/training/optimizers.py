@@ -232,32 +232,3 @@ def scaled(updates: Any, rates: Any) -> Any:
     return update if rate == 1 else rate * update
 
   return jax.tree.map(one, updates, rates)
-
-
-def in_phase(
-  updates: Any, params: Any, phases: Any, *, step: Any, total_steps: Any
-) -> Any:
-  """Updates times the rates of the phase that the step is in, if any.
-
-  Which one is data, so that all phases are one program. The optimizer sees
-  gradients of what is held back too: its moments are warm when that is let go,
-  and its bias correction, which counts steps from the first, is right.
-
-  Args:
-    updates: of all parameters.
-    params: whose paths tell their groups.
-    phases: of `protocol.Method.phases`.
-    step: () steps taken before.
-    total_steps: () of the schedule.
-  """
-  begin = jnp.zeros((), jnp.float32)
-  for phase in phases:
-    end = jnp.float32(phase.until) * total_steps
-    inside = (step >= begin) & (step < end)
-    begin = end
-    updates = jax.tree.map(
-      lambda new, old, inside=inside: jnp.where(inside, new, old),
-      scaled(updates, rates(params, phase.groups)),
-      updates,
-    )
-  return updates

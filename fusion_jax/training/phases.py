@@ -5,12 +5,13 @@ Which one is data, so that all phases of a training are one program.
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from fusion_jax.core import types
-from fusion_jax.training import protocol
+from fusion_jax.training import optimizers, protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,28 @@ class Clock:
       lambda new, old: jnp.where(now, new, old), after.inputs, before.inputs
     )
     return after.replace(inputs=inputs)
+
+  def updates(
+    self, updates: Any, params: Any, phases: Sequence[protocol.Phase]
+  ) -> Any:
+    """Updates times the rates of the phase that is now, if any.
+
+    The optimizer sees gradients of what is held back too: its moments are warm
+    when that is let go, and its bias correction, which counts steps from the
+    first, is right.
+
+    Args:
+      updates: of all parameters.
+      params: whose paths tell their groups.
+      phases: of one method.
+    """
+    for phase, inside in self._insides(phases):
+      updates = jax.tree.map(
+        lambda new, old, inside=inside: jnp.where(inside, new, old),
+        optimizers.scaled(updates, optimizers.rates(params, phase.groups)),
+        updates,
+      )
+    return updates
 
   def factor(
     self, methods: Sequence[protocol.Method]

@@ -240,12 +240,10 @@ def train_step(
     updates, optimizers.rates(state.params, config.groups)
   )
   for method in methods:
-    updates = optimizers.in_phase(
+    updates = clock.updates(
       updates,
       state.params,
       method.phases_of(optimizers.paths(state.params)),
-      step=state.step,
-      total_steps=state.total_steps,
     )
   params = optax.apply_updates(state.params, updates)
   taken = protocol.Taken(

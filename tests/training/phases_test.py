@@ -61,9 +61,7 @@ class ClockTest(parameterized.TestCase):
   @parameterized.parameters((2, 0.0, 0.5), (3, 1.0, 1.0))
   def test_updates_follow_rates(self, taken, a, b):
     params = {'a': jnp.ones(2), 'b': jnp.ones(3)}
-    found = optimizers.in_phase(
-      params, params, (FIRST, SECOND), step=taken, total_steps=10
-    )
+    found = _clock(taken).updates(params, params, (FIRST, SECOND))
     np.testing.assert_array_equal(found['a'], a * np.ones(2))
     np.testing.assert_array_equal(found['b'], b * np.ones(3))
 
